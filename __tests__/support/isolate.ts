@@ -1,0 +1,31 @@
+/**
+ * Runs before every test file: gives it a home, a runtime folder, a cache and a temporary folder of its own, takes
+ * every credential of the machine out of the environment, and puts a folder in the place of `/tmp`, so that
+ * `/tmp/bt_u<uid>` and `/tmp/x509up_u<uid>` of the machine are never looked at.
+ */
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { here } from '../../lib/surroundings'
+
+const FROM_OUTSIDE =
+  /^(SCITOKEN|BEARER_TOKEN|_CONDOR|X509_|IGWN_|NETRC$|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT|NODE_EXTRA_CA|HTGETTOKEN|ALL_PROXY$|HTTPS?_PROXY$|NO_PROXY$)/i
+
+for (const name of Object.keys(process.env)) if (FROM_OUTSIDE.test(name)) delete process.env[name]
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'axios-igwn-auth-test-'))
+const room = (name: string) => {
+  const made = path.join(folder, name)
+  fs.mkdirSync(made, { mode: 0o700 })
+  return made
+}
+process.env.HOME = room('home')
+process.env.XDG_RUNTIME_DIR = room('run')
+process.env.XDG_CACHE_HOME = room('cache')
+process.env.TMPDIR = room('tmp')
+
+here.temporaryFolder = room('slash-tmp')
+
+afterAll(() => {
+  fs.rmSync(folder, { recursive: true, force: true })
+})

@@ -1,0 +1,119 @@
+/**
+ * What this package throws, and why.
+ *
+ *   Error
+ *   └─ IgwnAuthError   code: what kind; reasons: every credential that was looked at and why it was not used
+ *
+ * A refusal by the server stays what axios makes of it, an `AxiosError`.
+ * No message, reason or property here ever holds a token, a password, a passphrase or a key.
+ */
+
+/** What kind of thing went wrong; each is something the caller can act on. */
+export type IgwnAuthErrorCode =
+  /** An option has a type or a value it cannot have, or two options contradict each other. */
+  | 'ERR_IGWN_OPTION'
+  /** An environment variable has a value that means nothing here. */
+  | 'ERR_IGWN_ENVIRONMENT'
+  /** A URL cannot be read, or has no audience. */
+  | 'ERR_IGWN_URL'
+  /** No token satisfies the query; `reasons` says why, one by one. */
+  | 'ERR_IGWN_TOKEN_NOT_FOUND'
+  /** Something that should be a token is not one, or could not be sent as one. */
+  | 'ERR_IGWN_TOKEN_MALFORMED'
+  /** The signature of a token could not be checked, or is wrong. */
+  | 'ERR_IGWN_TOKEN_NOT_VERIFIED'
+  /** No X.509 credential satisfies; `reasons` says why, one by one. */
+  | 'ERR_IGWN_CERT_NOT_FOUND'
+  /** A certificate or key that was named cannot be used. */
+  | 'ERR_IGWN_CERT_UNUSABLE'
+  /** A CA bundle or folder cannot be used. */
+  | 'ERR_IGWN_CA_UNUSABLE'
+  /** A netrc file cannot be used. */
+  | 'ERR_IGWN_NETRC_UNUSABLE'
+  /** `failIfNoAuth` was asked for and there is no credential at all. */
+  | 'ERR_IGWN_NO_CREDENTIAL'
+  /** A token or password would cross a clear-text connection. */
+  | 'ERR_IGWN_CLEAR_TEXT'
+  /** The transport cannot carry what was required, as a client certificate through the fetch adapter. */
+  | 'ERR_IGWN_UNSUPPORTED'
+
+/** Why one candidate was not used. */
+export type ReasonCode =
+  /** Nothing there: the variable is unset or the file does not exist. */
+  | 'absent'
+  /** There, with nothing in it. */
+  | 'empty'
+  /** There, but reading it failed. */
+  | 'unreadable'
+  /** A folder, a FIFO, a socket or a device where a file should be. */
+  | 'not-a-file'
+  /** Larger than a credential can be. */
+  | 'too-large'
+  /** Belongs to somebody who is neither this user nor root. */
+  | 'foreign-owner'
+  /** Others may read or change it. */
+  | 'open-permissions'
+  /** Not what it should be: no JWT, no PEM, no netrc. */
+  | 'malformed'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'audience'
+  | 'issuer'
+  | 'scope'
+  /** A claim that its profile demands is not there, or not of the right kind. */
+  | 'claim'
+  /** A profile or version we cannot judge. */
+  | 'profile'
+  /** The signature is wrong. */
+  | 'signature'
+  /** The signature could not be checked. */
+  | 'not-verified'
+  /** The key does not belong to the certificate. */
+  | 'key-mismatch'
+  /** The key is encrypted and the passphrase is missing or wrong. */
+  | 'passphrase'
+  /** It would have crossed a clear-text connection. */
+  | 'clear-text'
+  /** Switched off by an option or an environment variable. */
+  | 'disabled'
+  /** Another credential was preferred. */
+  | 'not-needed'
+  /** The server refused it. */
+  | 'refused'
+  /** This transport cannot carry it. */
+  | 'unsupported'
+  /** A source failed. */
+  | 'failed'
+
+/** One candidate credential that was not used: where it was, what is wrong with it. */
+export interface Reason {
+  readonly code: ReasonCode
+  /** Where it came from: an environment variable, a file, or both. */
+  readonly source: string
+  /** One sentence that names the thing and says why. */
+  readonly message: string
+  /** The JWT claim that decided, where one did. */
+  readonly claim?: string
+  readonly wanted?: unknown
+  readonly got?: unknown
+}
+
+/**
+ * An error of this package. `message` names the thing, says why and what to do; `code` is for programs;
+ * `reasons` has one entry for every credential that was looked at and not used.
+ */
+export class IgwnAuthError extends Error {
+  override readonly name = 'IgwnAuthError'
+  readonly code: IgwnAuthErrorCode
+  readonly reasons: readonly Reason[]
+
+  constructor(
+    code: IgwnAuthErrorCode,
+    message: string,
+    { reasons = [], cause }: { reasons?: readonly Reason[]; cause?: unknown } = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.reasons = reasons
+  }
+}
