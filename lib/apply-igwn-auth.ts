@@ -1,0 +1,67 @@
+import type { AxiosInstance, InternalAxiosRequestConfig } from 'axios'
+import { exchange, type Exchange } from './exchange'
+import { checkOptions, mergeOptions, type IgwnAuthOptions } from './options'
+import { staticToken } from './sources/static-token'
+
+declare module 'axios' {
+  interface AxiosRequestConfig {
+    /** IGWN auth for this request: options over those of the instance, or `false` for none at all. */
+    igwnAuth?: IgwnAuthOptions | false | undefined
+  }
+}
+
+const installed = new WeakMap<AxiosInstance, number>()
+
+/**
+ * Installs IGWN auth on an axios instance and returns that instance. Each of its requests is sent with the credentials
+ * that are found for it; whatever else is installed on the instance, before or after, sees one request and one response.
+ * Installing again replaces the options.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used
+ */
+export function applyIgwnAuth<Instance extends AxiosInstance>(
+  instance: Instance,
+  options: IgwnAuthOptions = {},
+): Instance {
+  const send = exchange(mergeOptions({}, checkOptions(options, 'options')))
+  removeIgwnAuth(instance)
+  const id = instance.interceptors.request.use((request) => detour(request, send), rethrow, {
+    synchronous: true,
+  })
+  installed.set(instance, id)
+  return instance
+}
+
+/** Takes IGWN auth off an instance again; requests under way end as they began. Without it, nothing happens. */
+export function removeIgwnAuth<Instance extends AxiosInstance>(instance: Instance): Instance {
+  const id = installed.get(instance)
+  if (id !== undefined) instance.interceptors.request.eject(id)
+  installed.delete(instance)
+  return instance
+}
+
+/** Lets the request leave through the exchange: its adapter, which runs after everybody's interceptors, is ours this once. */
+function detour(request: InternalAxiosRequestConfig, send: Exchange): InternalAxiosRequestConfig {
+  const { adapter, igwnAuth } = request
+  if (igwnAuth === false) return request
+  if (igwnAuth !== undefined) request.igwnAuth = withoutSecrets(igwnAuth)
+  request.adapter = (caller) => {
+    // What reaches the caller, in errors too, never shows the detour: sent again elsewhere, it must not come back here.
+    if (adapter === undefined) delete caller.adapter
+    else caller.adapter = adapter
+    return send(caller, adapter)
+  }
+  return request
+}
+
+/** The same options with the token where printing the config does not reach; what is no token waits for its error. */
+function withoutSecrets(options: IgwnAuthOptions): IgwnAuthOptions {
+  const { token } = options as IgwnAuthOptions | { token?: undefined }
+  if (typeof token !== 'string' && !(token instanceof Uint8Array)) return options
+  return { ...options, token: staticToken(token) }
+}
+
+/** axios 1.18 fails on an interceptor that has no handler for errors when all of them are synchronous. */
+function rethrow(error: unknown): never {
+  throw error
+}

@@ -1,0 +1,22 @@
+import type { AxiosRequestConfig } from 'axios'
+import { getProxyForUrl } from 'proxy-from-env'
+
+/**
+ * Whether what is sent to a URL could be read on the way: over `http:`, unless it stays on this machine. A proxy is on
+ * the way also when the host is not.
+ */
+export function isClearText(url: URL, proxy: AxiosRequestConfig['proxy']): boolean {
+  if (url.protocol === 'https:') return false
+  return !isLoopback(url.hostname) || goesThroughProxy(url, proxy)
+}
+
+/** `localhost`, 127.0.0.0/8 and ::1. URL has brought every spelling of an address into this one. */
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || /^127(\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]'
+}
+
+/** As axios itself decides it: its option, else what the environment says. */
+function goesThroughProxy(url: URL, proxy: AxiosRequestConfig['proxy']): boolean {
+  if (proxy === false) return false
+  return Boolean(proxy) || getProxyForUrl(url) !== ''
+}

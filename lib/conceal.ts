@@ -1,0 +1,41 @@
+import type { AxiosError, AxiosResponse, InternalAxiosRequestConfig } from 'axios'
+
+/**
+ * Takes out of a response what holds a secret, in place: the config that was sent gives way to the caller's, and the
+ * request on the wire, whose header lines hold the credential, is still there for code and no longer for printing.
+ */
+export function concealResponse(response: AxiosResponse, caller: InternalAxiosRequestConfig): AxiosResponse {
+  response.config = caller
+  hide(response, 'request')
+  if (isStream(response.data)) veil(response.data)
+  return response
+}
+
+/** The same for an error. What is not an object passes as it is. */
+export function concealError(error: unknown, caller: InternalAxiosRequestConfig): unknown {
+  if (typeof error !== 'object' || error === null) return error
+  const failure = error as Partial<AxiosError>
+  if (failure.config) failure.config = caller
+  hide(failure, 'request')
+  if (failure.response) concealResponse(failure.response, caller)
+  return error
+}
+
+function hide(owner: object, name: 'request'): void {
+  const value: unknown = (owner as Record<string, unknown>)[name]
+  if (value !== undefined)
+    Object.defineProperty(owner, name, { value, enumerable: false, writable: true, configurable: true })
+}
+
+/** A stream of the response leads to its request by many ways: printed, it shows its kind alone. */
+function veil(stream: object): void {
+  Object.defineProperty(stream, Symbol.for('nodejs.util.inspect.custom'), {
+    value: () => `${stream.constructor.name} {}`,
+    enumerable: false,
+    configurable: true,
+  })
+}
+
+function isStream(data: unknown): data is object {
+  return typeof (data as { pipe?: unknown } | null | undefined)?.pipe === 'function'
+}

@@ -1,0 +1,98 @@
+import axios, { type AxiosInstance } from 'axios'
+import { IgwnAuthError, type Reason } from './errors'
+import { wanted, type Wanted } from './judge-token'
+import type { SciToken } from './scitoken'
+import { discovery, type Discovery, type Look, type LookOptions } from './sources/discovered'
+import { verifier, type Verify } from './sources/verify'
+import type { TokenQuery } from './token'
+
+export interface FindOptions {
+  /**
+   * Stop with an error at the first candidate that is broken (malformed, unreadable, not ours), as WLCG Bearer Token
+   * Discovery says, in place of passing it over. Default is false.
+   */
+  readonly strict?: boolean | undefined
+  /**
+   * Check the signature with the keys the issuer publishes, over https. Default is false: a client is not fooled by its
+   * own token, and the server checks it in any case. Given an axios instance, the keys are fetched through that, with
+   * its proxy, CA and time-out.
+   */
+  readonly verify?: boolean | AxiosInstance | undefined
+}
+
+const lookHere = discovery()
+
+/**
+ * Finds the first token on this machine that satisfies: `SCITOKEN`, `SCITOKEN_FILE`, `$_CONDOR_CREDS/*.use`,
+ * `BEARER_TOKEN`, `BEARER_TOKEN_FILE`, `$XDG_RUNTIME_DIR/bt_u<euid>`, `/tmp/bt_u<euid>`. Candidates that do not are
+ * passed over, each with a reason.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_NOT_FOUND` when none does; `reasons` has one entry for each place and
+ *   candidate. `ERR_IGWN_TOKEN_MALFORMED` with `strict`, at the first broken one.
+ * @see WLCG Bearer Token Discovery 1.0 (doi:10.5281/zenodo.3937438), igwn_auth_utils.find_token
+ */
+export async function findSciToken(query: TokenQuery = {}, options: FindOptions = {}): Promise<SciToken> {
+  const want = wanted(query)
+  const { token, reasons } = await findVerified(lookHere, want, options)
+  if (token) return token
+  throw tokenNotFound(want, reasons)
+}
+
+/** Looks, and with `verify` goes on to the next candidate while signatures do not hold. */
+export async function findVerified(
+  look: Look,
+  want: Wanted,
+  { strict, verify, passOver }: FindOptions & Pick<LookOptions, 'passOver'>,
+): Promise<Discovery> {
+  if (!verify) return look(want, { strict, passOver })
+  const check = verifierOf(verify)
+  const refused = new Map<SciToken, Reason>()
+  const judge = (token: SciToken) => refused.get(token) ?? passOver?.(token)
+  for (;;) {
+    // The first look may rely on what is remembered.
+    const found = look(want, { strict, passOver: refused.size > 0 ? judge : passOver })
+    const verdict = found.token && (await check(found.token))
+    if (!found.token || !verdict) return found
+    const source = found.token.source ?? 'a token'
+    refused.set(found.token, { source, ...verdict, message: `${source} ${verdict.message}` })
+  }
+}
+
+const verifiers = new WeakMap<AxiosInstance, Verify>()
+let plain: AxiosInstance | undefined
+
+function verifierOf(verify: true | AxiosInstance): Verify {
+  // An instance of its own: on the default one, interceptors of others would see it.
+  const http = verify === true ? (plain ??= axios.create()) : verify
+  const known = verifiers.get(http)
+  if (known) return known
+  const made = verifier(http)
+  verifiers.set(http, made)
+  return made
+}
+
+/** The error for a search that ended with nothing: what was wanted, what each candidate lacked, what to do. */
+export function tokenNotFound(want: Wanted, reasons: readonly Reason[]): IgwnAuthError {
+  const looked = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => message)
+  const absent = reasons.filter(({ code }) => code === 'absent').map(({ source }) => source)
+  const sentences = [
+    `No SciToken found${describe(want)}.`,
+    ...looked.slice(0, MAX_SAID).map((message) => `${message}.`),
+    looked.length > MAX_SAID ? `${looked.length - MAX_SAID} more did not satisfy (see reasons).` : '',
+    absent.length > 0 ? `Nothing in ${absent.join(', ')}.` : '',
+    `Get one with htgettoken${want.scope.length > 0 ? ` --scopes=${want.scope.join(',')}` : ''}` +
+      `${want.audience[0] ? ` --audience=${want.audience[0]}` : ''}, or name one in BEARER_TOKEN_FILE.`,
+  ]
+  return new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', sentences.filter(Boolean).join(' '), { reasons })
+}
+
+/** Candidates named in a message; `reasons` has them all. */
+const MAX_SAID = 10
+
+function describe({ audience, scope, issuer }: Wanted): string {
+  return [
+    audience.length > 0 ? ` for audience ${audience.join(' or ')}` : '',
+    scope.length > 0 ? ` with scope ${scope.join(' ')}` : '',
+    issuer.length > 0 ? ` of issuer ${issuer.join(' or ')}` : '',
+  ].join('')
+}

@@ -1,0 +1,192 @@
+import type { AxiosInstance } from 'axios'
+import { IgwnAuthError } from './errors'
+import { wanted, type Wanted } from './judge-token'
+import { SciToken } from './scitoken'
+import { variable, type Surroundings } from './surroundings'
+import { targetAudience } from './target-audience'
+import { kindOf, tokenText, type Token, type TokenQuery, type TokenSource } from './token'
+
+/** Options of an instance, and of one request under the config key `igwnAuth`; those of the request win, key by key. */
+export interface IgwnAuthOptions {
+  /**
+   * The bearer token.
+   * - absent: searched for; without one the request goes on without (igwn-auth-utils: `None`)
+   * - `true`: searched for; without one the request is not sent
+   * - `false`: never
+   * - a string, `Uint8Array` or `SciToken`: used as it is
+   * - a {@link TokenSource}, or a function that returns or resolves to a token: asked for each request with what is wanted
+   *
+   * Default is absent, or what `IGWN_AUTH_UTILS_FIND_SCITOKEN` says: `y`, `yes`, `true`, `1` for `true`; `n`, `no`,
+   * `false`, `0` for `false`.
+   */
+  readonly token?: Token | TokenSource | TokenFunction | boolean | undefined
+  /** The audience the token must be for, or several of which one will do. Default is that of the URL, see {@link targetAudience}. */
+  readonly tokenAudience?: string | readonly string[] | undefined
+  /** The scopes the token must give, all of them: a list, or a string with spaces between. Default is none. */
+  readonly tokenScope?: string | readonly string[] | undefined
+  /** The issuer the token must be of, or several of which one will do. Default is any. */
+  readonly tokenIssuer?: string | readonly string[] | undefined
+  /** Seconds of life a token must have left to be used. Default is 60. */
+  readonly tokenMinTimeLeft?: number | undefined
+  /**
+   * The service this instance is for: its audience is wanted for requests to that host. A request to another host goes
+   * by its own URL. Default is the URL of each request.
+   */
+  readonly url?: string | undefined
+  /** Attach nothing. Default is false. Not together with `failIfNoAuth`. */
+  readonly forceNoAuth?: boolean | undefined
+  /** Send nothing without a credential: with none found, the request fails before it leaves. Default is false. */
+  readonly failIfNoAuth?: boolean | undefined
+  /** Stop at the first broken candidate in place of passing it over (WLCG Bearer Token Discovery). Default is false. */
+  readonly strict?: boolean | undefined
+  /** Check the signature of discovered tokens with the issuer's published keys. Default is false. See {@link FindOptions}. */
+  readonly verify?: boolean | AxiosInstance | undefined
+  /**
+   * Let credentials cross a clear-text connection to a host that is not this machine. Default is false: without it,
+   * discovered ones are left out and given ones are an error. Only for networks where nobody listens.
+   */
+  readonly allowInsecureHttp?: boolean | undefined
+}
+
+/** Gives a token for what is wanted; undefined when there is none. */
+export type TokenFunction = (query: TokenQuery) => Token | undefined | Promise<Token | undefined>
+
+/** Where the token of a request comes from, with the forms of the option told apart. */
+export type TokenChoice =
+  | { readonly kind: 'never' }
+  | { readonly kind: 'discover'; readonly required: boolean }
+  | { readonly kind: 'given'; readonly text: string }
+  | { readonly kind: 'source'; readonly source: TokenSource }
+
+/** Checks options: types and contradictions. Returns them without their undefined keys. */
+export function checkOptions(options: IgwnAuthOptions, owner: string): IgwnAuthOptions {
+  if (!isPlain(options)) throw wrong(owner, `must be an object, not ${kindOf(options)}`)
+  const checked: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    const check = CHECKS[name as keyof IgwnAuthOptions] as
+      ((value: unknown) => string | undefined) | undefined
+    if (!check) throw wrong(owner, `has no option "${name}"; there are ${Object.keys(CHECKS).join(', ')}`)
+    const problem = check(value)
+    if (problem) throw wrong(`${owner}.${name}`, problem)
+    checked[name] = value
+  }
+  return checked
+}
+
+/** Options of the request over those of the instance. */
+export function mergeOptions(instance: IgwnAuthOptions, request: IgwnAuthOptions): IgwnAuthOptions {
+  const merged = { ...instance, ...request }
+  if (merged.forceNoAuth && merged.failIfNoAuth)
+    throw new IgwnAuthError(
+      'ERR_IGWN_OPTION',
+      'forceNoAuth and failIfNoAuth contradict each other: one sends no credential, the other sends nothing without one. Set one of them.',
+    )
+  return merged
+}
+
+const CHECKS: Record<keyof IgwnAuthOptions, (value: unknown) => string | undefined> = {
+  token: (value) =>
+    typeof value === 'boolean' ||
+    typeof value === 'string' ||
+    typeof value === 'function' ||
+    value instanceof Uint8Array ||
+    value instanceof SciToken ||
+    isTokenSource(value)
+      ? undefined
+      : `must be a token, a token source, a function or a boolean, not ${kindOf(value)}; leave it out to search for a token`,
+  tokenAudience: textOrList,
+  tokenScope: textOrList,
+  tokenIssuer: textOrList,
+  tokenMinTimeLeft: (value) =>
+    typeof value === 'number' && value >= 0
+      ? undefined
+      : `must be a number of seconds, 0 or more, not ${sayNumber(value)}`,
+  url: (value) =>
+    typeof value === 'string' && URL.canParse(value)
+      ? undefined
+      : `must be an absolute URL, not ${typeof value === 'string' ? 'this text' : kindOf(value)}`,
+  forceNoAuth: flag,
+  failIfNoAuth: flag,
+  strict: flag,
+  verify: (value) =>
+    typeof value === 'boolean' || typeof value === 'function'
+      ? undefined
+      : `must be a boolean or an axios instance, not ${kindOf(value)}`,
+  allowInsecureHttp: flag,
+}
+
+function flag(value: unknown): string | undefined {
+  return typeof value === 'boolean' ? undefined : `must be true or false, not ${kindOf(value)}`
+}
+
+function textOrList(value: unknown): string | undefined {
+  const fits = (one: unknown) => typeof one === 'string' && one !== ''
+  return fits(value) || (Array.isArray(value) && value.every(fits))
+    ? undefined
+    : `must be a string or a list of strings, none empty, not ${value === '' ? 'an empty string' : kindOf(value)}`
+}
+
+function sayNumber(value: unknown): string {
+  return typeof value === 'number' ? String(value) : kindOf(value)
+}
+
+function isTokenSource(value: unknown): value is TokenSource {
+  return typeof (value as TokenSource | null)?.getToken === 'function'
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function wrong(what: string, problem: string): IgwnAuthError {
+  return new IgwnAuthError('ERR_IGWN_OPTION', `${what} ${problem}.`)
+}
+
+/** The environment switch of igwn-auth-utils for tokens. */
+export const FIND_SCITOKEN = 'IGWN_AUTH_UTILS_FIND_SCITOKEN'
+
+/** Where the token of a request comes from: its option, else the environment, else a search. */
+export function tokenChoice(token: IgwnAuthOptions['token'], { env }: Surroundings): TokenChoice {
+  const choice = token ?? environmentSwitch(env, FIND_SCITOKEN)
+  if (choice === undefined || choice === true) return { kind: 'discover', required: choice === true }
+  if (choice === false) return { kind: 'never' }
+  if (typeof choice === 'function') return { kind: 'source', source: { getToken: choice } }
+  if (isTokenSource(choice)) return { kind: 'source', source: choice }
+  return { kind: 'given', text: tokenText(choice, 'the token option') }
+}
+
+/**
+ * The value of a switch: true to require, false to disable, undefined when it is unset or empty. In any case of letters.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_ENVIRONMENT` for anything else. (igwn-auth-utils takes "on" for no.)
+ */
+export function environmentSwitch(env: Surroundings['env'], name: string): boolean | undefined {
+  const value = variable(env, name)?.toLowerCase()
+  if (value === undefined) return undefined
+  if (YES.includes(value)) return true
+  if (NO.includes(value)) return false
+  throw new IgwnAuthError(
+    'ERR_IGWN_ENVIRONMENT',
+    `${name} is set to a value that means nothing: use ${YES.join(', ')} to require, ${NO.join(', ')} to disable, or unset it.`,
+  )
+}
+
+const YES = ['y', 'yes', 'true', '1']
+const NO = ['n', 'no', 'false', '0']
+
+/** What the token of a request to this URL is wanted for. */
+export function queryFor(url: URL, options: IgwnAuthOptions): Wanted {
+  return wanted({
+    audience: options.tokenAudience ?? targetAudience(serviceOf(url, options.url)),
+    scope: options.tokenScope,
+    issuer: options.tokenIssuer,
+    minTimeLeft: options.tokenMinTimeLeft,
+  })
+}
+
+/** The URL whose host the credential is for: that of the service, for requests to its host only. */
+function serviceOf(url: URL, service: string | undefined): URL {
+  const declared = service === undefined ? undefined : new URL(service)
+  return declared?.hostname === url.hostname ? declared : url
+}

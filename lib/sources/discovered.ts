@@ -1,0 +1,146 @@
+import { IgwnAuthError, type Reason } from '../errors'
+import { judgeToken, wanted, type Wanted } from '../judge-token'
+import type { SciToken } from '../scitoken'
+import { here, type Surroundings } from '../surroundings'
+import { secondsNow, type TokenQuery } from '../token'
+import { statOf } from './read-file'
+import { markOf, tokenPlaces, type Candidate, type FileState, type Mark, type Place } from './token-places'
+
+/** What a look at the machine gave. */
+export interface Discovery {
+  /** The first token that satisfies; undefined when none does. */
+  readonly token?: SciToken
+  /** Why each candidate before it was passed over, in order. */
+  readonly reasons: readonly Reason[]
+  /** What is not as it should be with the token that was chosen. */
+  readonly warning?: Reason
+}
+
+export interface LookOptions {
+  /** Stop with an error at the first candidate that is broken, as WLCG Bearer Token Discovery says. */
+  readonly strict?: boolean | undefined
+  /** Judges a token once more, after its claims: a reason passes it over. */
+  readonly passOver?: ((token: SciToken) => Reason | undefined) | undefined
+}
+
+/** Looks for the first token that satisfies. */
+export type Look = (want: Wanted, options?: LookOptions) => Discovery
+
+/**
+ * Token discovery: the first token, in the order of the places, whose claims satisfy. One that does not is passed over and
+ * leaves a reason. As long as nothing has changed, a second look costs a stat for each place up to the one that had the
+ * token: no file is opened, no token parsed or judged again, however many candidates there are.
+ */
+export function discovery(surroundings: Surroundings = here): Look {
+  const places = tokenPlaces()
+  const decisions = new Map<string, Decision>()
+
+  return (want, { strict = false, passOver } = {}) => {
+    if (passOver) return search(places, surroundings, want, strict, passOver).discovery
+    const key = keyOf(want, strict)
+    const before = decisions.get(key)
+    if (before && holds(before, places, surroundings)) return before.discovery
+
+    const decision = search(places, surroundings, want, strict)
+    if (decisions.size >= MAX_DECISIONS) decisions.clear()
+    if (decision.marks) decisions.set(key, decision)
+    else decisions.delete(key)
+    return decision.discovery
+  }
+}
+
+/** Queries differ by server, and a program talks to few; past this many the oldest answers are not worth keeping. */
+const MAX_DECISIONS = 1000
+
+interface Decision {
+  readonly discovery: Discovery
+  /** The state of each place up to the one that had the token. Undefined: do not rely on this decision again. */
+  readonly marks?: readonly Mark[] | undefined
+  /** The file of the chosen token and its state, where it is one of several in a folder. */
+  readonly file?: FileState | undefined
+  /** Seconds since the epoch from which time alone may change the decision. */
+  readonly until: number
+}
+
+/**
+ * A decision without a token is never relied on: a file rewritten in place shows only in its own stat, not in its
+ * folder's.
+ */
+function holds(decision: Decision, places: readonly Place[], surroundings: Surroundings): boolean {
+  const { marks = [], file, until } = decision
+  if (secondsNow() >= until) return false
+  for (const [index, mark] of marks.entries()) if (places[index]?.mark(surroundings) !== mark) return false
+  return !file || markOf(file.path, statOf(file.path)) === file.mark
+}
+
+function search(
+  places: readonly Place[],
+  surroundings: Surroundings,
+  want: Wanted,
+  strict: boolean,
+  passOver?: LookOptions['passOver'],
+): Decision {
+  const now = secondsNow()
+  const reasons: Reason[] = []
+  const marks: (Mark | undefined)[] = []
+  let until = Infinity
+
+  for (const place of places) {
+    // Taken before reading: a change that comes between shows as a change next time.
+    marks.push(place.mark(surroundings))
+    for (const candidate of place.candidates(surroundings)) {
+      const { token, reason, file } = candidate
+      const refusal = token ? (refuse(token, candidate, want, strict, now) ?? passOver?.(token)) : reason
+      if (token && !refusal)
+        return {
+          discovery: { token, reasons, ...(reason && { warning: reason }) },
+          marks: [...marks, file ? file.mark : ''].includes(undefined) ? undefined : (marks as Mark[]),
+          file,
+          until: Math.min(until, (token.expiresAt ?? Infinity) - want.minTimeLeft),
+        }
+      if (refusal) reasons.push(refusal)
+      if (strict && refusal && BROKEN.has(refusal.code))
+        throw new IgwnAuthError(
+          'ERR_IGWN_TOKEN_MALFORMED',
+          `${refusal.message}. With \`strict\`, a broken candidate ends the search, as WLCG Bearer Token Discovery says; ` +
+            'mend or remove it, or leave `strict` out.',
+          { reasons },
+        )
+      if (token?.notBefore !== undefined && token.notBefore > now)
+        until = Math.min(until, token.notBefore - 60)
+    }
+  }
+  return { discovery: { reasons }, until: -Infinity }
+}
+
+/** What `strict` does not pass over. */
+const BROKEN: ReadonlySet<string> = new Set<Reason['code']>([
+  'malformed',
+  'unreadable',
+  'not-a-file',
+  'too-large',
+  'foreign-owner',
+  'open-permissions',
+])
+
+function refuse(
+  token: SciToken,
+  { reason }: Candidate,
+  want: Wanted,
+  strict: boolean,
+  now: number,
+): Reason | undefined {
+  if (strict && reason) return reason
+  const verdict = judgeToken(token, want, now)
+  return (
+    verdict && {
+      source: token.source ?? 'a token',
+      ...verdict,
+      message: `${token.source ?? 'a token'} ${verdict.message}`,
+    }
+  )
+}
+
+function keyOf({ audience, scope, issuer, minTimeLeft }: Wanted, strict: boolean): string {
+  return [audience.join(' '), scope.join(' '), issuer.join(' '), minTimeLeft, strict].join('\n')
+}

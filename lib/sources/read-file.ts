@@ -1,0 +1,122 @@
+import fs from 'node:fs'
+import type { ReasonCode } from '../errors'
+
+/** Why a file that is there cannot be used. */
+export interface FileProblem {
+  readonly problem: ReasonCode
+  /** Continues a sentence that begins with the name of the file: "is a folder, not a file". */
+  readonly what: string
+}
+
+/** Tells a file as it was from the same file changed: one that was rewritten, replaced by rename, or given new permissions. */
+export type FileMark = Pick<fs.Stats, 'mtimeMs' | 'ctimeMs' | 'size' | 'ino' | 'dev'>
+
+export function sameFile(a: FileMark, b: FileMark): boolean {
+  return (
+    a.mtimeMs === b.mtimeMs &&
+    a.ctimeMs === b.ctimeMs &&
+    a.size === b.size &&
+    a.ino === b.ino &&
+    a.dev === b.dev
+  )
+}
+
+/** A file written this recently may be written again within the same tick of the file system's clock, so its mark proves nothing yet. */
+const TICK_MS = 50
+
+/** Whether a mark taken at `readAt` (milliseconds since the epoch) is old enough to vouch for what was read. */
+export function isSettled(mark: FileMark, readAt: number): boolean {
+  return readAt - mark.mtimeMs > TICK_MS
+}
+
+/**
+ * Reads files that hold credentials, each once: as long as a file is unchanged, the value made from it is given again
+ * for the price of one stat. Absent is undefined; a file that cannot be used is a `FileProblem`.
+ *
+ * @param parse - makes the value from the text; what it returns is remembered, problems too
+ * @param maxBytes - files larger than this are refused unread
+ */
+export function rememberedReads<T>(
+  parse: (text: string, path: string) => T,
+  maxBytes: number,
+): (path: string, stats?: fs.Stats) => T | FileProblem | undefined {
+  const remembered = new Map<string, { mark: FileMark; value: T | FileProblem }>()
+
+  return (path, stats) => {
+    const now = stats ?? statOf(path)
+    if (!now || 'problem' in now) {
+      remembered.delete(path)
+      return now
+    }
+    const before = remembered.get(path)
+    if (before && sameFile(before.mark, now)) return before.value
+
+    const readAt = Date.now()
+    const opened = readWhole(path, maxBytes)
+    if (!opened) return undefined
+    const value = 'problem' in opened ? opened : parse(opened.text, path)
+    const mark = 'problem' in opened ? now : opened.stats
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear()
+    if (isSettled(mark, readAt)) remembered.set(path, { mark, value })
+    else remembered.delete(path)
+    return value
+  }
+}
+
+/** More files than any machine has credentials; past it everything is read afresh rather than kept for ever. */
+const MAX_REMEMBERED = 10_000
+
+/** The stat of a file, undefined where there is none. */
+export function statOf(path: string): fs.Stats | FileProblem | undefined {
+  try {
+    return fs.statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    return isAbsent(error) ? undefined : unreadable(error)
+  }
+}
+
+/** Reads a file whole without ever waiting: a FIFO would block, a device may have no end. */
+export function readWhole(
+  path: string,
+  maxBytes: number,
+): { text: string; stats: fs.Stats } | FileProblem | undefined {
+  let file: number | undefined
+  try {
+    file = fs.openSync(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK || 0))
+    const stats = fs.fstatSync(file)
+    const problem = unsuitable(stats, maxBytes)
+    if (problem) return problem
+    const bytes = Buffer.alloc(maxBytes + 1)
+    let length = 0
+    // A file may grow between the stat and the read; the extra byte tells.
+    for (let got = 1; got > 0 && length < bytes.length; length += got)
+      got = fs.readSync(file, bytes, length, bytes.length - length, null)
+    if (length > maxBytes) return tooLarge(maxBytes)
+    return { text: bytes.toString('utf8', 0, length), stats }
+  } catch (error) {
+    return isAbsent(error) ? undefined : unreadable(error)
+  } finally {
+    if (file !== undefined) fs.closeSync(file)
+  }
+}
+
+function unsuitable(stats: fs.Stats, maxBytes: number): FileProblem | undefined {
+  if (stats.isDirectory()) return { problem: 'not-a-file', what: 'is a folder, not a file' }
+  if (!stats.isFile()) return { problem: 'not-a-file', what: 'is a FIFO, socket or device, not a file' }
+  return stats.size > maxBytes ? tooLarge(maxBytes) : undefined
+}
+
+function tooLarge(maxBytes: number): FileProblem {
+  return { problem: 'too-large', what: `is larger than ${maxBytes / 1024} KiB` }
+}
+
+function isAbsent(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
+/** Only the code of the system's error: the message repeats the path, which the reason names already. */
+function unreadable(error: unknown): FileProblem {
+  const { code } = error as NodeJS.ErrnoException
+  return { problem: 'unreadable', what: `cannot be read (${code ?? 'unknown error'})` }
+}

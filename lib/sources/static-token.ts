@@ -1,0 +1,23 @@
+import { tokenText, type Token, type TokenSource } from '../token'
+
+/**
+ * A source that always gives the same token. It has no life of its own: useful for tokens that outlive the program.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_MALFORMED` at once when the token could not be sent
+ */
+export function staticToken(token: Token): TokenSource {
+  return new StaticToken(tokenText(token, 'the static token'))
+}
+
+/** Holds a token where printing does not reach. */
+class StaticToken implements TokenSource {
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  getToken(): string {
+    return this.#text
+  }
+}

@@ -1,0 +1,252 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import type { Reason } from '../errors'
+import { SciToken } from '../scitoken'
+import { variable, type Surroundings } from '../surroundings'
+import { isSettled, rememberedReads, statOf, type FileMark, type FileProblem } from './read-file'
+
+/** What was found where a token may be: a token, or why there is none. */
+export interface Candidate {
+  readonly token?: SciToken
+  /** Why there is no token here; or, with a token, what is not as it should be though the token can be used. */
+  readonly reason?: Reason
+  /** The state of its file, where the mark of the place does not tell: one of several in a folder. */
+  readonly file?: FileState
+}
+
+/** A file and its state; without a mark it changed too recently to say. */
+export interface FileState {
+  readonly path: string
+  readonly mark: Mark | undefined
+}
+
+/** One place where a token may be. */
+export interface Place {
+  /** How people know it: the name of a variable, or the path of a file. */
+  name(here: Surroundings): string
+  /**
+   * Tells for the price of a stat at most whether anything here has changed since the mark was taken. Undefined: this
+   * place changed too recently to say.
+   */
+  mark(here: Surroundings): Mark | undefined
+  /** What is here, in order. Nothing is read before it is asked for. */
+  candidates(here: Surroundings): Iterable<Candidate>
+}
+
+/** The state of a place: the text of a variable, or the stat of a file and the path it has. */
+export type Mark = string
+
+/** WLCG's text sets no limit; nothing that is larger can be sent in a header. */
+const MAX_BYTES = 64 * 1024
+
+/**
+ * Every place, in the order of igwn-auth-utils: SciTokens' own names, HTCondor's credentials, then WLCG Bearer Token
+ * Discovery 1.0 in its own order. What was read is remembered by the list, file by file.
+ */
+export function tokenPlaces(): readonly Place[] {
+  return [
+    inVariable('SCITOKEN'),
+    inFile('SCITOKEN_FILE', (here) => variable(here.env, 'SCITOKEN_FILE')),
+    inFolder('_CONDOR_CREDS', '.use'),
+    inVariable('BEARER_TOKEN'),
+    inFile('BEARER_TOKEN_FILE', (here) => variable(here.env, 'BEARER_TOKEN_FILE')),
+    inFile(undefined, runtimeFile),
+    inSharedFile(temporaryFile),
+  ]
+}
+
+/** `$XDG_RUNTIME_DIR/bt_u<euid>`. */
+function runtimeFile(here: Surroundings): string | undefined {
+  const folder = variable(here.env, 'XDG_RUNTIME_DIR')
+  return folder !== undefined && here.euid !== undefined ? path.join(folder, `bt_u${here.euid}`) : undefined
+}
+
+/** `/tmp/bt_u<euid>`. Looked at also when XDG_RUNTIME_DIR is set and has none, as Go, pelican and XRootD do and Python does not. */
+function temporaryFile(here: Surroundings): string | undefined {
+  return here.euid === undefined ? undefined : path.join(here.temporaryFolder, `bt_u${here.euid}`)
+}
+
+type Content = SciToken | FileProblem
+
+/** The token in a text; C99 white space round it is no part of it (WLCG Bearer Token Discovery, section 1). */
+function tokenIn(text: string, source: string): Content {
+  const stripped = strip(text)
+  if (stripped === '') return { problem: 'empty', what: 'is empty' }
+  return SciToken.read(stripped, source) ?? { problem: 'malformed', what: 'holds no SciToken (not a JWT)' }
+}
+
+/** C99 `isspace`, and nothing else that JavaScript's `trim` takes for white space. */
+function strip(text: string): string {
+  return text.replace(/^[ \f\n\r\t\v]+/, '').replace(/[ \f\n\r\t\v]+$/, '')
+}
+
+/** HTCondor writes a token as it is, or as the JSON answer of a token endpoint (RFC 6749 section 5.1). */
+function accessTokenIn(text: string): string {
+  if (!strip(text).startsWith('{')) return text
+  try {
+    const { access_token: token } = JSON.parse(text) as { access_token?: unknown }
+    return typeof token === 'string' ? token : text
+  } catch {
+    return text
+  }
+}
+
+function inVariable(name: string): Place {
+  let last: { text: string; content: Content } | undefined
+  return {
+    name: () => name,
+    mark: (here) => here.env[name] ?? '',
+    *candidates(here) {
+      const text = variable(here.env, name)
+      if (text === undefined) return yield { reason: absent(name, `${name} is not set`) }
+      if (last?.text !== text) last = { text, content: tokenIn(text, name) }
+      yield candidate(name, last.content)
+    },
+  }
+}
+
+function inFile(name: string | undefined, fileOf: (here: Surroundings) => string | undefined): Place {
+  const read = rememberedReads((text, file) => tokenIn(text, named(name, file)), MAX_BYTES)
+  const sourceOf = (here: Surroundings) => named(name, fileOf(here))
+  return {
+    name: sourceOf,
+    mark(here) {
+      const file = fileOf(here)
+      return file === undefined ? '' : markOf(file, statOf(file))
+    },
+    *candidates(here) {
+      const file = fileOf(here)
+      if (file === undefined)
+        return yield { reason: absent(sourceOf(here), `${name ?? 'XDG_RUNTIME_DIR'} is not set`) }
+      yield candidate(sourceOf(here), read(file))
+    },
+  }
+}
+
+/**
+ * A file in a folder where everybody can make files: it counts only when it is ours or root's. One that others can read is
+ * used, and said to be so.
+ */
+function inSharedFile(fileOf: (here: Surroundings) => string | undefined): Place {
+  const read = rememberedReads(tokenIn, MAX_BYTES)
+  return {
+    name: (here) => fileOf(here) ?? 'the temporary folder',
+    mark(here) {
+      const file = fileOf(here)
+      return file === undefined ? '' : markOf(file, ownStatOf(file))
+    },
+    *candidates(here) {
+      const file = fileOf(here)
+      if (file === undefined)
+        return yield { reason: absent('the temporary folder', 'this platform has no user ids') }
+      const link = ownStatOf(file)
+      // A link that somebody else made could lead to any of our files.
+      const stats = link && !('problem' in link) && link.isSymbolicLink() ? statOf(file) : link
+      const foreign = [link, stats].find((one) => isStats(one) && one.uid !== here.euid && one.uid !== 0)
+      if (isStats(foreign))
+        return yield {
+          reason: {
+            code: 'foreign-owner',
+            source: file,
+            got: foreign.uid,
+            wanted: here.euid,
+            message: `${file} belongs to user ${foreign.uid}, not to user ${here.euid}: anybody can put a file there`,
+          },
+        }
+      const found = candidate(file, isStats(stats) ? read(file, stats) : stats)
+      if (!found.token || !isStats(stats) || (stats.mode & 0o077) === 0) return yield found
+      const mode = (stats.mode & 0o777).toString(8).padStart(4, '0')
+      yield {
+        ...found,
+        reason: {
+          code: 'open-permissions',
+          source: file,
+          got: mode,
+          wanted: '0600',
+          message: `${file} can be reached by others (mode ${mode}); chmod 600 ${file}`,
+        },
+      }
+    },
+  }
+}
+
+function inFolder(name: string, ending: string): Place {
+  const read = rememberedReads((text, file) => tokenIn(accessTokenIn(text), named(name, file)), MAX_BYTES)
+  return {
+    name: (here) => named(name, variable(here.env, name)),
+    mark(here) {
+      const folder = variable(here.env, name)
+      return folder === undefined ? '' : markOf(folder, statOf(folder))
+    },
+    *candidates(here) {
+      const folder = variable(here.env, name)
+      if (folder === undefined) return yield { reason: absent(name, `${name} is not set`) }
+      const names = list(folder, ending)
+      if (!Array.isArray(names)) return yield candidate(named(name, folder), names)
+      if (names.length === 0)
+        return yield { reason: absent(named(name, folder), `${folder} (${name}) holds no *${ending} file`) }
+      for (const one of names) {
+        const file = path.join(folder, one)
+        const stats = statOf(file)
+        const content = isStats(stats) ? read(file, stats) : stats
+        yield { ...candidate(named(name, file), content), file: { path: file, mark: markOf(file, stats) } }
+      }
+    },
+  }
+}
+
+function list(folder: string, ending: string): string[] | FileProblem | undefined {
+  const stats = statOf(folder)
+  if (!isStats(stats)) return stats
+  if (!stats.isDirectory()) return { problem: 'not-a-file', what: 'is not a folder' }
+  try {
+    // By code unit, so that the order is the same everywhere.
+    return fs
+      .readdirSync(folder)
+      .filter((one) => one.endsWith(ending))
+      .sort()
+  } catch (error) {
+    return {
+      problem: 'unreadable',
+      what: `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+    }
+  }
+}
+
+/** The candidate that the content of a place makes. */
+function candidate(source: string, content: Content | undefined): Candidate {
+  if (content instanceof SciToken) return { token: content }
+  if (content === undefined) return { reason: absent(source, `${source} does not exist`) }
+  return { reason: { code: content.problem, source, message: `${source} ${content.what}` } }
+}
+
+function absent(source: string, message: string): Reason {
+  return { code: 'absent', source, message }
+}
+
+function named(name: string | undefined, file: string | undefined): string {
+  if (name === undefined) return file ?? 'XDG_RUNTIME_DIR'
+  return file === undefined ? name : `${file} (${name})`
+}
+
+function ownStatOf(file: string): fs.Stats | FileProblem | undefined {
+  try {
+    return fs.lstatSync(file, { throwIfNoEntry: false })
+  } catch (error) {
+    return {
+      problem: 'unreadable',
+      what: `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+    }
+  }
+}
+
+function isStats(value: fs.Stats | FileProblem | undefined): value is fs.Stats {
+  return value !== undefined && !('problem' in value)
+}
+
+export function markOf(file: string, stats: FileMark | FileProblem | undefined): Mark | undefined {
+  if (stats === undefined) return `${file}|-`
+  if ('problem' in stats) return undefined
+  if (!isSettled(stats, Date.now())) return undefined
+  return `${file}|${stats.mtimeMs}|${stats.ctimeMs}|${stats.size}|${stats.ino}|${stats.dev}`
+}

@@ -1,0 +1,162 @@
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import axios, { type AxiosInstance } from 'axios'
+import type { Verdict } from '../judge-token'
+import type { SciToken } from '../scitoken'
+import { secondsNow } from '../token'
+
+/** Checks the signature of a token; undefined when it is right, else why not. */
+export type Verify = (token: SciToken) => Promise<Verdict | undefined>
+
+/**
+ * Checks signatures with the keys that issuers publish: metadata of OpenID Connect Discovery 1.0, else of RFC 8414, and
+ * from there the JWK set (RFC 7517). Over https only. Keys and good verdicts are kept as WLCG profile 1.3 section 4.3.1
+ * says: renewed after six hours, used for two days when the issuer cannot be reached.
+ *
+ * @param http - fetches the keys; its proxy, CA and time-out are used
+ */
+export function verifier(http: AxiosInstance): Verify {
+  const keys = publishedKeys(http)
+  const verified = new WeakMap<SciToken, number>()
+
+  return async (token) => {
+    if ((verified.get(token) ?? 0) > secondsNow()) return undefined
+    const { issuer } = token
+    const { kid, alg } = token.header
+    if (typeof alg !== 'string' || !ALGORITHMS.has(alg))
+      return unverified(
+        `is signed with ${typeof alg === 'string' ? alg : 'no algorithm'}, which cannot be checked`,
+      )
+    if (!issuer?.startsWith('https://')) return unverified('has no https issuer to get keys from')
+    let key: KeyObject | undefined
+    try {
+      key = await keys(issuer, typeof kid === 'string' ? kid : undefined)
+    } catch (error) {
+      return unverified(`could not be verified: ${(error as Error).message}`)
+    }
+    if (!key)
+      return unverified(`could not be verified: ${issuer} publishes no key ${String(kid ?? 'for it')}`)
+    if (!(await isSignedBy(token, key, alg)))
+      return { code: 'signature', message: `has a signature that no key of ${issuer} made` }
+    verified.set(token, secondsNow() + RENEW_AFTER)
+    return undefined
+  }
+}
+
+/** Asymmetric ones only (WLCG profile section 4.2): with HMAC, whoever knows the public key could sign. */
+const ALGORITHMS = new Set(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'])
+
+function unverified(message: string): Verdict {
+  return { code: 'not-verified', message }
+}
+
+async function isSignedBy(token: SciToken, key: KeyObject, alg: string): Promise<boolean> {
+  // Loaded here: most programs never verify, and it takes longer to load than all of this package.
+  const { default: jsonwebtoken } = await import('jsonwebtoken')
+  try {
+    jsonwebtoken.verify(token.serialize(), key, {
+      algorithms: [alg as 'RS256'],
+      // Judged already, with our margins.
+      ignoreExpiration: true,
+      ignoreNotBefore: true,
+    })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Seconds. */
+const RENEW_AFTER = 6 * 3600
+const USE_AT_MOST = 48 * 3600
+/** A token with an unknown key makes us ask again, but no more often than this. */
+const COOL_DOWN = 60
+
+type Keys = (issuer: string, kid: string | undefined) => Promise<KeyObject | undefined>
+
+function publishedKeys(http: AxiosInstance): Keys {
+  const held = new Map<string, { keys: readonly JsonWebKey[]; at: number }>()
+  const pending = new Map<string, Promise<void>>()
+
+  return async (issuer, kid) => {
+    const age = () => secondsNow() - (held.get(issuer)?.at ?? -Infinity)
+    const found = () => keyOf(held.get(issuer)?.keys ?? [], kid)
+    if (age() < RENEW_AFTER && (found() || age() < COOL_DOWN)) return found()
+    try {
+      await renewed(issuer)
+    } catch (error) {
+      if (age() >= USE_AT_MOST || !found()) throw error
+    }
+    return found()
+  }
+
+  async function renewed(issuer: string): Promise<void> {
+    const running = pending.get(issuer) ?? renew(issuer)
+    pending.set(issuer, running)
+    try {
+      await running
+    } finally {
+      if (pending.get(issuer) === running) pending.delete(issuer)
+    }
+  }
+
+  async function renew(issuer: string): Promise<void> {
+    const { jwks_uri: uri } = await metadataOf(issuer)
+    if (typeof uri !== 'string' || !uri.startsWith('https://'))
+      throw new Error(`${issuer} names no https jwks_uri`)
+    const { keys } = (await fetchJson(uri)) as { keys?: unknown }
+    if (!Array.isArray(keys)) throw new Error(`${uri} is no JWK set`)
+    held.set(issuer, { keys: keys as JsonWebKey[], at: secondsNow() })
+  }
+
+  async function metadataOf(issuer: string): Promise<{ jwks_uri?: unknown }> {
+    const { origin, pathname } = new URL(issuer)
+    const path = pathname.replace(/\/$/, '')
+    let failure: unknown
+    for (const url of [
+      `${origin}${path}/.well-known/openid-configuration`,
+      `${origin}/.well-known/oauth-authorization-server${path}`,
+    ]) {
+      try {
+        const metadata = (await fetchJson(url)) as { issuer?: unknown; jwks_uri?: unknown }
+        // RFC 8414 section 3.3: metadata that names another issuer must not be used.
+        if (metadata.issuer === issuer) return metadata
+        failure ??= new Error(`${url} is the metadata of another issuer`)
+      } catch (error) {
+        failure ??= error
+      }
+    }
+    throw failure
+  }
+
+  async function fetchJson(url: string): Promise<object> {
+    try {
+      const { data } = await http.get<unknown>(url, {
+        timeout: http.defaults.timeout || 10_000,
+        maxContentLength: 1024 * 1024,
+        beforeRedirect: ({ protocol }: { protocol?: string }) => {
+          if (protocol !== 'https:') throw new Error('it redirects to a clear-text connection')
+        },
+      })
+      if (typeof data === 'object' && data !== null) return data
+    } catch (error) {
+      throw new Error(
+        `${url} cannot be fetched (${axios.isAxiosError(error) ? (error.code ?? error.message) : String(error)})`,
+        {
+          cause: error,
+        },
+      )
+    }
+    throw new Error(`${url} gives no JSON`)
+  }
+}
+
+/** The key with that id; without one, the only key there is. */
+function keyOf(keys: readonly JsonWebKey[], kid: string | undefined): KeyObject | undefined {
+  const jwk =
+    kid === undefined ? (keys.length === 1 ? keys[0] : undefined) : keys.find((one) => one.kid === kid)
+  try {
+    return jwk && createPublicKey({ key: jwk, format: 'jwk' })
+  } catch {
+    return undefined
+  }
+}

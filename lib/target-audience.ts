@@ -1,0 +1,39 @@
+import { IgwnAuthError } from './errors'
+
+/**
+ * The audiences a token may name to be meant for the server of a URL: `scheme://host`, and when the port is not the
+ * scheme's own also `scheme://host:port`. IPv6 addresses keep their brackets.
+ *
+ * @param options - `includeAny`: also `ANY`, for servers that take such tokens. Default is false. (A token for audience
+ *   `ANY` satisfies every query without it.)
+ * @throws {@link IgwnAuthError} `ERR_IGWN_URL` when the text is no absolute URL with a host
+ * @see WLCG profile 1.3 section 2.1.1; igwn_auth_utils.target_audience, which leaves the port out always
+ */
+export function targetAudience(
+  url: string | URL,
+  { includeAny = false }: { includeAny?: boolean } = {},
+): string[] {
+  const { protocol, hostname, host } = parse(url)
+  return [...new Set([`${protocol}//${hostname}`, `${protocol}//${host}`]), ...(includeAny ? ['ANY'] : [])]
+}
+
+function parse(url: string | URL): URL {
+  if (url instanceof URL) return withHost(url)
+  // igwn-auth-utils takes a bare host for https; so do its users.
+  const absolute = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url) ? url : `https://${url}`
+  if (!URL.canParse(absolute)) throw notAbsolute()
+  return withHost(new URL(absolute))
+}
+
+function withHost(url: URL): URL {
+  if (url.hostname === '') throw notAbsolute()
+  return url
+}
+
+/** Without the text: it may hold a password. */
+function notAbsolute(): IgwnAuthError {
+  return new IgwnAuthError(
+    'ERR_IGWN_URL',
+    'The URL has no host to take an audience from; give an absolute one, as https://host.example.org/path.',
+  )
+}
