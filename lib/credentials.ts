@@ -43,12 +43,12 @@ export function credentialFinder(surroundings: Surroundings = here): FindCredent
   const look = discovery(surroundings)
 
   return (purpose) => {
-    const { url, options } = purpose
+    const { options } = purpose
     if (options.forceNoAuth) return NONE
     const found = findToken(purpose)
     return isPromise(found)
-      ? found.then((credentials) => demanded(credentials, url, options))
-      : demanded(found, url, options)
+      ? found.then((credentials) => demanded(credentials, purpose))
+      : demanded(found, purpose)
   }
 
   function findToken(purpose: Purpose): Credentials | Promise<Credentials> {
@@ -56,9 +56,10 @@ export function credentialFinder(surroundings: Surroundings = here): FindCredent
     const choice = tokenChoice(options.token, surroundings)
     if (choice.kind === 'never') return none('disabled', 'token', 'Tokens are switched off for this request')
     const discover = choice.kind === 'discover'
+    const required = choice.kind === 'discover' && choice.required && !purpose.astray
     if (isClearText(url, purpose.proxy) && !options.allowInsecureHttp) {
       const message = `${url.host} is reached over clear-text http, where everybody on the way can read a token`
-      if (discover && !choice.required) return none('clear-text', url.origin, message)
+      if ((discover && !required) || purpose.astray) return none('clear-text', url.origin, message)
       throw new IgwnAuthError(
         'ERR_IGWN_CLEAR_TEXT',
         `${message}. Use https; or set allowInsecureHttp where nobody listens. Nothing was sent.`,
@@ -70,7 +71,7 @@ export function credentialFinder(surroundings: Surroundings = here): FindCredent
     const query = queryOf(purpose, stranger)
     switch (choice.kind) {
       case 'discover':
-        return discovered(purpose, query, choice.required)
+        return discovered(purpose, query, required)
       case 'given':
         return attached(choice.text, purpose)
       case 'source':
@@ -145,9 +146,10 @@ function none(code: Reason['code'], source: string, message: string): Credential
   return { reasons: [{ code, source, message }] }
 }
 
-/** `failIfNoAuth`: nothing is sent without a credential. */
-function demanded(credentials: Credentials, url: URL, options: IgwnAuthOptions): Credentials {
-  if (!options.failIfNoAuth || credentials.authorization !== undefined) return credentials
+/** `failIfNoAuth`: the request does not set out without a credential. */
+function demanded(credentials: Credentials, { url, options, astray }: Purpose): Credentials {
+  // Whoever redirects the request may lead it to where none is wanted, as to a signed URL.
+  if (!options.failIfNoAuth || astray || credentials.authorization !== undefined) return credentials
   const { reasons } = credentials
   throw new IgwnAuthError(
     'ERR_IGWN_NO_CREDENTIAL',

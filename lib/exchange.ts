@@ -1,13 +1,19 @@
 import axios, {
   AxiosHeaders,
-  CanceledError,
+  type Axios,
+  type AxiosError,
   type AxiosRequestConfig,
   type AxiosResponse,
   type InternalAxiosRequestConfig,
 } from 'axios'
+import { abortable } from './abortable'
 import { concealError, concealResponse } from './conceal'
-import { credentialFinder, isPromise, type Credentials } from './credentials'
+import { credentialFinder, type Credentials, type Purpose } from './credentials'
+import { Departure, departureIn, restOfTheWay, type RedirectOptions } from './departure'
+import { explainRefusal, reasonsOf, type Reason } from './errors'
+import { bearerChallenge, parseChallenges, type BearerChallenge } from './formats/www-authenticate'
 import { checkOptions, mergeOptions, type IgwnAuthOptions } from './options'
+import { canResend, discard, withBodyToKeep } from './resend'
 
 type Request = InternalAxiosRequestConfig
 type Adapter = Request['adapter']
@@ -16,34 +22,43 @@ type Adapter = Request['adapter']
 export type Exchange = (caller: Request, adapter: Adapter) => Promise<AxiosResponse>
 
 /** One send of a request: what the caller's instance made of it, where it goes, what it carries. */
-class Attempt {
-  credentials: Credentials = { reasons: [] }
-
-  constructor(
-    /** The request as it reached the adapter: all interceptors and transforms of the caller are through with it. */
-    readonly request: Request,
-    readonly adapter: Adapter,
-    readonly url: URL,
-    readonly options: IgwnAuthOptions,
-  ) {}
+interface Attempt {
+  /** The request as it reached the adapter: all interceptors and transforms of the caller are through with it. */
+  readonly request: Request
+  readonly adapter: Adapter
+  readonly url: URL
+  readonly options: IgwnAuthOptions
+  /** A redirect led away from the origin that the request was made for. */
+  readonly astray?: boolean
+  /** Undefined until they are looked for. */
+  readonly credentials?: Credentials
 }
 
 /**
  * What goes through our own axios: not the request, only an attempt at it. Merging and transforming a whole config a second
- * time would cost more than all the rest.
+ * time would cost more than all the rest. An attempt in a class passes axios by identity.
  */
-interface Errand extends Request {
-  readonly attempt: Attempt
+class Errand {
+  constructor(public attempt: Attempt) {}
 }
 
 /**
  * An axios of our own, with interceptors that nobody else's stand between: the request interceptor finds credentials
- * when the request leaves. What reaches the caller holds none of them.
+ * when the request leaves, the response interceptor answers a refusal, and a redirect to another origin starts a request of
+ * its own. What reaches the caller holds no credential.
  */
 export function exchange(instanceOptions: IgwnAuthOptions): Exchange {
   const find = credentialFinder()
   const client = new axios.Axios({})
-  client.interceptors.request.use(attach as never)
+  client.interceptors.request.use(attach)
+  client.interceptors.response.use(answer, (error: unknown) =>
+    answer((error as AxiosError | undefined)?.response, error),
+  )
+  // After `answer`: a refusal at the end of the rest of the way was answered there.
+  client.interceptors.response.use(undefined, follow)
+  // Has no `answer`: a second refusal is final.
+  const again = new axios.Axios({})
+  again.interceptors.response.use(undefined, follow)
 
   return async (caller, adapter) => {
     const url = absoluteUrl(caller)
@@ -51,7 +66,7 @@ export function exchange(instanceOptions: IgwnAuthOptions): Exchange {
     if (!url || isAuthenticated(caller, url)) return adapterOf(adapter, caller)(caller)
     try {
       const options = optionsFor(instanceOptions, caller)
-      const response = await client.request(errand(new Attempt(caller, adapter, url, options)))
+      const response = await go(client, { request: withBodyToKeep(caller), adapter, url, options })
       return concealResponse(response, caller)
     } catch (error) {
       throw concealError(error, caller)
@@ -59,27 +74,112 @@ export function exchange(instanceOptions: IgwnAuthOptions): Exchange {
   }
 
   /** Before sending: finds what goes on the request. */
-  async function attach(config: Errand): Promise<Errand> {
-    const { attempt } = config
-    const { url, options, request } = attempt
-    attempt.credentials = await abortable(find({ url, options, proxy: request.proxy }), request)
+  async function attach(config: Request): Promise<Request> {
+    const errand = errandOf(config)
+    const { request, credentials } = errand.attempt
+    if (!credentials) {
+      const found = find(purposeOf(errand.attempt))
+      errand.attempt = { ...errand.attempt, credentials: await abortable(found, request) }
+    }
     return config
+  }
+
+  /** After a refusal: finds other credentials and sends once more. Without, the refusal stands, with the reasons joined. */
+  async function answer(response: AxiosResponse | undefined, error?: unknown): Promise<AxiosResponse> {
+    const attempt = attemptAt(error ?? response)
+    const challenge = response && attempt && refusalOf(response, attempt)
+    if (!challenge) return outcome(response, error)
+
+    const { credentials, reasons } = await another(attempt, challenge)
+    if (!credentials) {
+      if (error) explainRefusal(error, reasons)
+      return outcome(response, error)
+    }
+    discard(response)
+    return go(again, { ...attempt, credentials })
+  }
+
+  /** Credentials other than the refused ones. When looking for them fails, the refusal is what happened and the failure its reason. */
+  async function another(
+    attempt: Attempt,
+    challenge: BearerChallenge,
+  ): Promise<{ credentials?: Credentials; reasons: readonly Reason[] }> {
+    const refused = attempt.credentials ?? { reasons: [] }
+    try {
+      const found = find({ ...purposeOf(attempt), refused, challengeScope: challenge.scope })
+      const credentials = await abortable(found, attempt.request)
+      const differs =
+        credentials.authorization !== undefined && credentials.authorization !== refused.authorization
+      return differs ? { credentials, reasons: credentials.reasons } : { reasons: credentials.reasons }
+    } catch (failure) {
+      if (axios.isCancel(failure)) throw failure
+      return { reasons: reasonsOf(failure) }
+    }
+  }
+
+  /** After a redirect to another origin: the rest of the way is a request of its own. */
+  function follow(error: unknown): Promise<AxiosResponse> {
+    const departure = departureIn(error)
+    const left = attemptAt(error)
+    if (!departure || !left) throw error
+    const { request } = departure
+    const url = new URL(request.url ?? '')
+    const downgraded = left.url.protocol === 'https:' && url.protocol === 'http:'
+    const options = downgraded ? { ...left.options, forceNoAuth: true } : left.options
+    const { adapter, credentials } = left
+    const trusted = isTrusted(left, url) && !downgraded
+    return go(client, {
+      request,
+      adapter,
+      url,
+      options,
+      astray: left.astray === true || !trusted,
+      ...(trusted && credentials && { credentials }),
+    })
   }
 }
 
-function errand(attempt: Attempt): AxiosRequestConfig {
+/** Sends an attempt through one of our own axios. */
+function go(client: Axios, attempt: Attempt): Promise<AxiosResponse> {
   const { method, signal, cancelToken } = attempt.request
-  return { method, signal, cancelToken, adapter: send, attempt } as AxiosRequestConfig
+  return client.request({
+    method,
+    signal,
+    cancelToken,
+    adapter: send,
+    errand: new Errand(attempt),
+  } as AxiosRequestConfig)
 }
 
 /** The adapter of our own axios: sends a private copy of the request, which alone holds the credentials. */
 async function send(config: Request): Promise<AxiosResponse> {
-  const { attempt } = config as Errand
+  const { attempt } = errandOf(config)
   const { request, adapter, credentials } = attempt
+  // Own properties only: a copy made any other way loses what the caller switched off by false.
   const headers = Object.assign(new AxiosHeaders(), request.headers)
-  if (credentials.authorization !== undefined) headers.set('Authorization', credentials.authorization)
-  const outgoing: Request = { ...request, headers }
-  return adapterOf(adapter, outgoing)(outgoing)
+  if (credentials?.authorization !== undefined) headers.set('Authorization', credentials.authorization)
+  const outgoing: Request = { ...request, headers, beforeRedirect: watchOrigin(attempt) }
+  try {
+    const response = await adapterOf(adapter, outgoing)(outgoing)
+    response.config = config
+    return response
+  } catch (error) {
+    if (typeof error === 'object' && error !== null) (error as AxiosError).config = config
+    throw error
+  }
+}
+
+/** Sees each redirect before it is followed, after the caller's own hook; one to another origin ends this send. */
+function watchOrigin({ request, url }: Attempt): NonNullable<Request['beforeRedirect']> {
+  let hops = 0
+  return (options, ...details) => {
+    hops += 1
+    request.beforeRedirect?.(options, ...details)
+    const redirect = options as RedirectOptions
+    // A stream has been read; follow-redirects has kept its bytes and goes on by itself, without credentials.
+    if (new URL(redirect.href).origin !== url.origin && canResend(request))
+      throw new Departure(restOfTheWay(request, redirect, hops))
+  }
 }
 
 function adapterOf(adapter: Adapter, config: Request) {
@@ -89,6 +189,41 @@ function adapterOf(adapter: Adapter, config: Request) {
     config: Request,
   ) => (config: Request) => Promise<AxiosResponse>
   return resolve(adapter ?? axios.defaults.adapter, config)
+}
+
+function errandOf(config: Request): Errand {
+  return (config as unknown as { errand: Errand }).errand
+}
+
+/** The attempt that a response or an error belongs to; undefined for what did not come from `send`. */
+function attemptAt(result: unknown): Attempt | undefined {
+  const { config } = (result ?? {}) as { config?: { errand?: unknown } }
+  return config?.errand instanceof Errand ? config.errand.attempt : undefined
+}
+
+function purposeOf({ url, options, request, astray = false }: Attempt): Purpose {
+  return { url, options, proxy: request.proxy, astray }
+}
+
+/** The Bearer challenge of a refusal that can be answered: RFC 6750 section 3. */
+function refusalOf(response: AxiosResponse, { request, credentials }: Attempt): BearerChallenge | undefined {
+  if (response.status !== 401 || !canResend(request)) return undefined
+  const field = AxiosHeaders.from(response.headers as AxiosHeaders).get('WWW-Authenticate') as
+    string | string[] | undefined
+  const challenge = bearerChallenge(parseChallenges(field))
+  // With a token, the request itself was wrong and another token mends nothing. Without, Apache says it of a missing token.
+  if (challenge?.error === 'invalid_request' && credentials?.token !== undefined) return undefined
+  return challenge
+}
+
+function outcome(response: AxiosResponse | undefined, error: unknown): AxiosResponse {
+  if (error !== undefined || !response) throw error
+  return response
+}
+
+function isTrusted({ url, options }: Attempt, next: URL): boolean {
+  const trusted = options.trustedOrigins ?? []
+  return trusted.includes(url.origin) && trusted.includes(next.origin)
 }
 
 /** Options of the request over those of the instance. */
@@ -111,42 +246,4 @@ function absoluteUrl({ url, baseURL, allowAbsoluteUrls, socketPath }: Request): 
 /** Whether the caller authenticates: an `Authorization` of theirs, even one set to false or null, `auth`, or a URL with userinfo. */
 function isAuthenticated({ headers, auth }: Request, { username, password }: URL): boolean {
   return auth != null || username !== '' || password !== '' || headers.has('Authorization')
-}
-
-/** Waits for a value unless the request is aborted first. */
-function abortable<T>(value: T | Promise<T>, request: Request): T | Promise<T> {
-  const { signal, cancelToken } = request
-  if (!isPromise(value) || (!signal && !cancelToken)) return value
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => {
-      settle(() => {
-        reject(new CanceledError(undefined, request))
-      })
-    }
-    const onCancel = (reason: unknown) => {
-      settle(() => {
-        reject(reason)
-      })
-    }
-    const settle = (end: () => void) => {
-      signal?.removeEventListener?.('abort', onAbort)
-      cancelToken?.unsubscribe?.(onCancel)
-      end()
-    }
-    if (signal?.aborted) return onAbort()
-    signal?.addEventListener?.('abort', onAbort)
-    cancelToken?.subscribe?.(onCancel)
-    value.then(
-      (result) => {
-        settle(() => {
-          resolve(result)
-        })
-      },
-      (error: unknown) => {
-        settle(() => {
-          reject(error)
-        })
-      },
-    )
-  })
 }

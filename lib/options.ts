@@ -46,6 +46,11 @@ export interface IgwnAuthOptions {
    * discovered ones are left out and given ones are an error. Only for networks where nobody listens.
    */
   readonly allowInsecureHttp?: boolean | undefined
+  /**
+   * Origins (`https://host` or `https://host:port`) that are one service: a redirect from one of them to another takes the
+   * credentials along. Default is none: each origin has its own (WLCG profile 1.3 section 2.1.1).
+   */
+  readonly trustedOrigins?: readonly string[] | undefined
 }
 
 /** Gives a token for what is wanted; undefined when there is none. */
@@ -114,6 +119,14 @@ const CHECKS: Record<keyof IgwnAuthOptions, (value: unknown) => string | undefin
       ? undefined
       : `must be a boolean or an axios instance, not ${kindOf(value)}`,
   allowInsecureHttp: flag,
+  trustedOrigins: (value) =>
+    Array.isArray(value) && value.every(isOrigin)
+      ? undefined
+      : 'must be a list of origins, each as https://host or https://host:port',
+}
+
+function isOrigin(value: unknown): boolean {
+  return typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value
 }
 
 function flag(value: unknown): string | undefined {

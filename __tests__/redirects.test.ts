@@ -1,0 +1,232 @@
+import { Readable } from 'node:stream'
+import axios, { type AxiosError, type AxiosRequestConfig } from 'axios'
+import { applyIgwnAuth, type IgwnAuthOptions } from './support/all'
+import { createAuthority } from './support/pki'
+import { mint } from './support/mint'
+import { challenge, serverGroup, type Seen } from './support/server'
+
+const servers = serverGroup()
+afterEach(servers.close)
+beforeEach(() => {
+  for (const name of ['BEARER_TOKEN', 'SCITOKEN']) delete process.env[name]
+})
+
+/** A server that redirects everything to another, and that other, each with a token of its own on this machine. */
+async function pair({ status = 302, host = 'localhost', target = (_: Seen): object => ({}) } = {}) {
+  const to = await servers.serve(target, { host })
+  const from = await servers.serve(() => ({ status, headers: { location: `${to.origin}/there?q=1` } }))
+  const tokens = { from: mint({ aud: from.origin, jti: 'from' }), to: mint({ aud: to.origin, jti: 'to' }) }
+  process.env.SCITOKEN = tokens.from
+  process.env.BEARER_TOKEN = tokens.to
+  return { from, to, tokens }
+}
+
+const instanceWith = (options?: IgwnAuthOptions, config?: AxiosRequestConfig) =>
+  applyIgwnAuth(axios.create({ proxy: false, ...config }), options)
+const failure = async (request: Promise<unknown>): Promise<AxiosError & { cause?: { cause?: unknown } }> =>
+  request.then(
+    () => Promise.reject(new Error('it was expected to fail')),
+    (error: unknown) => error as AxiosError,
+  )
+
+describe('a redirect within the origin (trap 9)', () => {
+  it.each([301, 302, 303, 307, 308])('%d keeps the token', async (status) => {
+    const server = await servers.serve(({ url }) =>
+      url === '/a' ? { status, headers: { location: '/b' } } : {},
+    )
+    await instanceWith({ token: 'abc' }).post(`${server.origin}/a`, { x: 1 })
+    expect(server.authorizations).toEqual(['Bearer abc', 'Bearer abc'])
+    expect(server.seen[1]!.method).toBe(status < 304 ? 'GET' : 'POST')
+    expect(server.seen[1]!.body).toBe(status < 304 ? '' : '{"x":1}')
+  })
+})
+
+describe('a redirect to another origin (trap 9)', () => {
+  it.each([301, 302, 303, 307, 308])(
+    '%d takes the header off and finds the token of the other',
+    async (status) => {
+      const { from, to, tokens } = await pair({ status })
+      const { config, request } = await instanceWith().post(
+        from.origin,
+        { x: 1 },
+        { headers: { 'X-Own': 'kept' } },
+      )
+      expect(from.authorizations).toEqual([`Bearer ${tokens.from}`])
+      expect(to.authorizations).toEqual([`Bearer ${tokens.to}`])
+      const kept = status > 303
+      expect(to.seen[0]).toMatchObject({
+        method: kept ? 'POST' : 'GET',
+        url: '/there?q=1',
+        body: kept ? '{"x":1}' : '',
+      })
+      expect(to.seen[0]!.headers['x-own']).toBe('kept')
+      expect(to.seen[0]!.headers['content-type']).toBe(kept ? 'application/json' : undefined)
+      expect(to.seen[0]!.headers.host).toBe(to.origin.slice(7))
+      expect(config.url).toBe(from.origin)
+      expect((request as { res: { responseUrl: string } }).res.responseUrl).toBe(`${to.origin}/there?q=1`)
+    },
+  )
+
+  it('to another port of the same host is to another origin', async () => {
+    const { from, to, tokens } = await pair({ host: '127.0.0.1' })
+    await instanceWith().get(from.origin)
+    expect([...from.authorizations, ...to.authorizations]).toEqual([
+      `Bearer ${tokens.from}`,
+      `Bearer ${tokens.to}`,
+    ])
+  })
+
+  it.each<[string, IgwnAuthOptions]>([
+    ['a given token', { token: 'abc' }],
+    ['a token function', { token: () => 'abc' }],
+    ['a token for an audience of its own', { tokenAudience: 'https://service' }],
+  ])('never takes %s along', async (_, options) => {
+    const { from, to } = await pair()
+    process.env.SCITOKEN = mint({ aud: 'https://service' })
+    delete process.env.BEARER_TOKEN
+    await instanceWith(options).get(from.origin)
+    expect(from.authorizations[0]).toMatch(/^Bearer /)
+    expect(to.authorizations).toEqual([undefined])
+  })
+
+  it('there and back does not bring a given token back', async () => {
+    const to = await servers.serve(() => ({ status: 302, headers: { location: `${from.origin}/back` } }), {
+      host: 'localhost',
+    })
+    const from = await servers.serve(({ url }) =>
+      url === '/back' ? {} : { status: 302, headers: { location: to.origin } },
+    )
+    await instanceWith({ token: 'abc' }).get(from.origin)
+    expect([...from.authorizations, ...to.authorizations]).toEqual(['Bearer abc', undefined, undefined])
+  })
+
+  it('goes on without a token where the first was required', async () => {
+    const { from, to } = await pair()
+    delete process.env.BEARER_TOKEN
+    await instanceWith({ token: true, failIfNoAuth: true }).get(from.origin)
+    expect(to.authorizations).toEqual([undefined])
+  })
+
+  it('shares the credentials of declared origins', async () => {
+    const { from, to } = await pair()
+    await instanceWith({ token: 'abc', trustedOrigins: [from.origin, to.origin] }).get(from.origin)
+    await instanceWith({ token: 'abc', trustedOrigins: [to.origin] }).get(from.origin)
+    expect(to.authorizations).toEqual(['Bearer abc', undefined])
+  })
+
+  it('takes no login from the Location', async () => {
+    const to = await servers.serve(() => ({}), { host: 'localhost' })
+    const from = await servers.serve(() => ({
+      status: 302,
+      headers: { location: to.origin.replace('//', '//a:b@') },
+    }))
+    await instanceWith({ token: 'abc' }).get(from.origin)
+    expect(to.authorizations).toEqual([undefined])
+  })
+
+  it('with a stream as body goes on without a token of ours', async () => {
+    const { from, to } = await pair({ status: 307 })
+    await instanceWith().post(from.origin, Readable.from([Buffer.from('streamed')]))
+    expect(to.seen[0]).toMatchObject({ method: 'POST', body: 'streamed' })
+    expect(to.authorizations).toEqual([undefined])
+  })
+
+  it('leaves a header, auth and login of the caller to axios, which takes them off', async () => {
+    const { from, to } = await pair()
+    await instanceWith().get(from.origin, { headers: { Authorization: 'Own x' } })
+    await instanceWith().get(from.origin, { auth: { username: 'a', password: 'b' } })
+    expect(to.authorizations).toEqual([undefined, undefined])
+  })
+
+  it('in a circle ends, bounded by maxRedirects', async () => {
+    const to = await servers.serve(() => ({ status: 302, headers: { location: from.origin } }), {
+      host: 'localhost',
+    })
+    const from = await servers.serve(() => ({ status: 302, headers: { location: to.origin } }))
+    const error = await failure(instanceWith({ token: 'abc' }, { maxRedirects: 5 }).get(from.origin))
+    expect(error.message).toMatch(/302|redirects/)
+    expect(from.seen.length + to.seen.length).toBeLessThanOrEqual(6)
+  })
+})
+
+describe('from https to http (trap 9)', () => {
+  it('drops every credential, whatever the options say', async () => {
+    const authority = await createAuthority()
+    const { certificate, key } = await authority.issueServer()
+    const { Agent } = await import('node:https')
+    const to = await servers.serve(() => ({}))
+    const from = await servers.serve(() => ({ status: 302, headers: { location: to.origin } }), {
+      tls: { cert: certificate, key },
+    })
+    process.env.SCITOKEN = mint()
+    const httpsAgent = new Agent({ ca: authority.certificate })
+    await instanceWith({ allowInsecureHttp: true }, { httpsAgent }).get(from.origin)
+    expect(from.authorizations[0]).toMatch(/^Bearer /)
+    expect(to.authorizations).toEqual([undefined])
+  })
+})
+
+describe('a refusal at the end of a redirect (trap 10)', () => {
+  it('is answered there, with a token for there', async () => {
+    const { from, to } = await pair({ target: () => (to_seen() === 1 ? challenge() : {}) })
+    const to_seen = () => to.seen.length
+    const second = mint({ aud: to.origin, jti: 'second' })
+    process.env.BEARER_TOKEN_FILE = ''
+    process.env.SCITOKEN = mint({ aud: [from.origin, to.origin], jti: 'both' })
+    process.env.BEARER_TOKEN = second
+    const { status } = await instanceWith().get(from.origin)
+    expect(status).toBe(200)
+    expect(from.seen).toHaveLength(1)
+    expect(to.authorizations.at(-1)).toBe(`Bearer ${second}`)
+  })
+
+  it('of the second send is answered there too, once', async () => {
+    const to = await servers.serve(() => challenge(), { host: 'localhost' })
+    const from = await servers.serve((_, index) =>
+      index === 0 ? challenge() : { status: 302, headers: { location: to.origin } },
+    )
+    process.env.SCITOKEN = mint({ jti: 'a' })
+    process.env.BEARER_TOKEN = mint({ jti: 'b' })
+    const error = await failure(instanceWith().get(from.origin))
+    expect(error.response?.status).toBe(401)
+    expect([from.seen.length, to.seen.length]).toEqual([2, 2])
+  })
+})
+
+describe('beforeRedirect and maxRedirects of the caller (trap 11)', () => {
+  it('the hook sees every redirect and may change what follows', async () => {
+    const { from, to } = await pair()
+    const seen: unknown[] = []
+    const beforeRedirect = (options: Record<string, unknown>, response: { statusCode: number }) => {
+      seen.push([
+        options.href,
+        response.statusCode,
+        (options.headers as Record<string, string>).Authorization,
+      ])
+      ;(options.headers as Record<string, string>)['X-Hook'] = 'yes'
+    }
+    await instanceWith().get(from.origin, { beforeRedirect: beforeRedirect as never })
+    expect(seen).toEqual([[`${to.origin}/there?q=1`, 302, undefined]])
+    expect(to.seen[0]!.headers['x-hook']).toBe('yes')
+  })
+
+  it('a hook that throws ends the request as it does without us', async () => {
+    const { from, to } = await pair()
+    const no = new Error('not there')
+    const beforeRedirect = () => {
+      throw no
+    }
+    const ours = await failure(instanceWith().get(from.origin, { beforeRedirect }))
+    const plain = await failure(axios.create({ proxy: false }).get(from.origin, { beforeRedirect }))
+    expect([ours.code, ours.message]).toEqual([plain.code, plain.message])
+    expect(ours.cause?.cause).toBe(no)
+    expect(to.seen).toHaveLength(0)
+  })
+
+  it('maxRedirects: 0 gives the redirect back', async () => {
+    const { from, to } = await pair()
+    const error = await failure(instanceWith().get(from.origin, { maxRedirects: 0 }))
+    expect(error.response?.status).toBe(302)
+    expect(to.seen).toHaveLength(0)
+  })
+})

@@ -1,0 +1,164 @@
+import { IgwnAuthError } from '../errors'
+import type { Reason } from '../errors'
+import { duration } from '../judge-token'
+import { here } from '../surroundings'
+import type { Surroundings } from '../surroundings'
+import { secondsNow } from '../token'
+import { credentialReader } from './credential-reader'
+import type { ReadCredential } from './credential-reader'
+import type { Passphrase } from './understand-credential'
+import type { X509Credential } from './x509-credential'
+import { namedPlace, X509_PLACES } from './x509-places'
+import type { X509Place } from './x509-places'
+
+export interface FindX509Options {
+  /**
+   * The path of a file with certificate and key, as proxies are, or the paths of both. Default, and `true`: searched for.
+   */
+  readonly cert?: string | readonly [cert: string, key: string] | true | undefined
+  /** The passphrase of an encrypted key, or a function that gives it, called only when one is needed. Default is none. */
+  readonly passphrase?: Passphrase | undefined
+  /**
+   * Seconds that every certificate of the credential must still be good. Default is 600, as in igwn-auth-utils; for one
+   * that `cert` names it is 0.
+   */
+  readonly minTimeLeft?: number | undefined
+}
+
+/**
+ * Finds an X.509 credential on this machine: `X509_USER_CERT` with `X509_USER_KEY`, `X509_USER_PROXY`,
+ * `/tmp/x509up_u<uid>`, `~/.globus/usercert.pem` with `userkey.pem`. Every certificate of it must be good for the time
+ * wanted, the key must be that of the first, and a proxy must have its chain; what does not satisfy is passed over with a
+ * reason.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_NOT_FOUND` when none satisfies; `reasons` has one entry for each place.
+ *   `ERR_IGWN_CERT_UNUSABLE` when the one that `cert` names cannot be used.
+ * @see RFC 3820, igwn_auth_utils.find_credentials
+ */
+// eslint-disable-next-line @typescript-eslint/require-await -- what is thrown is a rejection, as of findSciToken
+export async function findX509Credentials(options: FindX509Options = {}): Promise<X509Credential> {
+  const { credential, reasons } = lookForX509(options)
+  if (credential) return credential
+  throw x509NotFound(reasons)
+}
+
+/** What a look at the machine gave. */
+export interface X509Discovery {
+  /** The first credential that satisfies; undefined when none does. */
+  readonly credential?: X509Credential
+  /** Why each place before it was passed over, in order. */
+  readonly reasons: readonly Reason[]
+  /** What is not as it should be with the credential that was chosen. */
+  readonly warning?: Reason
+}
+
+/**
+ * Looks for the first credential that satisfies, or at the one that `cert` names.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_UNUSABLE` when the named one cannot be used
+ */
+export type LookForX509 = (options?: FindX509Options) => X509Discovery
+
+/**
+ * X.509 discovery with a memory of its own: files are read and understood once, and again when they have changed. A second
+ * look costs a few stats; only the dates are judged each time.
+ */
+export function x509Discovery(surroundings: Surroundings = here): LookForX509 {
+  const read = credentialReader(surroundings)
+
+  return ({ cert, passphrase, minTimeLeft } = {}) => {
+    if (cert !== undefined && cert !== true) {
+      const outcome = inForce(read(namedPlace(cert), passphrase), minTimeLeft ?? 0)
+      if ('code' in outcome) throw certUnusable(outcome)
+      return { ...outcome, reasons: [] }
+    }
+    const reasons: Reason[] = []
+    for (const placeIn of X509_PLACES) {
+      const outcome = at(placeIn(surroundings), passphrase, minTimeLeft ?? MIN_TIME_LEFT)
+      if (!('code' in outcome)) return { ...outcome, reasons }
+      reasons.push(outcome)
+    }
+    return { reasons }
+  }
+
+  function at(place: X509Place | Reason, passphrase: Passphrase | undefined, minTimeLeft: number) {
+    return 'code' in place ? place : inForce(read(place, passphrase), minTimeLeft)
+  }
+}
+
+/** The look of this process; what one caller has read, another need not read again. */
+export const lookForX509: LookForX509 = x509Discovery()
+
+/** A credential that was found before, if it is still good; its files are not looked at. */
+export function assertInForce(credential: X509Credential): X509Credential {
+  const outcome = inForce({ credential }, 0)
+  if ('code' in outcome) throw certUnusable(outcome)
+  return credential
+}
+
+/** Seconds; the same as in igwn-auth-utils. */
+const MIN_TIME_LEFT = 600
+
+/** Seconds this machine's clock may be behind that of whoever signed. */
+const CLOCK_TOLERANCE = 60
+
+/** The credential if all its certificates are good now and for the time wanted, else why not: which one, and when. */
+function inForce(
+  read: ReadCredential | Reason,
+  minTimeLeft: number,
+  now = secondsNow(),
+): ReadCredential | Reason {
+  if ('code' in read) return read
+  const { certificates, expiresAt, notBefore, source } = read.credential
+  const said = (when: 'expiresAt' | 'notBefore', time: number) => {
+    const index = certificates.findIndex((one) => one[when] === time)
+    const number = certificates.length > 1 ? `certificate ${index + 1} of ${certificates.length}, ` : ''
+    return `(${number}${certificates[index]?.subject ?? ''}, ${dateOf(time)})`
+  }
+  if (expiresAt < now + minTimeLeft) {
+    const how =
+      expiresAt <= now
+        ? `expired ${duration(now - expiresAt)} ago`
+        : `has ${duration(expiresAt - now)} left, and ${duration(minTimeLeft)} are wanted`
+    const message = `${source} ${how} ${said('expiresAt', expiresAt)}`
+    return { code: 'expired', source, wanted: `at least ${minTimeLeft} s left`, got: expiresAt, message }
+  }
+  if (notBefore > now + CLOCK_TOLERANCE) {
+    const message = `${source} is valid only in ${duration(notBefore - now)} ${said('notBefore', notBefore)}`
+    return { code: 'not-yet-valid', source, wanted: 'now', got: notBefore, message }
+  }
+  return read
+}
+
+function dateOf(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace('.000', '')
+}
+
+/** The error for a credential that was named and cannot be used. */
+export function certUnusable(reason: Reason): IgwnAuthError {
+  const whatToDo = TO_DO[reason.code] ?? 'Give the path of a proxy file, or [certificate, key]'
+  return new IgwnAuthError('ERR_IGWN_CERT_UNUSABLE', `${reason.message}. ${whatToDo}.`, { reasons: [reason] })
+}
+
+const HOW_TO_MAKE_ONE = 'Make a proxy with grid-proxy-init or voms-proxy-init'
+
+const TO_DO: Partial<Record<Reason['code'], string>> = {
+  expired: HOW_TO_MAKE_ONE,
+  'not-yet-valid': "Wait, or set this machine's clock",
+  'key-mismatch': 'Give the certificate and the key that belong together',
+  'broken-chain': HOW_TO_MAKE_ONE,
+  passphrase: 'Set the passphrase option to the one the key was made with',
+}
+
+/** The error for a search that ended with nothing: what each place lacked, what to do. */
+export function x509NotFound(reasons: readonly Reason[]): IgwnAuthError {
+  const looked = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => `${message}.`)
+  const absent = reasons.filter(({ code }) => code === 'absent').map(({ source }) => source)
+  const sentences = [
+    'No usable X.509 credential found.',
+    ...looked,
+    absent.length > 0 ? `Nothing in ${absent.join(', ')}.` : '',
+    `${HOW_TO_MAKE_ONE}, or name one in X509_USER_PROXY.`,
+  ]
+  return new IgwnAuthError('ERR_IGWN_CERT_NOT_FOUND', sentences.filter(Boolean).join(' '), { reasons })
+}
