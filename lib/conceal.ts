@@ -1,4 +1,5 @@
 import type { AxiosError, AxiosResponse, InternalAxiosRequestConfig } from 'axios'
+import { veil } from './shield-agent'
 
 /**
  * Takes out of a response what holds a secret, in place: the config that was sent gives way to the caller's, and the
@@ -7,6 +8,7 @@ import type { AxiosError, AxiosResponse, InternalAxiosRequestConfig } from 'axio
 export function concealResponse(response: AxiosResponse, caller: InternalAxiosRequestConfig): AxiosResponse {
   response.config = caller
   hide(response, 'request')
+  // A stream leads to its request by many ways.
   if (isStream(response.data)) veil(response.data)
   return response
 }
@@ -25,15 +27,6 @@ function hide(owner: object, name: 'request'): void {
   const value: unknown = (owner as Record<string, unknown>)[name]
   if (value !== undefined)
     Object.defineProperty(owner, name, { value, enumerable: false, writable: true, configurable: true })
-}
-
-/** A stream of the response leads to its request by many ways: printed, it shows its kind alone. */
-function veil(stream: object): void {
-  Object.defineProperty(stream, Symbol.for('nodejs.util.inspect.custom'), {
-    value: () => `${stream.constructor.name} {}`,
-    enumerable: false,
-    configurable: true,
-  })
 }
 
 function isStream(data: unknown): data is object {

@@ -14,6 +14,7 @@ import { explainRefusal, reasonsOf, type Reason } from './errors'
 import { bearerChallenge, parseChallenges, type BearerChallenge } from './formats/www-authenticate'
 import { checkOptions, mergeOptions, type IgwnAuthOptions } from './options'
 import { canResend, discard, withBodyToKeep } from './resend'
+import { shieldAgent } from './shield-agent'
 
 type Request = InternalAxiosRequestConfig
 type Adapter = Request['adapter']
@@ -158,7 +159,10 @@ async function send(config: Request): Promise<AxiosResponse> {
   // Own properties only: a copy made any other way loses what the caller switched off by false.
   const headers = Object.assign(new AxiosHeaders(), request.headers)
   if (credentials?.authorization !== undefined) headers.set('Authorization', credentials.authorization)
+  const { httpAgent, httpsAgent } = request as { httpAgent?: unknown; httpsAgent?: unknown }
   const outgoing: Request = { ...request, headers, beforeRedirect: watchOrigin(attempt) }
+  if (httpAgent) outgoing.httpAgent = shieldAgent(httpAgent)
+  if (httpsAgent) outgoing.httpsAgent = shieldAgent(httpsAgent)
   try {
     const response = await adapterOf(adapter, outgoing)(outgoing)
     response.config = config

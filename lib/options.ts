@@ -1,4 +1,5 @@
 import type { AxiosInstance } from 'axios'
+import { checkValues, flag, flagOrAxios, seconds, textOrList, type Check } from './check-values'
 import { IgwnAuthError } from './errors'
 import { wanted, type Wanted } from './judge-token'
 import { SciToken } from './scitoken'
@@ -63,20 +64,9 @@ export type TokenChoice =
   | { readonly kind: 'given'; readonly text: string }
   | { readonly kind: 'source'; readonly source: TokenSource }
 
-/** Checks options: types and contradictions. Returns them without their undefined keys. */
+/** Checks options, name by name. Returns them without their undefined keys. */
 export function checkOptions(options: IgwnAuthOptions, owner: string): IgwnAuthOptions {
-  if (!isPlain(options)) throw wrong(owner, `must be an object, not ${kindOf(options)}`)
-  const checked: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue
-    const check = CHECKS[name as keyof IgwnAuthOptions] as
-      ((value: unknown) => string | undefined) | undefined
-    if (!check) throw wrong(owner, `has no option "${name}"; there are ${Object.keys(CHECKS).join(', ')}`)
-    const problem = check(value)
-    if (problem) throw wrong(`${owner}.${name}`, problem)
-    checked[name] = value
-  }
-  return checked
+  return checkValues(options, CHECKS, owner)
 }
 
 /** Options of the request over those of the instance. */
@@ -90,7 +80,7 @@ export function mergeOptions(instance: IgwnAuthOptions, request: IgwnAuthOptions
   return merged
 }
 
-const CHECKS: Record<keyof IgwnAuthOptions, (value: unknown) => string | undefined> = {
+const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   token: (value) =>
     typeof value === 'boolean' ||
     typeof value === 'string' ||
@@ -103,21 +93,15 @@ const CHECKS: Record<keyof IgwnAuthOptions, (value: unknown) => string | undefin
   tokenAudience: textOrList,
   tokenScope: textOrList,
   tokenIssuer: textOrList,
-  tokenMinTimeLeft: (value) =>
-    typeof value === 'number' && value >= 0
-      ? undefined
-      : `must be a number of seconds, 0 or more, not ${sayNumber(value)}`,
+  tokenMinTimeLeft: seconds,
   url: (value) =>
-    typeof value === 'string' && URL.canParse(value)
+    typeof value === 'string' && isHttpUrl(value)
       ? undefined
-      : `must be an absolute URL, not ${typeof value === 'string' ? 'this text' : kindOf(value)}`,
+      : `must be an absolute URL, as https://host.example.org, not ${typeof value === 'string' ? 'this text' : kindOf(value)}`,
   forceNoAuth: flag,
   failIfNoAuth: flag,
   strict: flag,
-  verify: (value) =>
-    typeof value === 'boolean' || typeof value === 'function'
-      ? undefined
-      : `must be a boolean or an axios instance, not ${kindOf(value)}`,
+  verify: flagOrAxios,
   allowInsecureHttp: flag,
   trustedOrigins: (value) =>
     Array.isArray(value) && value.every(isOrigin)
@@ -129,31 +113,13 @@ function isOrigin(value: unknown): boolean {
   return typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value
 }
 
-function flag(value: unknown): string | undefined {
-  return typeof value === 'boolean' ? undefined : `must be true or false, not ${kindOf(value)}`
-}
-
-function textOrList(value: unknown): string | undefined {
-  const fits = (one: unknown) => typeof one === 'string' && one !== ''
-  return fits(value) || (Array.isArray(value) && value.every(fits))
-    ? undefined
-    : `must be a string or a list of strings, none empty, not ${value === '' ? 'an empty string' : kindOf(value)}`
-}
-
-function sayNumber(value: unknown): string {
-  return typeof value === 'number' ? String(value) : kindOf(value)
+/** "localhost:8080" is a URL too, of a scheme "localhost:" and without a host. */
+function isHttpUrl(text: string): boolean {
+  return /^https?:/i.test(text) && URL.canParse(text)
 }
 
 function isTokenSource(value: unknown): value is TokenSource {
   return typeof (value as TokenSource | null)?.getToken === 'function'
-}
-
-function isPlain(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function wrong(what: string, problem: string): IgwnAuthError {
-  return new IgwnAuthError('ERR_IGWN_OPTION', `${what} ${problem}.`)
 }
 
 /** The environment switch of igwn-auth-utils for tokens. */

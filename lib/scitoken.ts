@@ -1,6 +1,7 @@
 import { IgwnAuthError } from './errors'
 import { decodeJwt } from './formats/jwt'
 import { splitScopes } from './formats/scopes'
+import { secondsNow } from './seconds-now'
 
 /** Which rules a token follows: SciTokens 1.0 (also without a `ver`), SciTokens 2.0, WLCG, or a version not known here. */
 export type TokenProfile = 'scitoken:1.0' | 'scitoken:2.0' | 'wlcg' | 'unknown'
@@ -103,7 +104,7 @@ export class SciToken {
 
   /** Seconds it has left, negative when it has ended; undefined for a token without an end. */
   timeLeft(): number | undefined {
-    return this.expiresAt === undefined ? undefined : this.expiresAt - Date.now() / 1000
+    return this.expiresAt === undefined ? undefined : this.expiresAt - secondsNow()
   }
 
   /** What it says, for people and logs: never the token itself. */

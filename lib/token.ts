@@ -1,6 +1,8 @@
 import { IgwnAuthError } from './errors'
 import { SciToken } from './scitoken'
 
+export { secondsNow } from './seconds-now'
+
 /** A bearer token in any form it can be given: its text, the bytes of it, or a `SciToken`. */
 export type Token = string | Uint8Array | SciToken
 
@@ -25,11 +27,6 @@ export interface TokenSource {
   getToken(query: TokenQuery): Token | undefined | Promise<Token | undefined>
   /** Forget this token: the server refused it. Nothing else that is held may be forgotten. */
   invalidate?(rejected: string): void
-}
-
-/** The one place where this package asks the time: seconds since the epoch, as in `exp` and `nbf`. */
-export function secondsNow(): number {
-  return Date.now() / 1000
 }
 
 /**
@@ -60,7 +57,7 @@ export function tokenText(token: Token, origin = 'the token'): string {
 }
 
 /** Finds what is not in `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 section 2.1). */
-const NOT_IN_B64TOKEN = /[^A-Za-z0-9\-._~+/=]|=(?!=*$)|^=/
+const NOT_IN_B64TOKEN = /[^A-Za-z0-9\-._~+/=]|=(?=[^=])|^=/
 
 /** Says what a forbidden character is without repeating it: it may be part of a secret. */
 function nameOf(code: number): string {
@@ -68,7 +65,8 @@ function nameOf(code: number): string {
   if (code === 0x0a) return 'a line feed'
   if (code === 0x20) return 'a space'
   if (code < 0x20 || code === 0x7f) return 'a control character'
-  return code > 0xff ? 'outside Latin-1' : 'not one of its letters, digits and marks'
+  if (code > 0xff) return 'outside Latin-1'
+  return code === 0x3d ? 'an equals sign out of place' : 'none of the letters, digits and marks of a token'
 }
 
 /** What a value is, in words for a message; never the value. */

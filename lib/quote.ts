@@ -1,0 +1,21 @@
+/**
+ * What somebody else wrote (a claim, the name of a file), fit to stand in a message: what could move a terminal's cursor,
+ * break a log line or turn the direction of the text is taken out, and what is long is cut.
+ */
+export function quote(text: string): string {
+  const cut = text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}... (${text.length} characters)` : text
+  return printable(cut)
+}
+
+/** A scope list of 64 KiB is data for `reasons`, not for a sentence. */
+const MAX_QUOTED = 300
+
+/** The same uncut, for the path of a file, which people need whole. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, '?')
+}
+
+/** Control characters of ASCII and Latin-1, line separators, and the invisible and bidirectional marks of Unicode. */
+const UNPRINTABLE =
+  // eslint-disable-next-line no-control-regex
+  /[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
