@@ -290,7 +290,7 @@ describe('options', () => {
     ],
     [
       { tokenAudience: [''] },
-      'igwnAuth.tokenAudience must be a string or a list of strings, none empty, not an array',
+      'igwnAuth.tokenAudience must be a string or a list of strings, none empty, not a list with something else',
     ],
     [{ tokenMinTimeLeft: -1 }, 'igwnAuth.tokenMinTimeLeft must be a number of seconds, 0 or more, not -1'],
     [{ failIfNoAuth: 'yes' }, 'igwnAuth.failIfNoAuth must be true or false, not a string'],
@@ -496,7 +496,7 @@ describe('what is no http URL behaves as in plain axios (trap 19)', () => {
         .listen(socketPath),
     )
     try {
-      expect((await igwnAxios.get('/x', { socketPath })).data).toBe('undefined')
+      expect((await igwnAxios.get('http://localhost/x', { socketPath })).data).toBe('undefined')
     } finally {
       local.close()
     }

@@ -15,7 +15,7 @@ export function decodeJwt(text: string): DecodedJwt | undefined {
     if (!isRecord(jwt?.payload) || !isRecord(jwt.header)) return undefined
     return { header: jwt.header, claims: jwt.payload }
   } catch {
-    return undefined // jws throws on a header that is no JSON
+    return undefined // jws throws on claims that are no JSON
   }
 }
 

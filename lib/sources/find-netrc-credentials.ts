@@ -55,7 +55,7 @@ export interface NetrcLookUp {
   readonly source?: string
   /** The entry was `default`, not one of that host. */
   readonly isDefault?: true
-  /** Why the file cannot be used; one of the reasons. */
+  /** Why the file cannot be used, or is not there though the option names it; one of the reasons. */
   readonly problem?: Reason
   /** Files that are not there, lines that programs read differently, and why there are no credentials. */
   readonly reasons: readonly Reason[]
@@ -82,8 +82,8 @@ export function lookUpNetrc(
       return { ...found, source: file.name, reasons: [...missing, ...found.reasons] }
     }
   }
-  const [named] = options.netrc === undefined ? [] : missing
-  return { ...(named && { problem: named }), reasons: missing }
+  const [problem] = options.netrc === undefined ? [] : missing
+  return { ...(problem && { problem }), reasons: missing }
 }
 
 /** The error for a netrc file that was named and cannot be used. */
@@ -115,11 +115,11 @@ interface NamedFile {
 /** The files in their order. One that was named is the only one, whether or not it is there, as in requests. */
 function netrcFiles(option: unknown, { env }: Surroundings): NamedFile[] {
   const home = variable(env, 'HOME') ?? homeOfUser()
-  const variableValue = variable(env, 'NETRC')
+  const file = variable(env, 'NETRC')
   if (option !== undefined) return [named(checkedPath(option), 'netrc option', home)]
-  if (variableValue !== undefined) return [named(variableValue, 'NETRC', home)]
+  if (file !== undefined) return [named(file, 'NETRC', home)]
   if (home === undefined) return []
-  return ['.netrc', '_netrc'].map((name) => path.join(home, name)).map((file) => ({ path: file, name: file }))
+  return ['.netrc', '_netrc'].map((name) => path.join(home, name)).map((one) => ({ path: one, name: one }))
 }
 
 function checkedPath(option: unknown): string {
@@ -193,7 +193,7 @@ function credentialsFor(
   allowDefault: boolean,
 ): Pick<NetrcLookUp, 'credentials' | 'isDefault' | 'reasons'> {
   const doubts = netrc.faults.map(({ line, what }) =>
-    reason(file, { problem: 'malformed', what: `has in line ${line} ${what}` }),
+    reason(file, { problem: 'malformed', what: `line ${line}: ${what}` }),
   )
   const without = (problem: Reason['code'], what: string) => ({
     reasons: [...doubts, reason(file, { problem, what })],
@@ -217,10 +217,10 @@ function credentialsFor(
 
 /** The entry as Python's netrc finds it, by the very name; else one that names the same host in another spelling. */
 function entryOf(host: string, { entries, byHost }: ReadNetrc): NetrcEntry | undefined {
-  const name = withoutBrackets(host)
-  // A host of that name would be given what is for no host in particular, redirects included.
-  if (name === 'default') return undefined
-  return entries.get(name) ?? byHost.get(oneSpelling(host))
+  const spelling = oneSpelling(host)
+  // A host of that name would get what is for no host in particular, after redirects too.
+  if (spelling === 'default') return undefined
+  return entries.get(withoutBrackets(host)) ?? byHost.get(spelling)
 }
 
 function withoutBrackets(host: string): string {

@@ -1,0 +1,99 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { isCertificate, isEncrypted, isPrivateKey, parsePem } from '../../lib/formats/pem'
+import { createAuthority } from '../support/pki'
+import type { Issued } from '../support/pki'
+
+let alice: Issued
+let proxy: Issued
+
+beforeAll(async () => {
+  const authority = await createAuthority()
+  alice = await authority.issueUser()
+  proxy = await authority.issueProxy(alice)
+})
+
+const labels = (text: string) => parsePem(text).map(({ label }) => label)
+
+describe('parsePem', () => {
+  it('gives the blocks of a proxy file in their order: certificate, key, chain', () => {
+    const blocks = parsePem(proxy.bundle)
+    expect(blocks.map(({ label }) => label)).toEqual(['CERTIFICATE', 'PRIVATE KEY', 'CERTIFICATE'])
+    expect(blocks.map(({ text }) => text).join('')).toBe(proxy.bundle)
+  })
+
+  it('takes a key before its certificates', () => {
+    expect(labels(proxy.key + proxy.certificate + proxy.chain)).toEqual([
+      'PRIVATE KEY',
+      'CERTIFICATE',
+      'CERTIFICATE',
+    ])
+  })
+
+  it.each([
+    ['carriage returns', (text: string) => text.replaceAll('\n', '\r\n')],
+    ['carriage returns alone', (text: string) => text.replaceAll('\n', '\r')],
+    ['white space round lines', (text: string) => text.replaceAll('\n', ' \t\n  ')],
+    ['empty lines', (text: string) => text.replaceAll('\n', '\n\n')],
+    [
+      'text between the blocks',
+      (text: string) => text.replaceAll('-----BEGIN', 'Bag Attributes: <none>\n-----BEGIN'),
+    ],
+    ['a byte order mark', (text: string) => '\ufeff' + text],
+    ['no line end at the end', (text: string) => text.trimEnd()],
+  ])('gives the same blocks with %s', (_, changed) => {
+    expect(parsePem(changed(proxy.bundle))).toEqual(parsePem(proxy.bundle))
+  })
+
+  it('gives blocks that Node reads', () => {
+    const [certificate, key] = parsePem(proxy.bundle.replaceAll('\n', '\r\n'))
+    const decoded = new X509Certificate(certificate!.text)
+    expect(decoded.checkPrivateKey(createPrivateKey(key!.text))).toBe(true)
+  })
+
+  it.each(['', 'no PEM at all', '-----BEGIN CERTIFICATE-----\nMIIB', '-----END CERTIFICATE-----'])(
+    'gives nothing for %j',
+    (text) => {
+      expect(parsePem(text)).toEqual([])
+    },
+  )
+
+  it('passes over a block that does not end, and takes the next', () => {
+    expect(labels('-----BEGIN CERTIFICATE-----\nMIIB\n' + alice.key)).toEqual(['PRIVATE KEY'])
+  })
+
+  it('does not take an end for the end of something else', () => {
+    expect(labels('-----BEGIN CERTIFICATE-----\nMIIB\n-----END PRIVATE KEY-----\n')).toEqual([])
+  })
+
+  it('reads a megabyte of beginnings without an end in one go', () => {
+    expect(labels('-----BEGIN CERTIFICATE-----\n'.repeat(40_000))).toEqual([])
+  })
+})
+
+describe('what a block is', () => {
+  it.each([
+    ['CERTIFICATE', true, false],
+    ['X509 CERTIFICATE', true, false],
+    ['TRUSTED CERTIFICATE', true, false],
+    ['CERTIFICATE REQUEST', false, false],
+    ['PRIVATE KEY', false, true],
+    ['RSA PRIVATE KEY', false, true],
+    ['EC PRIVATE KEY', false, true],
+    ['ENCRYPTED PRIVATE KEY', false, true],
+    ['PUBLIC KEY', false, false],
+    ['EC PARAMETERS', false, false],
+  ])('%s: certificate %s, private key %s', (label, certificate, key) => {
+    expect(isCertificate({ label, text: '' })).toBe(certificate)
+    expect(isPrivateKey({ label, text: '' })).toBe(key)
+  })
+
+  it.each(['pkcs8', 'traditional'] as const)('knows an encrypted key in %s form, also with CRLF', (form) => {
+    const [key] = parsePem(alice.encryptedKey('opensesame', form).replaceAll('\n', '\r\n'))
+    expect(isEncrypted(key!)).toBe(true)
+    expect(createPrivateKey({ key: key!.text, passphrase: 'opensesame' }).type).toBe('private')
+  })
+
+  it('knows a key that is not encrypted', () => {
+    expect(isEncrypted(parsePem(alice.key)[0]!)).toBe(false)
+  })
+})
