@@ -1,5 +1,5 @@
 import { CanceledError, type InternalAxiosRequestConfig } from 'axios'
-import { isPromise } from './credentials'
+import { isPromise } from './token'
 
 /** Waits for a value unless the request is aborted first. axios itself looks at the signal only before and while it sends. */
 export function abortable<T>(value: T | Promise<T>, request: InternalAxiosRequestConfig): T | Promise<T> {
@@ -16,5 +16,7 @@ export function abortable<T>(value: T | Promise<T>, request: InternalAxiosReques
   signal?.addEventListener?.('abort', onAbort)
   cancelToken?.promise.then(stop, stop)
   if (signal?.aborted) onAbort()
-  return Promise.race([value, stopped]).finally(() => signal?.removeEventListener?.('abort', onAbort))
+  return Promise.race([value, stopped]).finally(() => {
+    signal?.removeEventListener?.('abort', onAbort)
+  })
 }

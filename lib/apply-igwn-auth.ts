@@ -10,7 +10,7 @@ declare module 'axios' {
   }
 }
 
-const installed = new WeakMap<AxiosInstance, number>()
+const installed = new WeakMap<AxiosInstance, { readonly id: number; readonly close: () => void }>()
 
 /**
  * Installs IGWN auth on an axios instance and returns that instance. Each of its requests is sent with the credentials
@@ -23,25 +23,36 @@ export function applyIgwnAuth<Instance extends AxiosInstance>(
   instance: Instance,
   options: IgwnAuthOptions = {},
 ): Instance {
-  const send = exchange(mergeOptions({}, checkOptions(options, 'options')))
+  return install(instance, exchange(mergeOptions({}, checkOptions(options, 'options'))))
+}
+
+/** Lets the requests of an instance leave through an exchange, in the place of the one that was installed. */
+export function install<Instance extends AxiosInstance>(
+  instance: Instance,
+  { send, close }: Exchange,
+): Instance {
   removeIgwnAuth(instance)
   const id = instance.interceptors.request.use((request) => detour(request, send), rethrow, {
     synchronous: true,
   })
-  installed.set(instance, id)
+  installed.set(instance, { id, close })
   return instance
 }
 
-/** Takes IGWN auth off an instance again; requests under way end as they began. Without it, nothing happens. */
+/**
+ * Takes IGWN auth off an instance again and closes the connections it made with certificates; requests under way end as they
+ * began. Without it, nothing happens.
+ */
 export function removeIgwnAuth<Instance extends AxiosInstance>(instance: Instance): Instance {
-  const id = installed.get(instance)
-  if (id !== undefined) instance.interceptors.request.eject(id)
+  const found = installed.get(instance)
+  if (found) instance.interceptors.request.eject(found.id)
+  found?.close()
   installed.delete(instance)
   return instance
 }
 
 /** Lets the request leave through the exchange: its adapter, which runs after everybody's interceptors, is ours this once. */
-function detour(request: InternalAxiosRequestConfig, send: Exchange): InternalAxiosRequestConfig {
+function detour(request: InternalAxiosRequestConfig, send: Exchange['send']): InternalAxiosRequestConfig {
   const { adapter, igwnAuth } = request
   if (igwnAuth === false) return request
   if (igwnAuth !== undefined) request.igwnAuth = withoutSecrets(igwnAuth)
@@ -54,11 +65,19 @@ function detour(request: InternalAxiosRequestConfig, send: Exchange): InternalAx
   return request
 }
 
-/** The same options with the token where printing the config does not reach; what is no token waits for its error. */
+/** The same options with their secrets where printing the config does not reach; what is of a wrong type waits for its error. */
 function withoutSecrets(options: IgwnAuthOptions): IgwnAuthOptions {
-  const { token } = options as IgwnAuthOptions | { token?: undefined }
-  if (typeof token !== 'string' && !(token instanceof Uint8Array)) return options
-  return { ...options, token: staticToken(token) }
+  if (typeof options !== 'object' || (options as unknown) === null) return options
+  const { token, passphrase } = options
+  return {
+    ...options,
+    ...(isText(token) && { token: staticToken(token) }),
+    ...(isText(passphrase) && { passphrase: () => passphrase }),
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' || value instanceof Uint8Array
 }
 
 /** axios 1.18 fails on an interceptor that has no handler for errors when all of them are synchronous. */

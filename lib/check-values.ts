@@ -1,4 +1,5 @@
 import { IgwnAuthError } from './errors'
+import { quote } from './quote'
 import { kindOf } from './token'
 
 /** Checks one value: undefined when it fits; else what it must be, as the end of a sentence. */
@@ -21,7 +22,8 @@ export function checkValues(
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined) continue
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined
-    if (!check) throw wrong(owner, `has no option "${name}"; there are ${Object.keys(checks).join(', ')}`)
+    if (!check)
+      throw wrong(owner, `has no option "${quote(name)}"; there are ${Object.keys(checks).join(', ')}`)
     const problem = check(value)
     if (problem) throw wrong(`${owner}.${name}`, problem)
     checked[name] = value

@@ -119,21 +119,3 @@ export class IgwnAuthError extends Error {
     this.reasons = reasons
   }
 }
-
-/** What is known of a refusal by the server; axios' own error carries it as `igwnAuth`. */
-export interface Refusal {
-  /** Why no other credential was sent, one by one. */
-  readonly reasons: readonly Reason[]
-}
-
-/** Joins to the error of a refusal why it was not answered. */
-export function explainRefusal(error: unknown, reasons: readonly Reason[]): void {
-  if (typeof error === 'object' && error !== null) (error as { igwnAuth?: Refusal }).igwnAuth = { reasons }
-}
-
-/** The reasons in an error of ours; of any other, what it says itself. */
-export function reasonsOf(error: unknown): readonly Reason[] {
-  if (error instanceof IgwnAuthError && error.reasons.length > 0) return error.reasons
-  const message = error instanceof Error ? error.message : 'it failed without an error'
-  return [{ code: 'failed', source: 'token', message: `Finding another credential failed: ${message}` }]
-}

@@ -10,17 +10,24 @@ import { abortable } from './abortable'
 import { concealError, concealResponse } from './conceal'
 import { credentialFinder, type Credentials, type Purpose } from './credentials'
 import { Departure, departureIn, restOfTheWay, type RedirectOptions } from './departure'
-import { explainRefusal, reasonsOf, type Reason } from './errors'
-import { bearerChallenge, parseChallenges, type BearerChallenge } from './formats/www-authenticate'
+import type { Reason } from './errors'
+import type { BearerChallenge } from './formats/www-authenticate'
 import { checkOptions, mergeOptions, type IgwnAuthOptions } from './options'
+import { challengeOf, explainRefusal, reasonsOf } from './refusal'
 import { canResend, discard, withBodyToKeep } from './resend'
+import type { Habits } from './schemes/bearer'
 import { shieldAgent } from './shield-agent'
+import { tlsRefusal } from './x509/tls-refusal'
 
 type Request = InternalAxiosRequestConfig
 type Adapter = Request['adapter']
 
-/** Sends a request that has reached its adapter, with credentials. */
-export type Exchange = (caller: Request, adapter: Adapter) => Promise<AxiosResponse>
+export interface Exchange {
+  /** Sends a request that has reached its adapter, with credentials. */
+  readonly send: (caller: Request, adapter: Adapter) => Promise<AxiosResponse>
+  /** Lets go of the connections that were made with certificates. */
+  readonly close: () => void
+}
 
 /** One send of a request: what the caller's instance made of it, where it goes, what it carries. */
 interface Attempt {
@@ -29,6 +36,8 @@ interface Attempt {
   readonly adapter: Adapter
   readonly url: URL
   readonly options: IgwnAuthOptions
+  /** The caller brought a header of their own. */
+  readonly authenticated?: boolean
   /** A redirect led away from the origin that the request was made for. */
   readonly astray?: boolean
   /** Undefined until they are looked for. */
@@ -48,8 +57,8 @@ class Errand {
  * when the request leaves, the response interceptor answers a refusal, and a redirect to another origin starts a request of
  * its own. What reaches the caller holds no credential.
  */
-export function exchange(instanceOptions: IgwnAuthOptions): Exchange {
-  const find = credentialFinder()
+export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exchange {
+  const { find, close } = credentialFinder(habits)
   const client = new axios.Axios({})
   client.interceptors.request.use(attach)
   client.interceptors.response.use(answer, (error: unknown) =>
@@ -61,13 +70,23 @@ export function exchange(instanceOptions: IgwnAuthOptions): Exchange {
   const again = new axios.Axios({})
   again.interceptors.response.use(undefined, follow)
 
-  return async (caller, adapter) => {
+  return { send: depart, close }
+
+  /** The whole of a request: what reaches the caller is what would without us, and shows no secret. */
+  async function depart(caller: Request, adapter: Adapter): Promise<AxiosResponse> {
     const url = absoluteUrl(caller)
-    // Their own credentials win, untouched; what has no http origin has no credential of ours.
-    if (!url || isAuthenticated(caller, url)) return adapterOf(adapter, caller)(caller)
+    // What has no http origin has no credential of ours.
+    if (!url) return adapterOf(adapter, caller)(caller)
     try {
       const options = optionsFor(instanceOptions, caller)
-      const response = await go(client, { request: withBodyToKeep(caller), adapter, url, options })
+      const authenticated = isAuthenticated(caller, url)
+      const response = await go(client, {
+        request: withBodyToKeep(caller),
+        adapter,
+        url,
+        options,
+        authenticated,
+      })
       return concealResponse(response, caller)
     } catch (error) {
       throw concealError(error, caller)
@@ -88,7 +107,7 @@ export function exchange(instanceOptions: IgwnAuthOptions): Exchange {
   /** After a refusal: finds other credentials and sends once more. Without, the refusal stands, with the reasons joined. */
   async function answer(response: AxiosResponse | undefined, error?: unknown): Promise<AxiosResponse> {
     const attempt = attemptAt(error ?? response)
-    const challenge = response && attempt && refusalOf(response, attempt)
+    const challenge = response && attempt && answerable(response, attempt)
     if (!challenge) return outcome(response, error)
 
     const { credentials, reasons } = await another(attempt, challenge)
@@ -127,16 +146,11 @@ export function exchange(instanceOptions: IgwnAuthOptions): Exchange {
     const url = new URL(request.url ?? '')
     const downgraded = left.url.protocol === 'https:' && url.protocol === 'http:'
     const options = downgraded ? { ...left.options, forceNoAuth: true } : left.options
-    const { adapter, credentials } = left
+    const { adapter, authenticated = false, credentials } = left
     const trusted = isTrusted(left, url) && !downgraded
-    return go(client, {
-      request,
-      adapter,
-      url,
-      options,
-      astray: left.astray === true || !trusted,
-      ...(trusted && credentials && { credentials }),
-    })
+    const astray = left.astray === true || !trusted
+    const kept = trusted && credentials && { credentials }
+    return go(client, { request, adapter, url, options, authenticated, astray, ...kept })
   }
 }
 
@@ -160,7 +174,12 @@ async function send(config: Request): Promise<AxiosResponse> {
   const headers = Object.assign(new AxiosHeaders(), request.headers)
   if (credentials?.authorization !== undefined) headers.set('Authorization', credentials.authorization)
   const { httpAgent, httpsAgent } = request as { httpAgent?: unknown; httpsAgent?: unknown }
-  const outgoing: Request = { ...request, headers, beforeRedirect: watchOrigin(attempt) }
+  const outgoing: Request = {
+    ...request,
+    headers,
+    ...credentials?.transport?.settings,
+    beforeRedirect: watchOrigin(attempt),
+  }
   if (httpAgent) outgoing.httpAgent = shieldAgent(httpAgent)
   if (httpsAgent) outgoing.httpsAgent = shieldAgent(httpsAgent)
   try {
@@ -169,6 +188,8 @@ async function send(config: Request): Promise<AxiosResponse> {
     return response
   } catch (error) {
     if (typeof error === 'object' && error !== null) (error as AxiosError).config = config
+    const refusal = tlsRefusal(error, credentials?.transport?.credential)
+    if (refusal) explainRefusal(error, [{ code: 'refused', source: 'certificate', message: refusal.message }])
     throw error
   }
 }
@@ -205,19 +226,18 @@ function attemptAt(result: unknown): Attempt | undefined {
   return config?.errand instanceof Errand ? config.errand.attempt : undefined
 }
 
-function purposeOf({ url, options, request, astray = false }: Attempt): Purpose {
-  return { url, options, proxy: request.proxy, astray }
+function purposeOf({ url, options, request, authenticated = false, astray = false }: Attempt): Purpose {
+  return { url, options, request, authenticated, astray }
 }
 
-/** The Bearer challenge of a refusal that can be answered: RFC 6750 section 3. */
-function refusalOf(response: AxiosResponse, { request, credentials }: Attempt): BearerChallenge | undefined {
-  if (response.status !== 401 || !canResend(request)) return undefined
-  const field = AxiosHeaders.from(response.headers as AxiosHeaders).get('WWW-Authenticate') as
-    string | string[] | undefined
-  const challenge = bearerChallenge(parseChallenges(field))
+/** The challenge of a refusal that can be answered. */
+function answerable(
+  response: AxiosResponse,
+  { request, credentials, authenticated }: Attempt,
+): BearerChallenge | undefined {
+  const challenge = canResend(request) && !authenticated ? challengeOf(response) : undefined
   // With a token, the request itself was wrong and another token mends nothing. Without, Apache says it of a missing token.
-  if (challenge?.error === 'invalid_request' && credentials?.token !== undefined) return undefined
-  return challenge
+  return challenge?.error === 'invalid_request' && credentials?.token !== undefined ? undefined : challenge
 }
 
 function outcome(response: AxiosResponse | undefined, error: unknown): AxiosResponse {

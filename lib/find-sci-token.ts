@@ -1,6 +1,8 @@
 import axios, { type AxiosInstance } from 'axios'
+import { checkValues, flag, flagOrAxios, type Check } from './check-values'
 import { IgwnAuthError, type Reason } from './errors'
-import { wanted, type Wanted } from './judge-token'
+import { checkQuery, reasonFor, wanted, type Verdict, type Wanted } from './judge-token'
+import { printable } from './quote'
 import type { SciToken } from './scitoken'
 import { discovery, type Discovery, type Look, type LookOptions } from './sources/discovered'
 import { verifier, type Verify } from './sources/verify'
@@ -28,15 +30,18 @@ const lookHere = discovery()
  * passed over, each with a reason.
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_NOT_FOUND` when none does; `reasons` has one entry for each place and
- *   candidate. `ERR_IGWN_TOKEN_MALFORMED` with `strict`, at the first broken one.
+ *   candidate. `ERR_IGWN_TOKEN_MALFORMED` with `strict`, at the first broken one. `ERR_IGWN_OPTION` when a value of the
+ *   query or the options is of the wrong type.
  * @see WLCG Bearer Token Discovery 1.0 (doi:10.5281/zenodo.3937438), igwn_auth_utils.find_token
  */
 export async function findSciToken(query: TokenQuery = {}, options: FindOptions = {}): Promise<SciToken> {
-  const want = wanted(query)
-  const { token, reasons } = await findVerified(lookHere, want, options)
+  const want = wanted(checkQuery(query))
+  const { token, reasons } = await findVerified(lookHere, want, checkValues(options, OPTIONS, 'options'))
   if (token) return token
   throw tokenNotFound(want, reasons)
 }
+
+const OPTIONS: Record<keyof FindOptions, Check> = { strict: flag, verify: flagOrAxios }
 
 /** Looks, and with `verify` goes on to the next candidate while signatures do not hold. */
 export async function findVerified(
@@ -46,15 +51,18 @@ export async function findVerified(
 ): Promise<Discovery> {
   if (!verify) return look(want, { strict, passOver })
   const check = verifierOf(verify)
-  const refused = new Map<SciToken, Reason>()
-  const judge = (token: SciToken) => refused.get(token) ?? passOver?.(token)
+  // By text: a file that changed just now is read again by each look, into another object.
+  const refused = new Map<string, Verdict>()
+  const judge = (token: SciToken) => {
+    const verdict = refused.get(token.serialize())
+    return verdict ? reasonFor(token, verdict) : passOver?.(token)
+  }
   for (;;) {
     // The first look may rely on what is remembered.
     const found = look(want, { strict, passOver: refused.size > 0 ? judge : passOver })
     const verdict = found.token && (await check(found.token))
     if (!found.token || !verdict) return found
-    const source = found.token.source ?? 'a token'
-    refused.set(found.token, { source, ...verdict, message: `${source} ${verdict.message}` })
+    refused.set(found.token.serialize(), verdict)
   }
 }
 
@@ -79,11 +87,17 @@ export function tokenNotFound(want: Wanted, reasons: readonly Reason[]): IgwnAut
     `No SciToken found${describe(want)}.`,
     ...looked.slice(0, MAX_SAID).map((message) => `${message}.`),
     looked.length > MAX_SAID ? `${looked.length - MAX_SAID} more did not satisfy (see reasons).` : '',
-    absent.length > 0 ? `Nothing in ${absent.join(', ')}.` : '',
-    `Get one with htgettoken${want.scope.length > 0 ? ` --scopes=${want.scope.join(',')}` : ''}` +
-      `${want.audience[0] ? ` --audience=${want.audience[0]}` : ''}, or name one in BEARER_TOKEN_FILE.`,
+    absent.length > 0 ? `Nothing in ${absent.slice(0, MAX_SAID).join(', ')}.` : '',
+    `Get one with htgettoken${argument('--scopes', want.scope.join(','))}${argument('--audience', want.audience[0])}, ` +
+      'or name one in BEARER_TOKEN_FILE.',
   ]
-  return new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', sentences.filter(Boolean).join(' '), { reasons })
+  const message = printable(sentences.filter(Boolean).join(' '))
+  return new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', message, { reasons })
+}
+
+/** An argument to paste into a shell; none for a value that a shell would read otherwise: a server may have asked for it. */
+function argument(name: string, value = ''): string {
+  return /^[\w.,:/@%+~-]+$/.test(value) ? ` ${name}=${value}` : ''
 }
 
 /** Candidates named in a message; `reasons` has them all. */

@@ -18,4 +18,5 @@ function create(config: CreateAxiosDefaults & { igwnAuth?: IgwnAuthOptions } = {
 }
 
 /** `igwnAxios.request` and its companions as functions, as in `igwn_auth_utils.requests`. */
+// eslint-disable-next-line @typescript-eslint/unbound-method -- axios has bound them
 export const { request, get, delete: del, head, patch, post, put } = igwnAxios

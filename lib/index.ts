@@ -4,6 +4,12 @@ export { SciToken, type TokenProfile } from './scitoken'
 export { isValidToken } from './judge-token'
 export { targetAudience } from './target-audience'
 export { tokenAuthorizationHeader, type Token, type TokenQuery, type TokenSource } from './token'
+export { parseChallenges, type Challenge } from './formats/www-authenticate'
+export { findX509Credentials, type FindX509Options } from './x509/find-x509-credentials'
+export { X509Credential, type CertificateLife, type PemPair } from './x509/x509-credential'
+export { createX509Agent, type X509AgentOptions } from './x509/create-x509-agent'
+export { findNetrcCredentials, type NetrcOptions } from './sources/find-netrc-credentials'
+export type { BasicCredentials } from './formats/basic-credentials'
 export { staticToken } from './sources/static-token'
 export {
   igwnAxios,
@@ -17,5 +23,7 @@ export {
   type IgwnAxiosInstance,
 } from './igwn-axios'
 export { applyIgwnAuth, removeIgwnAuth } from './apply-igwn-auth'
+export { HTTPSciTokenAuth, type HTTPSciTokenAuthOptions } from './schemes/http-sci-token-auth'
+export type { Refusal } from './refusal'
 export type { IgwnAuthOptions, TokenFunction } from './options'
 export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from './errors'

@@ -1,7 +1,9 @@
+import { checkValues, seconds, textOrList, type Check } from './check-values'
 import type { Reason, ReasonCode } from './errors'
 import { climbs, givesScope, splitScopes } from './formats/scopes'
+import { printable, quote } from './quote'
 import { SciToken } from './scitoken'
-import { secondsNow, tokenText, type Token, type TokenQuery } from './token'
+import { kindOf, secondsNow, type Token, type TokenQuery } from './token'
 
 /** A query with its defaults in place, every list a list. */
 export interface Wanted {
@@ -20,6 +22,22 @@ export function wanted(query: TokenQuery): Wanted {
   }
 }
 
+/**
+ * Checks a query that a caller gave.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when a value of it is of the wrong type
+ */
+export function checkQuery(query: TokenQuery): TokenQuery {
+  return checkValues(query, QUERY, 'query')
+}
+
+const QUERY: Record<keyof TokenQuery, Check> = {
+  audience: textOrList,
+  scope: textOrList,
+  issuer: textOrList,
+  minTimeLeft: seconds,
+}
+
 /** Seconds; the same as in igwn-auth-utils and htgettoken. */
 export const MIN_TIME_LEFT = 60
 
@@ -30,22 +48,31 @@ function list(value: string | readonly string[] | undefined): readonly string[] 
 /**
  * Whether a token satisfies a query, by its claims alone: no signature is checked and no network used.
  * What is no token at all does not.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when a value of the query is of the wrong type
  */
 export function isValidToken(token: Token, query: TokenQuery = {}): boolean {
-  const read =
-    token instanceof SciToken
-      ? token
-      : typeof token === 'string' || (token as unknown) instanceof Uint8Array
-        ? SciToken.read(typeof token === 'string' ? token : Buffer.from(token).toString('latin1'))
-        : undefined
-  return read !== undefined && judgeToken(read, wanted(query)) === undefined
+  const want = wanted(checkQuery(query))
+  const read = token instanceof SciToken ? token : SciToken.read(textOf(token) ?? '')
+  return read !== undefined && judgeToken(read, want) === undefined
+}
+
+function textOf(token: unknown): string | undefined {
+  if (typeof token === 'string') return token
+  return token instanceof Uint8Array ? Buffer.from(token).toString('latin1') : undefined
 }
 
 /** Why one token does not satisfy; a `Reason` without its source. */
 export type Verdict = Omit<Reason, 'source'>
 
+/** A verdict on a token as a reason: with where it came from. */
+export function reasonFor(token: SciToken, verdict: Verdict): Reason {
+  const source = token.source ?? 'a token'
+  return { source, ...verdict, message: `${source} ${verdict.message}` }
+}
+
 /** Seconds an issuer's clock may be ahead of ours; WLCG profile section 4.3.1 has issuers back-date `nbf` by as much. */
-const CLOCK_TOLERANCE = 60
+export const CLOCK_TOLERANCE = 60
 
 /**
  * Judges a token by its claims; undefined when it satisfies. A claim that is unknown here never disqualifies.
@@ -109,11 +136,16 @@ function judgeIssuer(token: SciToken, issuers: readonly string[]): Verdict | und
     'iss',
     issuers,
     token.claims.iss,
-    `is of issuer ${said(token.claims.iss)}, not ${either(issuers)}`,
+    token.issuer === undefined
+      ? `names no issuer, and ${either(issuers)} is wanted`
+      : `is of issuer ${quote(token.issuer)}, not ${either(issuers)}`,
   )
 }
 
-/** Any audience, as SciTokens and as WLCG write it; each counts in tokens of its own kind only. */
+/**
+ * Any audience, as SciTokens and as WLCG write it. Each counts in tokens of its own kind only, as scitokens and
+ * scitokens-cpp have it.
+ */
 const ANY_OF_SCITOKENS = 'ANY'
 const ANY_OF_WLCG = 'https://wlcg.cern.ch/jwt/v1/any'
 
@@ -130,7 +162,7 @@ function judgeAudience(token: SciToken, audiences: readonly string[]): Verdict |
   // Optional in SciTokens 1.0 only: a token without is meant for everybody.
   if (audience.length === 0)
     return profile === 'scitoken:2.0' || profile === 'wlcg'
-      ? verdict('claim', 'aud', audiences, undefined, `has no aud claim, which a ${profile} token must have`)
+      ? verdict('claim', 'aud', audiences, claims.aud, `names no audience, which a ${profile} token must do`)
       : undefined
   if (audiences.length === 0) return undefined
   const any = profile === 'wlcg' ? ANY_OF_WLCG : ANY_OF_SCITOKENS
@@ -140,7 +172,7 @@ function judgeAudience(token: SciToken, audiences: readonly string[]): Verdict |
     'aud',
     audiences,
     audience,
-    `is for audience ${either(audience)}, not ${either(audiences)}`,
+    `is for audience ${quote(either(audience))}, not ${either(audiences)}`,
   )
 }
 
@@ -159,12 +191,18 @@ function judgeScope(token: SciToken, scopes: readonly string[]): Verdict | undef
       'claim',
       'scope',
       scopes,
-      undefined,
-      'has no scope claim, which a scitoken:2.0 token must have',
+      claims.scope ?? claims.scp,
+      'gives no scope, which a scitoken:2.0 token must do',
     )
   const climbing = granted.find(climbs)
   if (climbing !== undefined)
-    return verdict('scope', 'scope', scopes, granted, `has the scope ${climbing}, whose path climbs by ".."`)
+    return verdict(
+      'scope',
+      'scope',
+      scopes,
+      granted,
+      `has the scope ${quote(climbing)}, whose path climbs by ".."`,
+    )
   const missing = scopes.filter((scope) => !givesScope(granted, scope))
   if (missing.length === 0) return undefined
   return verdict(
@@ -172,22 +210,17 @@ function judgeScope(token: SciToken, scopes: readonly string[]): Verdict | undef
     'scope',
     scopes,
     granted,
-    `gives ${granted.length ? granted.join(' ') : 'no scope'}, not ${missing.join(' ')}`,
+    `gives ${granted.length > 0 ? quote(granted.join(' ')) : 'no scope'}, not ${quote(missing.join(' '))}`,
   )
 }
 
 function verdict(code: ReasonCode, claim: string, wanted: unknown, got: unknown, message: string): Verdict {
-  return { code, claim, wanted, got, message: printable(message) }
+  return { code, claim, wanted, got: isData(got) ? got : kindOf(got), message: printable(message) }
 }
 
-/** Claims are somebody else's text: what could move a terminal's cursor or break a log line is taken out. */
-function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, '?')
-}
-
-function said(value: unknown): string {
-  return typeof value === 'string' ? value : 'nobody named'
+/** A value of the wrong kind may be an object of any depth, on which printing the reason would fail. */
+function isData(value: unknown): boolean {
+  return typeof value !== 'object' || (Array.isArray(value) && value.every((one) => typeof one !== 'object'))
 }
 
 function either(values: readonly string[]): string {

@@ -30,6 +30,26 @@ export interface IgwnAuthOptions {
   /** Seconds of life a token must have left to be used. Default is 60. */
   readonly tokenMinTimeLeft?: number | undefined
   /**
+   * The X.509 credential, presented to servers that ask for one, besides any token.
+   * - absent: searched for; without one the request goes on without
+   * - `true`: searched for; without one the request is not sent
+   * - `false`: none
+   * - the path of a file with certificate and key, as proxies are, or the paths of both: used, and an error before
+   *   anything is sent when it cannot be
+   *
+   * Default is absent, or what `IGWN_AUTH_UTILS_FIND_X509` says, in the words of `IGWN_AUTH_UTILS_FIND_SCITOKEN`.
+   */
+  readonly cert?: string | readonly [cert: string, key: string] | boolean | undefined
+  /** Seconds that every certificate of a searched credential must still be good. Default is 600. */
+  readonly certMinTimeLeft?: number | undefined
+  /** The passphrase of an encrypted key, or a function that gives it, called only when one is needed. Default is none. */
+  readonly passphrase?: string | (() => string) | undefined
+  /**
+   * The netrc file with logins for Basic authentication (RFC 7617), used where there is no token; `false` for none. Default
+   * is `$NETRC`, else `~/.netrc`, else `~/_netrc`.
+   */
+  readonly netrc?: string | boolean | undefined
+  /**
    * The service this instance is for: its audience is wanted for requests to that host. A request to another host goes
    * by its own URL. Default is the URL of each request.
    */
@@ -98,6 +118,21 @@ const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
     typeof value === 'string' && isHttpUrl(value)
       ? undefined
       : `must be an absolute URL, as https://host.example.org, not ${typeof value === 'string' ? 'this text' : kindOf(value)}`,
+  cert: (value) =>
+    typeof value === 'boolean' ||
+    isPath(value) ||
+    (Array.isArray(value) && value.length === 2 && value.every(isPath))
+      ? undefined
+      : `must be a path, [certificate, key] or a boolean, not ${value === '' ? 'an empty string' : kindOf(value)}; leave it out to search for one`,
+  certMinTimeLeft: seconds,
+  passphrase: (value) =>
+    typeof value === 'string' || typeof value === 'function'
+      ? undefined
+      : `must be a string or a function that gives one, not ${kindOf(value)}`,
+  netrc: (value) =>
+    typeof value === 'boolean' || isPath(value)
+      ? undefined
+      : `must be a path or a boolean, not ${value === '' ? 'an empty string' : kindOf(value)}`,
   forceNoAuth: flag,
   failIfNoAuth: flag,
   strict: flag,
@@ -107,6 +142,10 @@ const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
     Array.isArray(value) && value.every(isOrigin)
       ? undefined
       : 'must be a list of origins, each as https://host or https://host:port',
+}
+
+function isPath(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
 }
 
 function isOrigin(value: unknown): boolean {
@@ -122,8 +161,9 @@ function isTokenSource(value: unknown): value is TokenSource {
   return typeof (value as TokenSource | null)?.getToken === 'function'
 }
 
-/** The environment switch of igwn-auth-utils for tokens. */
-export const FIND_SCITOKEN = 'IGWN_AUTH_UTILS_FIND_SCITOKEN'
+/** The environment switches of igwn-auth-utils. */
+const FIND_SCITOKEN = 'IGWN_AUTH_UTILS_FIND_SCITOKEN'
+const FIND_X509 = 'IGWN_AUTH_UTILS_FIND_X509'
 
 /** Where the token of a request comes from: its option, else the environment, else a search. */
 export function tokenChoice(token: IgwnAuthOptions['token'], { env }: Surroundings): TokenChoice {
@@ -133,6 +173,11 @@ export function tokenChoice(token: IgwnAuthOptions['token'], { env }: Surroundin
   if (typeof choice === 'function') return { kind: 'source', source: { getToken: choice } }
   if (isTokenSource(choice)) return { kind: 'source', source: choice }
   return { kind: 'given', text: tokenText(choice, 'the token option') }
+}
+
+/** Which X.509 credential a request has: that of its option, else what the environment says. */
+export function certChoice(cert: IgwnAuthOptions['cert'], { env }: Surroundings): IgwnAuthOptions['cert'] {
+  return cert ?? environmentSwitch(env, FIND_X509)
 }
 
 /**

@@ -51,7 +51,7 @@ export function veil(thing: object): void {
 }
 
 function withoutAuthorization(headers: Record<string, unknown> = {}): Record<string, unknown> {
-  const others = { ...headers }
-  for (const name of Object.keys(others)) if (name.toLowerCase() === 'authorization') delete others[name]
-  return others
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'),
+  )
 }

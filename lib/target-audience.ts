@@ -1,4 +1,5 @@
 import { IgwnAuthError } from './errors'
+import { kindOf } from './token'
 
 /**
  * The audiences a token may name to be meant for the server of a URL: `scheme://host`, and when the port is not the
@@ -13,16 +14,26 @@ export function targetAudience(
   url: string | URL,
   { includeAny = false }: { includeAny?: boolean } = {},
 ): string[] {
-  const { protocol, hostname, host } = parse(url)
-  return [...new Set([`${protocol}//${hostname}`, `${protocol}//${host}`]), ...(includeAny ? ['ANY'] : [])]
+  const { protocol, hostname, port } = parse(url)
+  // URL lowers the letters of hosts in http and https only.
+  const origin = `${protocol}//${hostname.toLowerCase()}`
+  return [origin, ...(port === '' ? [] : [`${origin}:${port}`]), ...(includeAny ? ['ANY'] : [])]
 }
 
-function parse(url: string | URL): URL {
+function parse(url: unknown): URL {
   if (url instanceof URL) return withHost(url)
-  // igwn-auth-utils takes a bare host for https; so do its users.
-  const absolute = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url) ? url : `https://${url}`
+  if (typeof url !== 'string')
+    throw new IgwnAuthError('ERR_IGWN_URL', `The URL must be a string or a URL, not ${kindOf(url)}.`)
+  const absolute = withScheme(url)
   if (!URL.canParse(absolute)) throw notAbsolute()
   return withHost(new URL(absolute))
+}
+
+/** igwn-auth-utils takes a bare host for https; so do its users. What begins as a path has none. */
+function withScheme(url: string): string {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) return url
+  if (url.startsWith('//')) return `https:${url}`
+  return /^[./\\?#]/.test(url) ? '' : `https://${url}`
 }
 
 function withHost(url: URL): URL {

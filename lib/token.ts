@@ -86,3 +86,8 @@ export function kindOf(value: unknown): string {
 export function tokenAuthorizationHeader(token: Token, scheme = 'Bearer'): string {
   return `${scheme} ${tokenText(token)}`
 }
+
+/** Whether there is something to wait for. */
+export function isPromise<T>(value: T | PromiseLike<T>): value is Promise<T> {
+  return typeof (value as PromiseLike<T> | null | undefined)?.then === 'function'
+}

@@ -1,10 +1,10 @@
 import { IgwnAuthError, type Reason } from '../errors'
-import { judgeToken, wanted, type Wanted } from '../judge-token'
+import { CLOCK_TOLERANCE, judgeToken, reasonFor, type Wanted } from '../judge-token'
 import type { SciToken } from '../scitoken'
 import { here, type Surroundings } from '../surroundings'
-import { secondsNow, type TokenQuery } from '../token'
+import { secondsNow } from '../token'
 import { statOf } from './read-file'
-import { markOf, tokenPlaces, type Candidate, type FileState, type Mark, type Place } from './token-places'
+import { markOf, tokenPlaces, type Candidate, type Mark, type Place } from './token-places'
 
 /** What a look at the machine gave. */
 export interface Discovery {
@@ -57,19 +57,25 @@ interface Decision {
   /** The state of each place up to the one that had the token. Undefined: do not rely on this decision again. */
   readonly marks?: readonly Mark[] | undefined
   /** The file of the chosen token and its state, where it is one of several in a folder. */
-  readonly file?: FileState | undefined
+  readonly file?: { readonly path: string; readonly mark: Mark } | undefined
   /** Seconds since the epoch from which time alone may change the decision. */
   readonly until: number
 }
 
 /**
- * A decision without a token is never relied on: a file rewritten in place shows only in its own stat, not in its
- * folder's.
+ * Seconds for which a decision is relied on that passed something over. One file of several that is rewritten in place shows
+ * in no mark, nor does trouble that passes; and what was expired by a minute then is expired by an hour later.
  */
-function holds(decision: Decision, places: readonly Place[], surroundings: Surroundings): boolean {
-  const { marks = [], file, until } = decision
-  if (secondsNow() >= until) return false
-  for (const [index, mark] of marks.entries()) if (places[index]?.mark(surroundings) !== mark) return false
+const LOOK_AGAIN_AFTER = 5
+
+function holds(
+  { marks, file, until }: Decision,
+  places: readonly Place[],
+  surroundings: Surroundings,
+): boolean {
+  if (!marks || secondsNow() >= until) return false
+  for (let index = 0; index < marks.length; index++)
+    if (places[index]?.mark(surroundings) !== marks[index]) return false
   return !file || markOf(file.path, statOf(file.path)) === file.mark
 }
 
@@ -83,6 +89,7 @@ function search(
   const now = secondsNow()
   const reasons: Reason[] = []
   const marks: (Mark | undefined)[] = []
+  let passedOver = false
   let until = Infinity
 
   for (const place of places) {
@@ -91,26 +98,46 @@ function search(
     for (const candidate of place.candidates(surroundings)) {
       const { token, reason, file } = candidate
       const refusal = token ? (refuse(token, candidate, want, strict, now) ?? passOver?.(token)) : reason
-      if (token && !refusal)
+      if (token && !refusal) {
+        const mark = file && markOf(file.path, file.stats)
         return {
           discovery: { token, reasons, ...(reason && { warning: reason }) },
-          marks: [...marks, file ? file.mark : ''].includes(undefined) ? undefined : (marks as Mark[]),
-          file,
-          until: Math.min(until, (token.expiresAt ?? Infinity) - want.minTimeLeft),
+          marks: file && mark === undefined ? undefined : settled(marks),
+          file: file && mark !== undefined ? { path: file.path, mark } : undefined,
+          until: Math.min(
+            until,
+            passedOver ? now + LOOK_AGAIN_AFTER : Infinity,
+            (token.expiresAt ?? Infinity) - want.minTimeLeft,
+          ),
         }
-      if (refusal) reasons.push(refusal)
-      if (strict && refusal && BROKEN.has(refusal.code))
-        throw new IgwnAuthError(
-          'ERR_IGWN_TOKEN_MALFORMED',
-          `${refusal.message}. With \`strict\`, a broken candidate ends the search, as WLCG Bearer Token Discovery says; ` +
-            'mend or remove it, or leave `strict` out.',
-          { reasons },
-        )
-      if (token?.notBefore !== undefined && token.notBefore > now)
-        until = Math.min(until, token.notBefore - 60)
+      }
+      if (!refusal) continue
+      reasons.push(refusal)
+      if (strict && BROKEN.has(refusal.code)) throw broken(refusal, reasons)
+      passedOver ||= file !== undefined || refusal.code !== 'absent'
+      if (refusal.code === 'not-yet-valid') until = Math.min(until, validFrom(token))
     }
   }
-  return { discovery: { reasons }, until: -Infinity }
+  // Whoever has just mended what was passed over, and asks again, must not be told of how it was.
+  return { discovery: { reasons }, marks: passedOver ? undefined : settled(marks), until }
+}
+
+/** The marks of places that have all been still for long enough to have one. */
+function settled(marks: readonly (Mark | undefined)[]): readonly Mark[] | undefined {
+  return marks.every((mark) => mark !== undefined) ? marks : undefined
+}
+
+function validFrom(token: SciToken | undefined): number {
+  return (token?.notBefore ?? Infinity) - CLOCK_TOLERANCE
+}
+
+function broken(refusal: Reason, reasons: readonly Reason[]): IgwnAuthError {
+  return new IgwnAuthError(
+    'ERR_IGWN_TOKEN_MALFORMED',
+    `${refusal.message}. With \`strict\`, a broken candidate ends the search, as WLCG Bearer Token Discovery says; ` +
+      'mend or remove it, or leave `strict` out.',
+    { reasons },
+  )
 }
 
 /** What `strict` does not pass over. */
@@ -132,15 +159,10 @@ function refuse(
 ): Reason | undefined {
   if (strict && reason) return reason
   const verdict = judgeToken(token, want, now)
-  return (
-    verdict && {
-      source: token.source ?? 'a token',
-      ...verdict,
-      message: `${token.source ?? 'a token'} ${verdict.message}`,
-    }
-  )
+  return verdict && reasonFor(token, verdict)
 }
 
+/** Exact, so that no two queries share a decision, whatever is in their texts. */
 function keyOf({ audience, scope, issuer, minTimeLeft }: Wanted, strict: boolean): string {
-  return [audience.join(' '), scope.join(' '), issuer.join(' '), minTimeLeft, strict].join('\n')
+  return JSON.stringify([audience, scope, issuer, minTimeLeft, strict])
 }

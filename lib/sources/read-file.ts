@@ -6,6 +6,8 @@ export interface FileProblem {
   readonly problem: ReasonCode
   /** Continues a sentence that begins with the name of the file: "is a folder, not a file". */
   readonly what: string
+  /** The trouble is the system's, not the file's, as too many open files: the next try may go well. */
+  readonly passing?: true
 }
 
 /** Tells a file as it was from the same file changed: one that was rewritten, replaced by rename, or given new permissions. */
@@ -33,6 +35,9 @@ export function isSettled(mark: FileMark, readAt: number): boolean {
  * Reads files that hold credentials, each once: as long as a file is unchanged, the value made from it is given again
  * for the price of one stat. Absent is undefined; a file that cannot be used is a `FileProblem`.
  *
+ * The caller may give the stat by which it judged the file; then a file that belongs to somebody else is not read in its
+ * place.
+ *
  * @param parse - makes the value from the text; what it returns is remembered, problems too
  * @param maxBytes - files larger than this are refused unread
  */
@@ -51,14 +56,17 @@ export function rememberedReads<T>(
     const before = remembered.get(path)
     if (before && sameFile(before.mark, now)) return before.value
 
+    remembered.delete(path)
     const readAt = Date.now()
-    const opened = readWhole(path, maxBytes)
+    // Where the stat tells, nothing is opened: that would wake whoever waits at the other end of a FIFO, or move a tape.
+    const opened = unsuitable(now, maxBytes) ?? readWhole(path, maxBytes)
     if (!opened) return undefined
-    const value = 'problem' in opened ? opened : parse(opened.text, path)
-    const mark = 'problem' in opened ? now : opened.stats
+    const isRead = !('problem' in opened)
+    if (isRead && stats && opened.stats.uid !== stats.uid) return REPLACED
+    const value = isRead ? parse(opened.text, path) : opened
+    const mark = isRead ? opened.stats : now
     if (remembered.size >= MAX_REMEMBERED) remembered.clear()
-    if (isSettled(mark, readAt)) remembered.set(path, { mark, value })
-    else remembered.delete(path)
+    if (isSettled(mark, readAt) && (isRead || !opened.passing)) remembered.set(path, { mark, value })
     return value
   }
 }
@@ -66,10 +74,24 @@ export function rememberedReads<T>(
 /** More files than any machine has credentials; past it everything is read afresh rather than kept for ever. */
 const MAX_REMEMBERED = 10_000
 
-/** The stat of a file, undefined where there is none. */
+const REPLACED: FileProblem = {
+  problem: 'foreign-owner',
+  what: 'was replaced by a file of another user while it was read',
+}
+
+/** The stat of a file, undefined where there is none. Of a link, that of what it leads to. */
 export function statOf(path: string): fs.Stats | FileProblem | undefined {
   try {
     return fs.statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    return isAbsent(error) ? undefined : unreadable(error)
+  }
+}
+
+/** The same, but of a link its own. */
+export function linkStatOf(path: string): fs.Stats | FileProblem | undefined {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false })
   } catch (error) {
     return isAbsent(error) ? undefined : unreadable(error)
   }
@@ -116,7 +138,11 @@ function isAbsent(error: unknown): boolean {
 }
 
 /** Only the code of the system's error: the message repeats the path, which the reason names already. */
-function unreadable(error: unknown): FileProblem {
+export function unreadable(error: unknown): FileProblem {
   const { code } = error as NodeJS.ErrnoException
-  return { problem: 'unreadable', what: `cannot be read (${code ?? 'unknown error'})` }
+  const what = `cannot be read (${code ?? 'unknown error'})`
+  // Permissions show in the stat when they change.
+  return code === 'EACCES' || code === 'EPERM'
+    ? { problem: 'unreadable', what }
+    : { problem: 'unreadable', what, passing: true }
 }

@@ -1,23 +1,26 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Reason } from '../errors'
+import { printable } from '../quote'
 import { SciToken } from '../scitoken'
 import { variable, type Surroundings } from '../surroundings'
-import { isSettled, rememberedReads, statOf, type FileMark, type FileProblem } from './read-file'
+import {
+  isSettled,
+  linkStatOf,
+  rememberedReads,
+  statOf,
+  unreadable,
+  type FileMark,
+  type FileProblem,
+} from './read-file'
 
 /** What was found where a token may be: a token, or why there is none. */
 export interface Candidate {
   readonly token?: SciToken
   /** Why there is no token here; or, with a token, what is not as it should be though the token can be used. */
   readonly reason?: Reason
-  /** The state of its file, where the mark of the place does not tell: one of several in a folder. */
-  readonly file?: FileState
-}
-
-/** A file and its state; without a mark it changed too recently to say. */
-export interface FileState {
-  readonly path: string
-  readonly mark: Mark | undefined
+  /** Its file, where the mark of the place does not tell all: one of several in a folder. */
+  readonly file?: { readonly path: string; readonly stats: ReturnType<typeof statOf> }
 }
 
 /** One place where a token may be. */
@@ -30,8 +33,10 @@ export interface Place {
    */
   mark(here: Surroundings): Mark | undefined
   /** What is here, in order. Nothing is read before it is asked for. */
-  candidates(here: Surroundings): Iterable<Candidate>
+  candidates(here: Surroundings): Candidates
 }
+
+type Candidates = Generator<Candidate, undefined, undefined>
 
 /** The state of a place: the text of a variable, or the stat of a file and the path it has. */
 export type Mark = string
@@ -75,19 +80,32 @@ function tokenIn(text: string, source: string): Content {
   return SciToken.read(stripped, source) ?? { problem: 'malformed', what: 'holds no SciToken (not a JWT)' }
 }
 
-/** C99 `isspace`, and nothing else that JavaScript's `trim` takes for white space. */
+/**
+ * Takes C99 `isspace` off both ends, and nothing else that JavaScript's `trim` takes for white space. (A regular
+ * expression for the end would begin anew at each space of a long run in the middle.)
+ */
 function strip(text: string): string {
-  return text.replace(/^[ \f\n\r\t\v]+/, '').replace(/[ \f\n\r\t\v]+$/, '')
+  let start = 0
+  let end = text.length
+  while (start < end && isSpace(text.charCodeAt(start))) start++
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+/** Space, and \t \n \v \f \r, which are 9 to 13. */
+function isSpace(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d)
 }
 
 /** HTCondor writes a token as it is, or as the JSON answer of a token endpoint (RFC 6749 section 5.1). */
 function accessTokenIn(text: string): string {
-  if (!strip(text).startsWith('{')) return text
+  const stripped = strip(text)
+  if (!stripped.startsWith('{')) return stripped
   try {
-    const { access_token: token } = JSON.parse(text) as { access_token?: unknown }
-    return typeof token === 'string' ? token : text
+    const { access_token: token } = JSON.parse(stripped) as { access_token?: unknown }
+    return typeof token === 'string' ? token : stripped
   } catch {
-    return text
+    return stripped
   }
 }
 
@@ -96,7 +114,7 @@ function inVariable(name: string): Place {
   return {
     name: () => name,
     mark: (here) => here.env[name] ?? '',
-    *candidates(here) {
+    *candidates(here): Candidates {
       const text = variable(here.env, name)
       if (text === undefined) return yield { reason: absent(name, `${name} is not set`) }
       if (last?.text !== text) last = { text, content: tokenIn(text, name) }
@@ -114,11 +132,11 @@ function inFile(name: string | undefined, fileOf: (here: Surroundings) => string
       const file = fileOf(here)
       return file === undefined ? '' : markOf(file, statOf(file))
     },
-    *candidates(here) {
+    *candidates(here): Candidates {
       const file = fileOf(here)
-      if (file === undefined)
-        return yield { reason: absent(sourceOf(here), `${name ?? 'XDG_RUNTIME_DIR'} is not set`) }
-      yield candidate(sourceOf(here), read(file))
+      const source = sourceOf(here)
+      if (file === undefined) return yield { reason: absent(source, `${source} is not set`) }
+      yield candidate(source, read(file))
     },
   }
 }
@@ -133,15 +151,18 @@ function inSharedFile(fileOf: (here: Surroundings) => string | undefined): Place
     name: (here) => fileOf(here) ?? 'the temporary folder',
     mark(here) {
       const file = fileOf(here)
-      return file === undefined ? '' : markOf(file, ownStatOf(file))
+      if (file === undefined) return ''
+      const { link, stats } = statsOf(file)
+      const mark = markOf(file, link)
+      if (stats === link || mark === undefined) return mark
+      return markOf(mark, stats)
     },
-    *candidates(here) {
+    *candidates(here): Candidates {
       const file = fileOf(here)
       if (file === undefined)
         return yield { reason: absent('the temporary folder', 'this platform has no user ids') }
-      const link = ownStatOf(file)
+      const { link, stats } = statsOf(file)
       // A link that somebody else made could lead to any of our files.
-      const stats = link && !('problem' in link) && link.isSymbolicLink() ? statOf(file) : link
       const foreign = [link, stats].find((one) => isStats(one) && one.uid !== here.euid && one.uid !== 0)
       if (isStats(foreign))
         return yield {
@@ -170,6 +191,12 @@ function inSharedFile(fileOf: (here: Surroundings) => string | undefined): Place
   }
 }
 
+/** The stat of a name, and of the file that it leads to; the same when it is no link. */
+function statsOf(file: string) {
+  const link = linkStatOf(file)
+  return { link, stats: isStats(link) && link.isSymbolicLink() ? statOf(file) : link }
+}
+
 function inFolder(name: string, ending: string): Place {
   const read = rememberedReads((text, file) => tokenIn(accessTokenIn(text), named(name, file)), MAX_BYTES)
   return {
@@ -178,18 +205,20 @@ function inFolder(name: string, ending: string): Place {
       const folder = variable(here.env, name)
       return folder === undefined ? '' : markOf(folder, statOf(folder))
     },
-    *candidates(here) {
+    *candidates(here): Candidates {
       const folder = variable(here.env, name)
       if (folder === undefined) return yield { reason: absent(name, `${name} is not set`) }
       const names = list(folder, ending)
       if (!Array.isArray(names)) return yield candidate(named(name, folder), names)
       if (names.length === 0)
-        return yield { reason: absent(named(name, folder), `${folder} (${name}) holds no *${ending} file`) }
+        return yield {
+          reason: absent(named(name, folder), `${named(name, folder)} holds no *${ending} file`),
+        }
       for (const one of names) {
         const file = path.join(folder, one)
         const stats = statOf(file)
         const content = isStats(stats) ? read(file, stats) : stats
-        yield { ...candidate(named(name, file), content), file: { path: file, mark: markOf(file, stats) } }
+        yield { ...candidate(named(name, file), content), file: { path: file, stats } }
       }
     },
   }
@@ -206,10 +235,7 @@ function list(folder: string, ending: string): string[] | FileProblem | undefine
       .filter((one) => one.endsWith(ending))
       .sort()
   } catch (error) {
-    return {
-      problem: 'unreadable',
-      what: `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
-    }
+    return unreadable(error)
   }
 }
 
@@ -225,19 +251,8 @@ function absent(source: string, message: string): Reason {
 }
 
 function named(name: string | undefined, file: string | undefined): string {
-  if (name === undefined) return file ?? 'XDG_RUNTIME_DIR'
-  return file === undefined ? name : `${file} (${name})`
-}
-
-function ownStatOf(file: string): fs.Stats | FileProblem | undefined {
-  try {
-    return fs.lstatSync(file, { throwIfNoEntry: false })
-  } catch (error) {
-    return {
-      problem: 'unreadable',
-      what: `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
-    }
-  }
+  if (file === undefined) return name ?? 'XDG_RUNTIME_DIR'
+  return name === undefined ? printable(file) : `${printable(file)} (${name})`
 }
 
 function isStats(value: fs.Stats | FileProblem | undefined): value is fs.Stats {

@@ -2,6 +2,7 @@ import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import axios, { type AxiosInstance } from 'axios'
 import type { Verdict } from '../judge-token'
 import type { SciToken } from '../scitoken'
+import { quote } from '../quote'
 import { secondsNow } from '../token'
 
 /** Checks the signature of a token; undefined when it is right, else why not. */
@@ -24,19 +25,21 @@ export function verifier(http: AxiosInstance): Verify {
     const { kid, alg } = token.header
     if (typeof alg !== 'string' || !ALGORITHMS.has(alg))
       return unverified(
-        `is signed with ${typeof alg === 'string' ? alg : 'no algorithm'}, which cannot be checked`,
+        `is signed with ${typeof alg === 'string' ? quote(alg) : 'no algorithm'}, which cannot be checked`,
       )
     if (!issuer?.startsWith('https://')) return unverified('has no https issuer to get keys from')
     let key: KeyObject | undefined
     try {
       key = await keys(issuer, typeof kid === 'string' ? kid : undefined)
     } catch (error) {
-      return unverified(`could not be verified: ${(error as Error).message}`)
+      return unverified(`could not be verified: ${quote((error as Error).message)}`)
     }
     if (!key)
-      return unverified(`could not be verified: ${issuer} publishes no key ${String(kid ?? 'for it')}`)
+      return unverified(
+        `could not be verified: ${quote(issuer)} publishes no key ${typeof kid === 'string' ? quote(kid) : 'for it'}`,
+      )
     if (!(await isSignedBy(token, key, alg)))
-      return { code: 'signature', message: `has a signature that no key of ${issuer} made` }
+      return { code: 'signature', message: `has a signature that no key of ${quote(issuer)} made` }
     verified.set(token, secondsNow() + RENEW_AFTER)
     return undefined
   }
@@ -105,7 +108,7 @@ function publishedKeys(http: AxiosInstance): Keys {
       throw new Error(`${issuer} names no https jwks_uri`)
     const { keys } = (await fetchJson(uri)) as { keys?: unknown }
     if (!Array.isArray(keys)) throw new Error(`${uri} is no JWK set`)
-    held.set(issuer, { keys: keys as JsonWebKey[], at: secondsNow() })
+    held.set(issuer, { keys: keys.filter(isRecord), at: secondsNow() })
   }
 
   async function metadataOf(issuer: string): Promise<{ jwks_uri?: unknown }> {
@@ -131,6 +134,10 @@ function publishedKeys(http: AxiosInstance): Keys {
   async function fetchJson(url: string): Promise<object> {
     try {
       const { data } = await http.get<unknown>(url, {
+        // Nothing of ours goes to the issuer; and an instance with our auth would ask for a verified token first.
+        igwnAuth: false,
+        responseType: 'json',
+        validateStatus: (status) => status === 200,
         timeout: http.defaults.timeout || 10_000,
         maxContentLength: 1024 * 1024,
         beforeRedirect: ({ protocol }: { protocol?: string }) => {
@@ -139,15 +146,19 @@ function publishedKeys(http: AxiosInstance): Keys {
       })
       if (typeof data === 'object' && data !== null) return data
     } catch (error) {
-      throw new Error(
-        `${url} cannot be fetched (${axios.isAxiosError(error) ? (error.code ?? error.message) : String(error)})`,
-        {
-          cause: error,
-        },
-      )
+      throw new Error(`${url} cannot be fetched (${whyOf(error)})`, { cause: error })
     }
     throw new Error(`${url} gives no JSON`)
   }
+}
+
+function whyOf(error: unknown): string {
+  if (!axios.isAxiosError(error)) return String(error)
+  return error.response ? `status ${error.response.status}` : (error.code ?? error.message)
+}
+
+function isRecord(value: unknown): value is JsonWebKey {
+  return typeof value === 'object' && value !== null
 }
 
 /** The key with that id; without one, the only key there is. */

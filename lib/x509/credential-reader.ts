@@ -39,7 +39,9 @@ export function credentialReader(
     const before = remembered.get(cert.content)
     const same = before?.key === key.content && before.passphrase === passphrase && before.source === source
     const outcome = same ? before.outcome : understand(place, source, cert.content, key.content, passphrase)
-    if (!same) remembered.set(cert.content, { key: key.content, passphrase, source, outcome })
+    // The next answer of a passphrase function may be another.
+    if (!same && !('code' in outcome && outcome.code === 'passphrase'))
+      remembered.set(cert.content, { key: key.content, passphrase, source, outcome })
     if ('code' in outcome) return outcome
     const warning = openPermissions(keyFile, key.stats, here)
     return { credential: outcome, ...(warning && { warning }) }

@@ -71,7 +71,7 @@ function alertIn(failure: unknown): Alert | undefined {
 
 /** nginx lets the handshake pass and answers 400 with a page of its own. */
 function saidByNginx(failure: unknown): string | undefined {
-  const { response } = failure as { response?: { status?: unknown; data?: unknown } }
+  const { response } = (failure ?? {}) as { response?: { status?: unknown; data?: unknown } }
   if (response?.status !== 400) return undefined
   const { data } = response
   const page =

@@ -75,9 +75,6 @@ export function trustFinder(surroundings: Surroundings = here): FindTrust {
   }
 }
 
-/** The look of this process. */
-export const lookForTrust: FindTrust = trustFinder()
-
 /** Certificates, PEM, one each. */
 type Authorities = readonly string[]
 
@@ -148,3 +145,6 @@ function isUsable(certificate: string): boolean {
     return false
   }
 }
+
+/** The look of this process. */
+export const lookForTrust: FindTrust = trustFinder()

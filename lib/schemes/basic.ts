@@ -1,0 +1,28 @@
+import { isClearText } from '../clear-text'
+import type { Credentials, Purpose } from '../credentials'
+import { formatBasicCredentials } from '../formats/basic-credentials'
+import { lookUpNetrc, netrcUnusable } from '../sources/find-netrc-credentials'
+import type { Surroundings } from '../surroundings'
+
+/**
+ * The Basic scheme (RFC 7617): the login that netrc has for the host, unless it would be sent in clear. As a header, not as
+ * axios' `auth`, which HTTP/2 drops.
+ */
+export function basic(purpose: Purpose, surroundings: Surroundings): Credentials {
+  const { url, options, astray = false, request } = purpose
+  if (options.netrc === false) return { reasons: [] }
+  const named = typeof options.netrc === 'string' ? { netrc: options.netrc } : {}
+  // The `default` entry is for hosts that somebody chose; a redirect chooses any (CVE-2024-11053 of curl).
+  const { credentials, problem, reasons, source } = lookUpNetrc(
+    url,
+    { ...named, allowDefault: !astray },
+    surroundings,
+  )
+  if (named.netrc !== undefined && problem) throw netrcUnusable(problem)
+  if (!credentials) return { reasons }
+  if (isClearText(url, request.proxy) && !options.allowInsecureHttp) {
+    const message = `${url.host} is reached over clear-text http, where everybody on the way can read a password`
+    return { reasons: [...reasons, { code: 'clear-text', source: source ?? 'netrc', message }] }
+  }
+  return { authorization: formatBasicCredentials(credentials), reasons }
+}

@@ -1,0 +1,117 @@
+import { isClearText } from '../clear-text'
+import type { Credentials, Purpose } from '../credentials'
+import { IgwnAuthError, type Reason } from '../errors'
+import { findVerified, tokenNotFound } from '../find-sci-token'
+import { splitScopes } from '../formats/scopes'
+import type { Wanted } from '../judge-token'
+import { queryFor, tokenChoice } from '../options'
+import type { SciToken } from '../scitoken'
+import { discovery, type Discovery } from '../sources/discovered'
+import type { Surroundings } from '../surroundings'
+import { isPromise, tokenText, type Token, type TokenSource } from '../token'
+
+/** When and where tokens are looked for, apart from the options. */
+export interface Habits {
+  /** Send nothing before the server asks for it. Default is false: XRootD and others never ask. */
+  readonly waitForChallenge?: boolean
+  /** After a token that was given is refused, look for one on the machine. Default is false. */
+  readonly searchWhenRefused?: boolean
+}
+
+/**
+ * The Bearer scheme (RFC 6750): a token as the options say, unless it would be sent in clear or to a stranger. Gives a
+ * promise only where there is something to wait for.
+ */
+export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surroundings: Surroundings) {
+  const look = discovery(surroundings)
+
+  return (purpose: Purpose): Credentials | Promise<Credentials> => {
+    const { url, options, astray, refused } = purpose
+    if (waitForChallenge && !refused) return { reasons: [] }
+    const choice = tokenChoice(searchWhenRefused && refused ? undefined : options.token, surroundings)
+    if (choice.kind === 'never') return none('disabled', 'Tokens are switched off for this request')
+    const search = choice.kind === 'discover'
+    const required = search && choice.required && !astray
+
+    if (isClearText(url, purpose.request.proxy) && !options.allowInsecureHttp) {
+      const message = `${url.host} is reached over clear-text http, where everybody on the way can read a token`
+      if (astray || (search && !required)) return none('clear-text', message)
+      throw new IgwnAuthError(
+        'ERR_IGWN_CLEAR_TEXT',
+        `${message}. Use https; or set allowInsecureHttp where nobody listens. Nothing was sent.`,
+      )
+    }
+    const stranger = isStranger(purpose)
+    if (!search && stranger)
+      return none('not-needed', `The token given is for another server than ${url.host}`)
+    switch (choice.kind) {
+      case 'discover':
+        return discovered(purpose, wantedFor(purpose, stranger), required)
+      case 'given':
+        return given(choice.text, purpose)
+      case 'source':
+        return fromSource(choice.source, wantedFor(purpose, stranger), purpose)
+    }
+  }
+
+  function discovered(
+    { options: { strict, verify }, refused }: Purpose,
+    want: Wanted,
+    required: boolean,
+  ): Credentials | Promise<Credentials> {
+    const passOver = refused?.token === undefined ? undefined : refusedBefore(refused.token)
+    const judge = ({ token, reasons }: Discovery): Credentials => {
+      if (token) return { ...attached(token.serialize()), reasons }
+      if (required) throw tokenNotFound(want, reasons)
+      return { reasons }
+    }
+    if (!verify) return judge(look(want, { strict, passOver }))
+    return findVerified(look, want, { strict, verify, passOver }).then(judge)
+  }
+}
+
+/** Whether a request goes elsewhere than what was given for it is for: a redirect led there, or `url` names another host. */
+export function isStranger({ url, options, astray = false }: Purpose): boolean {
+  return astray || (options.url !== undefined && new URL(options.url).hostname !== url.hostname)
+}
+
+/** The wanted token: the scopes of the challenge join those of the options; a stranger is judged by its own URL. */
+function wantedFor({ url, options, challengeScope = [] }: Purpose, stranger: boolean): Wanted {
+  const want = queryFor(url, stranger ? { ...options, tokenAudience: undefined } : options)
+  if (challengeScope.length === 0) return want
+  return { ...want, scope: [...new Set([...want.scope, ...challengeScope.flatMap(splitScopes)])] }
+}
+
+function fromSource(source: TokenSource, want: Wanted, purpose: Purpose): Credentials | Promise<Credentials> {
+  const { refused } = purpose
+  if (refused?.token !== undefined) source.invalidate?.(refused.token)
+  const judge = (token: Token | undefined): Credentials =>
+    token === undefined
+      ? none('absent', 'The token source has no token')
+      : given(tokenText(token, 'what the token source gave'), purpose)
+  const token = source.getToken(want)
+  return isPromise(token) ? token.then(judge) : judge(token)
+}
+
+function given(text: string, { refused }: Purpose): Credentials {
+  return text === refused?.token
+    ? { reasons: [refusedAgain('the token')] }
+    : { ...attached(text), reasons: [] }
+}
+
+function attached(text: string): Pick<Credentials, 'authorization' | 'token'> {
+  return { authorization: `Bearer ${text}`, token: text }
+}
+
+function refusedBefore(text: string) {
+  return (token: SciToken): Reason | undefined =>
+    token.serialize() === text ? refusedAgain(token.source ?? 'the token') : undefined
+}
+
+function refusedAgain(source: string): Reason {
+  return { code: 'refused', source, message: `${source} was refused by the server` }
+}
+
+function none(code: Reason['code'], message: string): Credentials {
+  return { reasons: [{ code, source: 'token', message }] }
+}
