@@ -20,6 +20,8 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_TOKEN_NOT_FOUND'
   /** Something that should be a token is not one, or could not be sent as one. */
   | 'ERR_IGWN_TOKEN_MALFORMED'
+  /** A token source gave a token that has expired already. */
+  | 'ERR_IGWN_TOKEN_EXPIRED'
   /** The signature of a token could not be checked, or is wrong. */
   | 'ERR_IGWN_TOKEN_NOT_VERIFIED'
   /** No X.509 credential satisfies; `reasons` says why, one by one. */

@@ -261,10 +261,14 @@ const blank = new axios.Axios({})
 /** Where the request goes, without its parameters; undefined for what is not http, as `data:`, a socket or no URL at all. */
 function absoluteUrl({ url, baseURL, allowAbsoluteUrls, socketPath }: Request): URL | undefined {
   if (socketPath != null) return undefined
-  const text = blank.getUri({ url, baseURL, allowAbsoluteUrls } as AxiosRequestConfig)
-  if (!URL.canParse(text)) return undefined
-  const parsed = new URL(text)
-  return parsed.protocol === 'https:' || parsed.protocol === 'http:' ? parsed : undefined
+  // Without a base axios takes the URL as it is.
+  const text = baseURL ? blank.getUri({ url, baseURL, allowAbsoluteUrls } as AxiosRequestConfig) : (url ?? '')
+  if (!/^https?:/i.test(text)) return undefined
+  try {
+    return new URL(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether the caller authenticates: an `Authorization` of theirs, even one set to false or null, `auth`, or a URL with userinfo. */

@@ -11,6 +11,9 @@ export { createX509Agent, type X509AgentOptions } from './x509/create-x509-agent
 export { findNetrcCredentials, type NetrcOptions } from './sources/find-netrc-credentials'
 export type { BasicCredentials } from './formats/basic-credentials'
 export { staticToken } from './sources/static-token'
+export { discovered } from './sources/discovered-tokens'
+export { chain } from './sources/chain'
+export { reuse, type ReuseOptions } from './sources/reuse'
 export {
   igwnAxios,
   request,

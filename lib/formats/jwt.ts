@@ -10,6 +10,7 @@ export interface DecodedJwt {
  * Checks no signature: that is for the server, or for `verify`.
  */
 export function decodeJwt(text: string): DecodedJwt | undefined {
+  if (typeof (text as unknown) !== 'string') return undefined // jws takes a Buffer too, and then keeps it
   try {
     const jwt = decode(text, { complete: true, json: true })
     if (!isRecord(jwt?.payload) || !isRecord(jwt.header)) return undefined

@@ -4,8 +4,9 @@ import { IgwnAuthError, type Reason } from '../errors'
 import { findVerified, tokenNotFound } from '../find-sci-token'
 import { splitScopes } from '../formats/scopes'
 import type { Wanted } from '../judge-token'
-import { queryFor, tokenChoice } from '../options'
+import { queryFor, tokenChoice, type IgwnAuthOptions } from '../options'
 import type { SciToken } from '../scitoken'
+import { isNotFound } from '../sources/chain'
 import { discovery, type Discovery } from '../sources/discovered'
 import type { Surroundings } from '../surroundings'
 import { isPromise, tokenText, type Token, type TokenSource } from '../token'
@@ -24,6 +25,7 @@ export interface Habits {
  */
 export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surroundings: Surroundings) {
   const look = discovery(surroundings)
+  const wantedFor = rememberedWants()
 
   return (purpose: Purpose): Credentials | Promise<Credentials> => {
     const { url, options, astray, refused } = purpose
@@ -75,6 +77,26 @@ export function isStranger({ url, options, astray = false }: Purpose): boolean {
   return astray || (options.url !== undefined && new URL(options.url).hostname !== url.hostname)
 }
 
+/** What tokens are wanted for, worked out once for each origin and set of options. */
+function rememberedWants(): (purpose: Purpose, stranger: boolean) => Wanted {
+  const remembered = new WeakMap<IgwnAuthOptions, Map<string, Wanted>>()
+
+  return (purpose, stranger) => {
+    const { url, options, challengeScope } = purpose
+    if (stranger || challengeScope) return wantedFor(purpose, stranger)
+    const byOrigin = remembered.get(options) ?? new Map<string, Wanted>()
+    const { origin } = url
+    const want = byOrigin.get(origin) ?? wantedFor(purpose, stranger)
+    if (byOrigin.size >= MAX_ORIGINS) byOrigin.clear()
+    byOrigin.set(origin, want)
+    remembered.set(options, byOrigin)
+    return want
+  }
+}
+
+/** More servers than a program talks to; past it they are worked out afresh rather than kept for ever. */
+const MAX_ORIGINS = 1000
+
 /** The wanted token: the scopes of the challenge join those of the options; a stranger is judged by its own URL. */
 function wantedFor({ url, options, challengeScope = [] }: Purpose, stranger: boolean): Wanted {
   const want = queryFor(url, stranger ? { ...options, tokenAudience: undefined } : options)
@@ -90,7 +112,13 @@ function fromSource(source: TokenSource, want: Wanted, purpose: Purpose): Creden
       ? none('absent', 'The token source has no token')
       : given(tokenText(token, 'what the token source gave'), purpose)
   const token = source.getToken(want)
-  return isPromise(token) ? token.then(judge) : judge(token)
+  return isPromise(token) ? token.then(judge, absent) : judge(token)
+}
+
+/** A source that says it has no token leaves the request without; one that is broken stops it. */
+function absent(error: unknown): Credentials {
+  if (isNotFound(error)) return { reasons: error.reasons }
+  throw error
 }
 
 function given(text: string, { refused }: Purpose): Credentials {

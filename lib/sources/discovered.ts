@@ -89,7 +89,6 @@ function search(
   const now = secondsNow()
   const reasons: Reason[] = []
   const marks: (Mark | undefined)[] = []
-  let passedOver = false
   let until = Infinity
 
   for (const place of places) {
@@ -104,22 +103,17 @@ function search(
           discovery: { token, reasons, ...(reason && { warning: reason }) },
           marks: file && mark === undefined ? undefined : settled(marks),
           file: file && mark !== undefined ? { path: file.path, mark } : undefined,
-          until: Math.min(
-            until,
-            passedOver ? now + LOOK_AGAIN_AFTER : Infinity,
-            (token.expiresAt ?? Infinity) - want.minTimeLeft,
-          ),
+          until: Math.min(until, (token.expiresAt ?? Infinity) - want.minTimeLeft),
         }
       }
       if (!refusal) continue
       reasons.push(refusal)
       if (strict && BROKEN.has(refusal.code)) throw broken(refusal, reasons)
-      passedOver ||= file !== undefined || refusal.code !== 'absent'
-      if (refusal.code === 'not-yet-valid') until = Math.min(until, validFrom(token))
+      until = Math.min(until, lookAgainAt(refusal, candidate, now))
     }
   }
   // Whoever has just mended what was passed over, and asks again, must not be told of how it was.
-  return { discovery: { reasons }, marks: passedOver ? undefined : settled(marks), until }
+  return { discovery: { reasons }, marks: until < Infinity ? undefined : settled(marks), until }
 }
 
 /** The marks of places that have all been still for long enough to have one. */
@@ -127,8 +121,11 @@ function settled(marks: readonly (Mark | undefined)[]): readonly Mark[] | undefi
   return marks.every((mark) => mark !== undefined) ? marks : undefined
 }
 
-function validFrom(token: SciToken | undefined): number {
-  return (token?.notBefore ?? Infinity) - CLOCK_TOLERANCE
+/** When what was passed over is worth another look though no mark changes; never, where there was nothing. */
+function lookAgainAt({ code }: Reason, { token, file }: Candidate, now: number): number {
+  if (code === 'absent' && !file) return Infinity
+  const validFrom = code === 'not-yet-valid' ? token?.notBefore : undefined
+  return Math.min(now + LOOK_AGAIN_AFTER, (validFrom ?? Infinity) - CLOCK_TOLERANCE)
 }
 
 function broken(refusal: Reason, reasons: readonly Reason[]): IgwnAuthError {

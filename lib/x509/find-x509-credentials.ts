@@ -32,7 +32,7 @@ export interface FindX509Options {
  * reason.
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_NOT_FOUND` when none satisfies; `reasons` has one entry for each place.
- *   `ERR_IGWN_CERT_UNUSABLE` when the one that `cert` names cannot be used.
+ *   `ERR_IGWN_CERT_UNUSABLE` when the one that `cert` names cannot be used. `ERR_IGWN_OPTION` when `cert` names nothing.
  * @see RFC 3820, igwn_auth_utils.find_credentials
  */
 // eslint-disable-next-line @typescript-eslint/require-await -- what is thrown is a rejection, as of findSciToken
@@ -115,7 +115,7 @@ function inForce(
     const number = certificates.length > 1 ? `certificate ${index + 1} of ${certificates.length}, ` : ''
     return `(${number}${certificates[index]?.subject ?? ''}, ${dateOf(time)})`
   }
-  if (expiresAt < now + minTimeLeft) {
+  if (!(expiresAt >= now + minTimeLeft)) {
     const how =
       expiresAt <= now
         ? `expired ${duration(now - expiresAt)} ago`

@@ -34,7 +34,7 @@ const ALERTS = {
   certificate_revoked: 'a certificate was revoked',
   certificate_expired: 'a certificate has expired',
   certificate_unknown:
-    'a certificate is not acceptable, as proxies are to servers that are not set up for them',
+    'a certificate is not acceptable, as proxies are where a server is not set up for them or their path is too long',
   unknown_ca: 'it does not know the CA of the certificate, or lacks one of the chain',
   access_denied: 'the certificate is valid, and has no right here',
   decrypt_error: 'a signature could not be checked',
