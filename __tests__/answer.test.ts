@@ -152,6 +152,17 @@ describe('a 401 with a Bearer challenge', () => {
     expect(server.seen).toHaveLength(1)
   })
 
+  it.each([401, 403])(
+    'or any %d without one says why there was no other token (XRootD never challenges)',
+    async (status) => {
+      process.env.SCITOKEN = mint({ exp: 1000 })
+      const server = await servers.serve(() => ({ status }))
+      const error = await failure(applyIgwnAuth(axios.create()).get(server.origin))
+      expect(error.igwnAuth?.reasons[0]).toMatchObject({ code: 'expired', source: 'SCITOKEN', claim: 'exp' })
+      expect(server.seen).toHaveLength(1)
+    },
+  )
+
   it('is answered also when validateStatus accepts it (trap 4)', async () => {
     const server = await servers.serve(refuseFirst())
     const instance = applyIgwnAuth(axios.create({ validateStatus: null }), { token: counting() })
@@ -247,6 +258,9 @@ describe('bodies of the second send (trap 5)', () => {
       applyIgwnAuth(axios.create(), { token: counting() }).post(server.origin, data()),
     )
     expect(error.response?.status).toBe(401)
+    expect(error.igwnAuth?.reasons.map(({ message }) => message)).toEqual([
+      'The body of the request is a stream, which cannot be sent a second time',
+    ])
     expect(server.seen).toHaveLength(1)
     expect(server.seen[0]!.body).toContain('abc')
   })

@@ -64,11 +64,13 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   client.interceptors.response.use(answer, (error: unknown) =>
     answer((error as AxiosError | undefined)?.response, error),
   )
-  // After `answer`: a refusal at the end of the rest of the way was answered there.
-  client.interceptors.response.use(undefined, follow)
   // Has no `answer`: a second refusal is final.
   const again = new axios.Axios({})
-  again.interceptors.response.use(undefined, follow)
+  for (const { interceptors } of [client, again]) {
+    interceptors.response.use(undefined, explain)
+    // After `answer`: a refusal at the end of the rest of the way was answered there.
+    interceptors.response.use(undefined, follow)
+  }
 
   return { send: depart, close }
 
@@ -107,10 +109,11 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   /** After a refusal: finds other credentials and sends once more. Without, the refusal stands, with the reasons joined. */
   async function answer(response: AxiosResponse | undefined, error?: unknown): Promise<AxiosResponse> {
     const attempt = attemptAt(error ?? response)
-    const challenge = response && attempt && answerable(response, attempt)
-    if (!challenge) return outcome(response, error)
+    const challenge = response && attempt && !attempt.authenticated ? challengeOf(response) : undefined
+    if (!response || !attempt || !challenge) return outcome(response, error)
 
-    const { credentials, reasons } = await another(attempt, challenge)
+    const obstacle = obstacleTo(attempt, challenge)
+    const { credentials, reasons } = obstacle ? { reasons: [obstacle] } : await another(attempt, challenge)
     if (!credentials) {
       if (error) explainRefusal(error, reasons)
       return outcome(response, error)
@@ -135,6 +138,14 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
       if (axios.isCancel(failure)) throw failure
       return { reasons: reasonsOf(failure) }
     }
+  }
+
+  /** A refusal that was not answered: joins why no other credential was on the request. */
+  function explain(error: unknown): never {
+    const { response, igwnAuth } = (error ?? {}) as Partial<AxiosError>
+    const reasons = attemptAt(error)?.credentials?.reasons ?? []
+    if ((response?.status === 401 || response?.status === 403) && !igwnAuth) explainRefusal(error, reasons)
+    throw error
   }
 
   /** After a redirect to another origin: the rest of the way is a request of its own. */
@@ -189,21 +200,28 @@ async function send(config: Request): Promise<AxiosResponse> {
   } catch (error) {
     if (typeof error === 'object' && error !== null) (error as AxiosError).config = config
     const refusal = tlsRefusal(error, credentials?.transport?.credential)
-    if (refusal) explainRefusal(error, [{ code: 'refused', source: 'certificate', message: refusal.message }])
+    if (refusal)
+      explainRefusal(error, [
+        { code: 'refused', source: 'certificate', message: refusal.message },
+        ...(credentials?.transport?.reasons ?? []),
+      ])
     throw error
   }
 }
 
 /** Sees each redirect before it is followed, after the caller's own hook; one to another origin ends this send. */
-function watchOrigin({ request, url }: Attempt): NonNullable<Request['beforeRedirect']> {
+function watchOrigin(attempt: Attempt): NonNullable<Request['beforeRedirect']> {
+  const { request, url, credentials } = attempt
   let hops = 0
   return (options, ...details) => {
     hops += 1
     request.beforeRedirect?.(options, ...details)
     const redirect = options as RedirectOptions
+    const next = new URL(redirect.href)
+    if (next.origin === url.origin) return
+    if (canResend(request)) throw new Departure(restOfTheWay(request, redirect, hops))
     // A stream has been read; follow-redirects has kept its bytes and goes on by itself, without credentials.
-    if (new URL(redirect.href).origin !== url.origin && canResend(request))
-      throw new Departure(restOfTheWay(request, redirect, hops))
+    if (!isTrusted(attempt, next)) credentials?.transport?.leaveBehind?.(redirect)
   }
 }
 
@@ -230,14 +248,22 @@ function purposeOf({ url, options, request, authenticated = false, astray = fals
   return { url, options, request, authenticated, astray }
 }
 
-/** The challenge of a refusal that can be answered. */
-function answerable(
-  response: AxiosResponse,
-  { request, credentials, authenticated }: Attempt,
-): BearerChallenge | undefined {
-  const challenge = canResend(request) && !authenticated ? challengeOf(response) : undefined
-  // With a token, the request itself was wrong and another token mends nothing. Without, Apache says it of a missing token.
-  return challenge?.error === 'invalid_request' && credentials?.token !== undefined ? undefined : challenge
+/** Why a challenge cannot be answered, whatever else there is; undefined when it can. */
+function obstacleTo({ request, credentials }: Attempt, challenge: BearerChallenge): Reason | undefined {
+  if (!canResend(request))
+    return {
+      code: 'unsupported',
+      source: 'body',
+      message: 'The body of the request is a stream, which cannot be sent a second time',
+    }
+  // Of a request without a token it is said too, by Apache.
+  if (challenge.error === 'invalid_request' && credentials?.token !== undefined)
+    return {
+      code: 'refused',
+      source: 'token',
+      message: 'The server takes the request itself for wrong (invalid_request): another token mends nothing',
+    }
+  return undefined
 }
 
 function outcome(response: AxiosResponse | undefined, error: unknown): AxiosResponse {
