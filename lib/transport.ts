@@ -1,5 +1,8 @@
+import type https from 'node:https'
+import tls from 'node:tls'
 import type { InternalAxiosRequestConfig } from 'axios'
 import type { Purpose } from './credentials'
+import type { RedirectOptions } from './departure'
 import { IgwnAuthError, type Reason } from './errors'
 import { certChoice } from './options'
 import type { Surroundings } from './surroundings'
@@ -15,6 +18,8 @@ export interface Transport {
   readonly credential?: X509Credential
   /** What axios is to be told; nothing where its own ways do. */
   readonly settings?: Partial<InternalAxiosRequestConfig>
+  /** Has follow-redirects go on to another origin without the certificate, where it goes on by itself. */
+  readonly leaveBehind?: (redirect: RedirectOptions) => void
   readonly reasons: readonly Reason[]
 }
 
@@ -36,16 +41,12 @@ export function transports(surroundings: Surroundings): Transports {
       const { url, request } = purpose
       if (url.protocol !== 'https:') return { reasons: [] }
       const { credential, reasons } = find(purpose)
-      const obstacle = obstacleIn(request)
-      if (obstacle === undefined) {
-        const settings = connect(request, credential)
-        return { ...(credential && { credential }), ...(settings && { settings }), reasons }
-      }
-      if (!credential) return { reasons }
-      if (isDemanded(purpose))
-        throw new IgwnAuthError('ERR_IGWN_UNSUPPORTED', `${credential.source} ${obstacle}.`)
+      const obstacle = credential && obstacleIn(request)
+      if (!obstacle) return { ...connect(request, credential), ...(credential && { credential }), reasons }
       const { source } = credential
-      return { reasons: [...reasons, { code: 'unsupported', source, message: `${source} ${obstacle}` }] }
+      if (isDemanded(purpose)) throw new IgwnAuthError('ERR_IGWN_UNSUPPORTED', `${source} ${obstacle}.`)
+      const reason = { code: 'unsupported', source, message: `${source} ${obstacle}` } as const
+      return { ...connect(request, undefined), reasons: [...reasons, reason] }
     },
     close: () => {
       agents.close()
@@ -72,29 +73,73 @@ export function transports(surroundings: Surroundings): Transports {
   function connect(
     request: InternalAxiosRequestConfig,
     credential: X509Credential | undefined,
-  ): Transport['settings'] | undefined {
+  ): Pick<Transport, 'settings' | 'leaveBehind'> {
+    // Neither asks us: fetch has no way to be told, and the caller's agent knows by itself.
+    if (isFetch(request) || (request.httpsAgent && !isHttp2(request))) return {}
     const trusted = trust()
-    if (!credential && !trusted) return undefined
-    if (Number(request.httpVersion) !== 2)
-      return { httpsAgent: agents.agentFor(credential, trusted) as unknown }
-    const { http2Options } = request as { http2Options?: object }
+    if (!credential && !trusted) return {}
+    if (isHttp2(request)) {
+      const http2Options = { ...http2OptionsFor(credential, trusted), ...http2OptionsOf(request) }
+      return { settings: { http2Options } as Transport['settings'] & object }
+    }
+    const agent = agents.agentFor(credential, trusted)
+    const settings = { httpsAgent: agent as unknown }
+    if (!credential) return { settings }
     return {
-      http2Options: { ...http2OptionsFor(credential, trusted), ...http2Options },
-    } as Transport['settings']
+      settings,
+      leaveBehind: (redirect) => {
+        leaveBehind(redirect, agent, agents.agentFor(undefined, trusted))
+      },
+    }
   }
 }
 
+/** What follow-redirects hands to Node besides. */
+interface ConnectOptions extends RedirectOptions {
+  agents: { https?: https.Agent | undefined }
+  secureContext?: tls.SecureContext | undefined
+}
+
+/** Puts another agent in the place of the one with the certificate, or another context into the tunnel that axios makes of it. */
+function leaveBehind(
+  redirect: RedirectOptions,
+  agent: https.Agent | undefined,
+  without: https.Agent | undefined,
+): void {
+  const options = redirect as ConnectOptions
+  const isTunnel = options.agents.https !== agent
+  if (!isTunnel) options.agents.https = without
+  // What a request says of TLS, a tunnel puts over what its agent says, and an agent under it.
+  options.secureContext = isTunnel ? (without?.options.secureContext ?? tls.createSecureContext()) : undefined
+}
+
 /** Why no certificate of ours can go with this request; undefined when one can. */
-function obstacleIn({ adapter, httpsAgent }: InternalAxiosRequestConfig): string | undefined {
-  if (isFetch(adapter))
+function obstacleIn(request: InternalAxiosRequestConfig): string | undefined {
+  if (isFetch(request))
     return 'cannot be presented: the fetch adapter has no client certificates. Use the http adapter, or set cert to false'
-  if (httpsAgent)
+  if (isHttp2(request))
+    return IDENTITY.some((name) => http2OptionsOf(request)?.[name] != null)
+      ? 'is not presented: http2Options has a certificate of its own. Leave that out, or set cert to false'
+      : undefined
+  if (request.httpsAgent)
     return 'is not presented: the request has an httpsAgent of its own. Make that one with createX509Agent, or set cert to false'
   return undefined
 }
 
+/** What says who somebody is, in options of TLS; half of theirs and half of ours would be nobody. */
+const IDENTITY = ['cert', 'key', 'pfx', 'secureContext']
+
+function http2OptionsOf(request: InternalAxiosRequestConfig): Record<string, unknown> | undefined {
+  return (request as { http2Options?: Record<string, unknown> }).http2Options
+}
+
+/** As axios tells; over HTTP/2 it heeds no agent. */
+function isHttp2({ httpVersion }: InternalAxiosRequestConfig): boolean {
+  return Number(httpVersion) === 2
+}
+
 /** axios takes the first adapter of a list that there is; Node has no XMLHttpRequest. */
-function isFetch(adapter: InternalAxiosRequestConfig['adapter']): boolean {
+function isFetch({ adapter }: InternalAxiosRequestConfig): boolean {
   const first = Array.isArray(adapter) ? adapter.find((one) => one !== 'xhr') : adapter
   return first === 'fetch'
 }

@@ -62,11 +62,13 @@ const ALERT_NUMBERS: Readonly<Record<string, Alert>> = {
  * `ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED`.
  */
 function alertIn(failure: unknown): Alert | undefined {
-  const { message, code } = failureOf(failure)
-  const number = /SSL alert number (\d+)/.exec(message)?.[1]
-  if (number !== undefined) return ALERT_NUMBERS[number]
-  const name = /^ERR_SSL_.*ALERT_([A-Z_]+)$/.exec(code)?.[1]?.toLowerCase()
-  return name !== undefined && name in ALERTS ? (name as Alert) : undefined
+  for (const { message, code } of failuresIn(failure)) {
+    const number = /SSL alert number (\d+)/.exec(message)?.[1]
+    if (number !== undefined) return ALERT_NUMBERS[number]
+    const name = /^ERR_SSL_.*ALERT_([A-Z_]+)$/.exec(code)?.[1]?.toLowerCase()
+    if (name !== undefined && name in ALERTS) return name as Alert
+  }
+  return undefined
 }
 
 /** nginx lets the handshake pass and answers 400 with a page of its own. */
@@ -85,8 +87,8 @@ function saidByNginx(failure: unknown): string | undefined {
 
 /** Some servers just hang up, and all may seem to when they refuse while a large body is being sent. */
 function saidByReset(failure: unknown, credential: X509Credential | undefined): string | undefined {
-  const { code } = failureOf(failure)
-  if (!credential || (code !== 'ECONNRESET' && code !== 'EPIPE')) return undefined
+  const code = failuresIn(failure).find((one) => HUNG_UP.includes(one.code))?.code
+  if (!credential || code === undefined) return undefined
   return `without a word (${code}); that may be because of the certificate: Node's own server cannot verify proxies, and others hang up when a large body is under way`
 }
 
@@ -101,7 +103,19 @@ function presented(credential: X509Credential | undefined): string {
   return `Presented was ${subject}${chain}, from ${source}, ${until}.`
 }
 
-function failureOf(failure: unknown): { message: string; code: string } {
-  const { message, code } = (failure ?? {}) as { message?: unknown; code?: unknown }
-  return { message: typeof message === 'string' ? message : '', code: typeof code === 'string' ? code : '' }
+const HUNG_UP = ['ECONNRESET', 'EPIPE']
+
+/** A failure and what caused it: over HTTP/2 that of the connection stands behind that of the stream. */
+function failuresIn(failure: unknown): { message: string; code: string }[] {
+  const found: { message: string; code: string }[] = []
+  let next = failure
+  while (typeof next === 'object' && next !== null && found.length < 4) {
+    const { message, code, cause } = next as { message?: unknown; code?: unknown; cause?: unknown }
+    found.push({
+      message: typeof message === 'string' ? message : '',
+      code: typeof code === 'string' ? code : '',
+    })
+    next = cause
+  }
+  return found
 }

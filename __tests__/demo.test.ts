@@ -1,0 +1,118 @@
+/**
+ * The demo, run as `npm run demo` runs it once the package is built. What breaks it here is put under it from outside: a
+ * temporary folder that is none, a Node.js that renames nothing.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const ROOT = path.join(__dirname, '..')
+const TSX = pathToFileURL(require.resolve('tsx')).href
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+let folder: string
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(process.env.TMPDIR ?? '', 'demo-'))
+})
+
+/** Runs the demo to its end, or interrupts it at its first word. */
+async function demo(env: NodeJS.ProcessEnv = {}, { interrupt = false } = {}): Promise<Ended> {
+  const child = spawn(process.execPath, ['--import', TSX, 'demo/demo.ts'], {
+    cwd: ROOT,
+    env: { ...process.env, TMPDIR: folder, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const said = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      said[name] += text
+      if (interrupt) child.kill('SIGINT')
+    })
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, ...said }
+}
+
+/** What is in the temporary folder, but for what tsx keeps there for its next run. */
+function left(): string[] {
+  return fs.readdirSync(folder).filter((name) => !name.startsWith('tsx-'))
+}
+
+it('shows a request allowed, refused and renewed, and ends well', async () => {
+  const { code, stdout, stderr } = await demo()
+  expect(stderr).toBe('')
+  expect(code).toBe(0)
+  for (const line of [
+    '✓ ERR_IGWN_TOKEN_NOT_FOUND, with every place that was looked at',
+    '✓ allowed: the server checked the signature, the audience, the time and the scope',
+    '✓ the refusal comes back as the AxiosError it is, with what the server said',
+    '✓ each of the two says why it will not do',
+    '✓ the very next request carried the renewed token; nothing was restarted',
+    '✓ ERR_IGWN_CLEAR_TEXT: nothing left, though the token would have satisfied',
+  ])
+    expect(stdout).toContain(line)
+  expect(stdout).toMatch(/All \d+ checks hold\./)
+})
+
+it('prints no token and no colour where nobody looks, in at most 100 columns, and leaves nothing behind', async () => {
+  const { stdout } = await demo()
+  expect(stdout).not.toMatch(/eyJ[\w-]+\.eyJ/)
+  expect(stdout).not.toContain('\u001b')
+  // The folder of this test is longer than one of the machine's own.
+  const lines = stdout.replaceAll(folder, '/tmp').split('\n')
+  expect(lines.filter((line) => line.length > 100)).toEqual([])
+  expect(left()).toEqual([])
+})
+
+it('looks at no credential, switch or proxy of whoever runs it', async () => {
+  const { code, stderr } = await demo({
+    BEARER_TOKEN: 'not-a-token',
+    X509_USER_PROXY: path.join(folder, 'none'),
+    X509_CERT_DIR: path.join(folder, 'none'),
+    NETRC: path.join(folder, 'none'),
+    IGWN_AUTH_UTILS_FIND_SCITOKEN: 'perhaps',
+    HTTPS_PROXY: 'http://127.0.0.1:9',
+    HTTP_PROXY: 'http://127.0.0.1:9',
+  })
+  expect(stderr).toBe('')
+  expect(code).toBe(0)
+})
+
+it('says at which step something is not as it should be, exits with 1, and leaves nothing behind', async () => {
+  const preload = path.join(folder, '..', 'renames-nothing.cjs')
+  fs.writeFileSync(
+    preload,
+    `const fs = require('node:fs')
+     const rename = fs.renameSync
+     fs.renameSync = (from, to) => { if (!fs.existsSync(to)) rename(from, to) }
+     require('node:module').syncBuiltinESMExports()`,
+  )
+  const { code, stderr } = await demo({ NODE_OPTIONS: `--require "${preload}"` })
+  expect(stderr).toBe(
+    '\ndemo: step 4 is not as it should be: a request that should have been refused before it left was not\n',
+  )
+  expect(code).toBe(1)
+  expect(left()).toEqual([])
+})
+
+it('says so and exits with 1 when there is no temporary folder to work in', async () => {
+  const file = path.join(folder, 'a-file')
+  fs.writeFileSync(file, '')
+  const { code, stdout, stderr } = await demo({ TMPDIR: file, TSX_DISABLE_CACHE: '1' })
+  expect(stderr).toMatch(/^\ndemo: the start is not as it should be: ENOTDIR: not a directory/)
+  expect(stdout).toBe('')
+  expect(code).toBe(1)
+})
+
+it('leaves nothing behind when it is interrupted', async () => {
+  const { code, stdout } = await demo({}, { interrupt: true })
+  expect(code).toBe(130)
+  expect(stdout).not.toContain('checks hold')
+  expect(left()).toEqual([])
+})

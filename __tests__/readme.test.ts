@@ -1,0 +1,185 @@
+/**
+ * The examples of the README, run: each alone, in the order they stand in, against a site on this machine, with the
+ * sources in the place of the package. What an example says it prints (`// → 200`) is what it must print.
+ *
+ * The examples keep their hosts: connections to `*.example.org` are led to the site where https makes them, by an agent
+ * of Node's or of the example's own. So the URL, the audience, the certificate's name and every message are as written,
+ * which rewriting the hosts in the text would not give.
+ */
+import fs from 'node:fs'
+import https from 'node:https'
+import type { Socket } from 'node:net'
+import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { format } from 'node:util'
+import axios from 'axios'
+import ts from 'typescript'
+import { applyIgwnAuth } from '../lib/index'
+import { startSite, type Site } from './support/site'
+
+const ROOT = path.join(__dirname, '..')
+const readme = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8')
+
+const ISSUER = 'https://issuer.example.org'
+const SERVICES = ['https://gracedb.example.org', 'https://datafind.example.org']
+
+interface Example {
+  /** Where it stands: the heading above it. */
+  readonly heading: string
+  readonly language: string
+  readonly code: string
+  /** What it says it prints, one call of `console.log` each. */
+  readonly prints: readonly string[]
+}
+
+function fences(): Example[] {
+  const found: Example[] = []
+  let heading = ''
+  for (const [, title, language = '', code = ''] of readme.matchAll(/^#+ (.*)$|^```(.*)\n([^]*?)^```$/gm)) {
+    if (title !== undefined) heading = title
+    else found.push({ heading, language, code, prints: printsOf(code) })
+  }
+  return found
+}
+
+/** `// → text`, and the lines below it that go on three spaces in. */
+function printsOf(code: string): string[] {
+  return Array.from(code.matchAll(/\/\/ → (.*(?:\n\/\/ {3}.*)*)/g), ([, text = '']) =>
+    text.replace(/\n\/\/ {3}/g, '\n'),
+  )
+}
+
+const examples = fences().filter(({ language }) => ['ts', 'js'].includes(language))
+
+let site: Site
+const folder = process.env.XDG_RUNTIME_DIR ?? ''
+const { createConnection } = https.Agent.prototype as unknown as Record<string, Connect>
+
+type Connect = (this: https.Agent, options: https.AgentOptions, ...rest: unknown[]) => Socket
+
+beforeAll(async () => {
+  const names = [ISSUER, ...SERVICES].map((origin) => new URL(origin).hostname)
+  const scopes = { '/api/superevents/': 'gracedb.read', '/api/version': 'gwdatafind.read' }
+  site = await startSite({ names, issuer: ISSUER, scopes })
+  Object.assign(https.Agent.prototype, {
+    createConnection(this: https.Agent, options: https.AgentOptions, ...rest: unknown[]) {
+      const { host = '', ca = site.ca } = options
+      const led = host.endsWith('.example.org')
+        ? { ...options, host: '127.0.0.1', port: site.port, servername: host, ca }
+        : options
+      return createConnection?.call(this, led, ...rest)
+    },
+  })
+  // User 1000, as in the examples, has a token for both services.
+  process.geteuid = () => 1000
+  const token = site.mint({ aud: SERVICES, scope: 'gracedb.read gwdatafind.read' })
+  fs.writeFileSync(path.join(folder, 'bt_u1000'), token, { mode: 0o600 })
+  fs.writeFileSync(path.join(folder, 'grid-ca.pem'), site.ca)
+})
+
+afterAll(async () => {
+  Object.assign(https.Agent.prototype, { createConnection })
+  await site.close()
+})
+
+it.each(examples.map((example, index) => [index + 1, example.heading, example] as const))(
+  'example %i (%s) runs, and prints what it says',
+  async (_index, _heading, example) => {
+    expect(example.prints).not.toEqual([])
+    expect(await run(example)).toEqual(example.prints.map(normal))
+  },
+)
+
+it('has no example in a language that is not run', () => {
+  expect(new Set(fences().map(({ language }) => language))).toEqual(new Set(['ts', 'js', 'sh', 'text']))
+})
+
+it('names the two commands that show the package and test it, and both exist', () => {
+  expect(readme).toMatch(/^npm install && npm run demo$/m)
+  expect(readme).toMatch(/^npm install && npm test$/m)
+  const { scripts } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: object
+  }
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['demo', 'test']))
+})
+
+it('has a row for every option there is, and for no other', () => {
+  let message = ''
+  try {
+    applyIgwnAuth(axios.create(), { nonsense: 1 } as object)
+  } catch (error) {
+    message = (error as Error).message
+  }
+  const options = /there are (.*)\.$/.exec(message)?.[1]?.split(', ')
+  expect(rows('Options').sort()).toEqual(options?.sort())
+})
+
+it('has a row for every code of an error that the package throws, and for no other', () => {
+  const sources = fs
+    .readdirSync(path.join(ROOT, 'lib'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && file !== 'errors.ts')
+    .map((file) => fs.readFileSync(path.join(ROOT, 'lib', file), 'utf8'))
+  const thrown = new Set(sources.join('').match(/(?<=')ERR_IGWN_\w+(?=')/g))
+  expect(rows('Errors').sort()).toEqual([...thrown].sort())
+})
+
+it('names every code of a reason', () => {
+  const source = fs.readFileSync(path.join(ROOT, 'lib/errors.ts'), 'utf8')
+  const union = /type ReasonCode =([^]*?)\n\n/.exec(source)?.[1] ?? ''
+  const known = Array.from(union.matchAll(/^ +\| '(.*)'$/gm), ([, code]) => `\`${code}\``)
+  expect(known.length).toBeGreaterThan(20)
+  expect(known.filter((code) => !section('Errors').includes(code))).toEqual([])
+})
+
+function section(heading: string): string {
+  const begin = readme.indexOf(`\n## ${heading}\n`)
+  return readme.slice(begin, readme.indexOf('\n## ', begin + 1))
+}
+
+/** What the rows of the table in a section are about. */
+function rows(heading: string): (string | undefined)[] {
+  return Array.from(section(heading).matchAll(/^\| `(\w+)`/gm), ([, name]) => name)
+}
+
+/** Runs an example and gives what it printed, one entry for each call of `console.log`. */
+async function run({ code, prints }: Example): Promise<string[]> {
+  const printed: string[] = []
+  const console = { log: (...values: unknown[]) => printed.push(normal(format(...values))) }
+  const { outputText } = ts.transpileModule(code, {
+    compilerOptions: {
+      module: ts.ModuleKind.CommonJS,
+      target: ts.ScriptTarget.ES2022,
+      esModuleInterop: true,
+    },
+  })
+  jest.resetModules()
+  const load = (name: string): unknown => {
+    if (name !== 'axios-igwn-auth') return jest.requireActual(name)
+    // Fresh modules have forgotten the stand-in for /tmp.
+    const { here } = jest.requireActual<typeof import('../lib/surroundings')>('../lib/surroundings')
+    here.temporaryFolder = path.join(folder, '..', 'slash-tmp')
+    return jest.requireActual('../lib/index')
+  }
+  const before = process.cwd()
+  process.chdir(folder)
+  try {
+    await new AsyncFunction('require', 'exports', 'console', outputText)(load, {}, console)
+    // A CommonJS example has no `await` at its top and ends before its request does.
+    while (printed.length < prints.length) await wait(5)
+  } finally {
+    process.chdir(before)
+  }
+  return printed
+}
+
+const AsyncFunction = (async () => {}).constructor as new (
+  ...parts: string[]
+) => (...values: unknown[]) => Promise<void>
+
+/** The folders of this test under the names that people know, and one time for all. */
+function normal(text: string): string {
+  return text
+    .replaceAll(folder, '/run/user/1000')
+    .replaceAll(path.join(folder, '..', 'slash-tmp'), '/tmp')
+    .replace(/expiresAt: \d+/, 'expiresAt: 1767225600')
+}

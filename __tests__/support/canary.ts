@@ -1,0 +1,33 @@
+import { inspect } from 'node:util'
+
+/**
+ * Searches a thing for secrets, at every depth and in every way of printing it (trap 14): as they are, as base64, and as in
+ * a URL.
+ */
+export function expectNoSecret(thing: unknown, secrets: readonly string[]) {
+  const shown = [
+    inspect(thing, { depth: null, maxArrayLength: null, maxStringLength: null, getters: false }),
+    String(thing),
+    json(thing),
+  ]
+  if (typeof thing === 'object' && thing !== null) {
+    const { stack, message, toJSON, cause } = thing as Error & { toJSON?: () => unknown }
+    shown.push(String(stack), String(message), inspect(cause, { depth: null }))
+    if (typeof toJSON === 'function') shown.push(inspect(toJSON.call(thing), { depth: null }))
+  }
+  for (const secret of secrets)
+    for (const text of shown)
+      for (const form of [secret, Buffer.from(secret).toString('base64'), encodeURIComponent(secret)])
+        if (text.includes(form))
+          throw new Error(
+            `the secret shows: …${text.slice(Math.max(0, text.indexOf(form) - 200), text.indexOf(form))}`,
+          )
+}
+
+function json(thing: unknown): string {
+  try {
+    return JSON.stringify(thing) ?? ''
+  } catch (error) {
+    return `not JSON: ${(error as Error).message}`
+  }
+}

@@ -1,0 +1,63 @@
+/** An HTTP proxy on loopback that only tunnels: CONNECT, and nothing else. */
+import { once } from 'node:events'
+import http from 'node:http'
+import net from 'node:net'
+import type { AddressInfo } from 'node:net'
+
+export interface ConnectProxy {
+  /** `http://127.0.0.1:<port>`, for HTTPS_PROXY. */
+  readonly url: string
+  readonly port: number
+  /** The `host:port` of every CONNECT, in order. */
+  readonly tunnels: readonly string[]
+  /** The headers of every CONNECT, in order. */
+  readonly headers: readonly http.IncomingHttpHeaders[]
+  close(): Promise<void>
+}
+
+export async function connectProxy(): Promise<ConnectProxy> {
+  const tunnels: string[] = []
+  const headers: http.IncomingHttpHeaders[] = []
+  const sockets = new Set<net.Socket>()
+
+  const listening = http.createServer((_request, response) => {
+    response.writeHead(405).end('This proxy only tunnels.')
+  })
+  listening.on('connect', (request, client: net.Socket, head) => {
+    tunnels.push(request.url ?? '')
+    headers.push(request.headers)
+    const { hostname, port } = new URL(`http://${request.url ?? ''}`)
+    // Names are of this machine whatever they are, so that tests can have several hosts.
+    const target = net.connect(Number(port), hostname.startsWith('[') ? '::1' : '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
+      target.write(head)
+      target.pipe(client).pipe(target)
+    })
+    for (const [one, other] of [
+      [client, target],
+      [target, client],
+    ] as const) {
+      sockets.add(one)
+      one.on('error', () => other.destroy())
+      one.on('close', () => {
+        sockets.delete(one)
+        other.destroy()
+      })
+    }
+  })
+  listening.listen(0, '127.0.0.1')
+  await once(listening, 'listening')
+  const { port } = listening.address() as AddressInfo
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    tunnels,
+    headers,
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      listening.closeAllConnections()
+      await new Promise((resolve) => listening.close(resolve))
+    },
+  }
+}

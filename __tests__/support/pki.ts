@@ -1,0 +1,201 @@
+/**
+ * A throw-away public key infrastructure in JavaScript alone: a CA, servers, users, and RFC 3820 proxy certificates
+ * of either, with any dates. Everything is made when asked for; nothing is ever checked in, for proxies expire.
+ * The tests use it, and so does the demo.
+ */
+import 'reflect-metadata'
+import { createPrivateKey, randomInt, webcrypto } from 'node:crypto'
+import * as x509 from '@peculiar/x509'
+
+x509.cryptoProvider.set(webcrypto)
+
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+
+/** A certificate with its key, and what is needed to issue below it. */
+export interface Issued {
+  /** Its certificate alone, PEM. */
+  readonly certificate: string
+  /** Its private key, PEM (PKCS#8, not encrypted). */
+  readonly key: string
+  /** The certificates of its issuers, nearest first, without the CA: what a proxy needs beside its own. PEM, or ''. */
+  readonly chain: string
+  /** The text of a proxy file, in the order grid tools write it: certificate, key, chain. */
+  readonly bundle: string
+  /** The key under a passphrase: PKCS#8 (`ENCRYPTED PRIVATE KEY`) or traditional (`EC PRIVATE KEY`, `Proc-Type`). */
+  encryptedKey(passphrase: string, form?: 'pkcs8' | 'traditional'): string
+  readonly name: x509.JsonName
+  readonly privateKey: webcrypto.CryptoKey
+}
+
+/** When a certificate is good; the default is from five minutes ago until in twelve hours. */
+export interface Dates {
+  notBefore?: Date
+  notAfter?: Date
+}
+
+export interface ProxyOptions extends Dates {
+  /** The limited policy of Globus instead of inheritAll. */
+  limited?: boolean
+  /** How many more proxies may follow: pCPathLenConstraint, RFC 3820 section 3.8.1. */
+  pathLength?: number
+  /** Adds an extension where VOMS puts its attribute certificate; what is in it is no real one. */
+  voms?: boolean
+}
+
+export interface Authority {
+  /** The CA's certificate, PEM. */
+  readonly certificate: string
+  /** A server's; by default for localhost, 127.0.0.1 and ::1. */
+  issueServer(options?: Dates & { names?: readonly string[] }): Promise<Issued>
+  /** A person's. */
+  issueUser(commonName?: string, options?: Dates): Promise<Issued>
+  /** A proxy of any credential, also of a proxy. */
+  issueProxy(of: Issued, options?: ProxyOptions): Promise<Issued>
+}
+
+/** The date so many seconds from now; a negative number is in the past. */
+export function secondsFromNow(seconds: number): Date {
+  return new Date(Math.trunc(Date.now() / 1000 + seconds) * 1000)
+}
+
+export async function createAuthority(commonName = 'Throw-away CA'): Promise<Authority> {
+  const ca = await selfSigned(commonName)
+  const usage = x509.KeyUsageFlags.digitalSignature
+
+  return {
+    certificate: ca.certificate,
+
+    issueServer({ names = ['localhost', '127.0.0.1', '::1'], ...dates } = {}) {
+      const isAddress = (name: string) => /^[\d.]+$|:/.test(name)
+      return issue(ca, [...ORGANISATION, { CN: [names[0] ?? 'server'] }], dates, [
+        new x509.KeyUsagesExtension(usage, true),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+        new x509.SubjectAlternativeNameExtension(
+          names.map((value) => ({ type: isAddress(value) ? 'ip' : 'dns', value })),
+        ),
+      ])
+    },
+
+    issueUser(user = 'Alice Adams', dates = {}) {
+      return issue(ca, [...ORGANISATION, { CN: [user] }], dates, [
+        new x509.KeyUsagesExtension(usage | x509.KeyUsageFlags.keyEncipherment, true),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
+      ])
+    },
+
+    issueProxy(of, { limited = false, pathLength, voms = false, ...dates } = {}) {
+      // RFC 3820 section 3.4: the subject is the issuer's subject and one CN more, unique among its proxies.
+      return issue(of, [...of.name, { CN: [String(randomInt(1, 2 ** 31))] }], dates, [
+        new x509.KeyUsagesExtension(usage | x509.KeyUsageFlags.keyEncipherment, true),
+        proxyCertInfo(limited ? LIMITED : INHERIT_ALL, pathLength),
+        ...(voms ? [new x509.Extension(VOMS_ATTRIBUTES, false, Buffer.from('3000', 'hex'))] : []),
+      ])
+    },
+  }
+}
+
+const ORGANISATION: x509.JsonName = [{ DC: ['org'] }, { DC: ['example'] }]
+
+/** Where VOMS puts its attribute certificate. */
+const VOMS_ATTRIBUTES = '1.3.6.1.4.1.8005.100.100.5'
+
+interface Issuer {
+  readonly name: x509.JsonName
+  readonly privateKey: webcrypto.CryptoKey
+  readonly certificate: string
+  /** The certificates to send for whoever is issued below: none of a CA's, since servers have those. */
+  readonly chainBelow?: string
+}
+
+async function selfSigned(commonName: string): Promise<Issuer> {
+  const keys = await generateKeys()
+  const name: x509.JsonName = [...ORGANISATION, { CN: [commonName] }]
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: new x509.Name(name).toString(),
+    keys: keys,
+    signingAlgorithm: ALGORITHM,
+    notBefore: secondsFromNow(-86_400),
+    notAfter: secondsFromNow(10 * 86_400),
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    ],
+  })
+  return { name, privateKey: keys.privateKey, certificate: pem(certificate), chainBelow: '' }
+}
+
+async function issue(
+  issuer: Issuer,
+  name: x509.JsonName,
+  { notBefore = secondsFromNow(-300), notAfter = secondsFromNow(12 * 3600) }: Dates,
+  extensions: x509.Extension[],
+): Promise<Issued> {
+  const keys = await generateKeys()
+  const made = await x509.X509CertificateGenerator.create({
+    subject: name,
+    issuer: issuer.name,
+    publicKey: keys.publicKey,
+    signingKey: issuer.privateKey,
+    signingAlgorithm: ALGORITHM,
+    notBefore,
+    notAfter,
+    extensions,
+  })
+  const certificate = pem(made)
+  const key = await pemOf(keys.privateKey)
+  const chain = issuer.chainBelow ?? issuer.certificate + (issuer as Issued).chain
+  return {
+    certificate,
+    key,
+    chain,
+    bundle: certificate + key + chain,
+    name,
+    privateKey: keys.privateKey,
+    encryptedKey(passphrase, form = 'pkcs8') {
+      const type = form === 'pkcs8' ? 'pkcs8' : 'sec1'
+      return createPrivateKey(key).export({
+        type,
+        format: 'pem',
+        cipher: 'aes-256-cbc',
+        passphrase,
+      }) as string
+    },
+  }
+}
+
+function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+}
+
+function pem(certificate: x509.X509Certificate): string {
+  return certificate.toString('pem') + '\n'
+}
+
+async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key))
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).export({
+    type: 'pkcs8',
+    format: 'pem',
+  }) as string
+}
+
+/** id-ppl-inheritAll, 1.3.6.1.5.5.7.21.1, as DER. */
+const INHERIT_ALL = Buffer.from('06082b06010505071501', 'hex')
+
+/** The limited policy of Globus, 1.3.6.1.4.1.3536.1.1.1.9, as DER. */
+const LIMITED = Buffer.from('060b2b060104019b5001010109', 'hex')
+
+/**
+ * RFC 3820 section 3.8:
+ * ProxyCertInfo ::= SEQUENCE { pCPathLenConstraint INTEGER OPTIONAL, proxyPolicy SEQUENCE { policyLanguage OID } }
+ */
+function proxyCertInfo(policyLanguage: Buffer, pathLength?: number): x509.Extension {
+  const constraint = pathLength === undefined ? Buffer.alloc(0) : der(0x02, Buffer.from([pathLength]))
+  const info = der(0x30, Buffer.concat([constraint, der(0x30, policyLanguage)]))
+  return new x509.Extension('1.3.6.1.5.5.7.1.14', true, info)
+}
+
+/** One DER value of less than 128 bytes. */
+function der(tag: number, content: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([tag, content.length]), content])
+}

@@ -1,0 +1,122 @@
+/**
+ * Real SciTokens, signed with ES256 by keys made here, with any claims, also ones that no issuer would write; and the
+ * places where discovery looks, emptied and filled.
+ */
+import { generateKeyPairSync, randomUUID, type JsonWebKey } from 'node:crypto'
+import fs from 'node:fs'
+import path from 'node:path'
+import jsonwebtoken from 'jsonwebtoken'
+import type { IgwnAuthErrorCode } from '../../lib/errors'
+import { here } from '../../lib/surroundings'
+
+export interface SigningKey {
+  /** A token with these claims exactly, but for undefined ones; the header may be added to. */
+  sign(claims: object, header?: object): string
+  /** The public key as an issuer publishes it (RFC 7517). */
+  readonly jwk: JsonWebKey & { readonly kid: string }
+}
+
+export function createSigningKey(kid: string = randomUUID()): SigningKey {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return {
+    jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' },
+    // As text, since jsonwebtoken refuses to sign claims of the wrong kind.
+    sign: (claims, header = {}) =>
+      jsonwebtoken.sign(JSON.stringify(claims), privateKey, {
+        algorithm: 'ES256',
+        header: { alg: 'ES256', typ: 'JWT', kid, ...header },
+      }),
+  }
+}
+
+const key = createSigningKey()
+
+/** Seconds since the epoch. */
+export const now = () => Math.trunc(Date.now() / 1000)
+
+/** A SciToken 2.0 for `https://x.example.org` with `read:/frames` and an hour to live; a claim given as undefined is left out. */
+export function mint(claims: Record<string, unknown> = {}, signedBy: SigningKey = key): string {
+  const mine = {
+    ver: 'scitoken:2.0',
+    iss: 'https://issuer.example.org',
+    sub: 'albert.einstein',
+    aud: 'https://x.example.org',
+    scope: 'read:/frames',
+    exp: now() + 3600,
+    jti: randomUUID(),
+  }
+  return signedBy.sign({ ...mine, ...claims })
+}
+
+/** For `toThrow`: an error of ours with this code and message. */
+export const ours = (code: IgwnAuthErrorCode, message: string): Error =>
+  expect.objectContaining({ name: 'IgwnAuthError', code, message }) as Error
+
+/** What shows in no other token: to be searched for where no token may be. */
+export function signatureOf(token: string): string {
+  return token.slice(token.lastIndexOf('.') + 1)
+}
+
+const uid = process.geteuid?.() ?? 0
+
+/** The files where discovery looks without a variable that names them. */
+export const runtimeFile = () => path.join(String(process.env.XDG_RUNTIME_DIR), `bt_u${uid}`)
+export const temporaryFile = () => path.join(here.temporaryFolder, `bt_u${uid}`)
+export const room = (name: string) => path.join(String(process.env.HOME), name)
+
+/** Takes away every token there is. */
+export function emptyPlaces(): void {
+  for (const name of ['SCITOKEN', 'SCITOKEN_FILE', '_CONDOR_CREDS', 'BEARER_TOKEN', 'BEARER_TOKEN_FILE'])
+    delete process.env[name]
+  for (const folder of [process.env.HOME, process.env.XDG_RUNTIME_DIR, here.temporaryFolder])
+    for (const name of fs.readdirSync(String(folder)))
+      fs.rmSync(path.join(String(folder), name), { recursive: true, force: true })
+}
+
+/** Ten seconds ago: a file that was written just now is read again by design, for it may be written once more in that instant. */
+export function age(file: string, seconds = 10): string {
+  const then = Date.now() / 1000 - seconds
+  fs.utimesSync(file, then, then)
+  return file
+}
+
+/** Writes a file as people leave it: closed to others, and some seconds ago. */
+export function put(file: string, text: string, mode = 0o600): string {
+  fs.mkdirSync(path.dirname(file), { recursive: true })
+  fs.writeFileSync(file, text, { mode })
+  fs.chmodSync(file, mode)
+  return age(file)
+}
+
+/** `$_CONDOR_CREDS` with these files. */
+export function putCondorCreds(files: Record<string, string>): string {
+  const folder = room('condor')
+  fs.mkdirSync(folder, { recursive: true })
+  for (const [name, text] of Object.entries(files)) put(path.join(folder, name), text)
+  age(folder)
+  return (process.env._CONDOR_CREDS = folder)
+}
+
+/** Stops the clock at a whole second, which `jest.setSystemTime` then moves; timers run on. */
+export function stopClock(): void {
+  jest.useFakeTimers({
+    now: now() * 1000,
+    doNotFake: [
+      'clearImmediate',
+      'clearInterval',
+      'clearTimeout',
+      'hrtime',
+      'nextTick',
+      'performance',
+      'queueMicrotask',
+      'setImmediate',
+      'setInterval',
+      'setTimeout',
+    ],
+  })
+}
+
+/** Moves the stopped clock. */
+export function passTime(seconds: number): void {
+  jest.setSystemTime(Date.now() + seconds * 1000)
+}

@@ -1,0 +1,611 @@
+import { execFileSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
+import fs from 'node:fs'
+import path from 'node:path'
+import { inspect } from 'node:util'
+import { IgwnAuthError } from '../../lib/errors'
+import { here } from '../../lib/surroundings'
+import { findX509Credentials, x509Discovery } from '../../lib/x509/find-x509-credentials'
+import type { FindX509Options } from '../../lib/x509/find-x509-credentials'
+import { createAuthority, secondsFromNow } from '../support/pki'
+import type { Authority, Issued } from '../support/pki'
+
+const isRoot = process.getuid?.() === 0
+
+let authority: Authority
+let alice: Issued
+let proxy: Issued
+
+beforeAll(async () => {
+  authority = await createAuthority()
+  alice = await authority.issueUser('Alice Adams')
+  proxy = await authority.issueProxy(alice)
+})
+
+const folder = () => process.env.TMPDIR!
+const globus = () => path.join(process.env.HOME!, '.globus')
+const defaultProxy = () => path.join(here.temporaryFolder, `x509up_u${process.getuid!()}`)
+
+afterEach(() => {
+  jest.restoreAllMocks()
+  delete process.env.X509_USER_CERT
+  delete process.env.X509_USER_KEY
+  delete process.env.X509_USER_PROXY
+  for (const place of [folder(), globus(), here.temporaryFolder])
+    fs.rmSync(place, { recursive: true, force: true })
+  for (const place of [folder(), here.temporaryFolder]) fs.mkdirSync(place)
+})
+
+/** Writes a file that only its owner may read; old enough for its stat to be relied on. */
+function write(text: string, file = path.join(folder(), 'credential.pem'), mode = 0o600): string {
+  fs.mkdirSync(path.dirname(file), { recursive: true })
+  fs.writeFileSync(file, text, { mode })
+  fs.utimesSync(file, secondsFromNow(-60), secondsFromNow(-60))
+  return file
+}
+
+function writeInto(name: string, text: string, mode?: number): string {
+  return write(text, path.join(folder(), name), mode)
+}
+
+/** Looks with a memory of its own. */
+const look = (options?: FindX509Options) => x509Discovery()(options)
+
+/** The one reason that says something; what is just not there left out. */
+function reasonOf(options?: FindX509Options) {
+  const { credential, reasons } = look(options)
+  expect(credential).toBeUndefined()
+  const [reason, ...more] = reasons.filter(({ code }) => code !== 'absent')
+  expect(more).toEqual([])
+  return reason!
+}
+
+async function errorOf(options?: FindX509Options): Promise<IgwnAuthError> {
+  const error: unknown = await findX509Credentials(options).catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(IgwnAuthError)
+  return error as IgwnAuthError
+}
+
+describe('places', () => {
+  it('are X509_USER_CERT with X509_USER_KEY, X509_USER_PROXY, the default proxy, ~/.globus, in this order', async () => {
+    const cert = writeInto('cert.pem', alice.certificate)
+    const key = writeInto('key.pem', alice.key)
+    const named = writeInto('proxy.pem', proxy.bundle)
+    write(proxy.bundle, defaultProxy())
+    write(alice.certificate, path.join(globus(), 'usercert.pem'))
+    write(alice.key, path.join(globus(), 'userkey.pem'))
+    Object.assign(process.env, { X509_USER_CERT: cert, X509_USER_KEY: key, X509_USER_PROXY: named })
+
+    const first = await findX509Credentials()
+    expect(first).toMatchObject({ cert, key, source: `${cert} (X509_USER_CERT) with ${key} (X509_USER_KEY)` })
+    delete process.env.X509_USER_CERT
+    const second = await findX509Credentials()
+    expect(second).toMatchObject({ cert: named, source: `${named} (X509_USER_PROXY)` })
+    expect(second).not.toHaveProperty('key')
+    delete process.env.X509_USER_PROXY
+    expect(await findX509Credentials({ cert: true })).toMatchObject({
+      cert: defaultProxy(),
+      source: defaultProxy(),
+    })
+    fs.rmSync(defaultProxy())
+    expect(await findX509Credentials()).toMatchObject({
+      cert: path.join(globus(), 'usercert.pem'),
+      key: path.join(globus(), 'userkey.pem'),
+    })
+  })
+
+  it('are all told of when none has a credential', async () => {
+    const error = await errorOf()
+    expect(error.code).toBe('ERR_IGWN_CERT_NOT_FOUND')
+    const userCert = path.join(globus(), 'usercert.pem')
+    expect(error.message).toBe(
+      'No usable X.509 credential found. ' +
+        `Nothing in X509_USER_CERT, X509_USER_PROXY, ${defaultProxy()}, ${userCert}. ` +
+        'Make a proxy with grid-proxy-init or voms-proxy-init, or name one in X509_USER_PROXY.',
+    )
+    expect(error.reasons).toEqual([
+      { code: 'absent', source: 'X509_USER_CERT', message: 'X509_USER_CERT is not set' },
+      { code: 'absent', source: 'X509_USER_PROXY', message: 'X509_USER_PROXY is not set' },
+      { code: 'absent', source: defaultProxy(), message: `${defaultProxy()} does not exist` },
+      { code: 'absent', source: userCert, message: `${userCert} does not exist` },
+    ])
+  })
+
+  it('count as unset when their variable is empty', async () => {
+    Object.assign(process.env, { X509_USER_CERT: '', X509_USER_KEY: '', X509_USER_PROXY: '' })
+    write(proxy.bundle, defaultProxy())
+    expect(await findX509Credentials()).toMatchObject({ cert: defaultProxy() })
+  })
+
+  it('are passed over when what they have does not satisfy, with a reason', async () => {
+    process.env.X509_USER_PROXY = writeInto('gone.pem', 'no PEM')
+    write(proxy.bundle, defaultProxy())
+    const { credential, reasons } = look()
+    expect(credential?.cert).toBe(defaultProxy())
+    expect(reasons.map(({ code }) => code)).toEqual(['absent', 'malformed'])
+  })
+
+  it('take the key from the file of X509_USER_CERT when X509_USER_KEY is not set', async () => {
+    const cert = (process.env.X509_USER_CERT = writeInto('both.pem', proxy.bundle))
+    const found = await findX509Credentials()
+    expect(found).toMatchObject({ cert, source: `${cert} (X509_USER_CERT)` })
+    expect(found).not.toHaveProperty('key')
+  })
+
+  it('say so when X509_USER_CERT has no key and X509_USER_KEY is not set', () => {
+    const cert = (process.env.X509_USER_CERT = writeInto('cert.pem', alice.certificate))
+    expect(reasonOf()).toEqual({
+      code: 'malformed',
+      source: `${cert} (X509_USER_CERT)`,
+      message: `${cert} (X509_USER_CERT) holds no private key, and X509_USER_KEY is not set`,
+    })
+  })
+
+  it('say so when X509_USER_KEY is set without X509_USER_CERT', () => {
+    process.env.X509_USER_KEY = writeInto('key.pem', alice.key)
+    expect(look().reasons[0]).toEqual({
+      code: 'absent',
+      source: 'X509_USER_CERT',
+      message: 'X509_USER_CERT is not set, though X509_USER_KEY is',
+    })
+  })
+
+  it('say which of two files is not there', () => {
+    write(alice.certificate, path.join(globus(), 'usercert.pem'))
+    const key = path.join(globus(), 'userkey.pem')
+    expect(look().reasons.at(-1)).toEqual({ code: 'absent', source: key, message: `${key} does not exist` })
+  })
+
+  it('have a default on Windows too', () => {
+    const root = path.join(folder(), 'WINDOWS')
+    const file = write(proxy.bundle, path.join(root, 'Temp', 'x509up_alice'))
+    const env = { SYSTEMROOT: root, USERNAME: 'alice', HOME: process.env.HOME }
+    const windows = { env, euid: undefined, uid: undefined, temporaryFolder: '/tmp' }
+    expect(x509Discovery(windows)().credential?.cert).toBe(file)
+  })
+})
+
+describe('time', () => {
+  it('is that of the certificate that ends first', async () => {
+    const long = await authority.issueProxy(alice, { notAfter: secondsFromNow(30 * 86_400) })
+    const cert = write(long.bundle)
+    const { expiresAt, notBefore, certificates } = await findX509Credentials({ cert })
+    expect(expiresAt).toBe(Date.parse(new X509Certificate(alice.certificate).validTo) / 1000)
+    expect(notBefore).toBe(Math.max(...certificates.map((one) => one.notBefore)))
+    expect(certificates).toHaveLength(2)
+    expect(certificates[1]).toMatchObject({ subject: '/DC=org/DC=example/CN=Alice Adams' })
+  })
+
+  it('is over for an expired proxy', async () => {
+    const notAfter = secondsFromNow(-7201)
+    const expired = await authority.issueProxy(alice, { notBefore: secondsFromNow(-9000), notAfter })
+    const cert = (process.env.X509_USER_PROXY = write(expired.bundle))
+    const reason = reasonOf()
+    expect(reason).toMatchObject({
+      code: 'expired',
+      wanted: 'at least 600 s left',
+      got: notAfter.getTime() / 1000,
+    })
+    const end = notAfter.toISOString().replace('.000', '')
+    expect(reason.message).toBe(
+      `${cert} (X509_USER_PROXY) expired 2 hours ago (certificate 1 of 2, ` +
+        `/DC=org/DC=example/CN=Alice Adams/CN=${expired.name.at(-1)!.CN![0]!}, ${end})`,
+    )
+  })
+
+  it('is over for a live proxy under an expired parent, and the reason names the parent', async () => {
+    const expired = await authority.issueUser('Bob', {
+      notBefore: secondsFromNow(-86_400),
+      notAfter: secondsFromNow(-60),
+    })
+    process.env.X509_USER_PROXY = write((await authority.issueProxy(expired)).bundle)
+    const reason = reasonOf()
+    expect(reason.code).toBe('expired')
+    expect(reason.message).toMatch(
+      /expired \d+ seconds? ago \(certificate 2 of 2, \/DC=org\/DC=example\/CN=Bob, /,
+    )
+  })
+
+  it('has not come for a proxy of the future', async () => {
+    const notBefore = secondsFromNow(3600 + 30)
+    const future = await authority.issueProxy(alice, { notBefore, notAfter: secondsFromNow(7200) })
+    process.env.X509_USER_PROXY = write(future.bundle)
+    const reason = reasonOf()
+    expect(reason).toMatchObject({ code: 'not-yet-valid', got: notBefore.getTime() / 1000 })
+    expect(reason.message).toMatch(/is valid only in 60 minutes \(certificate 1 of 2, /)
+  })
+
+  it('has come for one whose maker has a clock a minute ahead', async () => {
+    const ahead = await authority.issueProxy(alice, { notBefore: secondsFromNow(50) })
+    expect(look({ cert: write(ahead.bundle) }).credential).toBeDefined()
+  })
+
+  it.each([
+    [600, undefined, true],
+    [599, undefined, false],
+    [60, 60, true],
+    [59, 60, false],
+    [0, 0, true],
+  ])('with %s s left and a minimum of %s: found is %s', async (left, minTimeLeft, found) => {
+    process.env.X509_USER_PROXY = write(proxy.bundle)
+    const end = new X509Certificate(proxy.certificate).validTo
+    jest.spyOn(Date, 'now').mockReturnValue(Date.parse(end) - left * 1000)
+    const { credential, reasons } = look({ minTimeLeft })
+    expect(credential !== undefined).toBe(found)
+    if (!found)
+      expect(reasons[1]!.message).toMatch(/has \d+ \w+ left, and \d+ \w+ are wanted \(certificate 1 of 2, /)
+  })
+
+  it('left of a certificate that was named need only be some, unless more is asked for', async () => {
+    const cert = write((await authority.issueProxy(alice, { notAfter: secondsFromNow(300) })).bundle)
+    expect(await findX509Credentials({ cert })).toMatchObject({ cert })
+    const error = await errorOf({ cert, minTimeLeft: 600 })
+    expect(error.code).toBe('ERR_IGWN_CERT_UNUSABLE')
+    expect(error.message).toMatch(
+      /has 4 minutes left, and 10 minutes are wanted .* Make a proxy with grid-proxy-init/,
+    )
+  })
+})
+
+describe('proxies', () => {
+  it.each([
+    ['limited', { limited: true }],
+    ['with a path length', { pathLength: 0 }],
+    ['with VOMS attributes', { voms: true }],
+  ])('%s are found', async (_, options) => {
+    const made = await authority.issueProxy(alice, options)
+    expect((await findX509Credentials({ cert: write(made.bundle) })).subject).toMatch(
+      /CN=Alice Adams\/CN=\d+$/,
+    )
+  })
+
+  it('of proxies are found, with all their issuers', async () => {
+    const below = await authority.issueProxy(proxy)
+    const { certificates } = await findX509Credentials({ cert: write(below.bundle) })
+    expect(certificates.map(({ subject }) => subject.split('/CN=').length - 1)).toEqual([3, 2, 1])
+  })
+
+  it('may have their issuers in any order, and the CA among them', async () => {
+    const below = await authority.issueProxy(proxy)
+    const text = below.certificate + below.key + authority.certificate + alice.certificate + proxy.certificate
+    expect(look({ cert: write(text) }).credential).toBeDefined()
+  })
+
+  it('without the certificate that signed them are refused', async () => {
+    const below = await authority.issueProxy(proxy)
+    const file = (process.env.X509_USER_PROXY = write(below.certificate + below.key + alice.certificate))
+    const reason = reasonOf()
+    expect(reason.code).toBe('broken-chain')
+    expect(reason.message).toMatch(
+      /credential\.pem \(X509_USER_PROXY\) lacks the certificate that signed the proxy \/DC=org.*\/CN=\d+\/CN=\d+; it must follow in the same file$/,
+    )
+    expect(reason.source).toBe(`${file} (X509_USER_PROXY)`)
+  })
+
+  it('under a certificate of the right name and another key are refused', async () => {
+    const namesake = await authority.issueUser('Alice Adams')
+    process.env.X509_USER_PROXY = write(proxy.certificate + proxy.key + namesake.certificate)
+    expect(reasonOf().code).toBe('broken-chain')
+  })
+})
+
+describe('files', () => {
+  it.each([
+    ['CRLF line ends', (text: string) => text.replaceAll('\n', '\r\n')],
+    [
+      'text between the blocks',
+      (text: string) => text.replaceAll('-----BEGIN', 'Bag Attributes\n-----BEGIN'),
+    ],
+    ['the key first', () => proxy.key + proxy.certificate + proxy.chain],
+  ])('with %s are read', async (_, changed) => {
+    const found = await findX509Credentials({ cert: write(changed(proxy.bundle)) })
+    expect(found.pem()).toEqual({ cert: proxy.certificate + proxy.chain, key: proxy.key })
+  })
+
+  it.each([
+    ['empty', '\n', 'empty', 'is empty'],
+    ['without PEM', 'not a certificate', 'malformed', 'holds no certificate and no key in PEM form'],
+    ['over 1 MiB', 'x'.repeat(1024 * 1024 + 1), 'too-large', 'is larger than 1024 KiB'],
+    [
+      'with a certificate that is none',
+      '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n',
+      'malformed',
+      'holds a certificate that cannot be parsed',
+    ],
+  ])('%s are passed over', (_, text, code, what) => {
+    const cert = (process.env.X509_USER_PROXY = write(text))
+    expect(reasonOf()).toMatchObject({ code, message: `${cert} (X509_USER_PROXY) ${what}` })
+  })
+
+  it('with a key that is none, or no certificate, are passed over', () => {
+    process.env.X509_USER_PROXY = write(
+      alice.certificate + '-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n',
+    )
+    expect(reasonOf().message).toMatch(/holds a private key that cannot be parsed \(ERR_\w+\)$/)
+    process.env.X509_USER_PROXY = write(alice.key)
+    expect(reasonOf()).toMatchObject({
+      code: 'malformed',
+      message: expect.stringMatching(/holds no certificate$/),
+    })
+  })
+
+  it('that are folders or devices are passed over without waiting', () => {
+    process.env.X509_USER_PROXY = folder()
+    expect(reasonOf()).toMatchObject({
+      code: 'not-a-file',
+      message: expect.stringContaining('is a folder, not a file'),
+    })
+    process.env.X509_USER_PROXY = '/dev/zero'
+    expect(reasonOf()).toMatchObject({
+      code: 'not-a-file',
+      message: '/dev/zero (X509_USER_PROXY) is a FIFO, socket or device, not a file',
+    })
+  })
+
+  it('that are FIFOs are passed over without waiting', () => {
+    const fifo = path.join(folder(), 'fifo')
+    try {
+      execFileSync('mkfifo', [fifo])
+    } catch {
+      return // no mkfifo on this machine: /dev/zero above stands for it
+    }
+    process.env.X509_USER_PROXY = fifo
+    expect(reasonOf().code).toBe('not-a-file')
+  })
+
+  it('that may not be read are passed over', () => {
+    process.env.X509_USER_PROXY = writeInto('secret.pem', proxy.bundle, 0o000)
+    if (isRoot) expect(look().credential).toBeDefined()
+    else
+      expect(reasonOf()).toMatchObject({ code: 'unreadable', message: expect.stringContaining('(EACCES)') })
+  })
+
+  it('of somebody else in the temporary folder are refused', () => {
+    const somebody = 54_321
+    const uid = process.getuid!()
+    const file = path.join(here.temporaryFolder, `x509up_u${isRoot ? uid : somebody}`)
+    write(proxy.bundle, file)
+    if (isRoot) fs.chownSync(file, somebody, somebody)
+    // Not as root: the user of that number looks, and the file is ours.
+    const surroundings = {
+      env: process.env,
+      euid: uid,
+      uid: isRoot ? uid : somebody,
+      temporaryFolder: here.temporaryFolder,
+    }
+    const [owner, looker] = isRoot ? [somebody, uid] : [uid, somebody]
+    expect(x509Discovery(surroundings)().reasons[2]).toMatchObject({
+      code: 'foreign-owner',
+      source: file,
+      message: `${file} belongs to user ${owner}, not to user ${looker}: anybody can put a file there`,
+    })
+  })
+
+  it('of root in the temporary folder are taken', () => {
+    write(proxy.bundle, defaultProxy())
+    expect(look().credential?.cert).toBe(defaultProxy())
+  })
+
+  it('of ours that somebody else links to from the temporary folder are refused', () => {
+    if (!isRoot) return // needs a link of another owner
+    fs.symlinkSync(writeInto('mine.pem', proxy.bundle), defaultProxy())
+    expect(look().credential).toBeDefined()
+    fs.lchownSync(defaultProxy(), 54_321, 54_321)
+    expect(reasonOf().code).toBe('foreign-owner')
+  })
+
+  it('whose key others can read are used, with a warning', () => {
+    const cert = writeInto('cert.pem', alice.certificate, 0o644)
+    const key = writeInto('key.pem', alice.key, 0o640)
+    const { credential, warning } = look({ cert: [cert, key] })
+    expect(credential).toBeDefined()
+    expect(warning).toEqual({
+      code: 'open-permissions',
+      source: `${key} (cert)`,
+      message: `${key} (cert) holds a private key that others can reach (mode 0640); chmod 600 ${key}`,
+      got: '0640',
+      wanted: '0600',
+    })
+  })
+})
+
+describe('keys', () => {
+  it('of another certificate are refused', async () => {
+    const bob = await authority.issueUser('Bob')
+    const cert = (process.env.X509_USER_CERT = writeInto('cert.pem', alice.certificate))
+    const key = (process.env.X509_USER_KEY = writeInto('key.pem', bob.key))
+    expect(reasonOf()).toEqual({
+      code: 'key-mismatch',
+      source: `${key} (X509_USER_KEY)`,
+      message: `${key} (X509_USER_KEY) holds a private key that is not that of the certificate, /DC=org/DC=example/CN=Alice Adams`,
+    })
+    const error = await errorOf({ cert: [cert, key] })
+    expect(error.code).toBe('ERR_IGWN_CERT_UNUSABLE')
+    expect(error.message).toMatch(/Give the certificate and the key that belong together\.$/)
+  })
+
+  it('of a certificate that is not the first are refused, and the reason says which must be', () => {
+    process.env.X509_USER_PROXY = write(alice.certificate + proxy.key + proxy.certificate)
+    expect(reasonOf().message).toMatch(
+      /that of the certificate, \/DC=org\/DC=example\/CN=Alice Adams, but that of certificate 2, \/DC=.*\/CN=\d+, which must come first$/,
+    )
+  })
+
+  describe.each(['pkcs8', 'traditional'] as const)('encrypted (%s)', (form) => {
+    const PASSPHRASE = 'correct horse battery staple'
+    let cert: [string, string]
+
+    beforeEach(() => {
+      const key = alice.encryptedKey(PASSPHRASE, form)
+      cert = [writeInto('cert.pem', alice.certificate), writeInto('key.pem', key)]
+    })
+
+    it('open with the passphrase, or a function that gives it', async () => {
+      for (const passphrase of [PASSPHRASE, () => PASSPHRASE]) {
+        const found = await findX509Credentials({ cert, passphrase })
+        expect(found.pem().key).toBe(alice.key)
+        expect(inspect(found, { depth: null, showHidden: true })).not.toContain(PASSPHRASE)
+      }
+    })
+
+    it('do not open without, with an empty one, or with a wrong one, and the error says so', async () => {
+      for (const passphrase of [undefined, '', () => '']) {
+        const error = await errorOf({ cert, passphrase })
+        expect(error.code).toBe('ERR_IGWN_CERT_UNUSABLE')
+        expect(error.message).toBe(
+          `${cert[1]} (cert) holds an encrypted private key, and the passphrase option is not set. ` +
+            'Set the passphrase option to the one the key was made with.',
+        )
+        expect(error.reasons).toMatchObject([{ code: 'passphrase', source: `${cert[1]} (cert)` }])
+      }
+      const error = await errorOf({ cert, passphrase: 'wrong horse' })
+      expect(error.message).toMatch(
+        /holds an encrypted private key that the passphrase does not open \(ERR_OSSL_\w+\)\. /,
+      )
+      expect(inspect(error, { depth: null, showHidden: true })).not.toContain('wrong horse')
+    })
+
+    it('are a reason in a search', () => {
+      ;[process.env.X509_USER_CERT, process.env.X509_USER_KEY] = cert
+      expect(reasonOf().code).toBe('passphrase')
+      expect(look({ passphrase: PASSPHRASE }).credential).toBeDefined()
+    })
+
+    it('open for those who know the passphrase only, though another has opened them before', () => {
+      const lookTogether = x509Discovery()
+      expect(lookTogether({ cert, passphrase: PASSPHRASE }).credential).toBeDefined()
+      expect(() => lookTogether({ cert })).toThrow('the passphrase option is not set')
+    })
+
+    it('ask the function once as long as they do not change', () => {
+      const lookTwice = x509Discovery()
+      const passphrase = jest.fn(() => PASSPHRASE)
+      expect(lookTwice({ cert, passphrase }).credential).toBe(lookTwice({ cert, passphrase }).credential)
+      expect(passphrase).toHaveBeenCalledTimes(1)
+    })
+
+    it('ask again when the answer was wrong', () => {
+      const lookTwice = x509Discovery()
+      const passphrase = jest.fn(() => PASSPHRASE).mockReturnValueOnce('wrong horse')
+      expect(() => lookTwice({ cert, passphrase })).toThrow('that the passphrase does not open')
+      expect(lookTwice({ cert, passphrase }).credential).toBeDefined()
+    })
+
+    it('tell when the function fails, without what it said', async () => {
+      const passphrase = () => {
+        throw new RangeError(`is it ${PASSPHRASE}?`)
+      }
+      const error = await errorOf({ cert, passphrase })
+      expect(error.message).toContain('is encrypted and the passphrase function failed (RangeError)')
+      expect(inspect(error, { depth: null })).not.toContain(PASSPHRASE)
+    })
+  })
+
+  it('that are not encrypted ask for no passphrase', () => {
+    const passphrase = jest.fn(() => 'never')
+    expect(look({ cert: write(proxy.bundle), passphrase }).credential).toBeDefined()
+    expect(passphrase).not.toHaveBeenCalled()
+  })
+})
+
+describe('the cert option', () => {
+  it('names what is used, whatever the environment says', async () => {
+    process.env.X509_USER_PROXY = writeInto('proxy.pem', proxy.bundle)
+    const cert = writeInto('cert.pem', alice.certificate)
+    const key = writeInto('key.pem', alice.key)
+    expect(await findX509Credentials({ cert: [cert, key] })).toMatchObject({ cert, key })
+  })
+
+  it('that names no file is an error, with nothing else tried', async () => {
+    process.env.X509_USER_PROXY = writeInto('proxy.pem', proxy.bundle)
+    const cert = path.join(folder(), 'none.pem')
+    const error = await errorOf({ cert })
+    expect(error.code).toBe('ERR_IGWN_CERT_UNUSABLE')
+    expect(error.message).toBe(
+      `${cert} (cert) does not exist. Give the path of a proxy file, or [certificate, key].`,
+    )
+  })
+
+  it('that names a certificate alone says what to add', async () => {
+    const cert = write(alice.certificate)
+    expect((await errorOf({ cert })).message).toMatch(
+      /holds no private key; name its file too: \[certificate, key\]\. Give the path of a proxy file/,
+    )
+  })
+
+  it.each([[''], [[]], [['a', 'b', 'c']], [['a', '']], [7]])(
+    'of %j is an error of the option',
+    async (cert) => {
+      const error = await errorOf({ cert: cert as unknown as string })
+      expect(error.code).toBe('ERR_IGWN_OPTION')
+      expect(error.message).toBe('cert must be the path of a file, [certificate, key], or true.')
+    },
+  )
+})
+
+describe('memory', () => {
+  it('opens an unchanged file once', () => {
+    process.env.X509_USER_PROXY = write(proxy.bundle)
+    const open = jest.spyOn(fs, 'openSync')
+    const lookTwice = x509Discovery()
+    expect(lookTwice().credential).toBe(lookTwice().credential)
+    expect(lookTwice({ minTimeLeft: 10 }).credential).toBeDefined()
+    expect(open).toHaveBeenCalledTimes(1)
+  })
+
+  it('judges the dates each time', () => {
+    process.env.X509_USER_PROXY = write(proxy.bundle)
+    const lookTwice = x509Discovery()
+    expect(lookTwice().credential).toBeDefined()
+    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 13 * 3600 * 1000)
+    expect(lookTwice().reasons[1]?.code).toBe('expired')
+  })
+
+  it.each([
+    [
+      'replaced by rename',
+      (file: string, text: string) => {
+        fs.renameSync(writeInto('new.pem', text), file)
+      },
+    ],
+    [
+      'written over',
+      (file: string, text: string) => {
+        fs.writeFileSync(file, text)
+      },
+    ],
+  ])('sees a file that was %s', async (_, renew) => {
+    const file = write(proxy.bundle)
+    const lookTwice = x509Discovery()
+    const before = lookTwice({ cert: file }).credential
+    const next = await authority.issueProxy(alice)
+    renew(file, next.bundle)
+    const after = lookTwice({ cert: file }).credential
+    expect(after?.pem().cert).toBe(next.certificate + next.chain)
+    expect(before?.pem().cert).toBe(proxy.certificate + proxy.chain)
+  })
+
+  it('remembers that a file was no good, and sees that it is now', () => {
+    const file = (process.env.X509_USER_PROXY = write('half written'))
+    const lookAgain = x509Discovery()
+    expect(lookAgain().credential).toBeUndefined()
+    write(proxy.bundle, file)
+    expect(lookAgain().credential).toBeDefined()
+  })
+})
+
+describe('what is found', () => {
+  it('shows no key in inspection, JSON or a copy', async () => {
+    const found = await findX509Credentials({ cert: write(proxy.bundle) })
+    const secret = proxy.key.split('\n')[1]!
+    for (const shown of [
+      inspect(found, { depth: null, showHidden: true }),
+      JSON.stringify(found),
+      inspect(Object.assign({}, found), { depth: null }),
+    ]) {
+      expect(shown).toContain('/DC=org/DC=example/CN=Alice Adams/CN=')
+      expect(shown).not.toContain(secret)
+      expect(shown).not.toContain('PRIVATE KEY')
+    }
+  })
+})
