@@ -22,8 +22,6 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_TOKEN_MALFORMED'
   /** A token source gave a token that has expired already. */
   | 'ERR_IGWN_TOKEN_EXPIRED'
-  /** The signature of a token could not be checked, or is wrong. */
-  | 'ERR_IGWN_TOKEN_NOT_VERIFIED'
   /** No X.509 credential satisfies; `reasons` says why, one by one. */
   | 'ERR_IGWN_CERT_NOT_FOUND'
   /** A certificate or key that was named cannot be used. */

@@ -88,7 +88,7 @@ export function tokenNotFound(want: Wanted, reasons: readonly Reason[]): IgwnAut
     ...looked.slice(0, MAX_SAID).map((message) => `${message}.`),
     looked.length > MAX_SAID ? `${looked.length - MAX_SAID} more did not satisfy (see reasons).` : '',
     absent.length > 0 ? `Nothing in ${absent.slice(0, MAX_SAID).join(', ')}.` : '',
-    `Get one with htgettoken${argument('--scopes', want.scope.join(','))}${argument('--audience', want.audience[0])}, ` +
+    `Get one with htgettoken${argument('--scopes', want.scope.join(','))}${argument('--audience', want.audience.at(-1))}, ` +
       'or name one in BEARER_TOKEN_FILE.',
   ]
   const message = printable(sentences.filter(Boolean).join(' '))

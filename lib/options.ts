@@ -51,7 +51,7 @@ export interface IgwnAuthOptions {
   readonly netrc?: string | boolean | undefined
   /**
    * The service this instance is for: its audience is wanted for requests to that host. A request to another host goes
-   * by its own URL. Default is the URL of each request.
+   * by its own URL. A token that is given goes to that host and port only. Default is the URL of each request.
    */
   readonly url?: string | undefined
   /** Attach nothing. Default is false. Not together with `failIfNoAuth`. */

@@ -72,9 +72,9 @@ export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surround
   }
 }
 
-/** Whether a request goes elsewhere than what was given for it is for: a redirect led there, or `url` names another host. */
+/** Whether a request goes elsewhere than what was given for it is for: a redirect led there, or `url` names another host or port. */
 export function isStranger({ url, options, astray = false }: Purpose): boolean {
-  return astray || (options.url !== undefined && new URL(options.url).hostname !== url.hostname)
+  return astray || (options.url !== undefined && new URL(options.url).host !== url.host)
 }
 
 /** What tokens are wanted for, worked out once for each origin and set of options. */

@@ -1,4 +1,4 @@
-import type https from 'node:https'
+import https from 'node:https'
 import { secureAgent } from './create-x509-agent'
 import type { Trust } from './trust'
 import type { X509Credential } from './x509-credential'
@@ -29,7 +29,10 @@ export function x509Agents(): X509Agents {
       const before = held.get(place)
       if (before?.cert === now.cert && before?.trust === now.trust && before) return before.agent
 
-      const agent = secureAgent(credential, trust ? { ca: [...trust.ca] } : {})
+      const agent = secureAgent(credential, {
+        ...(trust && { ca: [...trust.ca] }),
+        ...saidForAll(credential ? TRUST : [...TRUST, ...IDENTITY]),
+      })
       if (before) retire(before.agent)
       else if (held.size >= MAX_HELD) retireOldest()
       held.delete(place)
@@ -50,6 +53,26 @@ export function x509Agents(): X509Agents {
     }
   }
 }
+
+/** What a program says of TLS for all connections stands with the agent that ours takes the place of. */
+function saidForAll(names: readonly (keyof https.AgentOptions)[]): https.AgentOptions {
+  const { options } = https.globalAgent
+  return Object.fromEntries(
+    names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
+  )
+}
+
+const TRUST = [
+  'ca',
+  'crl',
+  'rejectUnauthorized',
+  'checkServerIdentity',
+  'ciphers',
+  'minVersion',
+  'maxVersion',
+  'secureOptions',
+] as const
+const IDENTITY = ['cert', 'key', 'pfx', 'passphrase'] as const
 
 interface Held {
   /** The certificates that were read from that place; they tell the key too. */
