@@ -189,7 +189,7 @@ describe('the token option', () => {
     ['a carriage return', 'abc\r\nX-Evil: 1', 'character 4 of 14 is a carriage return'],
     ['what is not Latin-1', 'abc€', 'character 4 of 4 is outside Latin-1'],
     ['the word Bearer', 'Bearer abc', 'character 7 of 10 is a space'],
-  ])('with %s is an error and is never sent', async (_, token, says) => {
+  ])('with %s is an error and is never sent (trap 20)', async (_, token, says) => {
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { token } }))
     expect(error.code).toBe('ERR_IGWN_TOKEN_MALFORMED')
     expect(error.message).toContain(says)
