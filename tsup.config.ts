@@ -2,15 +2,17 @@ import { defineConfig } from 'tsup'
 
 export default defineConfig({
   entry: { index: 'lib/index.ts' },
+  // Both: axios itself has two copies, one for `import` and one for `require`, and ours must use the caller's.
   format: ['esm', 'cjs'],
+  // Writes index.d.ts and index.d.cts: a CommonJS user of the one for ESM would not see `igwnAuth` in a request config.
+  dts: true,
   target: 'node20',
   platform: 'node',
-  dts: true,
-  sourcemap: true,
+  // tsup takes it off else, and some bundlers and runtimes know built-ins by it alone.
+  removeNodeProtocol: false,
   clean: true,
-  // A user who loads the package through `require` and `import` at once gets two copies; names stay readable in stacks.
-  keepNames: false,
-  splitting: true,
-  // jsonwebtoken and netrc are CommonJS: they stay outside the bundle and are loaded as installed.
-  external: ['axios'],
+  // Errors alone: other commands build first, and what they print is their own.
+  silent: true,
+  // What package.json names as dependency or peer is left outside of its own accord. No source maps: what is built is
+  // readable, and maps would bring the sources along.
 })

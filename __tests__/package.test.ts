@@ -1,0 +1,288 @@
+/**
+ * The package as npm delivers it: packed, unpacked into projects that know nothing of this folder, and used from there.
+ * Built by `npm test` before Jest begins.
+ */
+import { execFile } from 'node:child_process'
+import fs from 'node:fs'
+import { isBuiltin } from 'node:module'
+import path from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { mint } from './support/mint'
+import { serve, type TestServer } from './support/server'
+
+interface Manifest {
+  main: string
+  module: string
+  types: string
+  exports: unknown
+  sideEffects: unknown
+  dependencies: Record<string, string>
+  peerDependencies: Record<string, string>
+}
+
+const root = path.resolve(__dirname, '..')
+const scratch = fs.mkdtempSync(path.join(process.env.TMPDIR ?? '', 'package-'))
+const token = mint()
+
+let files: Map<string, string>
+let manifest: Manifest
+let server: TestServer
+
+beforeAll(async () => {
+  server = await serve(() => ({}))
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', scratch], root)
+  const tarball = fs.readdirSync(scratch).find((name) => name.endsWith('.tgz'))
+  files = unpack(fs.readFileSync(path.join(scratch, tarball ?? '')))
+  manifest = JSON.parse(textOf('package.json')) as Manifest
+}, 30_000)
+
+afterAll(() => server.close())
+
+describe('the tarball', () => {
+  it('holds what is built and its papers, and nothing else', () => {
+    expect([...files.keys()].sort()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'dist/index.cjs',
+      'dist/index.d.cts',
+      'dist/index.d.ts',
+      'dist/index.js',
+      'package.json',
+    ])
+  })
+
+  it('holds no key, no token and no trace of the machine it was packed on', () => {
+    for (const [name, text] of files) {
+      const finds = text.match(
+        /-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[\w+/=]{16}|\beyJ[\w-]+\.[\w-]+\.[\w-]{16,}/g,
+      )
+      expect([name, finds]).toEqual([name, null])
+      expect([name, text.includes(`${root}/`)]).toEqual([name, false])
+    }
+  })
+
+  it('has every file that its package.json names, types for ESM and for CommonJS among them', () => {
+    const named = [manifest.main, manifest.module, manifest.types, ...pathsIn(manifest.exports)]
+    expect(named.filter((name) => !files.has(path.posix.normalize(name)))).toEqual([])
+    expect(manifest.exports).toMatchObject({
+      '.': {
+        import: { types: './dist/index.d.ts', default: './dist/index.js' },
+        require: { types: './dist/index.d.cts', default: './dist/index.cjs' },
+      },
+      './package.json': './package.json',
+    })
+    expect(manifest.sideEffects).toBe(false)
+    for (const types of ['dist/index.d.ts', 'dist/index.d.cts'])
+      expect(textOf(types)).toMatch(/declare module 'axios' \{\s+interface AxiosRequestConfig/)
+  })
+
+  it('imports the packages that it declares, each of them and no other', () => {
+    const declared = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)].sort()
+    expect(importsOf('dist/index.js')).toEqual(declared)
+    expect(importsOf('dist/index.cjs')).toEqual(declared)
+    for (const types of ['dist/index.d.ts', 'dist/index.d.cts'])
+      expect(importsOf(types).filter((name) => !declared.includes(name))).toEqual([])
+  })
+})
+
+describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
+  const project = path.join(scratch, `with-${axios}`)
+  const version = versionOf(axios)
+
+  beforeAll(() => {
+    install(project, axios)
+  })
+
+  beforeEach(() => {
+    server.seen.length = 0
+  })
+
+  it.each(['consumer.mjs', 'consumer.cjs'])('attaches the token it finds, loaded by %s', async (consumer) => {
+    fs.copyFileSync(path.join(__dirname, 'package', consumer), path.join(project, consumer))
+    const said = await runConsumer(project, consumer)
+    expect(arrived()).toEqual(expectedToArrive)
+    expect(said).toEqual({ axios: version })
+  })
+
+  it('compiles in TypeScript as ESM and as CommonJS, and attaches the token it finds (trap 21)', async () => {
+    const source = fs.readFileSync(path.join(__dirname, 'package/typed-consumer.ts'))
+    for (const name of ['typed.mts', 'typed.cts']) fs.writeFileSync(path.join(project, name), source)
+    fs.writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG))
+    const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
+    const compiled = await run(process.execPath, [tsc, '--project', project], project).catch(
+      (error: unknown) => (error as { stdout: string }).stdout,
+    )
+    expect(compiled).toBe('')
+
+    for (const consumer of ['out/typed.mjs', 'out/typed.cjs']) {
+      server.seen.length = 0
+      const said = await runConsumer(project, consumer)
+      expect(arrived()).toEqual(expectedToArrive)
+      expect(said).toMatchObject({ ok: true, axios: version })
+      expect((said as { reasons: string[] }).reasons).toContain('BEARER_TOKEN: scope')
+    }
+  }, 30_000)
+})
+
+it('exports these names and no other, to ESM and to CommonJS', async () => {
+  const project = path.join(scratch, 'names')
+  install(project, 'axios')
+  const ask = {
+    module: "import * as all from 'axios-igwn-auth'",
+    commonjs: "const all = require('axios-igwn-auth')",
+  }
+  for (const [type, load] of Object.entries(ask)) {
+    const program = `${load}; console.log(Object.keys(all).sort().join('\\n'))`
+    const names = await run(process.execPath, [`--input-type=${type}`, '--eval', program], project)
+    expect(names.trim().split('\n')).toEqual(NAMES)
+  }
+})
+
+/** One more or less is a change for users. */
+const NAMES = [
+  'HTTPSciTokenAuth',
+  'IgwnAuthError',
+  'SciToken',
+  'X509Credential',
+  'applyIgwnAuth',
+  'chain',
+  'createX509Agent',
+  'delete',
+  'discovered',
+  'findNetrcCredentials',
+  'findSciToken',
+  'findX509Credentials',
+  'get',
+  'head',
+  'igwnAxios',
+  'isValidToken',
+  'parseChallenges',
+  'patch',
+  'post',
+  'put',
+  'removeIgwnAuth',
+  'request',
+  'reuse',
+  'staticToken',
+  'targetAudience',
+  'tokenAuthorizationHeader',
+]
+
+it('is tested with the lowest axios that it allows', () => {
+  expect(`>=${versionOf('axios-lowest').replace(/\.0$/, '')} <2`).toBe(manifest.peerDependencies.axios)
+})
+
+const expectedToArrive = [
+  `GET /default-instance Bearer ${token}`,
+  `POST /applied Bearer ${token}`,
+  `DELETE /function Bearer ${token}`,
+  // To import the package changes nothing of axios itself.
+  'GET /axios-itself without',
+]
+
+const TSCONFIG = {
+  compilerOptions: {
+    module: 'NodeNext',
+    target: 'ES2022',
+    // Without the browser's, as in projects for Node.
+    lib: ['ES2022'],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    // Our declarations are checked too, not only what uses them.
+    skipLibCheck: false,
+    types: ['node'],
+    outDir: 'out',
+  },
+  files: ['typed.mts', 'typed.cts'],
+}
+
+function arrived(): string[] {
+  return server.seen.map(
+    ({ method, url, headers }) => `${method} ${url} ${headers.authorization ?? 'without'}`,
+  )
+}
+
+/**
+ * What `npm install` makes of the tarball. npm itself would ask the registry for the dependencies, and the tests must
+ * pass without a network: those are links to the ones installed here. Only what is declared is linked, so that an
+ * import of anything else fails as it would for a user.
+ */
+function install(project: string, axios: string): void {
+  const modules = path.join(project, 'node_modules')
+  for (const [name, text] of files) {
+    const file = path.join(modules, 'axios-igwn-auth', name)
+    fs.mkdirSync(path.dirname(file), { recursive: true })
+    fs.writeFileSync(file, text)
+  }
+  for (const name of Object.keys(manifest.dependencies)) link(name, name)
+  link('axios', axios)
+  // The declarations speak of https.Agent; whoever writes TypeScript for Node has these.
+  link('@types/node', '@types/node')
+
+  function link(name: string, target: string): void {
+    fs.mkdirSync(path.dirname(path.join(modules, name)), { recursive: true })
+    fs.symlinkSync(path.join(root, 'node_modules', target), path.join(modules, name))
+  }
+}
+
+/** Runs a program of the project against the server; what it printed, as JSON. */
+async function runConsumer(project: string, file: string): Promise<unknown> {
+  const preload = path.join(__dirname, 'package/nobody.cjs')
+  const printed = await run(process.execPath, ['--require', preload, file, server.origin], project)
+  return JSON.parse(printed)
+}
+
+/** Runs a program with nothing of this process's environment but the folders that are this test's own. */
+function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+  const { PATH, HOME, XDG_RUNTIME_DIR, XDG_CACHE_HOME, TMPDIR } = process.env
+  const env = { PATH, HOME, XDG_RUNTIME_DIR, XDG_CACHE_HOME, TMPDIR, BEARER_TOKEN: token }
+  return new Promise((resolve, reject) => {
+    execFile(command, args, { cwd, env, encoding: 'utf8' }, (error, stdout, stderr) => {
+      if (error) reject(Object.assign(new Error(`${error.message}\n${stderr}`), { stdout }))
+      else resolve(stdout)
+    })
+  })
+}
+
+/** The files in a tarball of npm: ustar headers of 512 bytes, each followed by a file in whole blocks of as many. */
+function unpack(tarball: Buffer): Map<string, string> {
+  const tar = gunzipSync(tarball)
+  const unpacked = new Map<string, string>()
+  for (let at = 0; at < tar.length && tar[at] !== 0;) {
+    const field = (from: number, length: number) =>
+      tar.toString('latin1', at + from, at + from + length).replace(/\0.*$/s, '')
+    const size = parseInt(field(124, 12), 8)
+    const start = at + 512
+    unpacked.set(field(0, 100).replace(/^package\//, ''), tar.toString('utf8', start, start + size))
+    at = start + Math.ceil(size / 512) * 512
+  }
+  return unpacked
+}
+
+/** The version of a package that is installed here. */
+function versionOf(name: string): string {
+  const text = fs.readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+function textOf(name: string): string {
+  return files.get(name) ?? ''
+}
+
+/** The paths at the leaves of `exports`. */
+function pathsIn(exports: unknown): string[] {
+  return typeof exports === 'string' ? [exports] : Object.values(exports as object).flatMap(pathsIn)
+}
+
+/** The packages that a built file imports, in whatever way; not what Node has itself. */
+function importsOf(name: string): string[] {
+  const statement = /^(?:import\b[^'"]*|\} from )["']([^"']+)["']/gm
+  const call = /\b(?:import|require)\(["']([^"']+)["']\)/g
+  const packages = [statement, call]
+    .flatMap((form) => [...textOf(name).matchAll(form)].map((match) => match[1] ?? ''))
+    .filter((specifier) => !isBuiltin(specifier) && !specifier.startsWith('.'))
+    .map((specifier) => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? '')
+  return [...new Set(packages)].sort()
+}

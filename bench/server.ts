@@ -1,0 +1,44 @@
+/**
+ * The server that requests are timed against, in a process of its own: what it does with them is on nobody's account.
+ * Tells its parent where it listens and what to trust, and ends when the parent does.
+ */
+import { once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { createAuthority } from '../__tests__/support/pki'
+
+export interface Listening {
+  readonly http: string
+  readonly https: string
+  /** The certificate of its CA, PEM. */
+  readonly ca: string
+}
+
+const authority = await createAuthority()
+const { certificate, key } = await authority.issueServer()
+const listening: Listening = {
+  http: `http://127.0.0.1:${await listen(http.createServer(answer))}`,
+  https: `https://127.0.0.1:${await listen(https.createServer({ cert: certificate, key }, answer))}`,
+  ca: authority.certificate,
+}
+process.on('disconnect', () => process.exit())
+process.send?.(listening)
+
+/** A small JSON document for whoever shows a bearer token. */
+function answer(request: http.IncomingMessage, response: http.ServerResponse): void {
+  const allowed = request.headers.authorization?.startsWith('Bearer ') === true
+  const body = JSON.stringify({ allowed, path: request.url })
+  response.writeHead(allowed ? 200 : 401, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(body),
+  })
+  response.end(body)
+}
+
+async function listen(server: http.Server): Promise<number> {
+  server.keepAliveTimeout = 60_000
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
