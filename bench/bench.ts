@@ -8,9 +8,11 @@
 import fs from 'node:fs'
 import { parseArgs } from 'node:util'
 import jsonwebtoken from 'jsonwebtoken'
+import { certificates } from './certificates'
 import { discovery } from './discovery'
 import { imports } from './imports'
 import { isMissed, printResult, printTitle, type Result } from './report'
+import { refusals } from './refusals'
 import { requests } from './requests'
 import { ownSurroundings, settled, usualTokenFile } from './surroundings'
 
@@ -42,6 +44,8 @@ try {
   const rounds = wanted.quick ? 15 : 101
   await section('Requests with a discovered token, over axios alone', requests(token, { rounds, batch: 100 }))
   await section('Discovery', discovery(mint, surroundings, { rounds, batch: 1000 }))
+  await section('Client certificates', certificates(surroundings, { rounds, batch: 20 }))
+  await section('Refusals', refusals({ rounds, batch: 100 }))
   await section('Loading', imports())
 } finally {
   surroundings.remove()

@@ -1,21 +1,15 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import axios, { type AxiosAdapter, type AxiosRequestConfig } from 'axios'
 import { applyIgwnAuth } from 'axios-igwn-auth'
 import { compare, type Effort } from './measure'
 import { measured, type Result } from './report'
-import type { Listening } from './server'
+import { startServer } from './start-server'
 
 /** A request with a token that is discovered, against one of axios alone that is given the same header. */
 export async function* requests(token: string, effort: Effort): AsyncGenerator<Result> {
-  const server = fork(new URL('server.ts', import.meta.url), { execArgv: ['--import', 'tsx'] })
+  const { listening, stop } = await startServer()
   try {
-    const listening = await Promise.race([
-      once(server, 'message').then(([message]) => message as Listening),
-      once(server, 'exit').then(() => Promise.reject(new Error('the server ended before it listened'))),
-    ])
     const httpAgent = new http.Agent({ keepAlive: true })
     const httpsAgent = new https.Agent({ keepAlive: true, ca: listening.ca })
     yield* overhead(
@@ -29,7 +23,7 @@ export async function* requests(token: string, effort: Effort): AsyncGenerator<R
     httpAgent.destroy()
     httpsAgent.destroy()
   } finally {
-    server.kill()
+    stop()
   }
   const instant = { baseURL: 'https://127.0.0.1', adapter: answerAtOnce }
   yield* overhead('no network (an adapter that answers at once)', instant, token, {

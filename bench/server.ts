@@ -13,14 +13,27 @@ export interface Listening {
   readonly https: string
   /** The certificate of its CA, PEM. */
   readonly ca: string
+  /** Asks for a client certificate; `/handshakes` tells how many handshakes there were. */
+  readonly asking: string
+  /** A user's proxy certificate with key and chain, PEM. */
+  readonly proxy: string
 }
 
 const authority = await createAuthority()
 const { certificate, key } = await authority.issueServer()
+const { bundle } = await authority.issueProxy(await authority.issueUser())
+const asking = https.createServer(
+  { cert: certificate, key, requestCert: true, rejectUnauthorized: false },
+  answerAll,
+)
+let handshakes = 0
+asking.on('secureConnection', () => (handshakes += 1))
 const listening: Listening = {
   http: `http://127.0.0.1:${await listen(http.createServer(answer))}`,
   https: `https://127.0.0.1:${await listen(https.createServer({ cert: certificate, key }, answer))}`,
   ca: authority.certificate,
+  asking: `https://127.0.0.1:${await listen(asking)}`,
+  proxy: bundle,
 }
 process.on('disconnect', () => process.exit())
 process.send?.(listening)
@@ -34,6 +47,12 @@ function answer(request: http.IncomingMessage, response: http.ServerResponse): v
     'Content-Length': Buffer.byteLength(body),
   })
   response.end(body)
+}
+
+/** How many handshakes there were, for whoever asks. */
+function answerAll(_: http.IncomingMessage, response: http.ServerResponse): void {
+  response.writeHead(200, { 'Content-Type': 'application/json' })
+  response.end(JSON.stringify({ handshakes }))
 }
 
 async function listen(server: http.Server): Promise<number> {

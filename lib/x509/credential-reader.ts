@@ -49,7 +49,7 @@ export function credentialReader(
 
   function open(file: NamedFile, shared = false): OpenedFile | Reason {
     const stats = statOf(file.path)
-    const foreign = shared ? foreignOwner(file, stats, here) : undefined
+    const foreign = shared && stats ? foreignOwner(file, stats, here) : undefined
     if (foreign) return foreign
     const content = isStats(stats) ? readPem(file.path, stats) : stats
     if (content === undefined) return reason(file, { problem: 'absent', what: 'does not exist' })
