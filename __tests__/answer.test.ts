@@ -22,9 +22,7 @@ function counting() {
 
 const refuseFirst = (parameters?: string) => (_: unknown, index: number) =>
   index === 0 ? challenge(parameters) : {}
-const failure = async (
-  request: Promise<unknown>,
-): Promise<AxiosError & { igwnAuth?: { reasons: { message: string }[] } }> =>
+const failure = async (request: Promise<unknown>): Promise<AxiosError> =>
   request.then(
     () => Promise.reject(new Error('it was expected to fail')),
     (error: unknown) => error as AxiosError,

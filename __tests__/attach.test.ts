@@ -311,10 +311,12 @@ describe('options', () => {
     )
   })
 
-  it('url sets the audience for its host, and hands nothing given to another host', async () => {
-    const other = await servers.serve(() => ({}), { host: 'localhost' })
-    process.env.BEARER_TOKEN = mint({ aud: 'https://127.0.0.1:9443' })
-    const instance = applyIgwnAuth(axios.create(), { url: 'https://127.0.0.1:9443/api' })
+  it('url sets the audience for its host and port, and hands nothing given to another', async () => {
+    const other = await servers.serve(() => ({}))
+    // The service as it is known outside; here without TLS.
+    const service = server.origin.replace('http:', 'https:')
+    process.env.BEARER_TOKEN = mint({ aud: service })
+    const instance = applyIgwnAuth(axios.create(), { url: service })
     await instance.get(server.origin)
     await instance.get(other.origin)
     expect(seen()).toMatch(/^Bearer /)

@@ -2,6 +2,7 @@ import http from 'node:http'
 import { inspect } from 'node:util'
 import axios, { type AxiosInstance, type AxiosRequestConfig } from 'axios'
 import { applyIgwnAuth, findSciToken, igwnAxios, staticToken, SciToken } from './support/all'
+import { expectNoSecret } from './support/canary'
 import { challenge, serverGroup } from './support/server'
 import { mint } from './support/mint'
 
@@ -17,34 +18,6 @@ beforeEach(() => {
 
 /** Any part of a token that gives it away: its signature, or the whole of an opaque one. */
 const canaryOf = (token: string) => token.split('.').at(-1)!
-
-function expectNoSecret(thing: unknown, secrets: string[]) {
-  const shown = [
-    inspect(thing, { depth: null, maxArrayLength: null, maxStringLength: null, getters: false }),
-    String(thing),
-    json(thing),
-  ]
-  if (typeof thing === 'object' && thing !== null) {
-    const { stack, message, toJSON, cause } = thing as Error & { toJSON?: () => unknown }
-    shown.push(String(stack), String(message), inspect(cause, { depth: null }))
-    if (typeof toJSON === 'function') shown.push(inspect(toJSON.call(thing), { depth: null }))
-  }
-  for (const secret of secrets)
-    for (const text of shown)
-      for (const form of [secret, Buffer.from(secret).toString('base64'), encodeURIComponent(secret)])
-        if (text.includes(form))
-          throw new Error(
-            `the secret shows: …${text.slice(Math.max(0, text.indexOf(form) - 200), text.indexOf(form))}`,
-          )
-}
-
-function json(thing: unknown): string {
-  try {
-    return JSON.stringify(thing) ?? ''
-  } catch (error) {
-    return `not JSON: ${(error as Error).message}`
-  }
-}
 
 const settled = async (request: Promise<unknown>): Promise<unknown> =>
   request.catch((error: unknown) => error)
@@ -224,7 +197,7 @@ describe('a token', () => {
     expect(inspect(SciToken.deserialize(token), { showHidden: true, depth: null })).not.toContain(
       canaryOf(token),
     )
-    expect(`${SciToken.deserialize(token).toString()}`).toBe('SciToken of https://issuer.test')
+    expect(SciToken.deserialize(token).toString()).toBe('SciToken of https://issuer.test')
   })
 
   it('is found by this search when it does show: plain axios shows it', async () => {

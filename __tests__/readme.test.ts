@@ -15,6 +15,7 @@ import { format } from 'node:util'
 import axios from 'axios'
 import ts from 'typescript'
 import { applyIgwnAuth } from '../lib/index'
+import type { Issued } from './support/pki'
 import { startSite, type Site } from './support/site'
 
 const ROOT = path.join(__dirname, '..')
@@ -22,6 +23,10 @@ const readme = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8')
 
 const ISSUER = 'https://issuer.example.org'
 const SERVICES = ['https://gracedb.example.org', 'https://datafind.example.org']
+/** For these there is no token on the machine. */
+const OTHERS = ['https://dqsegdb.example.org', 'https://storage.example.org', 'https://detchar.example.org']
+
+const LOGIN = { user: 'albert.einstein', password: 'over the rainbow' }
 
 interface Example {
   /** Where it stands: the heading above it. */
@@ -53,14 +58,21 @@ const examples = fences().filter(({ language }) => ['ts', 'js'].includes(languag
 
 let site: Site
 const folder = process.env.XDG_RUNTIME_DIR ?? ''
+const slashTmp = path.join(folder, '..', 'slash-tmp')
+/** Where a search looks for that of whoever runs the tests, who alone may own it. */
+const proxyFile = path.join(slashTmp, `x509up_u${process.getuid?.() ?? 1000}`)
 const { createConnection } = https.Agent.prototype as unknown as Record<string, Connect>
 
 type Connect = (this: https.Agent, options: https.AgentOptions, ...rest: unknown[]) => Socket
 
 beforeAll(async () => {
-  const names = [ISSUER, ...SERVICES].map((origin) => new URL(origin).hostname)
-  const scopes = { '/api/superevents/': 'gracedb.read', '/api/version': 'gwdatafind.read' }
-  site = await startSite({ names, issuer: ISSUER, scopes })
+  const names = [ISSUER, ...SERVICES, ...OTHERS].map((origin) => new URL(origin).hostname)
+  const scopes = {
+    '/api/superevents/': 'gracedb.read',
+    '/api/version': 'gwdatafind.read',
+    '/dq': 'dqsegdb.read',
+  }
+  site = await startSite({ names, issuer: ISSUER, scopes, login: `${LOGIN.user}:${LOGIN.password}`, issue })
   Object.assign(https.Agent.prototype, {
     createConnection(this: https.Agent, options: https.AgentOptions, ...rest: unknown[]) {
       const { host = '', ca = site.ca } = options
@@ -70,12 +82,37 @@ beforeAll(async () => {
       return createConnection?.call(this, led, ...rest)
     },
   })
-  // User 1000, as in the examples, has a token for both services.
-  process.geteuid = () => 1000
-  const token = site.mint({ aud: SERVICES, scope: 'gracedb.read gwdatafind.read' })
-  fs.writeFileSync(path.join(folder, 'bt_u1000'), token, { mode: 0o600 })
-  fs.writeFileSync(path.join(folder, 'grid-ca.pem'), site.ca)
+  await furnish()
 })
+
+/** What user 1000, as in the examples, has on the machine: a token for two services, a proxy, a certificate, a login. */
+async function furnish(): Promise<void> {
+  const put = (file: string, text: string) => {
+    fs.writeFileSync(file, text, { mode: 0o600 })
+  }
+  const { authority } = site
+  process.geteuid = () => 1000
+  put(path.join(folder, 'bt_u1000'), site.mint({ aud: SERVICES, scope: 'gracedb.read gwdatafind.read' }))
+  put(proxyFile, (await authority.issueProxy(await authority.issueUser('Alice Adams'))).bundle)
+  const robot: Issued = await authority.issueUser('Robot Smith')
+  put(path.join(folder, 'robotcert.pem'), robot.certificate)
+  put(path.join(folder, 'robotkey.pem'), robot.key)
+  const { user, password } = LOGIN
+  put(
+    path.join(process.env.HOME ?? '', '.netrc'),
+    `machine detchar.example.org login ${user} password "${password}"`,
+  )
+  put(path.join(folder, 'grid-ca.pem'), site.ca)
+  // Not by X509_CERT_DIR, which has Node's own authorities parsed anew in each example.
+  process.env.SSL_CERT_FILE = path.join(folder, 'grid-ca.pem')
+}
+
+/** What the portal gives for one service: first a token that the service would not have, then good ones. */
+let issued = 0
+function issue(): string {
+  const forged = (issued += 1) === 1
+  return site.mint({ aud: 'https://dqsegdb.example.org', scope: 'dqsegdb.read' }, { forged })
+}
 
 afterAll(async () => {
   Object.assign(https.Agent.prototype, { createConnection })
@@ -157,7 +194,7 @@ async function run({ code, prints }: Example): Promise<string[]> {
     if (name !== 'axios-igwn-auth') return jest.requireActual(name)
     // Fresh modules have forgotten the stand-in for /tmp.
     const { here } = jest.requireActual<typeof import('../lib/surroundings')>('../lib/surroundings')
-    here.temporaryFolder = path.join(folder, '..', 'slash-tmp')
+    here.temporaryFolder = slashTmp
     return jest.requireActual('../lib/index')
   }
   const before = process.cwd()
@@ -179,7 +216,8 @@ const AsyncFunction = (async () => {}).constructor as new (
 /** The folders of this test under the names that people know, and one time for all. */
 function normal(text: string): string {
   return text
+    .replaceAll(proxyFile, '/tmp/x509up_u1000')
     .replaceAll(folder, '/run/user/1000')
-    .replaceAll(path.join(folder, '..', 'slash-tmp'), '/tmp')
+    .replaceAll(slashTmp, '/tmp')
     .replace(/expiresAt: \d+/, 'expiresAt: 1767225600')
 }

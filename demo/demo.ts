@@ -1,31 +1,55 @@
 /**
- * `npm run demo`: axios-igwn-auth at work, against a real HTTPS server on this machine that takes SciTokens only.
+ * `npm run demo`: axios-igwn-auth at work, against a real HTTPS server on this machine that takes SciTokens, grid proxies
+ * and logins.
  *
  * Every outcome is checked: anything that is not as it should be ends the demo with a sentence and exit code 1.
  */
+import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import os from 'node:os'
 import path from 'node:path'
 import { inspect, stripVTControlCharacters, styleText } from 'node:util'
-import { isAxiosError } from 'axios'
-import { findSciToken, IgwnAuthError, igwnAxios, type Reason, type SciToken } from 'axios-igwn-auth'
+import { isAxiosError, type AxiosError } from 'axios'
+import {
+  findSciToken,
+  findX509Credentials,
+  IgwnAuthError,
+  igwnAxios,
+  removeIgwnAuth,
+  type IgwnAxiosInstance,
+  type Reason,
+  type SciToken,
+  type X509Credential,
+} from 'axios-igwn-auth'
+import { secondsFromNow, type Issued } from '../__tests__/support/pki'
 import { startSite, type Site } from '../__tests__/support/site'
+import { startSServer } from './s-server'
 
-/** A user id that nobody has, so that the token in your own /tmp/bt_u<uid> is never looked at, nor in any other place. */
+/**
+ * A user id that nobody has, so that the token in your own /tmp/bt_u<uid> is never looked at, nor the proxy in
+ * /tmp/x509up_u<uid>.
+ */
 const NOBODY = 3_999_999_999
+
+/** Yours: a netrc file must belong to who reads it. */
+const yourId = process.getuid?.bind(process)
 
 /** Milliseconds after which something is not as it should be. */
 const TIMEOUT = 5000
 
+/** The login for /logbook/, made for this run. */
+const login = { user: 'albert.einstein', password: randomBytes(18).toString('base64url') }
+
 const minted: string[] = []
+const keys: string[] = []
 let printed = ''
 let checks = 0
 
 async function demo(): Promise<void> {
   const folder = ownHome()
-  const site = await startSite()
+  const site = await startSite({ login: `${login.user}:${login.password}` })
   try {
     await show(site, folder)
   } finally {
@@ -43,7 +67,8 @@ async function show(site: Site, folder: string): Promise<void> {
 
   heading('axios-igwn-auth, with a real HTTPS server on this machine')
   say(`server  ${site.origin} takes tokens of its own issuer, for its own address;`)
-  say(`        /gracedb/ wants the scope gracedb.read, /dqsegdb/ wants dqsegdb.read`)
+  say(`        /gracedb/ wants the scope gracedb.read, /dqsegdb/ wants dqsegdb.read,`)
+  say(`        /grid/ a certificate of the server's own CA, /logbook/ a login`)
   say(`home    ${folder}, made for this demo: nothing of yours is looked at`)
   say(`        XDG_RUNTIME_DIR=${folder}/run, user id ${NOBODY}`)
 
@@ -93,7 +118,7 @@ async function show(site: Site, folder: string): Promise<void> {
   const arrived = site.requests.at(-1)?.headers.authorization
   const everything = [inspect(refused, { depth: null }), JSON.stringify(refused), refused.stack]
   check(
-    arrived === `Bearer ${first}` && !holdsToken(everything.join('\n')),
+    arrived === `Bearer ${first}` && !holdsSecret(everything.join('\n')),
     'the token was sent, and is nowhere in the error, however it is printed',
   )
   say('')
@@ -138,8 +163,18 @@ async function show(site: Site, folder: string): Promise<void> {
   step('Clear-text http to a host that is not this machine')
   await clearText(mint)
 
+  step('A grid proxy, for a server that asks for a certificate')
+  fs.rmSync(tokenFile)
+  await gridProxy(site)
+
+  step('A login in ~/.netrc, for a path that wants one')
+  await netrcLogin(instance)
+
   step('What was printed')
-  check(!holdsToken(printed), `none of the ${minted.length} tokens of this demo is in the text above`)
+  check(
+    !holdsSecret(printed),
+    `none of the ${minted.length} tokens and ${keys.length} private keys of this demo is in the text above, nor is the password`,
+  )
   heading(`All ${checks} checks hold. ${path.basename(folder)} is removed again.`)
 }
 
@@ -179,6 +214,143 @@ async function clearText(mint: Site['mint']): Promise<void> {
   }
 }
 
+/** A proxy of RFC 3820, as grid-proxy-init makes it; the CA of the server as grids have theirs. */
+async function gridProxy(site: Site): Promise<void> {
+  const alice = await site.authority.issueUser('Alice Adams')
+  const proxy = await site.authority.issueProxy(alice)
+  const file = inHome('x509up', remembered(proxy).bundle)
+  process.env.X509_USER_PROXY = file
+  process.env.X509_CERT_DIR = path.dirname(inHome('certificates/ca.pem', site.ca))
+  say('X509_USER_PROXY=~/x509up is a proxy of Alice Adams, X509_CERT_DIR=~/certificates has the')
+  say("CA of the server. From here on there is no token: the token's file is removed")
+  say('')
+
+  // No agent is given: one with the proxy and the CA is made.
+  const instance = igwnAxios.create({ baseURL: site.origin, timeout: TIMEOUT })
+  try {
+    ask('GET /grid/whoami')
+    const credential = await findX509Credentials()
+    const { source, subject, certificates, expiresAt } = credential
+    line('   chosen      ', short(source))
+    line('   it says     ', `${subject}, signed by ${certificates[1]?.subject ?? 'nobody'}`)
+    line('               ', `good until ${new Date(expiresAt * 1000).toISOString()}`)
+    const { status, data } = await instance.get<{ user: string; proxies: number }>('/grid/whoami')
+    answered(status, data)
+    check(
+      status === 200 && data.user === 'CN=Alice Adams' && data.proxies === 1,
+      'allowed. The site itself verified the chain, each signature, name and date of it; the TLS of Node cannot verify proxies',
+    )
+    say('')
+    await askSServer(site, instance, credential)
+  } finally {
+    removeIgwnAuth(instance)
+  }
+
+  say('')
+  const expired = await site.authority.issueProxy(alice, {
+    notBefore: secondsFromNow(-18 * 3600),
+    notAfter: secondsFromNow(-6 * 3600),
+  })
+  inHome('x509up', remembered(expired).bundle)
+  ask('GET /grid/whoami', '{ igwnAuth: { cert: true } }, when the proxy has expired')
+  const before = site.connections()
+  const refused = await refusal(
+    igwnAxios.get(`${site.origin}/grid/whoami`, { timeout: TIMEOUT, igwnAuth: { cert: true } }),
+  )
+  lookedAt(refused.reasons)
+  check(
+    refused.code === 'ERR_IGWN_CERT_NOT_FOUND' && codes(refused) === 'expired',
+    `${refused.code}: the proxy is passed over, and why`,
+  )
+  check(site.connections() === before, 'that was known before any connection')
+}
+
+/** The same proxy, verified by a server that is not ours, where the machine has one. */
+async function askSServer(
+  { authority }: Site,
+  instance: IgwnAxiosInstance,
+  { subject }: X509Credential,
+): Promise<void> {
+  const server = remembered(await authority.issueServer())
+  const running = await startSServer({
+    certificate: inHome('server.pem', server.certificate),
+    key: inHome('server-key.pem', server.key),
+    ca: path.join(process.env.X509_CERT_DIR ?? '', 'ca.pem'),
+  })
+  if (!running) {
+    say('No openssl here that takes proxies, so the site itself is the only one that verified it')
+    return
+  }
+  try {
+    const url = `https://localhost:${running.port}/`
+    ask(`GET ${url}`, 'from openssl s_server -allow_proxy_certs -Verify 4')
+    const { status, data } = await instance.get<string>(url)
+    const verdict = /Verify return code: .*/.exec(data)?.[0]
+    line('   the server  ', `${paint('green', String(status))} ${verdict ?? ''}`)
+    const serial = subject.slice(subject.lastIndexOf('=') + 1)
+    check(
+      verdict === 'Verify return code: 0 (ok)' && new RegExp(`Subject: .*CN ?= ?${serial}$`, 'm').test(data),
+      'allowed. openssl s_server verified the same chain, by the rules of RFC 3820',
+    )
+  } finally {
+    await running.close()
+  }
+}
+
+/** A netrc file of the demo, in the home of the demo: closed to others, and then not. */
+async function netrcLogin(instance: IgwnAxiosInstance): Promise<void> {
+  const file = inHome('.netrc', `machine localhost login ${login.user} password ${login.password}\n`)
+  if (yourId) process.getuid = yourId
+  say(`~/.netrc    machine localhost login ${login.user} password ...`)
+  say(`            mode 0600, and yours (user id ${yourId?.() ?? 'unknown'}), as a netrc file must be`)
+  say('')
+  // The proxy in your own /tmp/x509up_u<uid> is not looked at.
+  const config = { igwnAuth: { cert: false } }
+  ask('GET /logbook/today', '{ igwnAuth: { cert: false } }')
+  const { status, data } = await instance.get<{ user: string }>('/logbook/today', config)
+  answered(status, data)
+  check(
+    status === 200 && data.user === login.user,
+    'allowed: no token satisfies, so the login for that host went along',
+  )
+
+  say('')
+  fs.chmodSync(file, 0o644)
+  if (!yourId) {
+    say('This platform has no file modes, so chmod 644 would change nothing')
+    return
+  }
+  ask('the same', 'after chmod 644 ~/.netrc')
+  const refused = await instance.get('/logbook/today', config).catch((error: unknown) => error)
+  const { response, igwnAuth } = refused as AxiosError<object>
+  if (!response || !igwnAuth) throw new Error('the server did not refuse', { cause: refused })
+  answered(response.status, response.data, String(response.headers['www-authenticate']))
+  const reasons = igwnAuth.reasons.filter(({ code }) => code !== 'absent')
+  lookedAt(reasons)
+  check(
+    response.status === 401 && reasons.some(({ message }) => message.endsWith(`chmod 600 ${file}`)),
+    'refused; the reasons are joined to the error, with the command that mends it',
+  )
+  check(
+    !holdsSecret([inspect(refused, { depth: null }), JSON.stringify(refused)].join('\n')),
+    'the password is nowhere in the error',
+  )
+}
+
+/** Writes a file that is for its owner alone, and says where it is. */
+function inHome(name: string, text: string): string {
+  const file = path.join(process.env.HOME ?? '', name)
+  fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+  fs.writeFileSync(file, text, { mode: 0o600 })
+  return file
+}
+
+/** Keeps in mind the key of what was issued, which must not be printed. */
+function remembered(issued: Issued): Issued {
+  keys.push(issued.key)
+  return issued
+}
+
 type Found = (error: Error | null, address: string, family: 4) => void
 
 /** Finds every host here. */
@@ -214,7 +386,7 @@ function ownHome(): string {
 
 /** What would have the demo look at credentials, proxies or trust of the machine it runs on. */
 const FROM_OUTSIDE =
-  /^(SCITOKEN|BEARER_TOKEN|_CONDOR|X509_|IGWN_|NETRC$|REQUESTS_CA|CURL_CA|SSL_CERT|HTGETTOKEN|NODE_TLS_REJECT|(ALL|NO|HTTPS?)_PROXY$)/i
+  /^(SCITOKEN|BEARER_TOKEN|_CONDOR|X509_|IGWN_|NETRC$|REQUESTS_CA|CURL_CA|SSL_CERT|NODE_EXTRA_CA|HTGETTOKEN|NODE_TLS_REJECT|(ALL|NO|HTTPS?)_PROXY$)/i
 
 const ROOMS = { HOME: 'home', XDG_RUNTIME_DIR: 'run', XDG_CACHE_HOME: 'cache', TMPDIR: 'tmp' }
 
@@ -246,11 +418,16 @@ function codes({ reasons }: IgwnAuthError): string {
     .join(' ')
 }
 
-/** Finds whole tokens, and the signature alone: claims without one let nobody in. */
-function holdsToken(text: string): boolean {
-  return minted.some(
-    (token) => text.includes(token) || text.includes(token.slice(token.lastIndexOf('.') + 1)),
-  )
+/**
+ * Finds whole tokens, and the signature alone: claims without one let nobody in. Finds any line of a key, and the password
+ * as it is and as it is sent.
+ */
+function holdsSecret(text: string): boolean {
+  const { user, password } = login
+  const signatures = minted.map((token) => token.slice(token.lastIndexOf('.') + 1))
+  const lines = keys.flatMap((key) => key.split('\n').filter((one) => one !== '' && !one.startsWith('-----')))
+  const secrets = [...signatures, ...lines, password, Buffer.from(`${user}:${password}`).toString('base64')]
+  return secrets.some((secret) => text.includes(secret))
 }
 
 /** The id of a token: its `jti`. */
@@ -315,9 +492,10 @@ function say(text: string): void {
   out(text && `   ${text}`)
 }
 
-/** The folder of the demo by the name that people know it under. */
+/** The folders of the demo by the names that people know them under. */
 function short(text: string): string {
-  return text.replaceAll(process.env.XDG_RUNTIME_DIR ?? '/', '$XDG_RUNTIME_DIR')
+  const { XDG_RUNTIME_DIR = '/', HOME = '/' } = process.env
+  return text.replaceAll(XDG_RUNTIME_DIR, '$XDG_RUNTIME_DIR').replaceAll(HOME, '~')
 }
 
 /** Words behind a beginning, the lines that follow as far in as the first. */

@@ -50,8 +50,8 @@ export interface IgwnAuthOptions {
    */
   readonly netrc?: string | boolean | undefined
   /**
-   * The service this instance is for: its audience is wanted for requests to that host. A request to another host goes
-   * by its own URL. A token that is given goes to that host and port only. Default is the URL of each request.
+   * The service this instance is for: its audience is wanted for requests to that host and port, and a token that is given
+   * goes nowhere else. A request to another goes by its own URL. Default is the URL of each request.
    */
   readonly url?: string | undefined
   /** Attach nothing. Default is false. Not together with `failIfNoAuth`. */
@@ -209,8 +209,8 @@ export function queryFor(url: URL, options: IgwnAuthOptions): Wanted {
   })
 }
 
-/** The URL whose host the credential is for: that of the service, for requests to its host only. */
+/** The URL whose host the credential is for: that of the service, for requests to its host and port only. */
 function serviceOf(url: URL, service: string | undefined): URL {
   const declared = service === undefined ? undefined : new URL(service)
-  return declared?.hostname === url.hostname ? declared : url
+  return declared?.host === url.host ? declared : url
 }

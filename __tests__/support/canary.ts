@@ -7,12 +7,12 @@ import { inspect } from 'node:util'
 export function expectNoSecret(thing: unknown, secrets: readonly string[]) {
   const shown = [
     inspect(thing, { depth: null, maxArrayLength: null, maxStringLength: null, getters: false }),
-    String(thing),
-    json(thing),
+    attempt(() => String(thing)),
+    attempt(() => JSON.stringify({ thing })),
   ]
   if (typeof thing === 'object' && thing !== null) {
-    const { stack, message, toJSON, cause } = thing as Error & { toJSON?: () => unknown }
-    shown.push(String(stack), String(message), inspect(cause, { depth: null }))
+    const { stack, message, toJSON, cause } = thing as Partial<Error> & { toJSON?: () => unknown }
+    shown.push(stack ?? '', message ?? '', inspect(cause, { depth: null }))
     if (typeof toJSON === 'function') shown.push(inspect(toJSON.call(thing), { depth: null }))
   }
   for (const secret of secrets)
@@ -24,10 +24,11 @@ export function expectNoSecret(thing: unknown, secrets: readonly string[]) {
           )
 }
 
-function json(thing: unknown): string {
+/** What has a cycle is no JSON, and what has no prototype is no text. */
+function attempt(show: () => string): string {
   try {
-    return JSON.stringify(thing) ?? ''
+    return show()
   } catch (error) {
-    return `not JSON: ${(error as Error).message}`
+    return `cannot be shown: ${(error as Error).message}`
   }
 }

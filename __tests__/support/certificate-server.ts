@@ -83,7 +83,8 @@ export function showChain(request: http.IncomingMessage, response: http.ServerRe
   response.end(JSON.stringify(shown))
 }
 
-function chainOf(socket: tls.TLSSocket): string[] {
+/** The certificates that a client has shown, PEM, the leaf first; none: []. */
+export function chainOf(socket: tls.TLSSocket): string[] {
   const chain: string[] = []
   // Without a certificate it is an empty object; the last issuer has none, or is its own.
   let current: Partial<tls.DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true)

@@ -1,14 +1,24 @@
 /**
- * An HTTPS site on this machine that takes SciTokens and nothing else: with a CA, a server certificate, and an issuer
- * with a key, all made when it starts and gone when it closes. The tests talk to it, and so does the demo.
+ * An HTTPS site on this machine that takes SciTokens; at some paths a certificate, grid proxies too, or a login. With a CA,
+ * a server certificate, and an issuer with a key, all made when it starts and gone when it closes. The tests talk to it,
+ * and so does the demo.
  */
-import { generateKeyPairSync, randomUUID, type JsonWebKey, type KeyObject } from 'node:crypto'
+import {
+  constants,
+  generateKeyPairSync,
+  randomUUID,
+  X509Certificate,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import jsonwebtoken, { type JwtPayload } from 'jsonwebtoken'
-import { createAuthority } from './pki'
+import { chainOf, verifiedChain } from './certificate-server'
+import { createAuthority, type Authority } from './pki'
 
 export interface SiteOptions {
   /** The names and addresses in its certificate, under which it may be asked. Default is localhost and 127.0.0.1. */
@@ -17,6 +27,10 @@ export interface SiteOptions {
   issuer?: string
   /** What a token must give, by the beginning of the path; the first that fits counts, and other paths do not exist. */
   scopes?: Readonly<Record<string, string>>
+  /** The login that is wanted below `/logbook/`, `user:password`. Default is none: nobody gets in. */
+  login?: string
+  /** The token that `/token` gives, each time (RFC 6749 section 5.1). Default is none: there is no such path. */
+  issue?: () => string
 }
 
 export interface MintOptions {
@@ -41,6 +55,8 @@ export interface Site {
   readonly port: number
   /** The certificate of its CA, PEM. */
   readonly ca: string
+  /** Its CA, for the certificates that it takes below `/grid/`. */
+  readonly authority: Authority
   readonly issuer: string
   /**
    * A token of its issuer, signed with ES256. Without more it is good: for this origin, with `gracedb.read`. A claim
@@ -49,6 +65,8 @@ export interface Site {
   mint(claims?: Readonly<Record<string, unknown>>, options?: MintOptions): string
   /** Every request that arrived, in order, with all its headers. */
   readonly requests: Arrival[]
+  /** How many connections were made so far. */
+  connections(): number
   /** Ends everything, connections under way too. */
   close(): Promise<void>
 }
@@ -62,6 +80,8 @@ const SCOPES = {
 export async function startSite({
   names = ['localhost', '127.0.0.1'],
   scopes = SCOPES,
+  login,
+  issue,
   ...options
 }: SiteOptions = {}): Promise<Site> {
   const authority = await createAuthority()
@@ -69,18 +89,23 @@ export async function startSite({
   const keys = newKeys()
   const requests: Arrival[] = []
   let minted = 0
+  let connections = 0
 
-  const server = https.createServer({ cert: certificate, key }, (request, response) => {
-    const { method = '', url = '', headers } = request
-    requests.push({ method, url, headers })
-    request.resume() // a body that nobody reads would hold the connection
-    const { status, body, challenge } = answer(request)
-    response.writeHead(status, {
-      'Content-Type': 'application/json',
-      ...(challenge !== undefined && { 'WWW-Authenticate': challenge }),
-    })
-    response.end(JSON.stringify(body))
-  })
+  const server = https.createServer(
+    { cert: certificate, key, ...ASK_FOR_CERTIFICATE },
+    (request, response) => {
+      const { method = '', url = '', headers } = request
+      requests.push({ method, url, headers })
+      request.resume() // a body that nobody reads would hold the connection
+      const { status, body, challenge } = answer(request)
+      response.writeHead(status, {
+        'Content-Type': 'application/json',
+        ...(challenge !== undefined && { 'WWW-Authenticate': challenge }),
+      })
+      response.end(JSON.stringify(body))
+    },
+  )
+  server.on('connection', () => (connections += 1))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
 
@@ -88,11 +113,17 @@ export async function startSite({
   const origin = `https://localhost:${port}`
   const { issuer = origin } = options
 
-  function answer({ url: path = '', headers: { host = '', authorization } }: IncomingMessage): Answer {
+  function answer({ url: path = '', headers, socket }: IncomingMessage): Answer {
+    const { host = '', authorization } = headers
     if (!isOurs(host)) return { status: 421, body: { error: `${host} is not here` } }
     if (path === '/.well-known/openid-configuration')
       return { status: 200, body: { issuer, jwks_uri: `${issuer}/jwks` } }
     if (path === '/jwks') return { status: 200, body: { keys: [keys.jwk] } }
+    if (path === '/token' && issue)
+      return { status: 200, body: { access_token: issue(), token_type: 'Bearer' } }
+    if (path.startsWith('/grid/'))
+      return forCertificates(path, socket instanceof TLSSocket ? chainOf(socket) : [], authority)
+    if (path.startsWith('/logbook/')) return forLogins(path, authorization, login)
 
     const scope = Object.entries(scopes).find(([beginning]) => path.startsWith(beginning))?.[1]
     if (scope === undefined) return { status: 404, body: { error: `nothing at ${path}` } }
@@ -130,8 +161,10 @@ export async function startSite({
     origin,
     port,
     ca: authority.certificate,
+    authority,
     issuer,
     requests,
+    connections: () => connections,
     mint(claims = {}, { expiresIn = 600, notBefore, forged = false } = {}) {
       const now = Math.trunc(Date.now() / 1000)
       const all = {
@@ -155,6 +188,55 @@ export async function startSite({
       server.closeAllConnections()
       await closed
     },
+  }
+}
+
+/**
+ * Everybody is asked for a certificate, and let in without: Node cannot verify proxies, so the site does. Without tickets,
+ * for a session that is resumed has no chain to verify.
+ */
+const ASK_FOR_CERTIFICATE = {
+  requestCert: true,
+  rejectUnauthorized: false,
+  secureOptions: constants.SSL_OP_NO_TICKET,
+}
+
+/** The answer below `/grid/`: to a certificate of the CA, or to a proxy with its whole chain. */
+function forCertificates(path: string, chain: readonly string[], authority: Authority): Answer {
+  const own = chain.filter((one) => one !== String(new X509Certificate(authority.certificate)))
+  if (own.length === 0) return { status: 403, body: { error: 'a certificate is needed' } }
+  const names = verifiedChain(own, authority)
+  if (!names || !isInForce(own) || !own.slice(0, -1).every(isNamedAsProxy))
+    return { status: 403, body: { error: 'the chain of the certificate does not hold' } }
+  return {
+    status: 200,
+    body: { path, user: names.at(-1), proxies: names.length - 1, verified: 'by the site itself' },
+  }
+}
+
+function isInForce(chain: readonly string[]): boolean {
+  const now = Date.now()
+  return chain
+    .map((one) => new X509Certificate(one))
+    .every(({ validFrom, validTo }) => Date.parse(validFrom) <= now && now < Date.parse(validTo))
+}
+
+/** RFC 3820 section 3.4: the subject of a proxy is its issuer's and one CN more, else users could sign anybody's name. */
+function isNamedAsProxy(certificate: string): boolean {
+  const { subject, issuer } = new X509Certificate(certificate)
+  return subject.startsWith(`${issuer}\nCN=`) && !subject.slice(issuer.length + 1).includes('\n')
+}
+
+/** The answer below `/logbook/` (RFC 7617). */
+function forLogins(path: string, authorization = '', login?: string): Answer {
+  const given = /^Basic +([^ ]+)$/i.exec(authorization)?.[1]
+  const [user] = (login ?? '').split(':')
+  if (login !== undefined && given === Buffer.from(login).toString('base64'))
+    return { status: 200, body: { path, user } }
+  return {
+    status: 401,
+    body: { error: given ? 'wrong login' : 'a login is needed' },
+    challenge: 'Basic realm="logbook"',
   }
 }
 

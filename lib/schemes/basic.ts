@@ -1,5 +1,6 @@
 import { isClearText } from '../clear-text'
 import type { Credentials, Purpose } from '../credentials'
+import { IgwnAuthError } from '../errors'
 import { formatBasicCredentials } from '../formats/basic-credentials'
 import { lookUpNetrc, netrcUnusable } from '../sources/find-netrc-credentials'
 import type { Surroundings } from '../surroundings'
@@ -18,11 +19,19 @@ export function basic(purpose: Purpose, surroundings: Surroundings): Credentials
     { ...named, allowDefault: !astray },
     surroundings,
   )
-  if (named.netrc !== undefined && problem) throw netrcUnusable(problem)
+  const isDemanded = named.netrc !== undefined && !astray
+  if (isDemanded && problem) throw netrcUnusable(problem)
   if (!credentials) return { reasons }
   if (isClearText(url, request.proxy) && !options.allowInsecureHttp) {
     const message = `${url.host} is reached over clear-text http, where everybody on the way can read a password`
     return { reasons: [...reasons, { code: 'clear-text', source: source ?? 'netrc', message }] }
   }
-  return { authorization: formatBasicCredentials(credentials), reasons }
+  try {
+    return { authorization: formatBasicCredentials(credentials), reasons }
+  } catch (error) {
+    // One entry that was only found, as `default` is for every host, must not stop requests that need none.
+    if (isDemanded || !(error instanceof IgwnAuthError)) throw error
+    const message = `${source ?? 'netrc'} cannot be used for ${url.host}: ${error.message.replace(/\.$/, '')}`
+    return { reasons: [...reasons, { code: 'malformed', source: source ?? 'netrc', message }] }
+  }
 }
