@@ -2,9 +2,9 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import http from 'node:http'
-import axios, { AxiosError, type AxiosRequestConfig } from 'axios'
+import axios, { type AxiosRequestConfig } from 'axios'
 import FormDataPackage from 'form-data'
-import { applyIgwnAuth, type TokenQuery } from './support/all'
+import { applyIgwnAuth, type IgwnAxiosError, type TokenQuery } from './support/all'
 import { challenge, serverGroup } from './support/server'
 import { mint } from './support/mint'
 
@@ -22,10 +22,10 @@ function counting() {
 
 const refuseFirst = (parameters?: string) => (_: unknown, index: number) =>
   index === 0 ? challenge(parameters) : {}
-const failure = async (request: Promise<unknown>): Promise<AxiosError> =>
+const failure = async (request: Promise<unknown>): Promise<IgwnAxiosError> =>
   request.then(
     () => Promise.reject(new Error('it was expected to fail')),
-    (error: unknown) => error as AxiosError,
+    (error: unknown) => error as IgwnAxiosError,
   )
 
 describe('a 401 with a Bearer challenge', () => {
@@ -122,7 +122,7 @@ describe('a 401 with a Bearer challenge', () => {
     ['invalid_request, to a request without a token', 'Bearer error="invalid_request"', true],
   ])('is known %s', async (_, header, without) => {
     const server = await servers.serve((__, index) =>
-      index === 0 ? { status: 401, headers: { 'WWW-Authenticate': header as string | string[] } } : {},
+      index === 0 ? { status: 401, headers: { 'WWW-Authenticate': header } } : {},
     )
     let calls = 0
     const token = () => ((calls += 1) === 1 && without ? undefined : `token-${calls}`)
@@ -137,7 +137,7 @@ describe('a 401 with a Bearer challenge', () => {
     ['"Bearer" inside a quoted realm', { 'WWW-Authenticate': 'Basic realm="Bearer of news"' }],
     ['invalid_request of a token that was sent', { 'WWW-Authenticate': 'Bearer error="invalid_request"' }],
   ])('is not answered with %s (trap 3)', async (_, headers) => {
-    const server = await servers.serve(() => ({ status: 401, headers: headers as Record<string, string> }))
+    const server = await servers.serve(() => ({ status: 401, headers: headers }))
     const error = await failure(applyIgwnAuth(axios.create(), { token: counting() }).get(server.origin))
     expect(error.response?.status).toBe(401)
     expect(server.seen).toHaveLength(1)

@@ -380,7 +380,7 @@ describe("the caller's own credentials win, untouched (trap 8)", () => {
   })
 
   it('an undefined header is none', async () => {
-    await igwnAxios.get(server.origin, { headers: { Authorization: undefined } })
+    await igwnAxios.get(server.origin, { headers: { Authorization: undefined } as never })
     expect(seen()).toMatch(/^Bearer /)
   })
 })
@@ -479,11 +479,10 @@ describe('what is no http URL behaves as in plain axios (trap 19)', () => {
     const outcome = async (instance: typeof axios) =>
       instance.request({ ...config }).then(
         ({ status, data }: { status: number; data: unknown }) => ({ status, data }),
-        ({ name, code, message }: { name: string; code: string; message: string }) => ({
-          name,
-          code,
-          message,
-        }),
+        (error: unknown) => {
+          const { name, code, message } = error as { name: string; code: string; message: string }
+          return { name, code, message }
+        },
       )
     const ours = await outcome(applyIgwnAuth(axios.create(), { failIfNoAuth: false }) as typeof axios)
     expect(ours).toEqual(await outcome(axios.create() as typeof axios))

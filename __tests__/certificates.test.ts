@@ -9,7 +9,7 @@ import path from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import tls from 'node:tls'
-import axios, { type AxiosError, type AxiosRequestConfig } from 'axios'
+import axios, { type AxiosRequestConfig } from 'axios'
 import {
   applyIgwnAuth,
   createX509Agent,
@@ -17,6 +17,7 @@ import {
   IgwnAuthError,
   removeIgwnAuth,
   type IgwnAuthOptions,
+  type IgwnAxiosError,
 } from './support/all'
 import { certificateServer, showChain, verifiedChain } from './support/certificate-server'
 import type { CertificateServerOptions, Shown } from './support/certificate-server'
@@ -119,10 +120,10 @@ const instanceWith = (options?: IgwnAuthOptions, config?: AxiosRequestConfig) =>
   return instance
 }
 
-async function failure(request: Promise<unknown>): Promise<AxiosError> {
+async function failure(request: Promise<unknown>): Promise<IgwnAxiosError> {
   return request.then(
     () => Promise.reject(new Error('it was expected to fail')),
-    (error: unknown) => error as AxiosError,
+    (error: unknown) => error as IgwnAxiosError,
   )
 }
 

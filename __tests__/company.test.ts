@@ -1,6 +1,5 @@
 import axios, {
   AxiosError,
-  AxiosHeaders,
   type AxiosInstance,
   type AxiosResponse,
   type InternalAxiosRequestConfig,
@@ -86,7 +85,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
     const instance = company(order, ({ interceptors }) => {
       interceptors.request.use((config) => ({
         ...config,
-        headers: AxiosHeaders.from({ ...config.headers, 'X-Trace': 't' }),
+        headers: config.headers.concat({ 'X-Trace': 't' }),
       }))
     })
     await instance.get(server.origin)
@@ -125,7 +124,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   it('axios-retry gives each try a fresh token (trap 15)', async () => {
     const server = await servers.serve((_, index) => (index < 2 ? { status: 503 } : {}))
     const instance = company(order, (one) => {
-      axiosRetry(one as never, { retries: 3, retryDelay: () => 1 })
+      axiosRetry(one, { retries: 3, retryDelay: () => 1 })
     })
     await instance.get(server.origin)
     expect(server.authorizations).toEqual(['Bearer token-1', 'Bearer token-2', 'Bearer token-3'])
@@ -136,7 +135,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
       index === 0 ? challenge() : index === 1 ? { status: 503 } : {},
     )
     const instance = company(order, (one) => {
-      axiosRetry(one as never, { retries: 3, retryDelay: () => 1 })
+      axiosRetry(one, { retries: 3, retryDelay: () => 1 })
     })
     const { status } = await instance.post(
       server.origin,
@@ -167,12 +166,12 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   it('axios-mock-adapter answers both sends, and nothing goes to the network', async () => {
     let mock: MockAdapter | undefined
     const instance = company(order, (one) => {
-      mock = new MockAdapter(one as never)
+      mock = new MockAdapter(one)
       mock.onGet('https://gracedb.example.org/a').replyOnce(401, 'no', { 'WWW-Authenticate': 'Bearer' })
       mock.onGet('https://gracedb.example.org/a').replyOnce(200, 'yes')
     })
     expect((await instance.get('https://gracedb.example.org/a')).data).toBe('yes')
-    expect(mock!.history.get.map(({ headers }) => headers?.Authorization)).toEqual([
+    expect(mock!.history.get.map(({ headers }) => headers?.Authorization as unknown)).toEqual([
       'Bearer token-1',
       'Bearer token-2',
     ])

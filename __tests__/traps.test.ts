@@ -31,7 +31,9 @@ const TRAPS = {
 }
 
 function testFiles(folder: string): string[] {
-  return fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts'))
+  return fs
+    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
 }
 
 it.each(Object.entries(TRAPS))('trap %s (%s) has a test that names it', (number) => {

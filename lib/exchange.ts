@@ -13,7 +13,7 @@ import { Departure, departureIn, restOfTheWay, type RedirectOptions } from './de
 import type { Reason } from './errors'
 import type { BearerChallenge } from './formats/www-authenticate'
 import { checkOptions, mergeOptions, type IgwnAuthOptions } from './options'
-import { challengeOf, explainRefusal, reasonsOf } from './refusal'
+import { challengeOf, explainRefusal, reasonsOf, type IgwnAxiosError } from './refusal'
 import { canResend, discard, withBodyToKeep } from './resend'
 import type { Habits } from './schemes/bearer'
 import { shieldAgent } from './shield-agent'
@@ -142,7 +142,7 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
 
   /** A refusal that was not answered: joins why no other credential was on the request. */
   function explain(error: unknown): never {
-    const { response, igwnAuth } = (error ?? {}) as Partial<AxiosError>
+    const { response, igwnAuth } = (error ?? {}) as Partial<IgwnAxiosError>
     const reasons = attemptAt(error)?.credentials?.reasons ?? []
     if ((response?.status === 401 || response?.status === 403) && !igwnAuth) explainRefusal(error, reasons)
     throw error

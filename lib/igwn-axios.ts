@@ -17,6 +17,19 @@ function create(config: CreateAxiosDefaults & { igwnAuth?: IgwnAuthOptions } = {
   return Object.assign(applyIgwnAuth(axios.create(defaults), options), { create })
 }
 
-/** `igwnAxios.request` and its companions as functions, as in `igwn_auth_utils.requests`. */
-// eslint-disable-next-line @typescript-eslint/unbound-method -- axios has bound them
-export const { request, get, delete: del, head, patch, post, put } = igwnAxios
+// As functions, as in `igwn_auth_utils.requests`; axios has bound them. Their types are axios' own, whichever axios that is.
+/* eslint-disable @typescript-eslint/unbound-method */
+/** `igwnAxios.request` as a function. */
+export const request: AxiosInstance['request'] = igwnAxios.request
+/** `igwnAxios.get` as a function. */
+export const get: AxiosInstance['get'] = igwnAxios.get
+/** `igwnAxios.delete` as a function; its name in the package is `delete`. */
+export const del: AxiosInstance['delete'] = igwnAxios.delete
+/** `igwnAxios.head` as a function. */
+export const head: AxiosInstance['head'] = igwnAxios.head
+/** `igwnAxios.patch` as a function. */
+export const patch: AxiosInstance['patch'] = igwnAxios.patch
+/** `igwnAxios.post` as a function. */
+export const post: AxiosInstance['post'] = igwnAxios.post
+/** `igwnAxios.put` as a function. */
+export const put: AxiosInstance['put'] = igwnAxios.put

@@ -1,18 +1,20 @@
-import { AxiosHeaders, type AxiosResponse } from 'axios'
+import { AxiosHeaders, type AxiosError, type AxiosResponse } from 'axios'
 import { IgwnAuthError, type Reason } from './errors'
 import { bearerChallenge, parseChallenges, type BearerChallenge } from './formats/www-authenticate'
-
-declare module 'axios' {
-  interface AxiosError {
-    /** What IGWN auth knows of this refusal; undefined for other errors. */
-    igwnAuth?: Refusal
-  }
-}
 
 /** What is known of a refusal by the server. */
 export interface Refusal {
   /** Why no other credential was sent, one by one. */
   readonly reasons: readonly Reason[]
+}
+
+/**
+ * An error of axios that passed through IGWN auth. (Not declared on axios' own class: its types for CommonJS do not let
+ * themselves be added to.)
+ */
+export type IgwnAxiosError = AxiosError & {
+  /** What IGWN auth knows of this refusal; undefined for other errors. */
+  igwnAuth?: Refusal
 }
 
 /** What the server asks for in a 401 with a Bearer challenge (RFC 6750 section 3); undefined for any other response. */
@@ -25,7 +27,7 @@ export function challengeOf({ status, headers }: AxiosResponse): BearerChallenge
 
 /** Joins to the error of a refusal why it was not answered. */
 export function explainRefusal(error: unknown, reasons: readonly Reason[]): void {
-  if (typeof error === 'object' && error !== null) (error as { igwnAuth?: Refusal }).igwnAuth = { reasons }
+  if (typeof error === 'object' && error !== null) (error as Partial<IgwnAxiosError>).igwnAuth = { reasons }
 }
 
 /** The reasons in an error of ours; of any other, what it says itself. */

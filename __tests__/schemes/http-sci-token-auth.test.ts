@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 
 const whatever = { validateStatus: () => true }
-const needsToken = (accepted: string) => (seen: { headers: { authorization?: string } }) =>
+const needsToken = (accepted: string) => (seen: { headers: { authorization?: string | undefined } }) =>
   seen.headers.authorization === `Bearer ${accepted}` ? {} : challenge('realm="a, b", scope="read:/"')
 
 describe('apply', () => {

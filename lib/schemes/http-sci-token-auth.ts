@@ -50,6 +50,7 @@ export class HTTPSciTokenAuth {
     const options = {
       token: given ?? (this.force || undefined),
       tokenAudience: this.audience,
+      cert: false,
       netrc: false,
     } as const
     const waitForChallenge = given === undefined && !this.force
