@@ -61,7 +61,8 @@ function expectClean(outcome: unknown, secrets: readonly string[]) {
   for (const thing of [outcome, response, data, config]) expectNoSecret(thing, secrets)
   // For code it is there, and leads to all there is; only printing must not go that way.
   if (request !== undefined) expect(Object.keys(outcome as object)).not.toContain('request')
-  ;(data as { destroy?: () => void } | undefined)?.destroy?.()
+  for (const body of [data, (response as { data?: unknown } | undefined)?.data])
+    (body as { destroy?: () => void } | undefined)?.destroy?.()
 }
 
 const OUTCOMES: [string, AxiosRequestConfig, string][] = [
@@ -268,6 +269,15 @@ describe('a private key and its passphrase show in nothing', () => {
       expectNoSecret(thing, ['sosecret', ...linesOf(alice.key)])
     expectClean(outcome, ['sosecret', ...linesOf(alice.key)])
     httpsAgent.destroy()
+  })
+})
+
+describe('this search', () => {
+  it('finds the key that an agent of Node shows', () => {
+    const agent = new https.Agent({ cert: alice.certificate, key: alice.key })
+    expect(() => {
+      expectNoSecret(agent, linesOf(alice.key))
+    }).toThrow('the secret shows')
   })
 })
 

@@ -11,13 +11,14 @@ import https from 'node:https'
 import os from 'node:os'
 import path from 'node:path'
 import { inspect, stripVTControlCharacters, styleText } from 'node:util'
-import { isAxiosError, type AxiosError } from 'axios'
+import { isAxiosError } from 'axios'
 import {
   findSciToken,
   findX509Credentials,
   IgwnAuthError,
   igwnAxios,
   removeIgwnAuth,
+  type IgwnAxiosError,
   type IgwnAxiosInstance,
   type Reason,
   type SciToken,
@@ -322,7 +323,7 @@ async function netrcLogin(instance: IgwnAxiosInstance): Promise<void> {
   }
   ask('the same', 'after chmod 644 ~/.netrc')
   const refused = await instance.get('/logbook/today', config).catch((error: unknown) => error)
-  const { response, igwnAuth } = refused as AxiosError<object>
+  const { response, igwnAuth } = refused as IgwnAxiosError<object>
   if (!response || !igwnAuth) throw new Error('the server did not refuse', { cause: refused })
   answered(response.status, response.data, String(response.headers['www-authenticate']))
   const reasons = igwnAuth.reasons.filter(({ code }) => code !== 'absent')

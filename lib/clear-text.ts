@@ -15,8 +15,11 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || /^127(\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]'
 }
 
+/** What names a proxy for `http:`; mostly none of them is set, and there is no more to ask. */
+const VARIABLES = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']
+
 /** As axios itself decides it: its option, else what the environment says. */
 function goesThroughProxy(url: URL, proxy: AxiosRequestConfig['proxy']): boolean {
-  if (proxy === false) return false
-  return Boolean(proxy) || getProxyForUrl(url) !== ''
+  if (proxy === false || proxy) return Boolean(proxy)
+  return VARIABLES.some((name) => process.env[name]) && getProxyForUrl(url) !== ''
 }

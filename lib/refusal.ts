@@ -12,7 +12,7 @@ export interface Refusal {
  * An error of axios that passed through IGWN auth. (Not declared on axios' own class: its types for CommonJS do not let
  * themselves be added to.)
  */
-export type IgwnAxiosError = AxiosError & {
+export type IgwnAxiosError<T = unknown> = AxiosError<T> & {
   /** What IGWN auth knows of this refusal; undefined for other errors. */
   igwnAuth?: Refusal
 }

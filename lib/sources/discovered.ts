@@ -159,7 +159,12 @@ function refuse(
   return verdict && reasonFor(token, verdict)
 }
 
-/** Exact, so that no two queries share a decision, whatever is in their texts. */
-function keyOf({ audience, scope, issuer, minTimeLeft }: Wanted, strict: boolean): string {
-  return JSON.stringify([audience, scope, issuer, minTimeLeft, strict])
+/** Exact, so that no two queries share a decision, whatever is in their texts. Requests to one server share one query. */
+function keyOf(want: Wanted, strict: boolean): string {
+  const { audience, scope, issuer, minTimeLeft } = want
+  const query = keys.get(want) ?? JSON.stringify([audience, scope, issuer, minTimeLeft])
+  keys.set(want, query)
+  return strict ? `strict ${query}` : query
 }
+
+const keys = new WeakMap<Wanted, string>()

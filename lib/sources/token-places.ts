@@ -63,12 +63,12 @@ export function tokenPlaces(): readonly Place[] {
 /** `$XDG_RUNTIME_DIR/bt_u<euid>`. */
 function runtimeFile(here: Surroundings): string | undefined {
   const folder = variable(here.env, 'XDG_RUNTIME_DIR')
-  return folder !== undefined && here.euid !== undefined ? path.join(folder, `bt_u${here.euid}`) : undefined
+  return folder !== undefined && here.euid !== undefined ? `${folder}/bt_u${here.euid}` : undefined
 }
 
 /** `/tmp/bt_u<euid>`. Looked at also when XDG_RUNTIME_DIR is set and has none, as Go, pelican and XRootD do and Python does not. */
 function temporaryFile(here: Surroundings): string | undefined {
-  return here.euid === undefined ? undefined : path.join(here.temporaryFolder, `bt_u${here.euid}`)
+  return here.euid === undefined ? undefined : `${here.temporaryFolder}/bt_u${here.euid}`
 }
 
 type Content = SciToken | FileProblem

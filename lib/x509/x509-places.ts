@@ -51,7 +51,7 @@ function proxyVariable({ env }: Surroundings): X509Place | Reason {
 
 /** `/tmp/x509up_u<uid>`; on Windows `%SYSTEMROOT%\Temp\x509up_<login>`, as in igwn_auth_utils. */
 function defaultProxy({ uid, env, temporaryFolder }: Surroundings): X509Place | Reason {
-  if (uid !== undefined) return { cert: unnamed(path.join(temporaryFolder, `x509up_u${uid}`)), shared: true }
+  if (uid !== undefined) return { cert: unnamed(`${temporaryFolder}/x509up_u${uid}`), shared: true }
   const root = variable(env, 'SYSTEMROOT')
   const login = variable(env, 'USERNAME')
   if (root === undefined || login === undefined)
