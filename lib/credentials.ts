@@ -10,9 +10,9 @@ import { transports, type Transport } from './transport'
 /** What goes on a request, and what does not and why. */
 export interface Credentials {
   /** The value for `Authorization`; a secret. */
-  readonly authorization?: string
+  readonly authorization?: string | undefined
   /** The bearer token in it, which a server may refuse; a secret. */
-  readonly token?: string
+  readonly token?: string | undefined
   /** The certificate, which is independent of the header. */
   readonly transport?: Transport
   readonly reasons: readonly Reason[]
@@ -69,8 +69,9 @@ export function credentialFinder(habits: Habits = {}, surroundings: Surroundings
 
 /** `failIfNoAuth`: the request does not set out without a credential. */
 function demanded(found: Credentials, transport: Transport, { url, options, astray }: Purpose): Credentials {
-  const reasons = [...found.reasons, ...transport.reasons]
-  const credentials = { ...found, transport, reasons }
+  const { authorization, token } = found
+  const reasons = transport.reasons.length > 0 ? [...found.reasons, ...transport.reasons] : found.reasons
+  const credentials: Credentials = { authorization, token, transport, reasons }
   // Whoever redirects the request may lead it to where none is wanted, as to a signed URL.
   if (!options.failIfNoAuth || astray || found.authorization !== undefined || transport.credential)
     return credentials

@@ -1,4 +1,4 @@
-import type https from 'node:https'
+import https from 'node:https'
 import tls from 'node:tls'
 import type { InternalAxiosRequestConfig } from 'axios'
 import type { Purpose } from './credentials'
@@ -54,9 +54,10 @@ export function transports(surroundings: Surroundings): Transports {
   }
 
   function find({ options, astray }: Purpose): { credential?: X509Credential; reasons: readonly Reason[] } {
-    const cert = certChoice(options.cert, surroundings)
     // Whoever redirects a request could learn from it who sends it.
-    if (cert === false || options.forceNoAuth || astray) return { reasons: [] }
+    if (options.forceNoAuth || astray) return { reasons: [] }
+    const cert = certChoice(options.cert, surroundings)
+    if (cert === false) return { reasons: [] }
     const found = look({
       cert,
       passphrase: options.passphrase,
@@ -96,7 +97,7 @@ export function transports(surroundings: Surroundings): Transports {
 
 /** What follow-redirects hands to Node besides. */
 interface ConnectOptions extends RedirectOptions {
-  agents: { https?: https.Agent | undefined }
+  agents: { https?: object | undefined }
   secureContext?: tls.SecureContext | undefined
 }
 
@@ -107,10 +108,13 @@ function leaveBehind(
   without: https.Agent | undefined,
 ): void {
   const options = redirect as ConnectOptions
-  const isTunnel = options.agents.https !== agent
-  if (!isTunnel) options.agents.https = without
-  // What a request says of TLS, a tunnel puts over what its agent says, and an agent under it.
-  options.secureContext = isTunnel ? (without?.options.secureContext ?? tls.createSecureContext()) : undefined
+  if (options.agents.https === agent) {
+    options.agents.https = without
+    options.secureContext = undefined
+  } else if (!(options.agents.https instanceof https.Agent)) {
+    // A tunnel puts what the request says of TLS over what its agent says; an agent of Node does not.
+    options.secureContext = without?.options.secureContext ?? tls.createSecureContext()
+  }
 }
 
 /** Why no certificate of ours can go with this request; undefined when one can. */

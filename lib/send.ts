@@ -1,0 +1,133 @@
+import axios, {
+  AxiosHeaders,
+  type Axios,
+  type AxiosError,
+  type AxiosRequestConfig,
+  type AxiosResponse,
+  type InternalAxiosRequestConfig,
+} from 'axios'
+import type { Credentials } from './credentials'
+import { Departure, restOfTheWay, type RedirectOptions } from './departure'
+import type { IgwnAuthOptions } from './options'
+import { explainRefusal } from './refusal'
+import { canResend } from './resend'
+import { shieldAgent } from './shield-agent'
+import { tlsRefusal } from './x509/tls-refusal'
+
+type Request = InternalAxiosRequestConfig
+
+/** A request on its way: what the caller's instance made of it, and where it goes. */
+export interface Attempt {
+  /** The request as it reached the adapter: all interceptors and transforms of the caller are through with it. */
+  readonly request: Request
+  readonly adapter: Request['adapter']
+  readonly url: URL
+  readonly options: IgwnAuthOptions
+  /** The caller brought a header of their own. */
+  readonly authenticated: boolean
+  /** A redirect led away from the origin that the request was made for. */
+  readonly astray: boolean
+}
+
+/**
+ * What goes through our own axios: not the request, only the errand of sending it. Merging and transforming a whole config a
+ * second time would cost more than all the rest. Being of a class, it passes axios by identity.
+ */
+export class Errand {
+  constructor(
+    readonly attempt: Attempt,
+    /** Undefined until they are looked for. */
+    public credentials?: Credentials,
+  ) {}
+}
+
+/** Sends a request through one of our own axios. */
+export function go(client: Axios, attempt: Attempt, credentials?: Credentials): Promise<AxiosResponse> {
+  const { method, signal, cancelToken } = attempt.request
+  const config: Record<string, unknown> = { method, adapter: send, errand: new Errand(attempt, credentials) }
+  // axios looks at these before it calls an adapter; the http adapter itself sends what was aborted before.
+  if (signal) config.signal = signal
+  if (cancelToken) config.cancelToken = cancelToken
+  return client.request(config as AxiosRequestConfig)
+}
+
+export function errandOf(config: Request): Errand {
+  return (config as unknown as { errand: Errand }).errand
+}
+
+/** The errand that a response or an error belongs to; undefined for what did not come from `send`. */
+export function errandBehind(result: unknown): Errand | undefined {
+  const { config } = (result ?? {}) as { config?: { errand?: unknown } }
+  return config?.errand instanceof Errand ? config.errand : undefined
+}
+
+/** The adapter of our own axios: sends a private copy of the request, which alone holds the credentials. */
+async function send(config: Request): Promise<AxiosResponse> {
+  const errand = errandOf(config)
+  const outgoing = outgoingOf(errand)
+  try {
+    const response = await callAdapter(errand.attempt.adapter, outgoing)
+    response.config = config
+    return response
+  } catch (error) {
+    if (typeof error === 'object' && error !== null) (error as AxiosError).config = config
+    explainTls(error, errand.credentials)
+    throw error
+  }
+}
+
+/** The config of one send; a new one each time, since adapters write on theirs. */
+function outgoingOf(errand: Errand): Request {
+  const { attempt, credentials } = errand
+  const { request } = attempt
+  const outgoing = Object.assign(Object.create(null), request, credentials?.transport?.settings) as Request
+  // Own properties only: a copy made any other way loses what the caller switched off by false.
+  outgoing.headers = Object.assign(new AxiosHeaders(), request.headers)
+  if (credentials?.authorization !== undefined)
+    outgoing.headers.set('Authorization', credentials.authorization)
+  outgoing.beforeRedirect = watchOrigin(errand)
+  const { httpAgent, httpsAgent } = request as { httpAgent?: unknown; httpsAgent?: unknown }
+  if (httpAgent) outgoing.httpAgent = shieldAgent(httpAgent)
+  if (httpsAgent) outgoing.httpsAgent = shieldAgent(httpsAgent)
+  return outgoing
+}
+
+/** Sees each redirect before it is followed, after the caller's own hook; one to another origin ends this send. */
+function watchOrigin({ attempt, credentials }: Errand): NonNullable<Request['beforeRedirect']> {
+  const { request, url } = attempt
+  let hops = 0
+  return (options, ...details) => {
+    hops += 1
+    request.beforeRedirect?.(options, ...details)
+    const redirect = options as RedirectOptions
+    const next = new URL(redirect.href)
+    if (next.origin === url.origin) return
+    if (canResend(request)) throw new Departure(restOfTheWay(request, redirect, hops))
+    // A stream has been read; follow-redirects has kept its bytes and goes on by itself, without credentials.
+    if (!isTrusted(attempt, next)) credentials?.transport?.leaveBehind?.(redirect)
+  }
+}
+
+/** Whether a redirect may take the credentials along: the caller has said that both origins are one service. */
+export function isTrusted({ url, options }: Attempt, next: URL): boolean {
+  const trusted = options.trustedOrigins ?? []
+  return trusted.includes(url.origin) && trusted.includes(next.origin)
+}
+
+/** An adapter is resolved as late as axios does it, so that an unknown one is its error and not ours. */
+export function callAdapter(adapter: Request['adapter'], config: Request): Promise<AxiosResponse> {
+  const resolve = axios.getAdapter as (
+    adapters: unknown,
+    config: Request,
+  ) => (config: Request) => Promise<AxiosResponse>
+  return resolve(adapter ?? axios.defaults.adapter, config)(config)
+}
+
+/** Joins to a failure of TLS what is known of the certificate that was presented. */
+function explainTls(error: unknown, credentials: Credentials | undefined): void {
+  const transport = credentials?.transport
+  const refusal = tlsRefusal(error, transport?.credential)
+  if (!refusal) return
+  const reason = { code: 'refused', source: 'certificate', message: refusal.message } as const
+  explainRefusal(error, [reason, ...(transport?.reasons ?? [])])
+}
