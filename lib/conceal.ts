@@ -24,10 +24,10 @@ export function concealError(error: unknown, caller: InternalAxiosRequestConfig)
 }
 
 function hide(owner: object, name: 'request'): void {
-  const value: unknown = (owner as Record<string, unknown>)[name]
-  if (value !== undefined)
-    Object.defineProperty(owner, name, { value, enumerable: false, writable: true, configurable: true })
+  if (Object.hasOwn(owner, name)) Object.defineProperty(owner, name, HIDDEN)
 }
+
+const HIDDEN = { enumerable: false }
 
 function isStream(data: unknown): data is object {
   return typeof (data as { pipe?: unknown } | null | undefined)?.pipe === 'function'

@@ -2,7 +2,11 @@ import type { Agent, ClientRequest } from 'node:http'
 
 /** What `http.request` calls on an agent; not in the types of Node. */
 interface RequestTaker extends Agent {
-  addRequest(request: ClientRequest, options: { headers?: Record<string, unknown> }, ...rest: unknown[]): void
+  addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void
+}
+
+interface RequestOptions {
+  headers?: Record<string, unknown>
 }
 
 const shields = new WeakMap<object, Agent>()
@@ -18,10 +22,12 @@ export function shieldAgent<T>(agent: T): T {
   if (known) return known as T
   const shield = Object.create(agent, {
     addRequest: {
-      value: (request: ClientRequest, options: { headers?: Record<string, unknown> }, ...rest: unknown[]) => {
+      value: (request: ClientRequest, options: RequestOptions, ...rest: unknown[]) => {
         veil(request)
         request.once('socket', veil)
-        agent.addRequest(request, { ...options, headers: withoutAuthorization(options.headers) }, ...rest)
+        // These options are the request's own copy, and its headers are written already; TLS sockets keep them.
+        options.headers = { ...options.headers, Authorization: undefined }
+        agent.addRequest(request, options, ...rest)
       },
     },
   }) as Agent
@@ -42,16 +48,14 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 
 /** Printed, a veiled thing shows its kind alone; for code it is what it was. */
 export function veil(thing: object): void {
-  if (Object.hasOwn(thing, INSPECT)) return
-  const shown = () => `${thing.constructor.name} {}`
-  Object.defineProperties(thing, {
-    [INSPECT]: { value: shown, configurable: true },
-    toJSON: { value: shown, configurable: true },
-  })
+  if (!Object.hasOwn(thing, INSPECT)) Object.defineProperties(thing, VEIL)
 }
 
-function withoutAuthorization(headers: Record<string, unknown> = {}): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'),
-  )
+function kindAlone(this: object): string {
+  return `${this.constructor.name} {}`
+}
+
+const VEIL = {
+  [INSPECT]: { value: kindAlone, configurable: true },
+  toJSON: { value: kindAlone, configurable: true },
 }
