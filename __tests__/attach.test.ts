@@ -433,6 +433,12 @@ describe('installing', () => {
     expect(server.authorizations).toEqual(['Bearer second'])
   })
 
+  it('with a token that could not be sent is an error at once', () => {
+    expect(() => applyIgwnAuth(axios.create(), { token: 'so\nsecret' })).toThrow(
+      /^the token option is no bearer token: character 3 of 9 is a line feed/,
+    )
+  })
+
   it('that fails leaves what was installed', async () => {
     const instance = applyIgwnAuth(axios.create(), { token: 'first' })
     expect(() => applyIgwnAuth(instance, { token: 5 } as never)).toThrow('options.token must be')

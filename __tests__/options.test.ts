@@ -175,8 +175,10 @@ describe('the token option', () => {
   })
 
   it('is a source, or a function', async () => {
-    const source = staticToken('abc')
+    const source = { getToken: () => 'abc' }
     expect(tokenChoice(source, withSwitch())).toEqual({ kind: 'source', source })
+    // Checked when it was made, it is as good as a text.
+    expect(tokenChoice(staticToken('abc'), withSwitch())).toEqual({ kind: 'given', text: 'abc' })
     const choice = tokenChoice(async () => 'abc', withSwitch())
     expect(choice.kind === 'source' && (await choice.source.getToken({}))).toBe('abc')
   })

@@ -1,7 +1,6 @@
 import type { AxiosInstance, InternalAxiosRequestConfig } from 'axios'
 import { exchange, type Exchange } from './exchange'
-import { checkOptions, mergeOptions, type IgwnAuthOptions } from './options'
-import { staticToken } from './sources/static-token'
+import { checkOptions, mergeOptions, sealed, type IgwnAuthOptions } from './options'
 
 declare module 'axios' {
   interface AxiosRequestConfig {
@@ -23,7 +22,7 @@ export function applyIgwnAuth<Instance extends AxiosInstance>(
   instance: Instance,
   options: IgwnAuthOptions = {},
 ): Instance {
-  return install(instance, exchange(mergeOptions({}, checkOptions(options, 'options'))))
+  return install(instance, exchange(mergeOptions({}, sealed(checkOptions(options, 'options')))))
 }
 
 /** Lets the requests of an instance leave through an exchange, in the place of the one that was installed. */
@@ -55,7 +54,7 @@ export function removeIgwnAuth<Instance extends AxiosInstance>(instance: Instanc
 function detour(request: InternalAxiosRequestConfig, send: Exchange['send']): InternalAxiosRequestConfig {
   const { adapter, igwnAuth } = request
   if (igwnAuth === false) return request
-  if (igwnAuth !== undefined) request.igwnAuth = withoutSecrets(igwnAuth)
+  if (igwnAuth !== undefined) request.igwnAuth = sealed(igwnAuth)
   request.adapter = (caller) => {
     // What reaches the caller, in errors too, never shows the detour: sent again elsewhere, it must not come back here.
     if (adapter === undefined) delete caller.adapter
@@ -63,21 +62,6 @@ function detour(request: InternalAxiosRequestConfig, send: Exchange['send']): In
     return send(caller, adapter)
   }
   return request
-}
-
-/** The same options with their secrets where printing the config does not reach; what is of a wrong type waits for its error. */
-function withoutSecrets(options: IgwnAuthOptions): IgwnAuthOptions {
-  if (typeof options !== 'object' || (options as unknown) === null) return options
-  const { token, passphrase } = options
-  return {
-    ...options,
-    ...(isText(token) && { token: staticToken(token) }),
-    ...(isText(passphrase) && { passphrase: () => passphrase }),
-  }
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' || value instanceof Uint8Array
 }
 
 /** axios 1.18 fails on an interceptor that has no handler for errors when all of them are synchronous. */

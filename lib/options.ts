@@ -3,6 +3,7 @@ import { checkValues, flag, flagOrAxios, seconds, textOrList, type Check } from 
 import { IgwnAuthError } from './errors'
 import { wanted, type Wanted } from './judge-token'
 import { SciToken } from './scitoken'
+import { StaticToken } from './sources/static-token'
 import { variable, type Surroundings } from './surroundings'
 import { targetAudience } from './target-audience'
 import { kindOf, tokenText, type Token, type TokenQuery, type TokenSource } from './token'
@@ -89,6 +90,21 @@ export function checkOptions(options: IgwnAuthOptions, owner: string): IgwnAuthO
   return checkValues(options, CHECKS, owner)
 }
 
+/** The same options with their secrets where printing does not reach, and a token checked once; what is of a wrong type waits for its error. */
+export function sealed(options: IgwnAuthOptions): IgwnAuthOptions {
+  if (typeof options !== 'object' || (options as unknown) === null) return options
+  const { token, passphrase } = options
+  return {
+    ...options,
+    ...(isText(token) && { token: new StaticToken(token, 'the token option') }),
+    ...(typeof passphrase === 'string' && { passphrase: () => passphrase }),
+  }
+}
+
+function isText(value: unknown): value is string | Uint8Array {
+  return typeof value === 'string' || value instanceof Uint8Array
+}
+
 /** Options of the request over those of the instance. */
 export function mergeOptions(instance: IgwnAuthOptions, request: IgwnAuthOptions): IgwnAuthOptions {
   const merged = { ...instance, ...request }
@@ -170,6 +186,7 @@ export function tokenChoice(token: IgwnAuthOptions['token'], { env }: Surroundin
   const choice = token ?? environmentSwitch(env, FIND_SCITOKEN)
   if (choice === undefined || choice === true) return { kind: 'discover', required: choice === true }
   if (choice === false) return { kind: 'never' }
+  if (choice instanceof StaticToken) return { kind: 'given', text: choice.getToken() }
   if (typeof choice === 'function') return { kind: 'source', source: { getToken: choice } }
   if (isTokenSource(choice)) return { kind: 'source', source: choice }
   return { kind: 'given', text: tokenText(choice, 'the token option') }

@@ -6,15 +6,15 @@ import { tokenText, type Token, type TokenSource } from '../token'
  * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_MALFORMED` at once when the token could not be sent
  */
 export function staticToken(token: Token): TokenSource {
-  return new StaticToken(tokenText(token, 'the static token'))
+  return new StaticToken(token, 'the static token')
 }
 
 /** Holds a token where printing does not reach. */
-class StaticToken implements TokenSource {
+export class StaticToken implements TokenSource {
   readonly #text: string
 
-  constructor(text: string) {
-    this.#text = text
+  constructor(token: Token, origin: string) {
+    this.#text = tokenText(token, origin)
   }
 
   getToken(): string {
