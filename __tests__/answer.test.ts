@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import axios, { type AxiosRequestConfig } from 'axios'
 import FormDataPackage from 'form-data'
 import { applyIgwnAuth, type IgwnAxiosError, type TokenQuery } from './support/all'
@@ -77,9 +78,11 @@ describe('a 401 with a Bearer challenge', () => {
     const server = await servers.serve(() => challenge())
     const error = await failure(applyIgwnAuth(axios.create(), { token: 'abc' }).get(server.origin))
     expect(error.response?.status).toBe(401)
-    expect(error.igwnAuth?.reasons).toEqual([
-      { code: 'refused', source: 'the token', message: 'the token was refused by the server' },
-    ])
+    expect(error.igwnAuth?.reasons[0]).toEqual({
+      code: 'refused',
+      source: 'the token',
+      message: 'the token was refused by the server',
+    })
     expect(server.seen).toHaveLength(1)
   })
 
@@ -292,6 +295,39 @@ describe('a refused stream (trap 6)', () => {
   })
 })
 
+describe('a refused stream that is let go', () => {
+  it('harms nobody when it is longer than it may be', async () => {
+    const server = await servers.serve((_, index) =>
+      index === 0 ? { ...challenge(), body: 'x'.repeat(5000) } : {},
+    )
+    const config = { responseType: 'stream', maxContentLength: 100 } as const
+    const { status, data } = await applyIgwnAuth(axios.create(config), { token: counting() }).get<Readable>(
+      server.origin,
+    )
+    expect(status).toBe(200)
+    data.resume()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  })
+
+  it('is cut off when it has no end, so that one socket is enough', async () => {
+    const server = http.createServer((request, response) => {
+      if (request.headers.authorization !== 'Bearer token-1') return response.end('ok')
+      response.writeHead(401, { 'WWW-Authenticate': 'Bearer' })
+      return response.write('x'.repeat(2_000_000))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const httpAgent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+    const instance = applyIgwnAuth(axios.create({ httpAgent, responseType: 'stream' }), { token: counting() })
+    const { data } = await instance.get<Readable>(
+      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    )
+    expect(Buffer.concat(await data.toArray()).toString()).toBe('ok')
+    httpAgent.destroy()
+    server.closeAllConnections()
+    server.close()
+  })
+})
+
 describe('abort (trap 7)', () => {
   const never = async () => new Promise<string>(() => undefined)
 
@@ -351,6 +387,15 @@ describe('abort (trap 7)', () => {
     )
     expect(error.code).toBe('ERR_CANCELED')
     expect(server.seen).toHaveLength(1)
+  })
+
+  it('leaves no listener on a token of cancellation that lives long', async () => {
+    const server = await servers.serve(() => ({}))
+    const { token: cancelToken } = axios.CancelToken.source()
+    const instance = applyIgwnAuth(axios.create(), { token: async () => Promise.resolve('abc') })
+    for (let request = 0; request < 5; request += 1) await instance.get(server.origin, { cancelToken })
+    await new Promise(setImmediate)
+    expect((cancelToken as unknown as { _listeners?: unknown[] })._listeners ?? []).toEqual([])
   })
 
   it('leaves no listener on the signal', async () => {

@@ -224,7 +224,7 @@ describe('the environment switch', () => {
     const error = await refused(igwnAxios.get(server.origin))
     expect(error.code).toBe('ERR_IGWN_ENVIRONMENT')
     expect(error.message).toBe(
-      'IGWN_AUTH_UTILS_FIND_SCITOKEN is set to a value that means nothing: use y, yes, true, 1 to require, n, no, false, 0 to disable, or unset it.',
+      'IGWN_AUTH_UTILS_FIND_SCITOKEN is set to a value that means nothing. Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.',
     )
   })
 })
@@ -273,6 +273,28 @@ describe('options', () => {
     })
     await instance.get(server.origin, { igwnAuth: { tokenScope: 'a' } })
     expect(seen()).toMatch(/^Bearer /)
+  })
+
+  it('igwnAuth: false holds also when an interceptor that runs after ours says so', async () => {
+    process.env.BEARER_TOKEN = mint()
+    const instance = axios.create()
+    instance.interceptors.request.use((config) => ({ ...config, igwnAuth: false }))
+    await applyIgwnAuth(instance).get(server.origin)
+    expect(server.authorizations).toEqual([undefined])
+  })
+
+  it('and defaults of an igwnAxios go to those it makes', async () => {
+    const first = igwnAxios.create({ baseURL: server.origin, igwnAuth: { token: 'abc' } })
+    await first.create({ headers: { 'X-Own': '1' } }).get('/a')
+    expect(server.seen[0]).toMatchObject({
+      url: '/a',
+      headers: { 'x-own': '1', authorization: 'Bearer abc' },
+    })
+  })
+
+  it('are not evaded by a space before the URL', async () => {
+    const error = await refused(igwnAxios.get(` ${server.origin}`, { igwnAuth: { failIfNoAuth: true } }))
+    expect(error.code).toBe('ERR_IGWN_NO_CREDENTIAL')
   })
 
   it('igwnAuth: false sends as plain axios does', async () => {

@@ -7,7 +7,14 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { inspect } from 'node:util'
 import axios, { type AxiosInstance, type AxiosRequestConfig } from 'axios'
-import { applyIgwnAuth, createX509Agent, findX509Credentials, igwnAxios, removeIgwnAuth } from './support/all'
+import {
+  applyIgwnAuth,
+  createX509Agent,
+  findX509Credentials,
+  igwnAxios,
+  removeIgwnAuth,
+  type IgwnAuthOptions,
+} from './support/all'
 import { expectNoSecret } from './support/canary'
 import { connectProxy } from './support/connect-proxy'
 import { mint } from './support/mint'
@@ -346,5 +353,46 @@ describe("a token over https with the caller's own keep-alive agent shows in not
     }).toThrow('the secret shows')
     expect(inspect(httpsAgent, { depth: null })).toContain('sosecret')
     httpsAgent.destroy()
+  })
+})
+
+describe('a credential put where its path belongs is not repeated', () => {
+  const jwt = mint()
+  const pem = '-----BEGIN PRIVATE KEY-----\nsosecretkey\n-----END PRIVATE KEY-----\n'
+  const netrc = 'machine a.example.org login me password sosecretword'
+  const opaque = 'sosecret'.repeat(10)
+
+  afterEach(() => {
+    for (const name of [...TOKEN_PATHS, 'X509_USER_PROXY', 'X509_USER_CERT', 'NETRC', 'REQUESTS_CA_BUNDLE'])
+      delete process.env[name]
+  })
+
+  const TOKEN_PATHS = ['BEARER_TOKEN_FILE', 'SCITOKEN_FILE', '_CONDOR_CREDS']
+
+  it.each(TOKEN_PATHS)('a token in %s', async (name) => {
+    for (const secret of [jwt, opaque]) {
+      process.env[name] = secret
+      const error = await igwnAxios
+        .get('https://127.0.0.1:1/', { igwnAuth: { token: true } })
+        .catch((one: unknown) => one)
+      expect((error as Error).message).toContain(`[not shown: more like a credential than a path] (${name})`)
+      expectNoSecret(error, [secret])
+    }
+  })
+
+  it.each([
+    ['a key in the cert option', () => ({ cert: pem }), 'sosecretkey'],
+    ['a key in X509_USER_PROXY', () => ((process.env.X509_USER_PROXY = pem), { cert: true }), 'sosecretkey'],
+    ['a login in the netrc option', () => ({ netrc, token: false }), 'sosecretword'],
+    ['a login in NETRC', () => ((process.env.NETRC = netrc), { failIfNoAuth: true }), 'sosecretword'],
+    ['a key in REQUESTS_CA_BUNDLE', () => ((process.env.REQUESTS_CA_BUNDLE = pem), {}), 'sosecretkey'],
+  ])('%s', async (_, use, secret) => {
+    const igwnAuth = use() as IgwnAuthOptions
+    const error: unknown = await igwnAxios.get('https://127.0.0.1:1/', { igwnAuth }).then(
+      () => undefined,
+      (one: unknown) => one,
+    )
+    expect((error as Error).message).toContain('[not shown: more like a credential than a path]')
+    expectNoSecret(error, [secret])
   })
 })

@@ -339,7 +339,7 @@ describe('IGWN_AUTH_UTILS_FIND_X509', () => {
     const error = await refused(igwnAxios.get(server.url))
     expect(error.code).toBe('ERR_IGWN_ENVIRONMENT')
     expect(error.message).toBe(
-      'IGWN_AUTH_UTILS_FIND_X509 is set to a value that means nothing: use y, yes, true, 1 to require, n, no, false, 0 to disable, or unset it.',
+      'IGWN_AUTH_UTILS_FIND_X509 is set to a value that means nothing. Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.',
     )
     expect(server.presented()).toEqual([nameOf(proxy)])
   })
@@ -962,4 +962,21 @@ describe('a refusal by TLS', () => {
     expect(error.igwnAuth).toBeUndefined()
     expect(server.seen).toHaveLength(0)
   })
+})
+
+it('a certificate that was demanded is said not to go over http:', async () => {
+  const { ERR, reasons } = await applyIgwnAuth(axios.create(), {
+    cert: '/nope.pem',
+    token: false,
+    failIfNoAuth: true,
+  })
+    .get('http://127.0.0.1:1/')
+    .then(
+      () => ({ ERR: undefined, reasons: [] }),
+      (error: unknown) => ({ ERR: (error as IgwnAuthError).code, reasons: (error as IgwnAuthError).reasons }),
+    )
+  expect(ERR).toBe('ERR_IGWN_NO_CREDENTIAL')
+  expect(reasons.map(({ message }) => message)).toContain(
+    'The certificate is not presented: the URL is one of http:, and certificates go over https: only',
+  )
 })

@@ -580,7 +580,7 @@ describe('the error when nothing satisfies', () => {
         'read:/frames of issuer https://cilogon.org/igwn. SCITOKEN holds no SciToken (not a JWT). BEARER_TOKEN is of ' +
         'issuer https://issuer.example.org, not https://cilogon.org/igwn. ' +
         `${runtimeFile()} expired 2 hours ago. Nothing in SCITOKEN_FILE, _CONDOR_CREDS, BEARER_TOKEN_FILE, ` +
-        `${temporaryFile()}. Get one with htgettoken --scopes=gracedb.read,read:/frames ` +
+        `${temporaryFile()}. Get one with htgettoken -a VAULT -i ISSUER --scopes=gracedb.read,read:/frames ` +
         '--audience=https://x.example.org:8443, or name one in BEARER_TOKEN_FILE.',
     )
     expect(error.reasons.map(({ code }) => code)).toEqual([
@@ -655,7 +655,9 @@ describe('the error when nothing satisfies', () => {
 
   it('gives no command that a shell would read otherwise: a server may have asked for the scope', async () => {
     const error = await failure({ scope: ['a;reboot', 'b'], audience: 'https://x.example.org/$(id)' })
-    expect(error.message).toMatch(/Get one with htgettoken, or name one in BEARER_TOKEN_FILE\.$/)
+    expect(error.message).toMatch(
+      /Get one with htgettoken -a VAULT -i ISSUER, or name one in BEARER_TOKEN_FILE\.$/,
+    )
   })
 })
 

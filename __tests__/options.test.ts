@@ -153,7 +153,7 @@ describe('the switch', () => {
     (value) => {
       const error = ours(
         'ERR_IGWN_ENVIRONMENT',
-        `${SWITCH} is set to a value that means nothing: use y, yes, true, 1 to require, n, no, false, 0 to disable, or unset it.`,
+        `${SWITCH} is set to a value that means nothing. Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.`,
       )
       expect(() => environmentSwitch({ [SWITCH]: value }, SWITCH)).toThrow(error)
       expect(() => tokenChoice(undefined, withSwitch(value))).toThrow(error)

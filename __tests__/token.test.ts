@@ -115,3 +115,10 @@ describe('a static token', () => {
     expect(shown.join()).not.toContain(signatureOf(text))
   })
 })
+
+it('a path of a file where a token belongs is an error that says so', () => {
+  expect(() => staticToken(__filename)).toThrow(
+    'the static token is the path of a file. Name the file in BEARER_TOKEN_FILE and leave the option out, or give what it holds.',
+  )
+  expect(staticToken('/no/such/file')).toBeDefined()
+})

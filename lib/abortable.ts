@@ -14,9 +14,10 @@ export function abortable<T>(value: T | Promise<T>, request: InternalAxiosReques
     stop(new CanceledError(undefined, request))
   }
   signal?.addEventListener?.('abort', onAbort)
-  cancelToken?.promise.then(stop, stop)
+  cancelToken?.subscribe(stop)
   if (signal?.aborted) onAbort()
   return Promise.race([value, stopped]).finally(() => {
     signal?.removeEventListener?.('abort', onAbort)
+    cancelToken?.unsubscribe(stop)
   })
 }

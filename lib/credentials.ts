@@ -1,4 +1,5 @@
 import type { InternalAxiosRequestConfig } from 'axios'
+import { isClearText } from './clear-text'
 import { IgwnAuthError, type Reason } from './errors'
 import type { IgwnAuthOptions } from './options'
 import { basic } from './schemes/basic'
@@ -27,6 +28,8 @@ export interface Purpose {
   readonly authenticated?: boolean
   /** A redirect led away from the origin that the request was made for: what was given for that stays behind. */
   readonly astray?: boolean
+  /** What the request had at an origin that is declared to be one service with this one. */
+  readonly carried?: Credentials | undefined
   /** The server refused these credentials: others are wanted. */
   readonly refused?: Credentials
   /** Scopes that the server asks for in its challenge (RFC 6750 section 3). */
@@ -53,18 +56,26 @@ export function credentialFinder(habits: Habits = {}, surroundings: Surroundings
       const finish = (found: Credentials) => demanded(orBasic(found, purpose), transport, purpose)
       if (purpose.options.forceNoAuth || purpose.authenticated)
         return { transport, reasons: transport.reasons }
-      const found = findBearer(purpose)
+      const found = carriedOn(purpose) ?? findBearer(purpose)
       return isPromise(found) ? found.then(finish) : finish(found)
     },
     close,
   }
 
   function orBasic(found: Credentials, purpose: Purpose): Credentials {
-    // What asks for a token is not answered with a password.
-    if (found.authorization !== undefined || purpose.refused) return found
+    if (found.authorization !== undefined) return found
     const login = basic(purpose, surroundings)
-    return { ...login, reasons: [...found.reasons, ...login.reasons] }
+    const reasons = [...found.reasons, ...login.reasons]
+    // What asks for a token is not answered with a password.
+    return purpose.refused ? { reasons } : { ...login, reasons }
   }
+}
+
+/** The header that a redirect between trusted origins takes along; not in clear, and not once it was refused. */
+function carriedOn({ carried, refused, url, request, options }: Purpose): Credentials | undefined {
+  if (refused || carried?.authorization === undefined) return undefined
+  if (isClearText(url, request.proxy) && !options.allowInsecureHttp) return undefined
+  return { authorization: carried.authorization, token: carried.token, reasons: [] }
 }
 
 /** `failIfNoAuth`: the request does not set out without a credential. */

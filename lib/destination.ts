@@ -8,9 +8,9 @@ export function destinationOf(request: InternalAxiosRequestConfig): URL | undefi
   if (socketPath != null) return undefined
   // Without a base axios takes the URL as it is.
   const text = baseURL ? blank.getUri({ url, baseURL, allowAbsoluteUrls } as AxiosRequestConfig) : (url ?? '')
-  if (!/^https?:/i.test(text)) return undefined
   try {
-    return new URL(text)
+    const parsed = new URL(text)
+    return parsed.protocol === 'https:' || parsed.protocol === 'http:' ? parsed : undefined
   } catch {
     return undefined
   }

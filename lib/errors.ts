@@ -20,7 +20,7 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_TOKEN_NOT_FOUND'
   /** Something that should be a token is not one, or could not be sent as one. */
   | 'ERR_IGWN_TOKEN_MALFORMED'
-  /** A token source gave a token that has expired already. */
+  /** The source behind `reuse` gave a token that has expired already. */
   | 'ERR_IGWN_TOKEN_EXPIRED'
   /** No X.509 credential satisfies; `reasons` says why, one by one. */
   | 'ERR_IGWN_CERT_NOT_FOUND'

@@ -29,13 +29,13 @@ export interface Exchange {
 export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exchange {
   const { find, close } = credentialFinder(habits)
   const client = new axios.Axios({})
-  client.interceptors.request.use(attach)
   client.interceptors.response.use(answer, (error: unknown) =>
     answer((error as AxiosError | undefined)?.response, error),
   )
-  // Has no `answer`: a second refusal is final.
+  // Has no `answer`: a second refusal is final, also at the end of a redirect.
   const again = new axios.Axios({})
   for (const { interceptors } of [client, again]) {
+    interceptors.request.use(attach)
     interceptors.response.use(undefined, explain)
     // After `answer`: a refusal at the end of the rest of the way was answered there.
     interceptors.response.use(undefined, follow)
@@ -46,13 +46,13 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   /** The whole of a request: what reaches the caller is what would without us, and shows no secret. */
   async function depart(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {
     const url = destinationOf(caller)
-    // What has no http origin has no credential of ours.
-    if (!url) return callAdapter(adapter, caller)
+    // What has no http origin has no credential of ours; and an interceptor that ran after ours may have said false.
+    if (!url || caller.igwnAuth === false) return callAdapter(adapter, caller)
     try {
       const options = optionsFor(instanceOptions, caller)
       const authenticated = isAuthenticated(caller, url)
       const request = withBodyToKeep(caller)
-      const response = await go(client, { request, adapter, url, options, authenticated, astray: false })
+      const response = await go(client, { request, adapter, url, options, authenticated })
       return concealResponse(response, caller)
     } catch (error) {
       throw concealError(error, caller)
@@ -79,7 +79,7 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
       return outcome(response, error)
     }
     discard(response)
-    return go(again, errand.attempt, credentials)
+    return go(again, { ...errand.attempt, answered: true }, credentials)
   }
 
   /** Credentials other than the refused ones. When looking for them fails, the refusal is what happened and the failure its reason. */
@@ -118,8 +118,17 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
     const downgraded = left.url.protocol === 'https:' && url.protocol === 'http:'
     const options = downgraded ? { ...left.options, forceNoAuth: true } : left.options
     const trusted = !downgraded && isTrusted(left, url)
-    const next: Attempt = { ...left, request, url, options, astray: left.astray || !trusted }
-    return go(client, next, trusted ? credentials : undefined)
+    const next: Attempt = {
+      ...left,
+      request,
+      url,
+      options,
+      // What the caller's own hook put on the redirect is theirs.
+      authenticated: left.authenticated || isAuthenticated(request, url),
+      astray: left.astray || !trusted,
+      carried: trusted ? credentials : undefined,
+    }
+    return go(left.answered ? again : client, next)
   }
 }
 

@@ -88,8 +88,11 @@ export function tokenNotFound(want: Wanted, reasons: readonly Reason[]): IgwnAut
     ...looked.slice(0, MAX_SAID).map((message) => `${message}.`),
     looked.length > MAX_SAID ? `${looked.length - MAX_SAID} more did not satisfy (see reasons).` : '',
     absent.length > 0 ? `Nothing in ${absent.slice(0, MAX_SAID).join(', ')}.` : '',
-    `Get one with htgettoken${argument('--scopes', want.scope.join(','))}${argument('--audience', want.audience.at(-1))}, ` +
-      'or name one in BEARER_TOKEN_FILE.',
+    // Another token of the same kind would fare no better when the signature could not be checked.
+    reasons.some(({ code }) => code === 'not-verified')
+      ? ''
+      : `Get one with htgettoken -a VAULT -i ISSUER${argument('--scopes', want.scope.join(','))}${argument('--audience', want.audience.at(-1))}, ` +
+        'or name one in BEARER_TOKEN_FILE.',
   ]
   const message = printable(sentences.filter(Boolean).join(' '))
   return new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', message, { reasons })

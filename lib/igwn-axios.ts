@@ -4,17 +4,20 @@ import { checkOptions, mergeOptions, type IgwnAuthOptions } from './options'
 
 /** An axios instance with IGWN auth, which makes more of its kind. */
 export interface IgwnAxiosInstance extends AxiosInstance {
-  /** A new instance with IGWN auth; its options stand in the config as `igwnAuth`. */
+  /** A new instance with IGWN auth, with defaults and options over those of this one; options stand in the config as `igwnAuth`. */
   create(config?: CreateAxiosDefaults & { igwnAuth?: IgwnAuthOptions }): IgwnAxiosInstance
 }
 
 /** axios with IGWN auth, ready for use: finds the credentials of this machine and attaches them. */
-export const igwnAxios: IgwnAxiosInstance = create()
+export const igwnAxios: IgwnAxiosInstance = make(axios.create(), {})
 
-function create(config: CreateAxiosDefaults & { igwnAuth?: IgwnAuthOptions } = {}): IgwnAxiosInstance {
-  const { igwnAuth, ...defaults } = config
-  const options = mergeOptions({}, checkOptions(igwnAuth ?? {}, 'igwnAuth'))
-  return Object.assign(applyIgwnAuth(axios.create(defaults), options), { create })
+function make(instance: AxiosInstance, options: IgwnAuthOptions): IgwnAxiosInstance {
+  // What axios gives its instances, and its types only axios itself.
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- a closure of the instance
+  const { create: createPlain } = instance as typeof axios
+  const create: IgwnAxiosInstance['create'] = ({ igwnAuth = {}, ...defaults } = {}) =>
+    make(createPlain(defaults), mergeOptions(options, checkOptions(igwnAuth, 'igwnAuth')))
+  return Object.assign(applyIgwnAuth(instance, options), { create })
 }
 
 // As functions, as in `igwn_auth_utils.requests`; axios has bound them. Their types are axios' own, whichever axios that is.

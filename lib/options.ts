@@ -16,7 +16,9 @@ export interface IgwnAuthOptions {
    * - `true`: searched for; without one the request is not sent
    * - `false`: never
    * - a string, `Uint8Array` or `SciToken`: used as it is
-   * - a {@link TokenSource}, or a function that returns or resolves to a token: asked for each request with what is wanted
+   * - a {@link TokenSource}, or a function that returns or resolves to a token: asked for each request with what is wanted.
+   *   (axios copies plain objects in the config of a request: a source with a state of its own belongs in a class or a
+   *   closure there, or is given to the instance.)
    *
    * Default is absent, or what `IGWN_AUTH_UTILS_FIND_SCITOKEN` says: `y`, `yes`, `true`, `1` for `true`; `n`, `no`,
    * `false`, `0` for `false`.
@@ -47,7 +49,7 @@ export interface IgwnAuthOptions {
   readonly passphrase?: string | (() => string) | undefined
   /**
    * The netrc file with logins for Basic authentication (RFC 7617), used where there is no token; `false` for none. Default
-   * is `$NETRC`, else `~/.netrc`, else `~/_netrc`.
+   * and `true` is `$NETRC`, else `~/.netrc`, else `~/_netrc`.
    */
   readonly netrc?: string | boolean | undefined
   /**
@@ -70,7 +72,8 @@ export interface IgwnAuthOptions {
   readonly allowInsecureHttp?: boolean | undefined
   /**
    * Origins (`https://host` or `https://host:port`) that are one service: a redirect from one of them to another takes the
-   * credentials along. Default is none: each origin has its own (WLCG profile 1.3 section 2.1.1).
+   * credentials along, the certificate too; the header not in clear. Default is none: each origin has its own (WLCG profile
+   * 1.3 section 2.1.1).
    */
   readonly trustedOrigins?: readonly string[] | undefined
 }
@@ -132,7 +135,7 @@ const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   tokenMinTimeLeft: seconds,
   url: (value) =>
     typeof value === 'string' && isHttpUrl(value)
-      ? undefined
+      ? loginIn(value)
       : `must be an absolute URL, as https://host.example.org, not ${typeof value === 'string' ? 'this text' : kindOf(value)}`,
   cert: (value) =>
     typeof value === 'boolean' ||
@@ -166,6 +169,12 @@ function isPath(value: unknown): value is string {
 
 function isOrigin(value: unknown): boolean {
   return typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value
+}
+
+/** A login would be printed with the options; axios has `auth` for it, and we have netrc. */
+function loginIn(url: string): string | undefined {
+  const { username, password } = new URL(url)
+  return username || password ? 'must not hold a login; use auth of axios, or netrc' : undefined
 }
 
 /** "localhost:8080" is a URL too, of a scheme "localhost:" and without a host. */
@@ -209,7 +218,7 @@ export function environmentSwitch(env: Surroundings['env'], name: string): boole
   if (NO.includes(value)) return false
   throw new IgwnAuthError(
     'ERR_IGWN_ENVIRONMENT',
-    `${name} is set to a value that means nothing: use ${YES.join(', ')} to require, ${NO.join(', ')} to disable, or unset it.`,
+    `${name} is set to a value that means nothing. Use one of ${YES.join(', ')} to require, one of ${NO.join(', ')} to disable, or unset it.`,
   )
 }
 

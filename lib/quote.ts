@@ -10,7 +10,18 @@ export function quote(text: string): string {
 /** A scope list of 64 KiB is data for `reasons`, not for a sentence. */
 const MAX_QUOTED = 300
 
-/** The same uncut, for the path of a file, which people need whole. */
+/**
+ * The path of a file for a message: whole, for people need it so. A credential that was put where its path belongs is not
+ * repeated.
+ */
+export function pathName(path: string): string {
+  return LIKE_A_CREDENTIAL.test(path) ? '[not shown: more like a credential than a path]' : printable(path)
+}
+
+/** A JWT, PEM or netrc lines, or a long word without a folder. */
+const LIKE_A_CREDENTIAL = /\beyJ[\w-]+\.|-----BEGIN|\s(?:login|password)\s|^[^/\\]{61,}$/
+
+/** Fit to be printed, uncut. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, '?')
 }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { AxiosResponse, InternalAxiosRequestConfig } from 'axios'
 
 /** A form of the form-data package, which can be read once. */
@@ -41,9 +42,29 @@ export function canResend({ data }: InternalAxiosRequestConfig): boolean {
   return typeof body?.pipe !== 'function' && typeof body?.getReader !== 'function'
 }
 
-/** Lets go of a response that nobody will read: a stream that is not read keeps its socket. */
+/**
+ * Lets go of a response that nobody will read. A stream is drained, for one that is not read keeps its socket; one that has
+ * no end in sight is cut off, and its errors are nobody's.
+ */
 export function discard({ data }: AxiosResponse): void {
-  const stream = data as { resume?: () => void; cancel?: () => Promise<void> } | null | undefined
-  if (typeof stream?.resume === 'function') stream.resume()
+  const stream = data as (Partial<Readable> & { cancel?: () => Promise<void> }) | null | undefined
+  if (typeof stream?.on === 'function') drain(stream as Readable)
   else if (typeof stream?.cancel === 'function') stream.cancel().catch(() => undefined)
 }
+
+function drain(stream: Readable): void {
+  let left = DRAINED_BYTES
+  const timer = setTimeout(() => stream.destroy(), DRAINED_MS)
+  stream.on('error', () => undefined)
+  stream.once('close', () => {
+    clearTimeout(timer)
+  })
+  stream.on('data', (chunk: Buffer | string) => {
+    left -= chunk.length
+    if (left < 0) stream.destroy()
+  })
+}
+
+/** More than any refusal has to say; after that a new connection is cheaper. */
+const DRAINED_BYTES = 1024 * 1024
+const DRAINED_MS = 1000

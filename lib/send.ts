@@ -26,7 +26,11 @@ export interface Attempt {
   /** The caller brought a header of their own. */
   readonly authenticated: boolean
   /** A redirect led away from the origin that the request was made for. */
-  readonly astray: boolean
+  readonly astray?: boolean
+  /** A refusal was answered already. */
+  readonly answered?: boolean
+  /** What the request had at an origin that is declared to be one service with this one. */
+  readonly carried?: Credentials | undefined
 }
 
 /**
@@ -95,17 +99,44 @@ function outgoingOf(errand: Errand): Request {
 /** Sees each redirect before it is followed, after the caller's own hook; one to another origin ends this send. */
 function watchOrigin({ attempt, credentials }: Errand): NonNullable<Request['beforeRedirect']> {
   const { request, url } = attempt
+  const begin = performance.now()
   let hops = 0
-  return (options, ...details) => {
+  return (options, response, details) => {
     hops += 1
-    request.beforeRedirect?.(options, ...details)
     const redirect = options as RedirectOptions
+    if (request.beforeRedirect) callHook(request.beforeRedirect, redirect, response, details, credentials)
     const next = new URL(redirect.href)
     if (next.origin === url.origin) return
-    if (canResend(request)) throw new Departure(restOfTheWay(request, redirect, hops))
+    if (canResend(request))
+      throw new Departure(restOfTheWay(request, redirect, hops, performance.now() - begin))
     // A stream has been read; follow-redirects has kept its bytes and goes on by itself, without credentials.
     if (!isTrusted(attempt, next)) credentials?.transport?.leaveBehind?.(redirect)
   }
+}
+
+type Hook = NonNullable<Request['beforeRedirect']>
+
+/** Calls the caller's hook with everything but the credential that we put there: hooks log, and throw what they were given. */
+function callHook(
+  hook: Hook,
+  redirect: RedirectOptions,
+  response: Parameters<Hook>[1],
+  details: Parameters<Hook>[2],
+  credentials: Credentials | undefined,
+): void {
+  const { authorization } = credentials ?? {}
+  const isOurs = authorization !== undefined && redirect.headers.Authorization === authorization
+  if (isOurs) delete redirect.headers.Authorization
+  const shown = authorization === undefined ? details : withoutAuthorization(details)
+  hook(redirect, response, shown)
+  if (isOurs && !('Authorization' in redirect.headers)) redirect.headers.Authorization = authorization
+}
+
+/** What the hook is told of the request before; absent before axios 1.16. */
+function withoutAuthorization(details: Parameters<Hook>[2] | undefined): Parameters<Hook>[2] {
+  const { headers = {}, ...others } = (details ?? {}) as { headers?: Record<string, string> }
+  const shown = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'Authorization'))
+  return { ...others, headers: shown } as Parameters<Hook>[2]
 }
 
 /** Whether a redirect may take the credentials along: the caller has said that both origins are one service. */

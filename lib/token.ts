@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import { IgwnAuthError } from './errors'
 import { SciToken } from './scitoken'
 
@@ -46,6 +47,12 @@ export function tokenText(token: Token, origin = 'the token'): string {
     )
   if (text === '')
     throw new IgwnAuthError('ERR_IGWN_TOKEN_MALFORMED', `${origin} is empty; leave it out to search for one.`)
+  // A slash is a letter of tokens too; what exists as a file is none.
+  if (text.startsWith('/') && fs.existsSync(text))
+    throw new IgwnAuthError(
+      'ERR_IGWN_TOKEN_MALFORMED',
+      `${origin} is the path of a file. Name the file in BEARER_TOKEN_FILE and leave the option out, or give what it holds.`,
+    )
   const wrong = text.search(NOT_IN_B64TOKEN)
   if (wrong >= 0)
     throw new IgwnAuthError(

@@ -39,7 +39,7 @@ export function transports(surroundings: Surroundings): Transports {
   return {
     transportFor(purpose) {
       const { url, request } = purpose
-      if (url.protocol !== 'https:') return { reasons: [] }
+      if (url.protocol !== 'https:') return { reasons: withoutTls(purpose) }
       const { credential, reasons } = find(purpose)
       const obstacle = credential && obstacleIn(request)
       if (!obstacle) return { ...connect(request, credential), ...(credential && { credential }), reasons }
@@ -65,6 +65,15 @@ export function transports(surroundings: Surroundings): Transports {
     })
     if (!found.credential && cert === true) throw x509NotFound(found.reasons)
     return found
+  }
+
+  /** Over http nobody asks for a certificate. Said where one was demanded: the request may be meant to go over https. */
+  function withoutTls(purpose: Purpose): readonly Reason[] {
+    const { cert, forceNoAuth } = purpose.options
+    if (!cert || forceNoAuth) return []
+    const message =
+      'The certificate is not presented: the URL is one of http:, and certificates go over https: only'
+    return [{ code: 'unsupported', source: 'cert', message }]
   }
 
   function isDemanded({ options }: Purpose): boolean {
@@ -145,5 +154,5 @@ function isHttp2({ httpVersion }: InternalAxiosRequestConfig): boolean {
 /** axios takes the first adapter of a list that there is; Node has no XMLHttpRequest. */
 function isFetch({ adapter }: InternalAxiosRequestConfig): boolean {
   const first = Array.isArray(adapter) ? adapter.find((one) => one !== 'xhr') : adapter
-  return first === 'fetch'
+  return typeof first === 'string' && first.toLowerCase() === 'fetch'
 }

@@ -223,6 +223,20 @@ describe('a storm of refusals (trap 17)', () => {
     expect(all.every(({ status }) => status === 200)).toBe(true)
     expect(calls).toBe(2)
   })
+
+  it('that name a scope makes one renewal each time a scope is new, and none after', async () => {
+    let calls = 0
+    const kept = reuse({
+      getToken: async (query) => Promise.resolve(`${[query.scope].flat().join('+')}-${(calls += 1)}`),
+    })
+    const server = await servers.serve(({ headers }) =>
+      headers.authorization?.includes('b') ? {} : challenge('scope="b"'),
+    )
+    const instance = applyIgwnAuth(axios.create(), { token: kept })
+    for (let request = 0; request < 10; request += 1) await instance.get(server.origin)
+    expect(calls).toBe(2)
+    expect(server.seen).toHaveLength(11)
+  })
 })
 
 describe('chain', () => {

@@ -18,7 +18,8 @@ let proxy: Issued
 
 beforeAll(async () => {
   authority = await createAuthority()
-  alice = await authority.issueUser('Alice Adams')
+  // She outlives her proxy, whenever a second ends between the two.
+  alice = await authority.issueUser('Alice Adams', { notAfter: secondsFromNow(13 * 3600) })
   proxy = await authority.issueProxy(alice)
 })
 

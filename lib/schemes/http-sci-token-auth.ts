@@ -1,5 +1,5 @@
 import axios, { AxiosHeaders, type AxiosInstance, type AxiosResponse } from 'axios'
-import { install } from '../apply-igwn-auth'
+import { install, removeIgwnAuth } from '../apply-igwn-auth'
 import { isClearText } from '../clear-text'
 import { IgwnAuthError } from '../errors'
 import { exchange } from '../exchange'
@@ -91,9 +91,7 @@ export class HTTPSciTokenAuth {
   async authenticateBearer(response: AxiosResponse): Promise<AxiosResponse> {
     const { config } = response
     const url = axios.getUri(config)
-    // After a redirect nobody can say which part of the request was meant for where it ended.
-    if (!canResend(config) || isRedirected(response) || isClearText(new URL(url), config.proxy))
-      return response
+    if (!canResend(config) || isSettled(response, url)) return response
     const header = await this.generateBearerHeader(response)
     if (header === undefined || header === sentWith(response)) return response
     discard(response)
@@ -101,16 +99,21 @@ export class HTTPSciTokenAuth {
     const headers = Object.assign(new AxiosHeaders(), config.headers)
     headers.delete('Authorization')
     const token = staticToken(header.slice('Bearer '.length))
-    const bare = install(new axios.Axios({}) as AxiosInstance, exchange({ token, netrc: false }))
-    return bare.request({
-      ...config,
-      headers,
-      igwnAuth: undefined,
-      // Done already; a second time would wrap the body twice.
-      transformRequest: [],
-      // The answer is a response whatever it says, as the one that is answered.
-      validateStatus: null,
-    })
+    const options = { token, cert: false, netrc: false } as const
+    const bare = install(new axios.Axios({}) as AxiosInstance, exchange(options))
+    try {
+      return await bare.request({
+        ...config,
+        headers,
+        igwnAuth: undefined,
+        // Done already; a second time would wrap the body twice.
+        transformRequest: [],
+        // The answer is a response whatever it says, as the one that is answered.
+        validateStatus: null,
+      })
+    } finally {
+      removeIgwnAuth(bare)
+    }
   }
 
   /** Answers a 401 that has a Bearer challenge; gives any other response back. */
@@ -132,6 +135,20 @@ export class HTTPSciTokenAuth {
       JSON.stringify(other.audience) === JSON.stringify(this.audience)
     )
   }
+}
+
+/** Whether no token of ours belongs on a second send: the caller logs in, a redirect was followed, or it would go in clear. */
+function isSettled(response: AxiosResponse, url: string): boolean {
+  const { auth, proxy } = response.config
+  const { username, password } = new URL(url)
+  // After a redirect nobody can say which part of the request was meant for where it ended.
+  return (
+    Boolean(auth) ||
+    username !== '' ||
+    password !== '' ||
+    isRedirected(response) ||
+    isClearText(new URL(url), proxy)
+  )
 }
 
 /** Whether the response comes from elsewhere than the request was made for, where the adapter tells. */

@@ -7,6 +7,7 @@ import type { Reason } from '../errors'
 import type { BasicCredentials } from '../formats/basic-credentials'
 import { parseNetrc } from '../formats/netrc'
 import type { Netrc, NetrcEntry } from '../formats/netrc'
+import { pathName } from '../quote'
 import { here, variable } from '../surroundings'
 import type { Surroundings } from '../surroundings'
 import { kindOf } from '../token'
@@ -119,7 +120,9 @@ function netrcFiles(option: unknown, { env }: Surroundings): NamedFile[] {
   if (option !== undefined) return [named(checkedPath(option), 'netrc option', home)]
   if (file !== undefined) return [named(file, 'NETRC', home)]
   if (home === undefined) return []
-  return ['.netrc', '_netrc'].map((name) => path.join(home, name)).map((one) => ({ path: one, name: one }))
+  return ['.netrc', '_netrc']
+    .map((name) => path.join(home, name))
+    .map((one) => ({ path: one, name: pathName(one) }))
 }
 
 function checkedPath(option: unknown): string {
@@ -133,7 +136,7 @@ function checkedPath(option: unknown): string {
 
 function named(file: string, by: string, home = '~'): NamedFile {
   const expanded = file.replace(/^~(?=[/\\]|$)/, () => home)
-  return { path: expanded, name: `${expanded} (${by})` }
+  return { path: expanded, name: `${pathName(expanded)} (${by})` }
 }
 
 function homeOfUser(): string | undefined {

@@ -1,4 +1,5 @@
 import { IgwnAuthError } from '../errors'
+import { splitScopes } from '../formats/scopes'
 import { duration, MIN_TIME_LEFT } from '../judge-token'
 import { SciToken } from '../scitoken'
 import { secondsNow, tokenText, type Token, type TokenQuery, type TokenSource } from '../token'
@@ -32,6 +33,7 @@ export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSou
   return {
     getToken(query) {
       const slot = slotOf(query)
+      slot.held ??= heldForMore(slot)
       const left = slot.held ? slot.held.expiresAt + clockTolerance - secondsNow() : -1
       const enough = Math.max(minTimeLeft, query.minTimeLeft ?? 0)
       if (!slot.held || left < enough) return slot.pending ?? fetchInto(slot, query)
@@ -49,7 +51,7 @@ export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSou
     const before = known.get(query)
     if (before) return before
     const key = JSON.stringify([query.audience, query.scope, query.issuer, query.minTimeLeft])
-    const slot = slots.get(key) ?? {}
+    const slot = slots.get(key) ?? { query }
     if (slots.size >= MAX_SLOTS) {
       slots.clear()
       known = new WeakMap()
@@ -57,6 +59,12 @@ export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSou
     slots.set(key, slot)
     known.set(query, slot)
     return slot
+  }
+
+  /** A token held for the same server with all these scopes and more, as a challenge may have asked for. */
+  function heldForMore(wanting: Slot): Held | undefined {
+    for (const slot of slots.values()) if (slot.held && includes(slot.query, wanting.query)) return slot.held
+    return undefined
   }
 
   function fetchInto(slot: Slot, query: TokenQuery): Promise<Token | undefined> {
@@ -89,8 +97,22 @@ export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSou
 }
 
 interface Slot {
-  held?: Held
+  readonly query: TokenQuery
+  held?: Held | undefined
   pending?: Promise<Token | undefined>
+}
+
+/** Whether what satisfies one query satisfies the other: the same but for scopes, and of those all. */
+function includes(query: TokenQuery, other: TokenQuery): boolean {
+  const same = (['audience', 'issuer', 'minTimeLeft'] as const).every(
+    (name) => JSON.stringify(query[name]) === JSON.stringify(other[name]),
+  )
+  const scopes = scopesOf(query)
+  return same && scopesOf(other).every((scope) => scopes.includes(scope))
+}
+
+function scopesOf({ scope = [] }: TokenQuery): readonly string[] {
+  return typeof scope === 'string' ? splitScopes(scope) : scope
 }
 
 interface Held {

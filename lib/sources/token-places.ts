@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Reason } from '../errors'
-import { printable } from '../quote'
+import { pathName } from '../quote'
 import { SciToken } from '../scitoken'
 import { variable, type Surroundings } from '../surroundings'
 import {
@@ -252,7 +252,7 @@ function absent(source: string, message: string): Reason {
 
 function named(name: string | undefined, file: string | undefined): string {
   if (file === undefined) return name ?? 'XDG_RUNTIME_DIR'
-  return name === undefined ? printable(file) : `${printable(file)} (${name})`
+  return name === undefined ? pathName(file) : `${pathName(file)} (${name})`
 }
 
 function isStats(value: fs.Stats | FileProblem | undefined): value is fs.Stats {

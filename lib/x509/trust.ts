@@ -6,6 +6,7 @@ import { IgwnAuthError } from '../errors'
 import { isCertificate, parsePem } from '../formats/pem'
 import { isSettled, rememberedReads, sameFile, statOf } from '../sources/read-file'
 import type { FileMark, FileProblem } from '../sources/read-file'
+import { pathName } from '../quote'
 import { here, variable } from '../surroundings'
 import type { Surroundings } from '../surroundings'
 
@@ -55,7 +56,7 @@ export function trustFinder(surroundings: Surroundings = here): FindTrust {
     const found = read(place)
     if (found && !('problem' in found)) return found
     const problem = found ?? { problem: 'absent' as const, what: 'does not exist' }
-    const source = `${place} (${name})`
+    const source = `${pathName(place)} (${name})`
     const message = `${source} ${problem.what}`
     throw new IgwnAuthError(
       'ERR_IGWN_CA_UNUSABLE',

@@ -2,6 +2,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { IgwnAuthError } from '../errors'
 import type { Reason } from '../errors'
+import { pathName } from '../quote'
 import { variable } from '../surroundings'
 import type { Surroundings } from '../surroundings'
 
@@ -38,15 +39,15 @@ function certificateVariables({ env }: Surroundings): X509Place | Reason {
   const key = variable(env, 'X509_USER_KEY')
   if (cert === undefined)
     return absent('X509_USER_CERT', key === undefined ? 'is not set' : 'is not set, though X509_USER_KEY is')
-  const file = { path: cert, name: `${cert} (X509_USER_CERT)` }
+  const file = { path: cert, name: `${pathName(cert)} (X509_USER_CERT)` }
   if (key === undefined) return { cert: file, withoutKey: ', and X509_USER_KEY is not set' }
-  return { cert: file, key: { path: key, name: `${key} (X509_USER_KEY)` } }
+  return { cert: file, key: { path: key, name: `${pathName(key)} (X509_USER_KEY)` } }
 }
 
 function proxyVariable({ env }: Surroundings): X509Place | Reason {
   const proxy = variable(env, 'X509_USER_PROXY')
   if (proxy === undefined) return absent('X509_USER_PROXY', 'is not set')
-  return { cert: { path: proxy, name: `${proxy} (X509_USER_PROXY)` } }
+  return { cert: { path: proxy, name: `${pathName(proxy)} (X509_USER_PROXY)` } }
 }
 
 /** `/tmp/x509up_u<uid>`; on Windows `%SYSTEMROOT%\Temp\x509up_<login>`, as in igwn_auth_utils. */
@@ -81,7 +82,7 @@ function homeOfUser(): string | undefined {
  */
 export function namedPlace(cert: string | readonly [cert: string, key: string]): X509Place {
   const paths: readonly unknown[] = Array.isArray(cert) ? cert : [cert]
-  const files = paths.map((one) => ({ path: String(one), name: `${String(one)} (cert)` }))
+  const files = paths.map((one) => ({ path: String(one), name: `${pathName(String(one))} (cert)` }))
   const [file, key, ...more] = files
   if (!file || more.length > 0 || !paths.every((one) => typeof one === 'string' && one !== ''))
     throw new IgwnAuthError(
@@ -92,7 +93,7 @@ export function namedPlace(cert: string | readonly [cert: string, key: string]):
 }
 
 function unnamed(file: string): NamedFile {
-  return { path: file, name: file }
+  return { path: file, name: pathName(file) }
 }
 
 function absent(source: string, what: string): Reason {
