@@ -1,40 +1,11 @@
-import type { InternalAxiosRequestConfig } from 'axios'
 import { isClearText } from './clear-text'
-import { IgwnAuthError, type Reason } from './errors'
-import type { IgwnAuthOptions } from './options'
+import { IgwnAuthError } from './errors'
+import type { Credentials, Purpose, Transport } from './purpose'
 import { basic } from './schemes/basic'
 import { bearer, type Habits } from './schemes/bearer'
 import { here, type Surroundings } from './surroundings'
 import { isPromise } from './token'
-import { transports, type Transport } from './transport'
-
-/** What goes on a request, and what does not and why. */
-export interface Credentials {
-  /** The value for `Authorization`; a secret. */
-  readonly authorization?: string | undefined
-  /** The bearer token in it, which a server may refuse; a secret. */
-  readonly token?: string | undefined
-  /** The certificate, which is independent of the header. */
-  readonly transport?: Transport
-  readonly reasons: readonly Reason[]
-}
-
-/** What is known of a request when its credentials are looked for. */
-export interface Purpose {
-  readonly url: URL
-  readonly options: IgwnAuthOptions
-  readonly request: InternalAxiosRequestConfig
-  /** The caller brought a header of their own: only the certificate is ours to add. */
-  readonly authenticated?: boolean
-  /** A redirect led away from the origin that the request was made for: what was given for that stays behind. */
-  readonly astray?: boolean
-  /** What the request had at an origin that is declared to be one service with this one. */
-  readonly carried?: Credentials | undefined
-  /** The server refused these credentials: others are wanted. */
-  readonly refused?: Credentials
-  /** Scopes that the server asks for in its challenge (RFC 6750 section 3). */
-  readonly challengeScope?: readonly string[]
-}
+import { transports } from './transport'
 
 export interface CredentialFinder {
   /** Finds what goes on a request. Gives a promise only where there is something to wait for. */

@@ -27,6 +27,6 @@ export {
 } from './igwn-axios'
 export { applyIgwnAuth, removeIgwnAuth } from './apply-igwn-auth'
 export { HTTPSciTokenAuth, type HTTPSciTokenAuthOptions } from './schemes/http-sci-token-auth'
-export type { IgwnAxiosError, Refusal } from './refusal'
+export type { IgwnAxiosError, Refusal } from './wire/refusal'
 export type { IgwnAuthOptions, TokenFunction } from './options'
 export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from './errors'

@@ -1,8 +1,8 @@
 import https from 'node:https'
 import tls from 'node:tls'
 import type { InternalAxiosRequestConfig } from 'axios'
-import type { Purpose } from './credentials'
-import type { RedirectOptions } from './departure'
+import type { Purpose, Transport } from './purpose'
+import type { RedirectOptions } from './wire/departure'
 import { IgwnAuthError, type Reason } from './errors'
 import { certChoice } from './options'
 import type { Surroundings } from './surroundings'
@@ -11,17 +11,6 @@ import { x509Discovery, x509NotFound } from './x509/find-x509-credentials'
 import { http2OptionsFor } from './x509/http2-options'
 import { trustFinder } from './x509/trust'
 import type { X509Credential } from './x509/x509-credential'
-
-/** How a request is connected: with which certificate, and whom it trusts. */
-export interface Transport {
-  /** What is presented to a server that asks. */
-  readonly credential?: X509Credential
-  /** What axios is to be told; nothing where its own ways do. */
-  readonly settings?: Partial<InternalAxiosRequestConfig>
-  /** Has follow-redirects go on to another origin without the certificate, where it goes on by itself. */
-  readonly leaveBehind?: (redirect: RedirectOptions) => void
-  readonly reasons: readonly Reason[]
-}
 
 export interface Transports {
   /** The transport of a request. Unchanged credentials cost stats only. */

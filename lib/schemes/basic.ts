@@ -1,5 +1,5 @@
 import { isClearText } from '../clear-text'
-import type { Credentials, Purpose } from '../credentials'
+import type { Credentials, Purpose } from '../purpose'
 import { IgwnAuthError } from '../errors'
 import { formatBasicCredentials } from '../formats/basic-credentials'
 import { lookUpNetrc, netrcUnusable } from '../sources/find-netrc-credentials'

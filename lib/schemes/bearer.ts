@@ -1,5 +1,5 @@
 import { isClearText } from '../clear-text'
-import type { Credentials, Purpose } from '../credentials'
+import type { Credentials, Purpose } from '../purpose'
 import { IgwnAuthError, type Reason } from '../errors'
 import { findVerified, tokenNotFound } from '../find-sci-token'
 import { splitScopes } from '../formats/scopes'

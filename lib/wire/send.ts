@@ -6,13 +6,13 @@ import axios, {
   type AxiosResponse,
   type InternalAxiosRequestConfig,
 } from 'axios'
-import type { Credentials } from './credentials'
+import type { Credentials } from '../purpose'
 import { Departure, restOfTheWay, type RedirectOptions } from './departure'
-import type { IgwnAuthOptions } from './options'
+import type { IgwnAuthOptions } from '../options'
 import { explainRefusal } from './refusal'
 import { canResend } from './resend'
 import { shieldAgent } from './shield-agent'
-import { tlsRefusal } from './x509/tls-refusal'
+import { tlsRefusal } from '../x509/tls-refusal'
 
 type Request = InternalAxiosRequestConfig
 

@@ -1,6 +1,6 @@
 import { AxiosHeaders, type AxiosError, type AxiosResponse } from 'axios'
-import { IgwnAuthError, type Reason } from './errors'
-import { bearerChallenge, parseChallenges, type BearerChallenge } from './formats/www-authenticate'
+import { IgwnAuthError, type Reason } from '../errors'
+import { bearerChallenge, parseChallenges, type BearerChallenge } from '../formats/www-authenticate'
 
 /** What is known of a refusal by the server. */
 export interface Refusal {

@@ -1,5 +1,5 @@
 import { CanceledError, type InternalAxiosRequestConfig } from 'axios'
-import { isPromise } from './token'
+import { isPromise } from '../token'
 
 /** Waits for a value unless the request is aborted first. axios itself looks at the signal only before and while it sends. */
 export function abortable<T>(value: T | Promise<T>, request: InternalAxiosRequestConfig): T | Promise<T> {
