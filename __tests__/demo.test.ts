@@ -28,7 +28,7 @@ async function demo(
   env: NodeJS.ProcessEnv = {},
   { interruptWhen }: { interruptWhen?: (stdout: string) => boolean } = {},
 ): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import ', TSX, 'demo/demo.ts'], {
+  const child = spawn(process.execPath, ['--import', TSX, 'demo/demo.ts'], {
     cwd: ROOT,
     env: { ...process.env, TMPDIR: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -15,7 +15,7 @@ beforeEach(() => {
 async function pair({ status = 302, host = 'localhost', target = (_: Seen): object => ({}) } = {}) {
   const to = await servers.serve(target, { host })
   const from = await servers.serve(() => ({ status, headers: { location: `${to.origin}/there?q=1` } }))
-  const tokens = { from: mint({ aud: from.origin, jti: 'from ' }), to: mint({ aud: to.origin, jti: 'to' }) }
+  const tokens = { from: mint({ aud: from.origin, jti: 'from' }), to: mint({ aud: to.origin, jti: 'to' }) }
   process.env.SCITOKEN = tokens.from
   process.env.BEARER_TOKEN = tokens.to
   return { from, to, tokens }

@@ -170,7 +170,7 @@ describe('the issuer', () => {
   ])('that is %s is not asked', async (_, iss) => {
     expect(await judge(mint({ iss: iss() }))).toEqual({
       code: 'not-verified',
-      message: 'has no https issuer to get keys from ',
+      message: 'has no https issuer to get keys from',
     })
     expect(asked).toEqual([])
   })

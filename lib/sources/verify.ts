@@ -27,7 +27,7 @@ export function verifier(http: AxiosInstance): Verify {
       return unverified(
         `is signed with ${typeof alg === 'string' ? quote(alg) : 'no algorithm'}, which cannot be checked`,
       )
-    if (!issuer?.startsWith('https://')) return unverified('has no https issuer to get keys from ')
+    if (!issuer?.startsWith('https://')) return unverified('has no https issuer to get keys from')
     let key: KeyObject | undefined
     try {
       key = await keys(issuer, typeof kid === 'string' ? kid : undefined)
