@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { createAuthority } from '../__tests__/support/pki'
+import { createAuthority, RSA } from '../__tests__/support/pki'
 
 export interface Listening {
   readonly http: string
@@ -19,7 +19,7 @@ export interface Listening {
   readonly proxy: string
 }
 
-const authority = await createAuthority()
+const authority = await createAuthority('Throw-away CA', RSA)
 const { certificate, key } = await authority.issueServer()
 const { bundle } = await authority.issueProxy(await authority.issueUser())
 const asking = https.createServer(

@@ -9,7 +9,14 @@ import * as x509 from '@peculiar/x509'
 
 x509.cryptoProvider.set(webcrypto)
 
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+/** Quick to make; RSA as grid certificates have it. */
+const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+export const RSA = {
+  name: 'RSASSA-PKCS1-v1_5',
+  hash: 'SHA-256',
+  modulusLength: 2048,
+  publicExponent: Uint8Array.of(1, 0, 1),
+}
 
 /** A certificate with its key, and what is needed to issue below it. */
 export interface Issued {
@@ -58,8 +65,12 @@ export function secondsFromNow(seconds: number): Date {
   return new Date(Math.trunc(Date.now() / 1000 + seconds) * 1000)
 }
 
-export async function createAuthority(commonName = 'Throw-away CA'): Promise<Authority> {
-  const ca = await selfSigned(commonName)
+/** All that it issues has keys of its algorithm. */
+export async function createAuthority(
+  commonName = 'Throw-away CA',
+  algorithm: typeof ECDSA | typeof RSA = ECDSA,
+): Promise<Authority> {
+  const ca = await selfSigned(commonName, algorithm)
   const usage = x509.KeyUsageFlags.digitalSignature
 
   return {
@@ -107,13 +118,13 @@ interface Issuer {
   readonly chainBelow?: string
 }
 
-async function selfSigned(commonName: string): Promise<Issuer> {
-  const keys = await generateKeys()
+async function selfSigned(commonName: string, algorithm: typeof ECDSA | typeof RSA): Promise<Issuer> {
+  const keys = await generateKeys(algorithm)
   const name: x509.JsonName = [...ORGANISATION, { CN: [commonName] }]
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: new x509.Name(name).toString(),
     keys: keys,
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm: algorithm,
     notBefore: secondsFromNow(-86_400),
     notAfter: secondsFromNow(10 * 86_400),
     extensions: [
@@ -130,13 +141,14 @@ async function issue(
   { notBefore = secondsFromNow(-300), notAfter = secondsFromNow(12 * 3600) }: Dates,
   extensions: x509.Extension[],
 ): Promise<Issued> {
-  const keys = await generateKeys()
+  const algorithm = issuer.privateKey.algorithm.name === RSA.name ? RSA : ECDSA
+  const keys = await generateKeys(algorithm)
   const made = await x509.X509CertificateGenerator.create({
     subject: name,
     issuer: issuer.name,
     publicKey: keys.publicKey,
     signingKey: issuer.privateKey,
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm: algorithm,
     notBefore,
     notAfter,
     extensions,
@@ -163,8 +175,8 @@ async function issue(
   }
 }
 
-function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+function generateKeys(algorithm: typeof ECDSA | typeof RSA): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
 }
 
 function pem(certificate: x509.X509Certificate): string {
