@@ -107,6 +107,8 @@ function watchOrigin({ attempt, credentials }: Errand): NonNullable<Request['bef
     if (request.beforeRedirect) callHook(request.beforeRedirect, redirect, response, details, credentials)
     const next = new URL(redirect.href)
     if (next.origin === url.origin) return
+    // axios has taken it off already; should it ever not, it stays here.
+    if (redirect.headers.Authorization === credentials?.authorization) delete redirect.headers.Authorization
     if (canResend(request))
       throw new Departure(restOfTheWay(request, redirect, hops, performance.now() - begin))
     // A stream has been read; follow-redirects has kept its bytes and goes on by itself, without credentials.
