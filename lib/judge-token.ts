@@ -71,6 +71,11 @@ export function reasonFor(token: SciToken, verdict: Verdict): Reason {
   return { source, ...verdict, message: `${source} ${verdict.message}` }
 }
 
+/** A token, given or found, that is not sent again. */
+export function refusedByServer(source = 'the token'): Reason {
+  return { code: 'refused', source, message: `${source} was refused by the server` }
+}
+
 /** Seconds an issuer's clock may be ahead of ours; WLCG profile section 4.3.1 has issuers back-date `nbf` by as much. */
 export const CLOCK_TOLERANCE = 60
 

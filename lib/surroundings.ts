@@ -1,3 +1,5 @@
+import os from 'node:os'
+
 /** What discovery looks at of the machine it runs on. */
 export interface Surroundings {
   /** Environment variables. */
@@ -22,6 +24,15 @@ export const here: Surroundings & { temporaryFolder: string } = {
     return process.getuid?.()
   },
   temporaryFolder: '/tmp',
+}
+
+/** The home of this user; undefined for one that has none. */
+export function homeOf(env: Surroundings['env']): string | undefined {
+  try {
+    return variable(env, 'HOME') ?? os.homedir()
+  } catch {
+    return undefined // a user id that the machine's list of users does not have
+  }
 }
 
 /** The value of a variable; an empty one is unset, so that `VAR= command` switches it off. */

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { IgwnAuthError } from '../../lib/errors'
 import { formatBasicCredentials } from '../../lib/formats/basic-credentials'
+import { thrownBy } from '../support/thrown-by'
 
 describe('formatBasicCredentials', () => {
   it.each([
@@ -40,12 +41,3 @@ describe('formatBasicCredentials', () => {
     expect(inspect(error, { depth: null, showHidden: true })).not.toMatch(/hun|us[:\r]/)
   })
 })
-
-function thrownBy(act: () => unknown): unknown {
-  try {
-    act()
-  } catch (error) {
-    return error
-  }
-  throw new Error('nothing was thrown')
-}

@@ -5,6 +5,7 @@ import { inspect } from 'node:util'
 import { IgwnAuthError } from '../../lib/errors'
 import { findNetrcCredentials, lookUpNetrc } from '../../lib/sources/find-netrc-credentials'
 import { here } from '../../lib/surroundings'
+import { thrownBy } from '../support/thrown-by'
 
 const HOME = process.env.HOME!
 const URL_OF_A = 'https://a.example.org/path'
@@ -439,12 +440,3 @@ describe('a file that is looked into again', () => {
     expect(findNetrcCredentials(URL_OF_A)).toBeUndefined()
   })
 })
-
-function thrownBy(act: () => unknown): unknown {
-  try {
-    act()
-  } catch (error) {
-    return error
-  }
-  throw new Error('nothing was thrown')
-}

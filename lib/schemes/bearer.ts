@@ -3,7 +3,7 @@ import type { Credentials, Purpose } from '../purpose'
 import { IgwnAuthError, type Reason } from '../errors'
 import { findVerified, tokenNotFound } from '../find-sci-token'
 import { splitScopes } from '../formats/scopes'
-import type { Wanted } from '../judge-token'
+import { refusedByServer, type Wanted } from '../judge-token'
 import { queryFor, tokenChoice, type IgwnAuthOptions } from '../options'
 import type { SciToken } from '../scitoken'
 import { isNotFound } from '../sources/chain'
@@ -73,7 +73,7 @@ export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surround
 }
 
 /** Whether a request goes elsewhere than what was given for it is for: a redirect led there, or `url` names another host or port. */
-export function isStranger({ url, options, astray = false }: Purpose): boolean {
+function isStranger({ url, options, astray = false }: Purpose): boolean {
   return astray || (options.url !== undefined && new URL(options.url).host !== url.host)
 }
 
@@ -84,11 +84,14 @@ function rememberedWants(): (purpose: Purpose, stranger: boolean) => Wanted {
   return (purpose, stranger) => {
     const { url, options, challengeScope } = purpose
     if (stranger || challengeScope) return wantedFor(purpose, stranger)
-    const byOrigin = remembered.get(options) ?? new Map<string, Wanted>()
-    const { origin } = url
-    const want = byOrigin.get(origin) ?? wantedFor(purpose, stranger)
+    const before = remembered.get(options)
+    const known = before?.get(url.origin)
+    if (known) return known
+
+    const byOrigin = before ?? new Map<string, Wanted>()
     if (byOrigin.size >= MAX_ORIGINS) byOrigin.clear()
-    byOrigin.set(origin, want)
+    const want = wantedFor(purpose, stranger)
+    byOrigin.set(url.origin, want)
     remembered.set(options, byOrigin)
     return want
   }
@@ -122,9 +125,7 @@ function absent(error: unknown): Credentials {
 }
 
 function given(text: string, { refused }: Purpose): Credentials {
-  return text === refused?.token
-    ? { reasons: [refusedAgain('the token')] }
-    : { ...attached(text), reasons: [] }
+  return text === refused?.token ? { reasons: [refusedByServer()] } : { ...attached(text), reasons: [] }
 }
 
 function attached(text: string): Pick<Credentials, 'authorization' | 'token'> {
@@ -133,11 +134,7 @@ function attached(text: string): Pick<Credentials, 'authorization' | 'token'> {
 
 function refusedBefore(text: string) {
   return (token: SciToken): Reason | undefined =>
-    token.serialize() === text ? refusedAgain(token.source ?? 'the token') : undefined
-}
-
-function refusedAgain(source: string): Reason {
-  return { code: 'refused', source, message: `${source} was refused by the server` }
+    token.serialize() === text ? refusedByServer(token.source) : undefined
 }
 
 function none(code: Reason['code'], message: string): Credentials {

@@ -1,5 +1,5 @@
 import { findVerified, tokenNotFound, type FindOptions } from '../find-sci-token'
-import { wanted } from '../judge-token'
+import { refusedByServer, wanted } from '../judge-token'
 import type { SciToken } from '../scitoken'
 import type { TokenSource } from '../token'
 import { discovery } from './discovered'
@@ -13,12 +13,8 @@ import { discovery } from './discovered'
 export function discovered(options: FindOptions = {}): TokenSource {
   const look = discovery()
   const refused = new Set<string>()
-  const passOver = (token: SciToken) => {
-    const source = token.source ?? 'a token'
-    return refused.has(token.serialize())
-      ? { code: 'refused' as const, source, message: `${source} was refused by the server` }
-      : undefined
-  }
+  const passOver = (token: SciToken) =>
+    refused.has(token.serialize()) ? refusedByServer(token.source) : undefined
 
   return {
     async getToken(query) {

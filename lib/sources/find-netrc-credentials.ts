@@ -1,5 +1,4 @@
 import type fs from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
 import { domainToASCII } from 'node:url'
 import { IgwnAuthError } from '../errors'
@@ -8,7 +7,7 @@ import type { BasicCredentials } from '../formats/basic-credentials'
 import { parseNetrc } from '../formats/netrc'
 import type { Netrc, NetrcEntry } from '../formats/netrc'
 import { pathName } from '../quote'
-import { here, variable } from '../surroundings'
+import { here, homeOf, variable } from '../surroundings'
 import type { Surroundings } from '../surroundings'
 import { kindOf } from '../token'
 import { rememberedReads, statOf } from './read-file'
@@ -115,7 +114,7 @@ interface NamedFile {
 
 /** The files in their order. One that was named is the only one, whether or not it is there, as in requests. */
 function netrcFiles(option: unknown, { env }: Surroundings): NamedFile[] {
-  const home = variable(env, 'HOME') ?? homeOfUser()
+  const home = homeOf(env)
   const file = variable(env, 'NETRC')
   if (option !== undefined) return [named(checkedPath(option), 'netrc option', home)]
   if (file !== undefined) return [named(file, 'NETRC', home)]
@@ -137,14 +136,6 @@ function checkedPath(option: unknown): string {
 function named(file: string, by: string, home = '~'): NamedFile {
   const expanded = file.replace(/^~(?=[/\\]|$)/, () => home)
   return { path: expanded, name: `${pathName(expanded)} (${by})` }
-}
-
-function homeOfUser(): string | undefined {
-  try {
-    return os.homedir()
-  } catch {
-    return undefined // a user id that the machine's list of users does not have
-  }
 }
 
 /** netrc files hold a few lines; this is for a wrong path. */

@@ -97,6 +97,11 @@ export function linkStatOf(path: string): fs.Stats | FileProblem | undefined {
   }
 }
 
+/** Whether there is a file, whatever it is. */
+export function isStats(value: fs.Stats | FileProblem | undefined): value is fs.Stats {
+  return value !== undefined && !('problem' in value)
+}
+
 /** Reads a file whole without ever waiting: a FIFO would block, a device may have no end. */
 export function readWhole(
   path: string,

@@ -6,6 +6,7 @@ import { SciToken } from '../scitoken'
 import { variable, type Surroundings } from '../surroundings'
 import {
   isSettled,
+  isStats,
   linkStatOf,
   rememberedReads,
   statOf,
@@ -253,10 +254,6 @@ function absent(source: string, message: string): Reason {
 function named(name: string | undefined, file: string | undefined): string {
   if (file === undefined) return name ?? 'XDG_RUNTIME_DIR'
   return name === undefined ? pathName(file) : `${pathName(file)} (${name})`
-}
-
-function isStats(value: fs.Stats | FileProblem | undefined): value is fs.Stats {
-  return value !== undefined && !('problem' in value)
 }
 
 export function markOf(file: string, stats: FileMark | FileProblem | undefined): Mark | undefined {

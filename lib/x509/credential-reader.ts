@@ -1,6 +1,6 @@
-import fs from 'node:fs'
+import type fs from 'node:fs'
 import type { Reason } from '../errors'
-import { rememberedReads, statOf } from '../sources/read-file'
+import { isStats, linkStatOf, rememberedReads, statOf } from '../sources/read-file'
 import type { FileProblem } from '../sources/read-file'
 import type { Surroundings } from '../surroundings'
 import { readPemFile, understandCredential } from './understand-credential'
@@ -94,20 +94,12 @@ function foreignOwner(
   stats: ReturnType<typeof statOf>,
   { uid }: Surroundings,
 ): Reason | undefined {
-  const foreign = [statOfLink(file.path), stats].find(
+  const foreign = [linkStatOf(file.path), stats].find(
     (one): one is fs.Stats => isStats(one) && one.uid !== uid && one.uid !== 0,
   )
   if (!foreign) return undefined
   const what = `belongs to user ${foreign.uid}, not to user ${uid ?? '?'}: anybody can put a file there`
   return { ...reason(file, { problem: 'foreign-owner', what }), got: foreign.uid, wanted: uid }
-}
-
-function statOfLink(file: string): fs.Stats | undefined {
-  try {
-    return fs.lstatSync(file, { throwIfNoEntry: false })
-  } catch {
-    return undefined // what is wrong is said by the stat of what it leads to
-  }
 }
 
 /**
@@ -123,8 +115,4 @@ function openPermissions(file: NamedFile, stats: fs.Stats, { uid }: Surroundings
 
 function reason({ name }: NamedFile, { problem, what }: FileProblem): Reason {
   return { code: problem, source: name, message: `${name} ${what}` }
-}
-
-function isStats(value: ReturnType<typeof statOf>): value is fs.Stats {
-  return value !== undefined && !('problem' in value)
 }

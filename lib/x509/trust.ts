@@ -4,7 +4,7 @@ import path from 'node:path'
 import tls from 'node:tls'
 import { IgwnAuthError } from '../errors'
 import { isCertificate, parsePem } from '../formats/pem'
-import { isSettled, rememberedReads, sameFile, statOf } from '../sources/read-file'
+import { isSettled, rememberedReads, sameFile, statOf, unreadable } from '../sources/read-file'
 import type { FileMark, FileProblem } from '../sources/read-file'
 import { pathName } from '../quote'
 import { here, variable } from '../surroundings'
@@ -98,7 +98,8 @@ function authoritiesReader(): (place: string) => Authorities | FileProblem | und
     const before = remembered.get(place)
     if (before && sameFile(before.mark, stats)) return before.value
     const value = readFolder(place)
-    if (isSettled(stats, Date.now())) remembered.set(place, { mark: stats, value })
+    const isPassing = 'problem' in value && value.passing
+    if (!isPassing && isSettled(stats, Date.now())) remembered.set(place, { mark: stats, value })
     return value
   }
 
@@ -123,8 +124,7 @@ function list(folder: string): string[] | FileProblem {
       .filter((name) => HOLDS_CERTIFICATES.test(name))
       .sort()
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    return { problem: 'unreadable', what: `cannot be read (${code ?? 'unknown error'})` }
+    return unreadable(error)
   }
 }
 

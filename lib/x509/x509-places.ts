@@ -1,9 +1,8 @@
-import os from 'node:os'
 import path from 'node:path'
 import { IgwnAuthError } from '../errors'
 import type { Reason } from '../errors'
 import { pathName } from '../quote'
-import { variable } from '../surroundings'
+import { homeOf, variable } from '../surroundings'
 import type { Surroundings } from '../surroundings'
 
 /** A file that may hold a certificate or a key, and how people know it. */
@@ -61,18 +60,10 @@ function defaultProxy({ uid, env, temporaryFolder }: Surroundings): X509Place | 
 }
 
 function globusFolder({ env }: Surroundings): X509Place | Reason {
-  const home = variable(env, 'HOME') ?? homeOfUser()
+  const home = homeOf(env)
   if (home === undefined) return absent('~/.globus', 'does not exist: this user has no home')
   const file = (name: string) => unnamed(path.join(home, '.globus', name))
   return { cert: file('usercert.pem'), key: file('userkey.pem') }
-}
-
-function homeOfUser(): string | undefined {
-  try {
-    return os.homedir()
-  } catch {
-    return undefined // a user id that the machine's list of users does not have
-  }
 }
 
 /**
