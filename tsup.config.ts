@@ -2,6 +2,8 @@ import { defineConfig } from 'tsup'
 
 export default defineConfig({
   entry: { index: 'lib/index.ts' },
+  // What the entries have in common is there once: an `IgwnAuthError` of one is an `IgwnAuthError` of the others.
+  splitting: true,
   // Both: axios itself has two copies, one for `import` and one for `require`, and ours must use the caller's.
   format: ['esm', 'cjs'],
   // Writes index.d.ts and index.d.cts: a CommonJS user of the one for ESM would not see `igwnAuth` in a request config.

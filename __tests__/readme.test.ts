@@ -1,6 +1,5 @@
 /**
- * The examples of the README, run: each alone, in the order they stand in, against a site on this machine, with the
- * sources in the place of the package. What an example says it prints (`// → 200`) is what it must print.
+ * The examples of the README, run against a site on this machine.
  *
  * The examples keep their hosts: connections to `*.example.org` are led to the site where https makes them, by an agent
  * of Node's or of the example's own. So the URL, the audience, the certificate's name and every message are as written,
@@ -10,11 +9,9 @@ import fs from 'node:fs'
 import https from 'node:https'
 import type { Socket } from 'node:net'
 import path from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
-import { format } from 'node:util'
 import axios from 'axios'
-import ts from 'typescript'
 import { applyIgwnAuth } from '../lib/index'
+import { examplesIn, fencesIn, runExample } from './support/examples'
 import type { Issued } from './support/pki'
 import { startSite, type Site } from './support/site'
 
@@ -28,33 +25,7 @@ const OTHERS = ['https://dqsegdb.example.org', 'https://storage.example.org', 'h
 
 const LOGIN = { user: 'albert.einstein', password: 'over the rainbow' }
 
-interface Example {
-  /** Where it stands: the heading above it. */
-  readonly heading: string
-  readonly language: string
-  readonly code: string
-  /** What it says it prints, one call of `console.log` each. */
-  readonly prints: readonly string[]
-}
-
-function fences(): Example[] {
-  const found: Example[] = []
-  let heading = ''
-  for (const [, title, language = '', code = ''] of readme.matchAll(/^#+ (.*)$|^```(.*)\n([^]*?)^```$/gm)) {
-    if (title !== undefined) heading = title
-    else found.push({ heading, language, code, prints: printsOf(code) })
-  }
-  return found
-}
-
-/** `// → text`, and the lines below it that go on three spaces in. */
-function printsOf(code: string): string[] {
-  return Array.from(code.matchAll(/\/\/ → (.*(?:\n\/\/ {3}.*)*)/g), ([, text = '']) =>
-    text.replace(/\n\/\/ {3}/g, '\n'),
-  )
-}
-
-const examples = fences().filter(({ language }) => ['ts', 'js'].includes(language))
+const examples = examplesIn(readme)
 
 let site: Site
 const folder = process.env.XDG_RUNTIME_DIR ?? ''
@@ -123,12 +94,14 @@ it.each(examples.map((example, index) => [index + 1, example.heading, example] a
   'example %i (%s) runs, and prints what it says',
   async (_index, _heading, example) => {
     expect(example.prints).not.toEqual([])
-    expect(await run(example)).toEqual(example.prints.map(normal))
+    expect(await runExample(example, { folder, slashTmp, normal })).toEqual(example.prints.map(normal))
   },
 )
 
 it('has no example in a language that is not run', () => {
-  expect(new Set(fences().map(({ language }) => language))).toEqual(new Set(['ts', 'js', 'sh', 'text']))
+  expect(new Set(fencesIn(readme).map(({ language }) => language))).toEqual(
+    new Set(['ts', 'js', 'sh', 'text']),
+  )
 })
 
 it('names the two commands that show the package and test it, and both exist', () => {
@@ -177,41 +150,6 @@ function section(heading: string): string {
 function rows(heading: string): (string | undefined)[] {
   return Array.from(section(heading).matchAll(/^\| `(\w+)`/gm), ([, name]) => name)
 }
-
-/** Runs an example and gives what it printed, one entry for each call of `console.log`. */
-async function run({ code, prints }: Example): Promise<string[]> {
-  const printed: string[] = []
-  const console = { log: (...values: unknown[]) => printed.push(normal(format(...values))) }
-  const { outputText } = ts.transpileModule(code, {
-    compilerOptions: {
-      module: ts.ModuleKind.CommonJS,
-      target: ts.ScriptTarget.ES2022,
-      esModuleInterop: true,
-    },
-  })
-  jest.resetModules()
-  const load = (name: string): unknown => {
-    if (name !== 'axios-igwn-auth') return jest.requireActual(name)
-    // Fresh modules have forgotten the stand-in for /tmp.
-    const { here } = jest.requireActual<typeof import('../lib/surroundings')>('../lib/surroundings')
-    here.temporaryFolder = slashTmp
-    return jest.requireActual('../lib/index')
-  }
-  const before = process.cwd()
-  process.chdir(folder)
-  try {
-    await new AsyncFunction('require', 'exports', 'console', outputText)(load, {}, console)
-    // A CommonJS example has no `await` at its top and ends before its request does.
-    while (printed.length < prints.length) await wait(5)
-  } finally {
-    process.chdir(before)
-  }
-  return printed
-}
-
-const AsyncFunction = (async () => {}).constructor as new (
-  ...parts: string[]
-) => (...values: unknown[]) => Promise<void>
 
 /** The folders of this test under the names that people know, and one time for all. */
 function normal(text: string): string {
