@@ -35,7 +35,9 @@ const config: Config = {
       ...common,
       // What crosses the wire, once more with the oldest axios that is allowed.
       displayName: 'axios 1.18.0',
-      testMatch: ['<rootDir>/__tests__/{attach,answer,redirects,company,canary,netrc,trust}.test.ts'],
+      testMatch: [
+        '<rootDir>/__tests__/{attach,answer,redirects,company,canary,netrc,trust,schemes/by-scheme}.test.ts',
+      ],
       moduleNameMapper: { '^axios$': '<rootDir>/node_modules/axios-lowest/dist/node/axios.cjs' },
     },
   ],

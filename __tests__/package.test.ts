@@ -141,6 +141,7 @@ it('exports these names and no other, to ESM and to CommonJS', async () => {
 
 /** One more or less is a change for users. */
 const NAMES = [
+  'EVENT_CHANNEL',
   'HTTPSciTokenAuth',
   'IgwnAuthError',
   'SciToken',

@@ -1,5 +1,6 @@
 import type { AxiosRequestConfig } from 'axios'
 import { getProxyForUrl } from 'proxy-from-env'
+import { IgwnAuthError } from './errors'
 
 /**
  * Whether what is sent to a URL could be read on the way: over `http:`, unless it stays on this machine. A proxy is on
@@ -22,4 +23,17 @@ const VARIABLES = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']
 function goesThroughProxy(url: URL, proxy: AxiosRequestConfig['proxy']): boolean {
   if (proxy === false || proxy) return Boolean(proxy)
   return VARIABLES.some((name) => process.env[name]) && getProxyForUrl(url) !== ''
+}
+
+/** What is wrong with a connection in clear, for the messages of reasons and errors. */
+export function readableOnTheWay({ host }: URL, what: string): string {
+  return `${host} is reached over clear-text http, where everybody on the way can read ${what}`
+}
+
+/** The error for what was given or demanded and would go in clear. */
+export function clearText(message: string): IgwnAuthError {
+  return new IgwnAuthError(
+    'ERR_IGWN_CLEAR_TEXT',
+    `${message}. Use https; or set allowInsecureHttp where nobody listens. Nothing was sent.`,
+  )
 }

@@ -3,6 +3,7 @@ import { IgwnAuthError } from './errors'
 import type { Credentials, Purpose, Transport } from './purpose'
 import { basic } from './schemes/basic'
 import { bearer, type Habits } from './schemes/bearer'
+import { byScheme } from './schemes/by-scheme'
 import { here, type Surroundings } from './surroundings'
 import { isPromise } from './token'
 import { transports } from './transport'
@@ -27,14 +28,14 @@ export function credentialFinder(habits: Habits = {}, surroundings: Surroundings
       const finish = (found: Credentials) => demanded(orBasic(found, purpose), transport, purpose)
       if (purpose.options.forceNoAuth || purpose.authenticated)
         return { transport, reasons: transport.reasons }
-      const found = carriedOn(purpose) ?? findBearer(purpose)
+      const found = carriedOn(purpose) ?? byScheme(purpose) ?? findBearer(purpose)
       return isPromise(found) ? found.then(finish) : finish(found)
     },
     close,
   }
 
   function orBasic(found: Credentials, purpose: Purpose): Credentials {
-    if (found.authorization !== undefined) return found
+    if (found.authorization !== undefined || found.scheme) return found
     const login = basic(purpose, surroundings)
     const reasons = [...found.reasons, ...login.reasons]
     // What asks for a token is not answered with a password.
@@ -46,16 +47,21 @@ export function credentialFinder(habits: Habits = {}, surroundings: Surroundings
 function carriedOn({ carried, refused, url, request, options }: Purpose): Credentials | undefined {
   if (refused || carried?.authorization === undefined) return undefined
   if (isClearText(url, request.proxy) && !options.allowInsecureHttp) return undefined
-  return { authorization: carried.authorization, token: carried.token, reasons: [] }
+  return { authorization: carried.authorization, token: carried.token, source: carried.source, reasons: [] }
 }
 
 /** `failIfNoAuth`: the request does not set out without a credential. */
 function demanded(found: Credentials, transport: Transport, { url, options, astray }: Purpose): Credentials {
-  const { authorization, token } = found
   const reasons = transport.reasons.length > 0 ? [...found.reasons, ...transport.reasons] : found.reasons
-  const credentials: Credentials = { authorization, token, transport, reasons }
+  const credentials: Credentials = { ...found, transport, reasons }
   // Whoever redirects the request may lead it to where none is wanted, as to a signed URL.
-  if (!options.failIfNoAuth || astray || found.authorization !== undefined || transport.credential)
+  if (
+    !options.failIfNoAuth ||
+    astray ||
+    found.authorization !== undefined ||
+    found.scheme ||
+    transport.credential
+  )
     return credentials
   throw new IgwnAuthError(
     'ERR_IGWN_NO_CREDENTIAL',

@@ -10,7 +10,10 @@ import type { BearerChallenge } from './formats/www-authenticate'
 import { checkOptions, mergeOptions, type IgwnAuthOptions } from './options'
 import { challengeOf, explainRefusal, reasonsOf, type IgwnAxiosError } from './wire/refusal'
 import { canResend, discard, withBodyToKeep } from './wire/resend'
+import { refusedByServer } from './judge-token'
+import type { AuthScheme } from './schemes/auth-scheme'
 import type { Habits } from './schemes/bearer'
+import { refusalOf } from './wire/sign'
 import { callAdapter, errandBehind, errandOf, go, isTrusted, type Attempt, type Errand } from './wire/send'
 
 type Request = InternalAxiosRequestConfig
@@ -70,11 +73,12 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   /** After a refusal: finds other credentials and sends once more. Without, the refusal stands, with the reasons joined. */
   async function answer(response: AxiosResponse | undefined, error?: unknown): Promise<AxiosResponse> {
     const errand = errandBehind(error ?? response)
-    const challenge = response && errand && !errand.attempt.authenticated ? challengeOf(response) : undefined
-    if (!response || !errand || !challenge) return outcome(response, error)
-
-    const obstacle = obstacleTo(errand, challenge)
-    const { credentials, reasons } = obstacle ? { reasons: [obstacle] } : await another(errand, challenge)
+    if (!response || !errand || errand.attempt.authenticated) return outcome(response, error)
+    const reply = await (errand.credentials?.scheme
+      ? bySameScheme(errand, errand.credentials.scheme, response)
+      : byAnother(errand, challengeOf(response)))
+    if (!reply) return outcome(response, error)
+    const { credentials, reasons } = reply
     if (!credentials) {
       if (error) explainRefusal(error, reasons)
       return outcome(response, error)
@@ -84,20 +88,51 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   }
 
   /** Credentials other than the refused ones. When looking for them fails, the refusal is what happened and the failure its reason. */
-  async function another(
-    { attempt, credentials: refused = { reasons: [] } }: Errand,
-    { scope: challengeScope }: BearerChallenge,
-  ): Promise<{ credentials?: Credentials; reasons: readonly Reason[] }> {
-    const purpose: Purpose = { ...attempt, refused, challengeScope }
+  async function byAnother(
+    errand: Errand,
+    challenge: BearerChallenge | undefined,
+  ): Promise<Reply | undefined> {
+    if (!challenge) return undefined
+    const obstacle = obstacleTo(errand, challenge)
+    if (obstacle) return { reasons: [obstacle] }
+    const { attempt, credentials: refused = { reasons: [] } } = errand
     try {
-      const credentials = await abortable(find(purpose), attempt.request)
+      const credentials = await findAgain(attempt, refused, challenge.scope)
       const { authorization, reasons } = credentials
       const differs = authorization !== undefined && authorization !== refused.authorization
       return differs ? { credentials, reasons } : { reasons }
     } catch (failure) {
-      if (axios.isCancel(failure)) throw failure
-      return { reasons: reasonsOf(failure) }
+      return failedReply(failure)
     }
+  }
+
+  /** A scheme says itself whether a second send is worth it, and is asked anew for that. */
+  async function bySameScheme(
+    errand: Errand,
+    scheme: AuthScheme,
+    response: AxiosResponse,
+  ): Promise<Reply | undefined> {
+    const { attempt, credentials: refused = { reasons: [] }, sent } = errand
+    if (response.status !== 401 || !scheme.answers || !sent) return undefined
+    if (!canResend(attempt.request)) return { reasons: [CANNOT_RESEND] }
+    try {
+      const refusal = refusalOf(response)
+      if (!(await abortable(scheme.answers(refusal, sent), attempt.request)))
+        return { reasons: [refusedByServer(scheme.name)] }
+      const credentials = await findAgain(attempt, refused, challengeOf(response)?.scope)
+      return { credentials, reasons: credentials.reasons }
+    } catch (failure) {
+      return failedReply(failure)
+    }
+  }
+
+  function findAgain(
+    attempt: Attempt,
+    refused: Credentials,
+    challengeScope: readonly string[] | undefined,
+  ): Credentials | Promise<Credentials> {
+    const purpose: Purpose = { ...attempt, refused, ...(challengeScope && { challengeScope }) }
+    return abortable(find(purpose), attempt.request)
   }
 
   /** A refusal that was not answered: joins why no other credential was on the request. */
@@ -126,11 +161,23 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
       options,
       // What the caller's own hook put on the redirect is theirs.
       authenticated: left.authenticated || isAuthenticated(request, url),
-      astray: left.astray || !trusted,
+      // A scheme has every redirect end its send, also one that leads nowhere else.
+      astray: left.astray || (!trusted && url.origin !== left.url.origin),
       carried: trusted ? credentials : undefined,
     }
     return go(left.answered ? again : client, next)
   }
+}
+
+/** What there is to answer a refusal with; without credentials, why there is nothing. */
+interface Reply {
+  readonly credentials?: Credentials
+  readonly reasons: readonly Reason[]
+}
+
+function failedReply(failure: unknown): Reply {
+  if (axios.isCancel(failure)) throw failure
+  return { reasons: reasonsOf(failure) }
 }
 
 /** Options of the request over those of the instance. */
@@ -151,12 +198,7 @@ function outcome(response: AxiosResponse | undefined, error: unknown): AxiosResp
 
 /** Why a challenge cannot be answered, whatever else there is; undefined when it can. */
 function obstacleTo({ attempt, credentials }: Errand, challenge: BearerChallenge): Reason | undefined {
-  if (!canResend(attempt.request))
-    return {
-      code: 'unsupported',
-      source: 'body',
-      message: 'The body of the request is a stream, which cannot be sent a second time',
-    }
+  if (!canResend(attempt.request)) return CANNOT_RESEND
   // Of a request without a token it is said too, by Apache.
   if (challenge.error === 'invalid_request' && credentials?.token !== undefined)
     return {
@@ -165,4 +207,10 @@ function obstacleTo({ attempt, credentials }: Errand, challenge: BearerChallenge
       message: 'The server takes the request itself for wrong (invalid_request): another token mends nothing',
     }
   return undefined
+}
+
+const CANNOT_RESEND: Reason = {
+  code: 'unsupported',
+  source: 'body',
+  message: 'The body of the request is a stream, which cannot be sent a second time',
 }

@@ -1,7 +1,9 @@
 import type { AxiosInstance } from 'axios'
 import { checkValues, flag, flagOrAxios, seconds, textOrList, type Check } from './check-values'
 import { IgwnAuthError } from './errors'
+import type { EventListener } from './events'
 import { wanted, type Wanted } from './judge-token'
+import type { AuthScheme } from './schemes/auth-scheme'
 import { SciToken } from './scitoken'
 import { StaticToken } from './sources/static-token'
 import { variable, type Surroundings } from './surroundings'
@@ -32,6 +34,14 @@ export interface IgwnAuthOptions {
   readonly tokenIssuer?: string | readonly string[] | undefined
   /** Seconds of life a token must have left to be used. Default is 60. */
   readonly tokenMinTimeLeft?: number | undefined
+  /**
+   * A scheme that sees each request as it leaves, in the place of token and login: one that signs (OAuth 1), proves
+   * possession of a key (DPoP), or puts a token elsewhere than into the header. Default is none. Not together with `token`;
+   * a request that names one of the two has that one.
+   */
+  readonly scheme?: AuthScheme | undefined
+  /** Keep token and scheme of the instance off this request. Default is false. */
+  readonly withholdToken?: boolean | undefined
   /**
    * The X.509 credential, presented to servers that ask for one, besides any token.
    * - absent: searched for; without one the request goes on without
@@ -76,6 +86,11 @@ export interface IgwnAuthOptions {
    * 1.3 section 2.1.1).
    */
   readonly trustedOrigins?: readonly string[] | undefined
+  /**
+   * Hears what happens to the credentials of each request, see {@link IgwnAuthEvent}. Default is nobody; whoever subscribes to
+   * the diagnostics channel `axios-igwn-auth` hears all instances, and `NODE_DEBUG=igwn-auth` prints them.
+   */
+  readonly onEvent?: EventListener | undefined
 }
 
 /** Gives a token for what is wanted; undefined when there is none. */
@@ -110,7 +125,18 @@ function isText(value: unknown): value is string | Uint8Array {
 
 /** Options of the request over those of the instance. */
 export function mergeOptions(instance: IgwnAuthOptions, request: IgwnAuthOptions): IgwnAuthOptions {
-  const merged = { ...instance, ...request }
+  const merged: { -readonly [Name in keyof IgwnAuthOptions]: IgwnAuthOptions[Name] } = {
+    ...instance,
+    ...request,
+  }
+  // What a request names takes the place of what the instance has, in whichever of the two options that is.
+  if (request.token !== undefined && request.scheme === undefined) delete merged.scheme
+  if (request.scheme !== undefined && request.token === undefined) delete merged.token
+  if (merged.scheme !== undefined && merged.token !== undefined)
+    throw new IgwnAuthError(
+      'ERR_IGWN_OPTION',
+      'scheme and token contradict each other: a scheme takes the place of the token. Set one of them.',
+    )
   if (merged.forceNoAuth && merged.failIfNoAuth)
     throw new IgwnAuthError(
       'ERR_IGWN_OPTION',
@@ -133,6 +159,11 @@ const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   tokenScope: textOrList,
   tokenIssuer: textOrList,
   tokenMinTimeLeft: seconds,
+  scheme: (value) =>
+    typeof (value as AuthScheme | null)?.authorize === 'function'
+      ? undefined
+      : `must be a scheme, as oauth1() makes one, not ${kindOf(value)}`,
+  withholdToken: flag,
   url: (value) =>
     typeof value === 'string' && isHttpUrl(value)
       ? loginIn(value)
@@ -161,6 +192,7 @@ const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
     Array.isArray(value) && value.every(isOrigin)
       ? undefined
       : 'must be a list of origins, each as https://host or https://host:port',
+  onEvent: (value) => (typeof value === 'function' ? undefined : `must be a function, not ${kindOf(value)}`),
 }
 
 function isPath(value: unknown): value is string {

@@ -1,6 +1,9 @@
 import type { InternalAxiosRequestConfig } from 'axios'
 import type { Reason } from './errors'
 import type { IgwnAuthOptions } from './options'
+import type { AuthScheme } from './schemes/auth-scheme'
+import type { SciToken } from './scitoken'
+import type { TokenQuery } from './token'
 import type { RedirectOptions } from './wire/departure'
 import type { X509Credential } from './x509/x509-credential'
 
@@ -27,6 +30,13 @@ export interface Credentials {
   readonly authorization?: string | undefined
   /** The bearer token in it, which a server may refuse; a secret. */
   readonly token?: string | undefined
+  /** What that token says; undefined for one that was given or came from a source. */
+  readonly found?: SciToken | undefined
+  /** Where the header comes from, for people. */
+  readonly source?: string | undefined
+  /** What sees the request when it leaves, in the place of a header; and what it is told of tokens. */
+  readonly scheme?: AuthScheme | undefined
+  readonly query?: TokenQuery | undefined
   /** The certificate, which is independent of the header. */
   readonly transport?: Transport
   readonly reasons: readonly Reason[]

@@ -1,4 +1,4 @@
-import { isClearText } from '../clear-text'
+import { isClearText, readableOnTheWay } from '../clear-text'
 import type { Credentials, Purpose } from '../purpose'
 import { IgwnAuthError } from '../errors'
 import { formatBasicCredentials } from '../formats/basic-credentials'
@@ -23,7 +23,7 @@ export function basic(purpose: Purpose, surroundings: Surroundings): Credentials
   if (isDemanded && problem) throw netrcUnusable(problem)
   if (!credentials) return { reasons }
   if (isClearText(url, request.proxy) && !options.allowInsecureHttp) {
-    const message = `${url.host} is reached over clear-text http, where everybody on the way can read a password`
+    const message = readableOnTheWay(url, 'a password')
     return { reasons: [...reasons, { code: 'clear-text', source: source ?? 'netrc', message }] }
   }
   try {

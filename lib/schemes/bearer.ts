@@ -1,15 +1,15 @@
-import { isClearText } from '../clear-text'
+import { clearText, isClearText, readableOnTheWay } from '../clear-text'
 import type { Credentials, Purpose } from '../purpose'
-import { IgwnAuthError, type Reason } from '../errors'
+import type { Reason } from '../errors'
 import { findVerified, tokenNotFound } from '../find-sci-token'
-import { splitScopes } from '../formats/scopes'
 import { refusedByServer, type Wanted } from '../judge-token'
-import { queryFor, tokenChoice, type IgwnAuthOptions } from '../options'
+import { tokenChoice } from '../options'
 import type { SciToken } from '../scitoken'
 import { isNotFound } from '../sources/chain'
 import { discovery, type Discovery } from '../sources/discovered'
 import type { Surroundings } from '../surroundings'
 import { isPromise, tokenText, type Token, type TokenSource } from '../token'
+import { isStranger, rememberedWants } from './wanted-for'
 
 /** When and where tokens are looked for, apart from the options. */
 export interface Habits {
@@ -30,18 +30,16 @@ export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surround
   return (purpose: Purpose): Credentials | Promise<Credentials> => {
     const { url, options, astray, refused } = purpose
     if (waitForChallenge && !refused) return { reasons: [] }
+    if (options.withholdToken) return none('disabled', 'The token is withheld from this request')
     const choice = tokenChoice(searchWhenRefused && refused ? undefined : options.token, surroundings)
     if (choice.kind === 'never') return none('disabled', 'Tokens are switched off for this request')
     const search = choice.kind === 'discover'
     const required = search && choice.required && !astray
 
     if (isClearText(url, purpose.request.proxy) && !options.allowInsecureHttp) {
-      const message = `${url.host} is reached over clear-text http, where everybody on the way can read a token`
+      const message = readableOnTheWay(url, 'a token')
       if (astray || (search && !required)) return none('clear-text', message)
-      throw new IgwnAuthError(
-        'ERR_IGWN_CLEAR_TEXT',
-        `${message}. Use https; or set allowInsecureHttp where nobody listens. Nothing was sent.`,
-      )
+      throw clearText(message)
     }
     const stranger = isStranger(purpose)
     if (!search && stranger)
@@ -70,41 +68,6 @@ export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surround
     if (!verify) return judge(look(want, { strict, passOver }))
     return findVerified(look, want, { strict, verify, passOver }).then(judge)
   }
-}
-
-/** Whether a request goes elsewhere than what was given for it is for: a redirect led there, or `url` names another host or port. */
-function isStranger({ url, options, astray = false }: Purpose): boolean {
-  return astray || (options.url !== undefined && new URL(options.url).host !== url.host)
-}
-
-/** What tokens are wanted for, worked out once for each origin and set of options. */
-function rememberedWants(): (purpose: Purpose, stranger: boolean) => Wanted {
-  const remembered = new WeakMap<IgwnAuthOptions, Map<string, Wanted>>()
-
-  return (purpose, stranger) => {
-    const { url, options, challengeScope } = purpose
-    if (stranger || challengeScope) return wantedFor(purpose, stranger)
-    const before = remembered.get(options)
-    const known = before?.get(url.origin)
-    if (known) return known
-
-    const byOrigin = before ?? new Map<string, Wanted>()
-    if (byOrigin.size >= MAX_ORIGINS) byOrigin.clear()
-    const want = wantedFor(purpose, stranger)
-    byOrigin.set(url.origin, want)
-    remembered.set(options, byOrigin)
-    return want
-  }
-}
-
-/** More servers than a program talks to; past it they are worked out afresh rather than kept for ever. */
-const MAX_ORIGINS = 1000
-
-/** The wanted token: the scopes of the challenge join those of the options; a stranger is judged by its own URL. */
-function wantedFor({ url, options, challengeScope = [] }: Purpose, stranger: boolean): Wanted {
-  const want = queryFor(url, stranger ? { ...options, tokenAudience: undefined } : options)
-  if (challengeScope.length === 0) return want
-  return { ...want, scope: [...new Set([...want.scope, ...challengeScope.flatMap(splitScopes)])] }
 }
 
 function fromSource(source: TokenSource, want: Wanted, purpose: Purpose): Credentials | Promise<Credentials> {

@@ -21,3 +21,9 @@ export function abortable<T>(value: T | Promise<T>, request: InternalAxiosReques
     cancelToken?.unsubscribe(stop)
   })
 }
+
+/** Stops a request that was aborted while something synchronous ran: the http adapter of axios would send it all the same. */
+export function throwIfAborted(request: InternalAxiosRequestConfig): void {
+  request.cancelToken?.throwIfRequested()
+  if (request.signal?.aborted) throw new CanceledError(undefined, request)
+}

@@ -7,11 +7,14 @@ import axios, {
   type InternalAxiosRequestConfig,
 } from 'axios'
 import type { Credentials } from '../purpose'
+import type { AuthScheme, SchemeParts } from '../schemes/auth-scheme'
+import { abortable, throwIfAborted } from './abortable'
 import { Departure, restOfTheWay, type RedirectOptions } from './departure'
 import type { IgwnAuthOptions } from '../options'
 import { explainRefusal } from './refusal'
 import { canResend } from './resend'
 import { shieldAgent } from './shield-agent'
+import { outgoingRequest, putOn } from './sign'
 import { tlsRefusal } from '../x509/tls-refusal'
 
 type Request = InternalAxiosRequestConfig
@@ -43,6 +46,9 @@ export class Errand {
     /** Undefined until they are looked for. */
     public credentials?: Credentials,
   ) {}
+
+  /** What a scheme put on the request, when it left. */
+  sent?: SchemeParts
 }
 
 /** Sends a request through one of our own axios. */
@@ -69,6 +75,7 @@ export function errandBehind(result: unknown): Errand | undefined {
 async function send(config: Request): Promise<AxiosResponse> {
   const errand = errandOf(config)
   const outgoing = outgoingOf(errand)
+  if (errand.credentials?.scheme) await sign(outgoing, errand, errand.credentials.scheme)
   try {
     const response = await callAdapter(errand.attempt.adapter, outgoing)
     response.config = config
@@ -96,49 +103,81 @@ function outgoingOf(errand: Errand): Request {
   return outgoing
 }
 
+/** Has a scheme see the request as it leaves, and puts on what it gives. */
+async function sign(outgoing: Request, errand: Errand, scheme: AuthScheme): Promise<void> {
+  const request = outgoingRequest(outgoing, errand.credentials?.query ?? {})
+  const before = new URL(request.url)
+  const sent = await abortable(scheme.authorize(request), errand.attempt.request)
+  throwIfAborted(errand.attempt.request)
+  if (sent) putOn(outgoing, scheme, sent, before)
+  errand.sent = sent ?? {}
+}
+
+/** The header fields that are ours: what others may not see, and what stays behind. */
+function fieldsOf({ credentials, sent }: Errand): Readonly<Record<string, string>> {
+  const { authorization } = credentials ?? {}
+  return authorization === undefined ? (sent?.headers ?? {}) : { Authorization: authorization }
+}
+
 /** Sees each redirect before it is followed, after the caller's own hook; one to another origin ends this send. */
-function watchOrigin({ attempt, credentials }: Errand): NonNullable<Request['beforeRedirect']> {
+function watchOrigin(errand: Errand): NonNullable<Request['beforeRedirect']> {
+  const { attempt, credentials } = errand
   const { request, url } = attempt
   const begin = performance.now()
   let hops = 0
   return (options, response, details) => {
     hops += 1
     const redirect = options as RedirectOptions
-    if (request.beforeRedirect) callHook(request.beforeRedirect, redirect, response, details, credentials)
+    const taken = takeOff(redirect.headers, fieldsOf(errand))
+    request.beforeRedirect?.(redirect, response, shownOf(details, errand))
     const next = new URL(redirect.href)
-    if (next.origin === url.origin) return
-    // axios has taken it off already; should it ever not, it stays here.
-    if (redirect.headers.Authorization === credentials?.authorization) delete redirect.headers.Authorization
+    // What a scheme made was for the request as it was.
+    if (next.origin === url.origin && !credentials?.scheme) {
+      putBack(redirect.headers, taken)
+      return
+    }
     if (canResend(request))
       throw new Departure(restOfTheWay(request, redirect, hops, performance.now() - begin))
     // A stream has been read; follow-redirects has kept its bytes and goes on by itself, without credentials.
-    if (!isTrusted(attempt, next)) credentials?.transport?.leaveBehind?.(redirect)
+    if (next.origin !== url.origin && !isTrusted(attempt, next))
+      credentials?.transport?.leaveBehind?.(redirect)
   }
 }
 
-type Hook = NonNullable<Request['beforeRedirect']>
-
-/** Calls the caller's hook with everything but the credential that we put there: hooks log, and throw what they were given. */
-function callHook(
-  hook: Hook,
-  redirect: RedirectOptions,
-  response: Parameters<Hook>[1],
-  details: Parameters<Hook>[2],
-  credentials: Credentials | undefined,
-): void {
-  const { authorization } = credentials ?? {}
-  const isOurs = authorization !== undefined && redirect.headers.Authorization === authorization
-  if (isOurs) delete redirect.headers.Authorization
-  const shown = authorization === undefined ? details : withoutAuthorization(details)
-  hook(redirect, response, shown)
-  if (isOurs && !('Authorization' in redirect.headers)) redirect.headers.Authorization = authorization
+/** Takes our fields out of a header, so that no hook sees them: hooks log, and throw what they were given. axios has done so where the origin changes. */
+function takeOff(
+  headers: Record<string, string>,
+  ours: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const taken: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (
+      !Object.entries(ours).some(
+        ([field, own]) => field.toLowerCase() === name.toLowerCase() && own === value,
+      )
+    )
+      continue
+    taken[name] = value
+    Reflect.deleteProperty(headers, name)
+  }
+  return taken
 }
 
+/** And back again, unless the hook has put something in their place. */
+function putBack(headers: Record<string, string>, taken: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(taken)) headers[name] ??= value
+}
+
+type Details = Parameters<NonNullable<Request['beforeRedirect']>>[2]
+
 /** What the hook is told of the request before; absent before axios 1.16. */
-function withoutAuthorization(details: Parameters<Hook>[2] | undefined): Parameters<Hook>[2] {
-  const { headers = {}, ...others } = (details ?? {}) as { headers?: Record<string, string> }
-  const shown = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'Authorization'))
-  return { ...others, headers: shown } as Parameters<Hook>[2]
+function shownOf(details: Details | undefined, errand: Errand): Details {
+  const { headers = {}, ...others } = (details ?? {}) as { headers?: Record<string, string>; url?: string }
+  const shown = { ...headers }
+  takeOff(shown, fieldsOf(errand))
+  // A scheme may have put a token into it.
+  const url = errand.sent?.url && { url: axios.getUri(errand.attempt.request) }
+  return { ...others, ...url, headers: shown } as Details
 }
 
 /** Whether a redirect may take the credentials along: the caller has said that both origins are one service. */
