@@ -13,7 +13,7 @@ import { canResend, discard, withBodyToKeep } from './wire/resend'
 import { refusedByServer } from './judge-token'
 import type { AuthScheme } from './schemes/auth-scheme'
 import type { Habits } from './schemes/bearer'
-import { refusalOf } from './wire/sign'
+import { answerOf } from './wire/sign'
 import { callAdapter, errandBehind, errandOf, go, isTrusted, type Attempt, type Errand } from './wire/send'
 
 type Request = InternalAxiosRequestConfig
@@ -116,7 +116,7 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
     if (response.status !== 401 || !scheme.answers || !sent) return undefined
     if (!canResend(attempt.request)) return { reasons: [CANNOT_RESEND] }
     try {
-      const refusal = refusalOf(response)
+      const refusal = answerOf(response)
       if (!(await abortable(scheme.answers(refusal, sent), attempt.request)))
         return { reasons: [refusedByServer(scheme.name)] }
       const credentials = await findAgain(attempt, refused, challengeOf(response)?.scope)

@@ -26,7 +26,7 @@ export {
   type IgwnAxiosInstance,
 } from './igwn-axios'
 export { applyIgwnAuth, removeIgwnAuth } from './apply-igwn-auth'
-export type { AuthScheme, OutgoingRequest, SchemeParts, SchemeRefusal } from './schemes/auth-scheme'
+export type { AuthScheme, OutgoingRequest, SchemeParts, SchemeAnswer } from './schemes/auth-scheme'
 export { HTTPSciTokenAuth, type HTTPSciTokenAuthOptions } from './schemes/http-sci-token-auth'
 export type { IgwnAxiosError, Refusal } from './wire/refusal'
 export type { IgwnAuthOptions, TokenFunction } from './options'

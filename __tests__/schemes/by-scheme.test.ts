@@ -220,6 +220,24 @@ it('does not answer for a body that is a stream, nor where it has no word on tha
   expect(seen).toHaveLength(2)
 })
 
+it('hears every answer of the server', async () => {
+  const { origin } = await servers.serve(({ url }) => ({
+    status: Number(url.slice(1)),
+    headers: { 'DPoP-Nonce': url },
+  }))
+  const heard: unknown[] = []
+  const scheme = signing({
+    hears: ({ status, header }, sent) =>
+      heard.push([status, header('dpop-nonce'), sent.headers?.['X-Count']]),
+  })
+  const instance = withScheme(scheme, axios.create({ validateStatus: (status) => status < 400 }))
+  for (const status of [200, 404]) await instance.get(`${origin}/${status}`).catch(() => undefined)
+  expect(heard).toEqual([
+    [200, '/200', '1'],
+    [404, '/404', '2'],
+  ])
+})
+
 it("leaves the caller's own Authorization alone, and a request that withholds it", async () => {
   const { origin, authorizations } = await servers.serve(() => ({}))
   const instance = withScheme(signing())

@@ -28,10 +28,10 @@ export interface SchemeParts {
 }
 
 /** What a server said to a request that a scheme had its part in. */
-export interface SchemeRefusal {
+export interface SchemeAnswer {
   readonly status: number
   /** A header field of the answer by its name, in any case of letters. */
-  header(name: string): string | undefined
+  readonly header: (name: string) => string | undefined
   /** What `WWW-Authenticate` asks for. */
   readonly challenges: readonly Challenge[]
 }
@@ -53,10 +53,15 @@ export interface AuthScheme {
   /** What goes on this request; undefined for nothing. To throw means that nothing is sent. */
   authorize(request: OutgoingRequest): SchemeParts | undefined | Promise<SchemeParts | undefined>
   /**
+   * Called with every answer of a server to what this scheme put something on, also one that is no refusal: for what servers
+   * tell in passing, as the next nonce of DPoP (RFC 9449 section 8.2).
+   */
+  hears?(answer: SchemeAnswer, sent: SchemeParts): void
+  /**
    * Called once when the server answers 401 and the body can be sent again: whether another send, for which `authorize` is
    * asked anew, may fare better. Default is no.
    *
    * @param sent - the very object that `authorize` gave for what was refused
    */
-  answers?(refusal: SchemeRefusal, sent: SchemeParts): boolean | Promise<boolean>
+  answers?(refusal: SchemeAnswer, sent: SchemeParts): boolean | Promise<boolean>
 }

@@ -14,7 +14,7 @@ import type { IgwnAuthOptions } from '../options'
 import { explainRefusal } from './refusal'
 import { canResend } from './resend'
 import { shieldAgent } from './shield-agent'
-import { outgoingRequest, putOn } from './sign'
+import { answerOf, outgoingRequest, putOn } from './sign'
 import { tlsRefusal } from '../x509/tls-refusal'
 
 type Request = InternalAxiosRequestConfig
@@ -79,12 +79,18 @@ async function send(config: Request): Promise<AxiosResponse> {
   try {
     const response = await callAdapter(errand.attempt.adapter, outgoing)
     response.config = config
+    tellScheme(errand, response)
     return response
   } catch (error) {
     if (typeof error === 'object' && error !== null) (error as AxiosError).config = config
+    tellScheme(errand, (error as AxiosError | undefined)?.response)
     explainTls(error, errand.credentials)
     throw error
   }
+}
+
+function tellScheme({ credentials, sent }: Errand, response: AxiosResponse | undefined): void {
+  if (sent && response) credentials?.scheme?.hears?.(answerOf(response), sent)
 }
 
 /** The config of one send; a new one each time, since adapters write on theirs. */

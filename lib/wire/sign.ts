@@ -1,7 +1,7 @@
 import axios, { AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError } from '../errors'
 import { parseChallenges } from '../formats/www-authenticate'
-import type { AuthScheme, OutgoingRequest, SchemeParts, SchemeRefusal } from '../schemes/auth-scheme'
+import type { AuthScheme, OutgoingRequest, SchemeParts, SchemeAnswer } from '../schemes/auth-scheme'
 import type { TokenQuery } from '../token'
 
 const blank = new axios.Axios({})
@@ -65,7 +65,7 @@ export function putOn(
 const NOT_IN_FIELD = /[^\t\x20-\x7e\x80-\xff]/
 
 /** What a server said, as a scheme sees it. */
-export function refusalOf({ status, headers }: AxiosResponse): SchemeRefusal {
+export function answerOf({ status, headers }: AxiosResponse): SchemeAnswer {
   const fields = AxiosHeaders.from(headers as AxiosHeaders)
   const header = (name: string) => {
     const value = fields.get(name)
