@@ -580,7 +580,7 @@ describe('the error when nothing satisfies', () => {
         'read:/frames of issuer https://cilogon.org/igwn. SCITOKEN holds no SciToken (not a JWT). BEARER_TOKEN is of ' +
         'issuer https://issuer.example.org, not https://cilogon.org/igwn. ' +
         `${runtimeFile()} expired 2 hours ago. Nothing in SCITOKEN_FILE, _CONDOR_CREDS, BEARER_TOKEN_FILE, ` +
-        `${temporaryFile()}. Get one with htgettoken -a VAULT -i ISSUER --scopes=gracedb.read,read:/frames ` +
+        `${temporaryFile()}. Get one with htgettoken -a vault.ligo.org -i igwn --scopes=gracedb.read,read:/frames ` +
         '--audience=https://x.example.org:8443, or name one in BEARER_TOKEN_FILE.',
     )
     expect(error.reasons.map(({ code }) => code)).toEqual([

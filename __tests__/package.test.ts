@@ -151,6 +151,7 @@ const NAMES = [
   'createX509Agent',
   'delete',
   'discovered',
+  'explain',
   'findNetrcCredentials',
   'findSciToken',
   'findX509Credentials',

@@ -9,7 +9,7 @@ declare module 'axios' {
   }
 }
 
-const installed = new WeakMap<AxiosInstance, { readonly id: number; readonly close: () => void }>()
+const installed = new WeakMap<AxiosInstance, { readonly id: number; readonly exchange: Exchange }>()
 
 /**
  * Installs IGWN auth on an axios instance and returns that instance. Each of its requests is sent with the credentials
@@ -26,16 +26,18 @@ export function applyIgwnAuth<Instance extends AxiosInstance>(
 }
 
 /** Lets the requests of an instance leave through an exchange, in the place of the one that was installed. */
-export function install<Instance extends AxiosInstance>(
-  instance: Instance,
-  { send, close }: Exchange,
-): Instance {
+export function install<Instance extends AxiosInstance>(instance: Instance, exchange: Exchange): Instance {
   removeIgwnAuth(instance)
-  const id = instance.interceptors.request.use((request) => detour(request, send), rethrow, {
+  const id = instance.interceptors.request.use((request) => detour(request, exchange.send), rethrow, {
     synchronous: true,
   })
-  installed.set(instance, { id, close })
+  installed.set(instance, { id, exchange })
   return instance
+}
+
+/** The exchange through which the requests of an instance leave; undefined where none is installed. */
+export function exchangeOf(instance: AxiosInstance): Exchange | undefined {
+  return installed.get(instance)?.exchange
 }
 
 /**
@@ -45,7 +47,7 @@ export function install<Instance extends AxiosInstance>(
 export function removeIgwnAuth<Instance extends AxiosInstance>(instance: Instance): Instance {
   const found = installed.get(instance)
   if (found) instance.interceptors.request.eject(found.id)
-  found?.close()
+  found?.exchange.close()
   installed.delete(instance)
   return instance
 }

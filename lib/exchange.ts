@@ -5,10 +5,15 @@ import { credentialFinder } from './credentials'
 import type { Credentials, Purpose } from './purpose'
 import { departureIn } from './wire/departure'
 import { destinationOf } from './wire/destination'
-import type { Reason } from './errors'
+import { IgwnAuthError, type Reason } from './errors'
+import type { Explanation } from './explain/explanation'
+import { foresee } from './explain/explanation-of'
 import type { BearerChallenge } from './formats/www-authenticate'
 import { checkOptions, mergeOptions, type IgwnAuthOptions } from './options'
-import { challengeOf, explainRefusal, reasonsOf, type IgwnAxiosError } from './wire/refusal'
+import { isRefusal, refusalIn, type IgwnAxiosError, type Tried } from './explain/refusal'
+import { isHeard, placeOf } from './events'
+import { tell, tellOfChallenge, tellOfCredentials, tellOfReasons } from './wire/tell'
+import { challengeOf, reasonsOf } from './wire/refusal'
 import { canResend, discard, withBodyToKeep } from './wire/resend'
 import { refusedByServer } from './judge-token'
 import type { AuthScheme } from './schemes/auth-scheme'
@@ -21,6 +26,8 @@ type Request = InternalAxiosRequestConfig
 export interface Exchange {
   /** Sends a request that has reached its adapter, with credentials. */
   readonly send: (caller: Request, adapter: Request['adapter']) => Promise<AxiosResponse>
+  /** What would become of a request, and why; nothing is sent. */
+  readonly foresee: (caller: Request) => Promise<Explanation>
   /** Lets go of the connections that were made with certificates. */
   readonly close: () => void
 }
@@ -36,16 +43,23 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   client.interceptors.response.use(answer, (error: unknown) =>
     answer((error as AxiosError | undefined)?.response, error),
   )
+  client.interceptors.response.use(note, explain)
   // Has no `answer`: a second refusal is final, also at the end of a redirect.
   const again = new axios.Axios({})
   for (const { interceptors } of [client, again]) {
     interceptors.request.use(attach)
-    interceptors.response.use(undefined, explain)
     // After `answer`: a refusal at the end of the rest of the way was answered there.
     interceptors.response.use(undefined, follow)
   }
 
-  return { send: depart, close }
+  return { send: depart, foresee: lookAhead, close }
+
+  function lookAhead(request: Request): Promise<Explanation> {
+    const url = destinationOf(request)
+    if (!url) throw notHttp()
+    const options = optionsFor(instanceOptions, request)
+    return foresee({ request, url, options, authenticated: isAuthenticated(request, url) }, find)
+  }
 
   /** The whole of a request: what reaches the caller is what would without us, and shows no secret. */
   async function depart(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {
@@ -66,7 +80,13 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   /** Before sending: finds what goes on the request. */
   async function attach(config: Request): Promise<Request> {
     const errand = errandOf(config)
-    errand.credentials ??= await abortable(find(errand.attempt), errand.attempt.request)
+    try {
+      errand.credentials ??= await abortable(find(errand.attempt), errand.attempt.request)
+    } catch (error) {
+      tellOfReasons(errand, error instanceof IgwnAuthError ? error.reasons : [])
+      throw error
+    }
+    tellOfCredentials(errand)
     return config
   }
 
@@ -74,15 +94,17 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   async function answer(response: AxiosResponse | undefined, error?: unknown): Promise<AxiosResponse> {
     const errand = errandBehind(error ?? response)
     if (!response || !errand || errand.attempt.authenticated) return outcome(response, error)
+    tellOfChallenge(errand, response)
     const reply = await (errand.credentials?.scheme
       ? bySameScheme(errand, errand.credentials.scheme, response)
       : byAnother(errand, challengeOf(response)))
     if (!reply) return outcome(response, error)
     const { credentials, reasons } = reply
     if (!credentials) {
-      if (error) explainRefusal(error, reasons)
+      errand.unanswered = reasons
       return outcome(response, error)
     }
+    tell(errand, { type: 'answered' })
     discard(response)
     return go(again, { ...errand.attempt, answered: true }, credentials)
   }
@@ -135,12 +157,26 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
     return abortable(find(purpose), attempt.request)
   }
 
-  /** A refusal that was not answered: joins why no other credential was on the request. */
+  /** A refusal that stands: joins to its error what is known of it. */
   function explain(error: unknown): never {
-    const { response, igwnAuth } = (error ?? {}) as Partial<IgwnAxiosError>
-    const reasons = errandBehind(error)?.credentials?.reasons ?? []
-    if ((response?.status === 401 || response?.status === 403) && !igwnAuth) explainRefusal(error, reasons)
+    const errand = errandBehind(error)
+    const failure = error as IgwnAxiosError
+    if (errand && !failure.igwnAuth) {
+      const refusal = refusalIn(error, failure.response, triedBy(errand))
+      if (refusal) failure.igwnAuth = refusal
+      if (refusal)
+        tell(errand, { type: 'refused', status: failure.response?.status, summary: refusal.summary })
+    }
     throw error
+  }
+
+  /** One that the caller's `validateStatus` takes for good is no error to join anything to. */
+  function note(response: AxiosResponse): AxiosResponse {
+    const errand = errandBehind(response)
+    if (!errand || !isRefusal(response) || !isHeard(errand.attempt.options.onEvent)) return response
+    const summary = refusalIn(undefined, response, triedBy(errand))?.summary ?? ''
+    tell(errand, { type: 'refused', status: response.status, summary })
+    return response
   }
 
   /** After a redirect to another origin: the rest of the way is a request of its own. */
@@ -154,6 +190,8 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
     const downgraded = left.url.protocol === 'https:' && url.protocol === 'http:'
     const options = downgraded ? { ...left.options, forceNoAuth: true } : left.options
     const trusted = !downgraded && isTrusted(left, url)
+    const isElsewhere = url.origin !== left.url.origin
+    if (isElsewhere) tell(errand, { type: 'hop', to: placeOf(url), trusted })
     const next: Attempt = {
       ...left,
       request,
@@ -162,11 +200,23 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
       // What the caller's own hook put on the redirect is theirs.
       authenticated: left.authenticated || isAuthenticated(request, url),
       // A scheme has every redirect end its send, also one that leads nowhere else.
-      astray: left.astray || (!trusted && url.origin !== left.url.origin),
+      astray: left.astray || (!trusted && isElsewhere),
       carried: trusted ? credentials : undefined,
     }
     return go(left.answered ? again : client, next)
   }
+}
+
+function triedBy({ attempt, credentials = { reasons: [] }, unanswered }: Errand): Tried {
+  return { purpose: attempt, credentials, unanswered }
+}
+
+/** Without the text: it may hold a password. */
+function notHttp(): IgwnAuthError {
+  return new IgwnAuthError(
+    'ERR_IGWN_URL',
+    'The URL is no absolute one of http or https; give one, as https://host.example.org/path.',
+  )
 }
 
 /** What there is to answer a refusal with; without credentials, why there is nothing. */

@@ -91,11 +91,16 @@ export function tokenNotFound(want: Wanted, reasons: readonly Reason[]): IgwnAut
     // Another token of the same kind would fare no better when the signature could not be checked.
     reasons.some(({ code }) => code === 'not-verified')
       ? ''
-      : `Get one with htgettoken -a VAULT -i ISSUER${argument('--scopes', want.scope.join(','))}${argument('--audience', want.audience.at(-1))}, ` +
-        'or name one in BEARER_TOKEN_FILE.',
+      : `Get one with ${htgettokenFor(want)}, or name one in BEARER_TOKEN_FILE.`,
   ]
   const message = printable(sentences.filter(Boolean).join(' '))
   return new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', message, { reasons })
+}
+
+/** The command that gets a token that would satisfy; IGWN's own server and issuer where the token is to be of IGWN. */
+export function htgettokenFor({ audience, scope, issuer }: Wanted): string {
+  const server = issuer.includes('https://cilogon.org/igwn') ? 'vault.ligo.org -i igwn' : 'VAULT -i ISSUER'
+  return `htgettoken -a ${server}${argument('--scopes', scope.join(','))}${argument('--audience', audience.at(-1))}`
 }
 
 /** An argument to paste into a shell; none for a value that a shell would read otherwise: a server may have asked for it. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { IgwnAuthError } from './errors'
+import type { Finding } from './explain/finding'
 import { SciToken } from './scitoken'
 
 export { secondsNow } from './seconds-now'
@@ -28,6 +29,8 @@ export interface TokenSource {
   getToken(query: TokenQuery): Token | undefined | Promise<Token | undefined>
   /** Forget this token: the server refused it. Nothing else that is held may be forgotten. */
   invalidate?(rejected: string): void
+  /** What this source has for a query, for `explain`: without the network, and without a secret. */
+  explain?(query: TokenQuery): readonly Finding[]
 }
 
 /**

@@ -27,7 +27,7 @@ export function basic(purpose: Purpose, surroundings: Surroundings): Credentials
     return { reasons: [...reasons, { code: 'clear-text', source: source ?? 'netrc', message }] }
   }
   try {
-    return { authorization: formatBasicCredentials(credentials), reasons }
+    return { authorization: formatBasicCredentials(credentials), source, reasons }
   } catch (error) {
     // One entry that was only found, as `default` is for every host, must not stop requests that need none.
     if (isDemanded || !(error instanceof IgwnAuthError)) throw error

@@ -4,7 +4,7 @@ import type { Reason } from '../errors'
 import { findVerified, tokenNotFound } from '../find-sci-token'
 import { refusedByServer, type Wanted } from '../judge-token'
 import { tokenChoice } from '../options'
-import type { SciToken } from '../scitoken'
+import { SciToken } from '../scitoken'
 import { isNotFound } from '../sources/chain'
 import { discovery, type Discovery } from '../sources/discovered'
 import type { Surroundings } from '../surroundings'
@@ -48,7 +48,7 @@ export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surround
       case 'discover':
         return discovered(purpose, wantedFor(purpose, stranger), required)
       case 'given':
-        return given(choice.text, purpose)
+        return given(choice.text, purpose, 'the token option')
       case 'source':
         return fromSource(choice.source, wantedFor(purpose, stranger), purpose)
     }
@@ -61,7 +61,7 @@ export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surround
   ): Credentials | Promise<Credentials> {
     const passOver = refused?.token === undefined ? undefined : refusedBefore(refused.token)
     const judge = ({ token, reasons }: Discovery): Credentials => {
-      if (token) return { ...attached(token.serialize()), reasons }
+      if (token) return { ...attached(token.serialize(), token.source), found: token, reasons }
       if (required) throw tokenNotFound(want, reasons)
       return { reasons }
     }
@@ -76,7 +76,7 @@ function fromSource(source: TokenSource, want: Wanted, purpose: Purpose): Creden
   const judge = (token: Token | undefined): Credentials =>
     token === undefined
       ? none('absent', 'The token source has no token')
-      : given(tokenText(token, 'what the token source gave'), purpose)
+      : given(tokenText(token, 'what the token source gave'), purpose, sourceOf(token))
   const token = source.getToken(want)
   return isPromise(token) ? token.then(judge, absent) : judge(token)
 }
@@ -87,12 +87,18 @@ function absent(error: unknown): Credentials {
   throw error
 }
 
-function given(text: string, { refused }: Purpose): Credentials {
-  return text === refused?.token ? { reasons: [refusedByServer()] } : { ...attached(text), reasons: [] }
+function sourceOf(token: Token): string {
+  return (token instanceof SciToken ? token.source : undefined) ?? 'the token source'
 }
 
-function attached(text: string): Pick<Credentials, 'authorization' | 'token'> {
-  return { authorization: `Bearer ${text}`, token: text }
+function given(text: string, { refused }: Purpose, source: string): Credentials {
+  return text === refused?.token
+    ? { reasons: [refusedByServer()] }
+    : { ...attached(text, source), reasons: [] }
+}
+
+function attached(text: string, source?: string): Pick<Credentials, 'authorization' | 'token' | 'source'> {
+  return { authorization: `Bearer ${text}`, token: text, source }
 }
 
 function refusedBefore(text: string) {

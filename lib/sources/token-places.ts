@@ -20,12 +20,16 @@ export interface Candidate {
   readonly token?: SciToken
   /** Why there is no token here; or, with a token, what is not as it should be though the token can be used. */
   readonly reason?: Reason
+  /** The path of its file, where it is in one. */
+  readonly path?: string
   /** Its file, where the mark of the place does not tell all: one of several in a folder. */
   readonly file?: { readonly path: string; readonly stats: ReturnType<typeof statOf> }
 }
 
 /** One place where a token may be. */
 export interface Place {
+  /** The variable that holds it or names its file, where unsetting that takes it out of the way. */
+  readonly variable?: string | undefined
   /** How people know it: the name of a variable, or the path of a file. */
   name(here: Surroundings): string
   /**
@@ -113,6 +117,7 @@ function accessTokenIn(text: string): string {
 function inVariable(name: string): Place {
   let last: { text: string; content: Content } | undefined
   return {
+    variable: name,
     name: () => name,
     mark: (here) => here.env[name] ?? '',
     *candidates(here): Candidates {
@@ -128,6 +133,7 @@ function inFile(name: string | undefined, fileOf: (here: Surroundings) => string
   const read = rememberedReads((text, file) => tokenIn(text, named(name, file)), MAX_BYTES)
   const sourceOf = (here: Surroundings) => named(name, fileOf(here))
   return {
+    variable: name,
     name: sourceOf,
     mark(here) {
       const file = fileOf(here)
@@ -137,7 +143,7 @@ function inFile(name: string | undefined, fileOf: (here: Surroundings) => string
       const file = fileOf(here)
       const source = sourceOf(here)
       if (file === undefined) return yield { reason: absent(source, `${source} is not set`) }
-      yield candidate(source, read(file))
+      yield { ...candidate(source, read(file)), path: file }
     },
   }
 }
@@ -167,6 +173,7 @@ function inSharedFile(fileOf: (here: Surroundings) => string | undefined): Place
       const foreign = [link, stats].find((one) => isStats(one) && one.uid !== here.euid && one.uid !== 0)
       if (isStats(foreign))
         return yield {
+          path: file,
           reason: {
             code: 'foreign-owner',
             source: file,
@@ -175,7 +182,7 @@ function inSharedFile(fileOf: (here: Surroundings) => string | undefined): Place
             message: `${file} belongs to user ${foreign.uid}, not to user ${here.euid}: anybody can put a file there`,
           },
         }
-      const found = candidate(file, isStats(stats) ? read(file, stats) : stats)
+      const found = { ...candidate(file, isStats(stats) ? read(file, stats) : stats), path: file }
       if (!found.token || !isStats(stats) || (stats.mode & 0o077) === 0) return yield found
       const mode = (stats.mode & 0o777).toString(8).padStart(4, '0')
       yield {
@@ -210,7 +217,7 @@ function inFolder(name: string, ending: string): Place {
       const folder = variable(here.env, name)
       if (folder === undefined) return yield { reason: absent(name, `${name} is not set`) }
       const names = list(folder, ending)
-      if (!Array.isArray(names)) return yield candidate(named(name, folder), names)
+      if (!Array.isArray(names)) return yield { ...candidate(named(name, folder), names), path: folder }
       if (names.length === 0)
         return yield {
           reason: absent(named(name, folder), `${named(name, folder)} holds no *${ending} file`),
@@ -219,7 +226,7 @@ function inFolder(name: string, ending: string): Place {
         const file = path.join(folder, one)
         const stats = statOf(file)
         const content = isStats(stats) ? read(file, stats) : stats
-        yield { ...candidate(named(name, file), content), file: { path: file, stats } }
+        yield { ...candidate(named(name, file), content), path: file, file: { path: file, stats } }
       }
     },
   }

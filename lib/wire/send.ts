@@ -6,16 +6,15 @@ import axios, {
   type AxiosResponse,
   type InternalAxiosRequestConfig,
 } from 'axios'
+import type { Reason } from '../errors'
 import type { Credentials } from '../purpose'
 import type { AuthScheme, SchemeParts } from '../schemes/auth-scheme'
 import { abortable, throwIfAborted } from './abortable'
 import { Departure, restOfTheWay, type RedirectOptions } from './departure'
 import type { IgwnAuthOptions } from '../options'
-import { explainRefusal } from './refusal'
 import { canResend } from './resend'
 import { shieldAgent } from './shield-agent'
 import { answerOf, outgoingRequest, putOn } from './sign'
-import { tlsRefusal } from '../x509/tls-refusal'
 
 type Request = InternalAxiosRequestConfig
 
@@ -49,6 +48,8 @@ export class Errand {
 
   /** What a scheme put on the request, when it left. */
   sent?: SchemeParts
+  /** Why a refusal was not answered, where answering was tried. */
+  unanswered?: readonly Reason[]
 }
 
 /** Sends a request through one of our own axios. */
@@ -84,7 +85,6 @@ async function send(config: Request): Promise<AxiosResponse> {
   } catch (error) {
     if (typeof error === 'object' && error !== null) (error as AxiosError).config = config
     tellScheme(errand, (error as AxiosError | undefined)?.response)
-    explainTls(error, errand.credentials)
     throw error
   }
 }
@@ -199,13 +199,4 @@ export function callAdapter(adapter: Request['adapter'], config: Request): Promi
     config: Request,
   ) => (config: Request) => Promise<AxiosResponse>
   return resolve(adapter ?? axios.defaults.adapter, config)(config)
-}
-
-/** Joins to a failure of TLS what is known of the certificate that was presented. */
-function explainTls(error: unknown, credentials: Credentials | undefined): void {
-  const transport = credentials?.transport
-  const refusal = tlsRefusal(error, transport?.credential)
-  if (!refusal) return
-  const reason = { code: 'refused', source: 'certificate', message: refusal.message } as const
-  explainRefusal(error, [reason, ...(transport?.reasons ?? [])])
 }

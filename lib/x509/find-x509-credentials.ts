@@ -64,26 +64,45 @@ export type LookForX509 = (options?: FindX509Options) => X509Discovery
  * look costs a few stats; only the dates are judged each time.
  */
 export function x509Discovery(surroundings: Surroundings = here): LookForX509 {
-  const read = credentialReader(surroundings)
+  const candidates = x509Candidates(surroundings)
 
-  return ({ cert, passphrase, minTimeLeft } = {}) => {
-    if (cert !== undefined && cert !== true) {
-      const outcome = inForce(read(namedPlace(cert), passphrase), minTimeLeft ?? 0)
-      if ('code' in outcome) throw certUnusable(outcome)
-      return { ...outcome, reasons: [] }
-    }
+  return (options = {}) => {
+    const isNamed = options.cert !== undefined && options.cert !== true
     const reasons: Reason[] = []
-    for (const placeIn of X509_PLACES) {
-      const outcome = at(placeIn(surroundings), passphrase, minTimeLeft ?? MIN_TIME_LEFT)
+    for (const { outcome } of candidates(options)) {
       if (!('code' in outcome)) return { ...outcome, reasons }
+      if (isNamed) throw certUnusable(outcome)
       reasons.push(outcome)
     }
     return { reasons }
   }
+}
 
-  function at(place: X509Place | Reason, passphrase: Passphrase | undefined, minTimeLeft: number) {
-    return 'code' in place ? place : inForce(read(place, passphrase), minTimeLeft)
+/** One place where a credential may be, and what is there: one that satisfies, or why there is none. */
+export interface X509Candidate {
+  /** Undefined where there is nothing to look at. */
+  readonly place?: X509Place
+  readonly outcome: ReadCredential | Reason
+}
+
+/** The candidates in their order, with a memory of their own; or the one that `cert` names. Nothing is read before it is asked for. */
+export function x509Candidates(
+  surroundings: Surroundings,
+): (options: FindX509Options) => Iterable<X509Candidate> {
+  const read = credentialReader(surroundings)
+
+  return function* ({ cert, passphrase, minTimeLeft }) {
+    const isNamed = cert !== undefined && cert !== true
+    const wanted = minTimeLeft ?? (isNamed ? 0 : MIN_TIME_LEFT)
+    for (const place of isNamed ? [namedPlace(cert)] : places(surroundings)) {
+      if ('code' in place) yield { outcome: place }
+      else yield { place, outcome: inForce(read(place, passphrase), wanted) }
+    }
   }
+}
+
+function* places(surroundings: Surroundings): Iterable<X509Place | Reason> {
+  for (const placeIn of X509_PLACES) yield placeIn(surroundings)
 }
 
 /** The look of this process; what one caller has read, another need not read again. */

@@ -22,10 +22,10 @@ export interface Trust {
 export type FindTrust = () => Trust | undefined
 
 /** As for Python's requests; the first that is set replaces the roots. */
-const BUNDLES = ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE']
+export const BUNDLES = ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE']
 
 /** The grid's folder of authorities. */
-const GRID_FOLDER = 'X509_CERT_DIR'
+export const GRID_FOLDER = 'X509_CERT_DIR'
 
 /**
  * The authorities the environment names, read once and again when file or folder have changed; unchanged they cost a stat

@@ -1,0 +1,83 @@
+import { duration, judgeToken, type Wanted } from '../judge-token'
+import type { SciToken } from '../scitoken'
+import { isStats, statOf } from '../sources/read-file'
+import { tokenPlaces, type Candidate, type Place } from '../sources/token-places'
+import type { Surroundings } from '../surroundings'
+import { findingFor, type Finding, type TokenFacts } from './finding'
+import { mendToken } from './mend'
+
+/** Remembers what it has read, as long as that is unchanged. */
+const places = tokenPlaces()
+
+/**
+ * Every token on this machine, in the order in which they are looked at: a request takes the first that satisfies, this looks
+ * at the others too. No network is used.
+ */
+export function examineTokens(want: Wanted, surroundings: Surroundings): Finding[] {
+  return places.flatMap((place) =>
+    [...place.candidates(surroundings)].map((candidate) => judged(candidate, place, want)),
+  )
+}
+
+function judged({ token, reason, path }: Candidate, { variable }: Place, want: Wanted): Finding {
+  const permissions = path === undefined ? undefined : permissionsOf(path)
+  if (!token)
+    return findingFor('token', reason ?? { code: 'absent', source: '', message: '' }, {
+      permissions,
+      mend: reason && mendToken({ code: reason.code, path, variable }, want),
+    })
+  const finding = tokenFinding(token, token.source ?? '', want, variable)
+  // A file that others can read is used all the same.
+  const mend = reason ? mendToken({ code: reason.code, path }, want) : undefined
+  return {
+    ...finding,
+    permissions,
+    ...(reason && { warning: reason.message }),
+    mend: finding.mend ?? mend,
+  }
+}
+
+/** A token judged by its claims, wherever it comes from. */
+export function tokenFinding(token: SciToken, source: string, want: Wanted, variable?: string): Finding {
+  const verdict = judgeToken(token, want)
+  const facts = { token: factsOf(token) }
+  if (!verdict)
+    return { kind: 'token', source, verdict: 'satisfies', message: `${source} ${lifeOf(token)}`, ...facts }
+  const mend = mendToken({ code: verdict.code, variable }, ofIssuer(want, token))
+  return findingFor(
+    'token',
+    { ...verdict, source, message: `${source} ${verdict.message}` },
+    { ...facts, mend },
+  )
+}
+
+/** A token of the same issuer is what is missing, where nobody said which. */
+function ofIssuer(want: Wanted, { issuer }: SciToken): Wanted {
+  return want.issuer.length > 0 || issuer === undefined ? want : { ...want, issuer: [issuer] }
+}
+
+export function factsOf(token: SciToken): TokenFacts {
+  const { profile, issuer, subject, audience, scopes, expiresAt } = token
+  const left = token.timeLeft()
+  return {
+    profile,
+    issuer,
+    subject,
+    audience,
+    scopes,
+    expiresAt,
+    timeLeft: left === undefined ? left : Math.floor(left),
+  }
+}
+
+/** How long a token has, as the end of a sentence. */
+export function lifeOf(token: SciToken): string {
+  const left = token.timeLeft()
+  if (left === undefined) return 'does not say when it ends'
+  return left > 0 ? `has ${duration(left)} left` : `expired ${duration(-left)} ago`
+}
+
+export function permissionsOf(path: string): string | undefined {
+  const stats = statOf(path)
+  return isStats(stats) ? (stats.mode & 0o777).toString(8).padStart(4, '0') : undefined
+}

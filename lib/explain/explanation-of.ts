@@ -1,0 +1,195 @@
+import { attachmentsIn, type Attachment } from '../attachments'
+import { isClearText, readableOnTheWay } from '../clear-text'
+import type { CredentialFinder } from '../credentials'
+import { IgwnAuthError, type Reason } from '../errors'
+import { placeOf } from '../events'
+import type { Wanted } from '../judge-token'
+import { certChoice, tokenChoice, type TokenChoice } from '../options'
+import type { Credentials, Purpose } from '../purpose'
+import { isStranger, wantedFor } from '../schemes/wanted-for'
+import { SciToken } from '../scitoken'
+import { here, type Surroundings } from '../surroundings'
+import { examineAuthorities } from './examine-authorities'
+import { examineCertificates } from './examine-certificates'
+import { examineLogins } from './examine-logins'
+import { examineTokens, tokenFinding } from './examine-tokens'
+import { Explanation } from './explanation'
+import { findingFor, type Finding, type FindingKind } from './finding'
+
+/** What became of the search for credentials: what goes on the request, or the error that stops it. */
+export interface Outcome {
+  readonly credentials?: Credentials
+  readonly error?: IgwnAuthError
+  /** A token source was not asked, since that may use the network. */
+  readonly isSourceLeftOut?: boolean
+}
+
+/**
+ * Searches as for a request, and explains the outcome; nothing is sent. A token source is asked only with `verify`, since that
+ * may use the network.
+ */
+export async function foresee(purpose: Purpose, find: CredentialFinder['find']): Promise<Explanation> {
+  const isSourceLeftOut = choiceOf(purpose, here)?.kind === 'source' && !purpose.options.verify
+  const options = isSourceLeftOut ? { ...purpose.options, token: false } : purpose.options
+  try {
+    const credentials = await find({ ...purpose, options })
+    return explanationOf(purpose, { credentials, isSourceLeftOut })
+  } catch (error) {
+    if (error instanceof IgwnAuthError) return explanationOf(purpose, { error })
+    throw error
+  }
+}
+
+/**
+ * Explains the outcome of a search: looks once more at everything that is looked at for such a request, and beyond the first
+ * that satisfies. Files that have not changed are not read again; no network is used.
+ */
+export function explanationOf(
+  purpose: Purpose,
+  outcome: Outcome,
+  surroundings: Surroundings = here,
+): Explanation {
+  const { url, options } = purpose
+  const want = wantedFor(purpose, isStranger(purpose))
+  const attaches = attachmentsOf(outcome)
+  const found = [
+    ...examineRequest(purpose, surroundings),
+    ...examineBearers(purpose, want, surroundings),
+    ...(options.netrc === false ? [] : examineLogins(url, options, surroundings)),
+    ...(url.protocol === 'https:' ? certificates(purpose, surroundings) : []),
+    ...(url.protocol === 'https:' ? examineAuthorities(surroundings) : []),
+  ]
+  const reasons = [...(outcome.credentials?.reasons ?? []), ...(outcome.error?.reasons ?? [])]
+  const findings = withReasons(found, reasons).map((finding) => withAttachment(finding, attaches))
+  const { error } = outcome
+  return new Explanation({
+    url: placeOf(url),
+    wanted: want,
+    findings,
+    attaches,
+    problem: error && { code: error.code, message: error.message },
+  })
+}
+
+function attachmentsOf({ credentials, isSourceLeftOut }: Outcome): Attachment[] {
+  const found = credentials ? attachmentsIn(credentials) : []
+  if (!isSourceLeftOut) return found
+  return [{ kind: 'token', source: TOKEN_SOURCE }, ...found.filter(({ kind }) => kind !== 'login')]
+}
+
+const TOKEN_SOURCE = 'the token source'
+
+/** What the request itself says, before anything is looked for. */
+function examineRequest({ url, options, request, authenticated }: Purpose, here: Surroundings): Finding[] {
+  const { forceNoAuth, allowInsecureHttp, withholdToken, scheme } = options
+  const findings: Finding[] = []
+  const say = (source: string, message: string, mend?: string) =>
+    findings.push({ kind: 'request', source, verdict: 'in-use', message, mend })
+  if (authenticated)
+    say('the request', 'the request brings an Authorization, auth or a login in its URL: no header is added')
+  if (forceNoAuth) say('forceNoAuth', 'forceNoAuth says to attach nothing', 'leave forceNoAuth out')
+  if (withholdToken)
+    say('withholdToken', 'withholdToken keeps the token off this request', 'leave withholdToken out')
+  if (isClearText(url, request.proxy) && !allowInsecureHttp) {
+    const message = readableOnTheWay(url, 'a token or a password')
+    const code = 'clear-text'
+    findings.push({
+      kind: 'request',
+      source: 'the URL',
+      verdict: 'passed-over',
+      code,
+      message,
+      mend: 'use https',
+    })
+  }
+  for (const name of ['IGWN_AUTH_UTILS_FIND_SCITOKEN', 'IGWN_AUTH_UTILS_FIND_X509'])
+    if (here.env[name]) say(name, `${name} is set to ${JSON.stringify(here.env[name])}`, `unset ${name}`)
+  if (scheme)
+    findings.push({
+      kind: 'scheme',
+      source: scheme.name,
+      verdict: 'satisfies',
+      message: `${scheme.name} sees each request as it leaves`,
+    })
+  return findings
+}
+
+function examineBearers(purpose: Purpose, want: Wanted, surroundings: Surroundings): Finding[] {
+  const choice = choiceOf(purpose, surroundings)
+  if (!choice || purpose.options.scheme) return []
+  switch (choice.kind) {
+    case 'never':
+      return [
+        {
+          kind: 'token',
+          source: 'token',
+          verdict: 'passed-over',
+          code: 'disabled',
+          message: 'tokens are switched off',
+        },
+      ]
+    case 'given':
+      return [given(choice.text, want)]
+    case 'source':
+      return (
+        choice.source.explain?.(want).slice() ?? [
+          {
+            kind: 'token',
+            source: TOKEN_SOURCE,
+            verdict: 'asked',
+            message: 'the token source is asked when a request leaves',
+          },
+        ]
+      )
+    case 'discover':
+      return examineTokens(want, surroundings)
+  }
+}
+
+/** A switch of the environment that means nothing is an error of the search, and said there. */
+function choiceOf({ options }: Purpose, surroundings: Surroundings): TokenChoice | undefined {
+  try {
+    return tokenChoice(options.token, surroundings)
+  } catch {
+    return undefined
+  }
+}
+
+/** A token that is given is sent as it is; what speaks against it is good to know all the same. */
+function given(text: string, want: Wanted): Finding {
+  const source = 'the token option'
+  const token = SciToken.read(text, source)
+  if (!token)
+    return { kind: 'token', source, verdict: 'satisfies', message: `${source} is no JWT, and sent as it is` }
+  const { verdict, message, mend, ...facts } = tokenFinding(token, source, want)
+  if (verdict === 'satisfies') return { verdict, message, ...facts }
+  return { ...facts, verdict: 'satisfies', message: `${source} is sent as it is`, warning: message, mend }
+}
+
+function certificates({ options }: Purpose, surroundings: Surroundings): Finding[] {
+  try {
+    const cert = certChoice(options.cert, surroundings)
+    return cert === false ? [] : examineCertificates(cert, options, surroundings)
+  } catch {
+    return [] // as above
+  }
+}
+
+/** What the search says and no look at a place can: a wrong signature, a scheme that is for another server. */
+function withReasons(findings: Finding[], reasons: readonly Reason[]): Finding[] {
+  const all = [...findings]
+  for (const reason of reasons) {
+    const at = all.findIndex(({ source, message }) => source === reason.source || message === reason.message)
+    if (at < 0) all.push(findingFor(KINDS[reason.source] ?? 'request', reason))
+    else if (all[at]?.verdict === 'satisfies' && reason.code !== 'open-permissions')
+      all[at] = { ...all[at], ...findingFor(all[at].kind, reason) }
+  }
+  return all
+}
+
+const KINDS: Readonly<Record<string, FindingKind>> = { token: 'token', netrc: 'login', cert: 'certificate' }
+
+function withAttachment(finding: Finding, attaches: readonly Attachment[]): Finding {
+  const isAttached = attaches.some(({ kind, source }) => kind === finding.kind && source === finding.source)
+  return isAttached && finding.verdict === 'satisfies' ? { ...finding, verdict: 'attached' } : finding
+}

@@ -1,0 +1,79 @@
+import { inspect } from 'node:util'
+import type { IgwnAuthErrorCode } from '../errors'
+import type { Attachment } from '../attachments'
+import type { Wanted } from '../judge-token'
+import type { Finding } from './finding'
+
+/**
+ * Why a request to a URL gets the credentials it gets, or none: everything that was looked at, in order, as data and, by
+ * `toString`, as text. There is no secret in it: it may be pasted into a ticket.
+ */
+export class Explanation {
+  /** Where the request goes; without login, parameters and fragment. */
+  readonly url: string
+  /** What a token must satisfy. */
+  readonly wanted: Wanted
+  /** Everything that was looked at, in the order in which it is looked at for a request. */
+  readonly findings: readonly Finding[]
+  /** What would go on the request; empty for nothing. */
+  readonly attaches: readonly Attachment[]
+  /** The error that a request would end with before it leaves; undefined when it would leave. */
+  readonly problem: { readonly code: IgwnAuthErrorCode; readonly message: string } | undefined
+
+  constructor({
+    url,
+    wanted,
+    findings,
+    attaches,
+    problem,
+  }: Pick<Explanation, 'url' | 'wanted' | 'findings' | 'attaches' | 'problem'>) {
+    this.url = url
+    this.wanted = wanted
+    this.findings = findings
+    this.attaches = attaches
+    this.problem = problem
+  }
+
+  /** The commands and actions that would mend what was found wrong, each once, the likeliest first. */
+  get mends(): readonly string[] {
+    // A warning about what works comes after what does not.
+    const [warned, broken] = [true, false].map((isWarning) =>
+      this.findings.filter(({ warning }) => (warning !== undefined) === isWarning),
+    ) as [Finding[], Finding[]]
+    const all = [...broken, ...warned].flatMap(({ mend }) => mend ?? [])
+    return [...new Set(all)]
+  }
+
+  /** As text for people, a line for each finding. */
+  toString(): string {
+    const { audience, scope, issuer } = this.wanted
+    const wants = [
+      audience.length > 0 ? `audience ${audience.join(' or ')}` : '',
+      scope.length > 0 ? `scope ${scope.join(' ')}` : '',
+      issuer.length > 0 ? `issuer ${issuer.join(' or ')}` : '',
+    ].filter(Boolean)
+    return [
+      `${this.url}: ${this.outcome()}`,
+      ...(wants.length > 0 ? [`  a token must have ${wants.join(', ')}`] : []),
+      ...this.findings.map(({ verdict, message }) => `  ${verdict}: ${message}`),
+      ...this.findings.flatMap(({ warning }) => (warning === undefined ? [] : [`  warning: ${warning}`])),
+      ...this.mends.map((mend) => `  to mend it: ${mend}`),
+    ].join('\n')
+  }
+
+  /** What would become of the request, as the end of a sentence. */
+  outcome(): string {
+    if (this.problem) return `nothing would be sent (${this.problem.code})`
+    if (this.attaches.length === 0) return 'no credential would be attached'
+    return this.attaches.map(({ kind, source }) => `the ${kind} of ${source} would be attached`).join('; ')
+  }
+
+  toJSON(): Record<string, unknown> {
+    const { url, wanted, findings, attaches, problem, mends } = this
+    return { url, wanted, findings, attaches, problem, mends }
+  }
+
+  [inspect.custom](_depth: number, options: object): string {
+    return `Explanation ${inspect(this.toJSON(), options)}`
+  }
+}

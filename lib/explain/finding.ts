@@ -1,0 +1,72 @@
+import type { Reason, ReasonCode } from '../errors'
+import type { TokenProfile } from '../scitoken'
+
+/** What something that was looked at is about. */
+export type FindingKind = 'token' | 'login' | 'certificate' | 'authorities' | 'scheme' | 'request'
+
+/**
+ * What became of it:
+ * - `attached`: it would go on the request
+ * - `asked`: it is asked when the request leaves, and was not asked now, since that may use the network
+ * - `satisfies`: it would do, and is not needed
+ * - `passed-over`: it is there and will not do; `code` says why
+ * - `absent`: there is nothing
+ * - `in-use`: it is not a credential, and has its effect on the request
+ */
+export type FindingVerdict = 'attached' | 'asked' | 'satisfies' | 'passed-over' | 'absent' | 'in-use'
+
+/** One thing that was looked at, in the order in which it is looked at for a request. None of it is secret. */
+export interface Finding {
+  readonly kind: FindingKind
+  /** Where it is: a variable, a file, an option. */
+  readonly source: string
+  readonly verdict: FindingVerdict
+  /** One sentence, without a full stop. */
+  readonly message: string
+  readonly code?: ReasonCode | undefined
+  /** The JWT claim that decided, where one did. */
+  readonly claim?: string | undefined
+  readonly wanted?: unknown
+  readonly got?: unknown
+  /** What the token says. */
+  readonly token?: TokenFacts | undefined
+  /** What the certificate says. */
+  readonly certificate?: CertificateFacts | undefined
+  /** Whom the login is for; never the password. */
+  readonly login?: { readonly username: string } | undefined
+  /** The permissions of its file, as `0600`. */
+  readonly permissions?: string | undefined
+  /** What is not as it should be though it can be used. */
+  readonly warning?: string | undefined
+  /** The command or the action that would mend it. */
+  readonly mend?: string | undefined
+}
+
+/** What a token says of itself. Times are seconds since the epoch, lengths seconds. */
+export interface TokenFacts {
+  readonly profile: TokenProfile
+  readonly issuer: string | undefined
+  readonly subject: string | undefined
+  readonly audience: readonly string[] | undefined
+  readonly scopes: readonly string[] | undefined
+  readonly expiresAt: number | undefined
+  /** Negative when it has ended. */
+  readonly timeLeft: number | undefined
+}
+
+/** What a certificate says of itself. Times are seconds since the epoch, lengths seconds. */
+export interface CertificateFacts {
+  readonly subject: string
+  /** How many certificates are presented, the issuers of a proxy among them. */
+  readonly length: number
+  /** When the first of them ends. */
+  readonly expiresAt: number
+  /** Negative when it has ended. */
+  readonly timeLeft: number
+}
+
+/** A reason as a finding. */
+export function findingFor(kind: FindingKind, reason: Reason, more: Partial<Finding> = {}): Finding {
+  const verdict = reason.code === 'absent' ? 'absent' : 'passed-over'
+  return { kind, verdict, ...reason, ...more }
+}

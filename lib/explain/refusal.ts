@@ -1,0 +1,80 @@
+import { AxiosHeaders, type AxiosError, type AxiosResponse } from 'axios'
+import type { Reason } from '../errors'
+import { bearerChallenge, parseChallenges, type Challenge } from '../formats/www-authenticate'
+import type { Credentials, Purpose } from '../purpose'
+import { tlsRefusal } from '../x509/tls-refusal'
+import type { Explanation } from './explanation'
+import { explanationOf } from './explanation-of'
+import { summaryOf } from './summary'
+
+/** What is known of a refusal by the server. */
+export interface Refusal {
+  /**
+   * One sentence for people: what the server wants, what was sent, and what that lacks. "the server wants gracedb.write; the
+   * token from /run/user/1000/bt_u1000 has gracedb.read and 12 minutes left"
+   */
+  readonly summary: string
+  /** Why no other credential was sent, one by one. */
+  readonly reasons: readonly Reason[]
+  /** Everything that was looked at, as {@link explain} gives it. It is not printed with the error. */
+  readonly explanation: Explanation
+}
+
+/**
+ * An error of axios that passed through IGWN auth. (Not declared on axios' own class: its types for CommonJS do not let
+ * themselves be added to.)
+ */
+export type IgwnAxiosError<T = unknown> = AxiosError<T> & {
+  /** What IGWN auth knows of this refusal; undefined for other errors. */
+  igwnAuth?: Refusal
+}
+
+/** What was tried: for what, with what, and why nothing else was. */
+export interface Tried {
+  readonly purpose: Purpose
+  readonly credentials: Credentials
+  /** Why a challenge was not answered; undefined where there was no trying. */
+  readonly unanswered?: readonly Reason[] | undefined
+}
+
+/** Whether a response refuses: 401, and 403, which is what XRootD has for everything. */
+export function isRefusal(response: AxiosResponse | undefined): response is AxiosResponse {
+  return response?.status === 401 || response?.status === 403
+}
+
+/** What is known of the refusal in a response, or in an error by which a server ended the handshake; undefined for others. */
+export function refusalIn(
+  failure: unknown,
+  response: AxiosResponse | undefined,
+  { purpose, credentials, unanswered }: Tried,
+): Refusal | undefined {
+  const said = isRefusal(response)
+    ? {
+        reasons: unanswered ?? credentials.reasons,
+        summary: summaryOf(purpose, credentials, saidIn(response)),
+      }
+    : byTls(failure, credentials)
+  if (!said) return undefined
+  const explanation = explanationOf(purpose, { credentials })
+  return Object.defineProperty(said, 'explanation', { value: explanation }) as Refusal
+}
+
+function saidIn(response: AxiosResponse) {
+  const challenges = challengesOf(response)
+  return { status: response.status, challenges, bearer: bearerChallenge(challenges) }
+}
+
+/** The challenges of a response. */
+export function challengesOf({ headers }: AxiosResponse): Challenge[] {
+  // Adapters of others give plain objects, with names in any case.
+  const field = AxiosHeaders.from(headers as AxiosHeaders).get('WWW-Authenticate')
+  return parseChallenges(field as string | string[] | undefined)
+}
+
+function byTls(failure: unknown, { transport }: Credentials): Omit<Refusal, 'explanation'> | undefined {
+  const refusal = tlsRefusal(failure, transport?.credential)
+  if (!refusal) return undefined
+  const { message } = refusal
+  const reason: Reason = { code: 'refused', source: 'certificate', message }
+  return { summary: message, reasons: [reason, ...(transport?.reasons ?? [])] }
+}

@@ -1,0 +1,99 @@
+import type { Reason } from '../errors'
+import { givesScope, parseScope, splitScopes } from '../formats/scopes'
+import type { BearerChallenge, Challenge } from '../formats/www-authenticate'
+import { duration } from '../judge-token'
+import type { Credentials, Purpose } from '../purpose'
+import { printable, quote } from '../quote'
+import { SciToken } from '../scitoken'
+import { certificateLife } from './examine-certificates'
+
+/** What a server said in refusing. */
+export interface ServerSaid {
+  readonly status: number
+  readonly challenges: readonly Challenge[]
+  readonly bearer: BearerChallenge | undefined
+}
+
+/**
+ * One sentence that says what a server wants, what was sent, and what that lacks: "the server wants gracedb.write; the token
+ * from /run/user/1000/bt_u1000 has gracedb.read and 12 minutes left". No secret is in it.
+ */
+export function summaryOf(purpose: Purpose, credentials: Credentials, said: ServerSaid): string {
+  const parts = [wants(said), sent(purpose, credentials, said)]
+  const { credential } = credentials.transport ?? {}
+  if (credential)
+    parts.push(
+      `the certificate ${credential.subject} from ${credential.source} ${certificateLife(credential)}`,
+    )
+  return printable(parts.filter(Boolean).join('; '))
+}
+
+/** What the server asks for, as far as it says so. */
+function wants({ status, challenges, bearer }: ServerSaid): string {
+  if (!bearer) {
+    const schemes = [...new Set(challenges.map(({ scheme }) => capital(scheme)))]
+    return schemes.length > 0
+      ? `the server wants ${quote(schemes.join(' or '))} authentication`
+      : `the server refuses with ${status} and does not say why`
+  }
+  const { scope, error, errorDescription } = bearer
+  if (scope.length > 0) return `the server wants ${quote(scope.join(' '))}`
+  // Of a request without a token some say that too.
+  if (error === undefined || error === 'invalid_request') return 'the server wants a token'
+  return `the server says ${quote(errorDescription ?? error)}`
+}
+
+function sent(purpose: Purpose, credentials: Credentials, said: ServerSaid): string {
+  const { authorization, token, scheme, source = 'the request', found, reasons } = credentials
+  if (purpose.authenticated) return 'the credentials were those that the request brought itself'
+  if (scheme) return `${scheme.name} was on the request`
+  if (token !== undefined) {
+    const read = found ?? SciToken.read(token, source)
+    return read ? about(read, source, purpose, said) : `a token from ${source} that is no JWT was sent`
+  }
+  if (authorization !== undefined) return `the login of ${source} was sent`
+  return `no token was sent: ${whyNone(reasons)}`
+}
+
+/** What of a token may matter to this server. */
+function about(token: SciToken, source: string, { url }: Purpose, { bearer }: ServerSaid): string {
+  const { scopes = [], audience = [] } = token
+  const left = token.timeLeft()
+  const life =
+    left === undefined ? 'no end' : left > 0 ? `${duration(left)} left` : `expired ${duration(-left)} ago`
+  const has = scopes.length > 0 ? quote(scopes.join(' ')) : 'no scope'
+  const named = `the token from ${source}`
+  const forWhom = audience.length > 0 ? `, for audience ${quote(audience.join(' or '))}` : ''
+  const lacking = (bearer?.scope ?? []).flatMap(splitScopes).filter((scope) => !givesScope(scopes, scope))
+  if (lacking.length > 0) return `${named} has ${has} and ${life}`
+  const hint = pathHint(scopes, url)
+  return `${named} has ${has} and ${life}${forWhom}${hint}`
+}
+
+/** Storage refuses without a word what no path of a scope covers. */
+function pathHint(scopes: readonly string[], { pathname }: URL): string {
+  const paths = scopes.filter((scope) => STORAGE.test(parseScope(scope).authorization))
+  if (paths.length === 0) return ''
+  const covered = paths.some((scope) => {
+    const { authorization } = parseScope(scope)
+    return givesScope([scope], `${authorization}:${pathname}`)
+  })
+  return covered ? '' : `, and no scope of it covers ${quote(pathname)}`
+}
+
+/** The scopes whose paths are those of files: SciTokens' and WLCG's. */
+const STORAGE = /^(?:read|write|create|modify|stage|storage\.\w+)$/
+
+function whyNone(reasons: readonly Reason[]): string {
+  const telling = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => message)
+  if (telling.length > 0) return telling.slice(0, MAX_SAID).join('; ')
+  return 'there is none on this machine'
+}
+
+/** Reasons that make a sentence still; `reasons` has them all. */
+const MAX_SAID = 3
+
+/** As people write the names of schemes. */
+function capital(scheme: string): string {
+  return scheme.charAt(0).toUpperCase() + scheme.slice(1)
+}
