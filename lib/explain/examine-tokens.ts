@@ -1,3 +1,4 @@
+import { htgettokenFor } from '../find-sci-token'
 import { duration, judgeToken, type Wanted } from '../judge-token'
 import type { SciToken } from '../scitoken'
 import { isStats, statOf } from '../sources/read-file'
@@ -14,9 +15,16 @@ const places = tokenPlaces()
  * at the others too. No network is used.
  */
 export function examineTokens(want: Wanted, surroundings: Surroundings): Finding[] {
-  return places.flatMap((place) =>
+  const findings = places.flatMap((place) =>
     [...place.candidates(surroundings)].map((candidate) => judged(candidate, place, want)),
   )
+  const last = findings.pop()
+  if (!last) return findings
+  // Wherever there is nothing, one that is got now would be; unless that was said of an old one.
+  const isSaid = [...findings, last].some(
+    ({ verdict, mend }) => verdict === 'satisfies' || mend?.startsWith('htgettoken'),
+  )
+  return [...findings, isSaid ? last : { ...last, mend: last.mend ?? htgettokenFor(want) }]
 }
 
 function judged({ token, reason, path }: Candidate, { variable }: Place, want: Wanted): Finding {
@@ -35,6 +43,11 @@ function judged({ token, reason, path }: Candidate, { variable }: Place, want: W
     ...(reason && { warning: reason.message }),
     mend: finding.mend ?? mend,
   }
+}
+
+/** A source that is asked when a request leaves, and not now, since that may use the network. */
+export function askedLater(source: string): Finding {
+  return { kind: 'token', source, verdict: 'asked', message: `${source} is asked when a request leaves` }
 }
 
 /** A token judged by its claims, wherever it comes from. */

@@ -12,7 +12,7 @@ import { here, type Surroundings } from '../surroundings'
 import { examineAuthorities } from './examine-authorities'
 import { examineCertificates } from './examine-certificates'
 import { examineLogins } from './examine-logins'
-import { examineTokens, tokenFinding } from './examine-tokens'
+import { askedLater, examineTokens, tokenFinding } from './examine-tokens'
 import { Explanation } from './explanation'
 import { findingFor, type Finding, type FindingKind } from './finding'
 
@@ -33,7 +33,8 @@ export async function foresee(purpose: Purpose, find: CredentialFinder['find']):
   const options = isSourceLeftOut ? { ...purpose.options, token: false } : purpose.options
   try {
     const credentials = await find({ ...purpose, options })
-    return explanationOf(purpose, { credentials, isSourceLeftOut })
+    const reasons = credentials.reasons.filter(({ code }) => !isSourceLeftOut || code !== 'disabled')
+    return explanationOf(purpose, { credentials: { ...credentials, reasons }, isSourceLeftOut })
   } catch (error) {
     if (error instanceof IgwnAuthError) return explanationOf(purpose, { error })
     throw error
@@ -50,17 +51,20 @@ export function explanationOf(
   surroundings: Surroundings = here,
 ): Explanation {
   const { url, options } = purpose
+  const isInClear = isClearText(url, purpose.request.proxy) && !options.allowInsecureHttp
   const want = wantedFor(purpose, isStranger(purpose))
   const attaches = attachmentsOf(outcome)
   const found = [
-    ...examineRequest(purpose, surroundings),
+    ...examineRequest(purpose, isInClear, surroundings),
     ...examineBearers(purpose, want, surroundings),
     ...(options.netrc === false ? [] : examineLogins(url, options, surroundings)),
     ...(url.protocol === 'https:' ? certificates(purpose, surroundings) : []),
     ...(url.protocol === 'https:' ? examineAuthorities(surroundings) : []),
   ]
   const reasons = [...(outcome.credentials?.reasons ?? []), ...(outcome.error?.reasons ?? [])]
-  const findings = withReasons(found, reasons).map((finding) => withAttachment(finding, attaches))
+  const findings = withReasons(found, reasons)
+    .map((finding) => withAttachment(finding, attaches))
+    .map((finding) => (isInClear ? notInClear(finding) : finding))
   const { error } = outcome
   return new Explanation({
     url: placeOf(url),
@@ -80,8 +84,12 @@ function attachmentsOf({ credentials, isSourceLeftOut }: Outcome): Attachment[] 
 const TOKEN_SOURCE = 'the token source'
 
 /** What the request itself says, before anything is looked for. */
-function examineRequest({ url, options, request, authenticated }: Purpose, here: Surroundings): Finding[] {
-  const { forceNoAuth, allowInsecureHttp, withholdToken, scheme } = options
+function examineRequest(
+  { url, options, authenticated }: Purpose,
+  isInClear: boolean,
+  here: Surroundings,
+): Finding[] {
+  const { forceNoAuth, withholdToken, scheme } = options
   const findings: Finding[] = []
   const say = (source: string, message: string, mend?: string) =>
     findings.push({ kind: 'request', source, verdict: 'in-use', message, mend })
@@ -90,7 +98,7 @@ function examineRequest({ url, options, request, authenticated }: Purpose, here:
   if (forceNoAuth) say('forceNoAuth', 'forceNoAuth says to attach nothing', 'leave forceNoAuth out')
   if (withholdToken)
     say('withholdToken', 'withholdToken keeps the token off this request', 'leave withholdToken out')
-  if (isClearText(url, request.proxy) && !allowInsecureHttp) {
+  if (isInClear) {
     const message = readableOnTheWay(url, 'a token or a password')
     const code = 'clear-text'
     findings.push({
@@ -131,16 +139,7 @@ function examineBearers(purpose: Purpose, want: Wanted, surroundings: Surroundin
     case 'given':
       return [given(choice.text, want)]
     case 'source':
-      return (
-        choice.source.explain?.(want).slice() ?? [
-          {
-            kind: 'token',
-            source: TOKEN_SOURCE,
-            verdict: 'asked',
-            message: 'the token source is asked when a request leaves',
-          },
-        ]
-      )
+      return [...(choice.source.explain?.(want) ?? [askedLater(TOKEN_SOURCE)])]
     case 'discover':
       return examineTokens(want, surroundings)
   }
@@ -179,7 +178,9 @@ function certificates({ options }: Purpose, surroundings: Surroundings): Finding
 function withReasons(findings: Finding[], reasons: readonly Reason[]): Finding[] {
   const all = [...findings]
   for (const reason of reasons) {
-    const at = all.findIndex(({ source, message }) => source === reason.source || message === reason.message)
+    const at = all.findIndex(
+      ({ source, code }) => source === reason.source || (code === CLEAR_TEXT && reason.code === CLEAR_TEXT),
+    )
     if (at < 0) all.push(findingFor(KINDS[reason.source] ?? 'request', reason))
     else if (all[at]?.verdict === 'satisfies' && reason.code !== 'open-permissions')
       all[at] = { ...all[at], ...findingFor(all[at].kind, reason) }
@@ -187,9 +188,18 @@ function withReasons(findings: Finding[], reasons: readonly Reason[]): Finding[]
   return all
 }
 
+const CLEAR_TEXT = 'clear-text'
+
 const KINDS: Readonly<Record<string, FindingKind>> = { token: 'token', netrc: 'login', cert: 'certificate' }
 
 function withAttachment(finding: Finding, attaches: readonly Attachment[]): Finding {
   const isAttached = attaches.some(({ kind, source }) => kind === finding.kind && source === finding.source)
   return isAttached && finding.verdict === 'satisfies' ? { ...finding, verdict: 'attached' } : finding
+}
+
+/** What would do, and does not cross a clear-text connection. */
+function notInClear(finding: Finding): Finding {
+  const isSecret = finding.kind === 'token' || finding.kind === 'login'
+  if (finding.verdict !== 'satisfies' || !isSecret) return finding
+  return { ...finding, verdict: 'passed-over', code: CLEAR_TEXT }
 }

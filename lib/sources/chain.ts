@@ -1,4 +1,5 @@
 import { IgwnAuthError, type Reason } from '../errors'
+import { askedLater } from '../explain/examine-tokens'
 import type { TokenSource } from '../token'
 
 /**
@@ -8,6 +9,7 @@ import type { TokenSource } from '../token'
  * Its `getToken` rejects with `ERR_IGWN_TOKEN_NOT_FOUND` when none has one; message and reasons say what each said.
  */
 export function chain(...sources: readonly TokenSource[]): TokenSource {
+  const nameOf = (index: number) => `source ${index + 1} of ${sources.length}`
   return {
     async getToken(query) {
       const reasons: Reason[] = []
@@ -15,7 +17,7 @@ export function chain(...sources: readonly TokenSource[]): TokenSource {
         try {
           const token = await source.getToken(query)
           if (token !== undefined) return token
-          const name = `source ${index + 1} of ${sources.length}`
+          const name = nameOf(index)
           reasons.push({ code: 'absent', source: name, message: `${name} has no token` })
         } catch (error) {
           if (!isNotFound(error)) throw error
@@ -30,6 +32,9 @@ export function chain(...sources: readonly TokenSource[]): TokenSource {
     },
     invalidate(rejected) {
       for (const source of sources) source.invalidate?.(rejected)
+    },
+    explain(query) {
+      return sources.flatMap((source, index) => source.explain?.(query) ?? [askedLater(nameOf(index))])
     },
   }
 }

@@ -1,6 +1,8 @@
+import { examineTokens } from '../explain/examine-tokens'
 import { findVerified, tokenNotFound, type FindOptions } from '../find-sci-token'
 import { refusedByServer, wanted } from '../judge-token'
 import type { SciToken } from '../scitoken'
+import { here } from '../surroundings'
 import type { TokenSource } from '../token'
 import { discovery } from './discovered'
 
@@ -29,6 +31,9 @@ export function discovered(options: FindOptions = {}): TokenSource {
     invalidate(rejected) {
       if (refused.size >= MAX_REFUSED) refused.clear()
       refused.add(rejected)
+    },
+    explain(query) {
+      return examineTokens(wanted(query), here)
     },
   }
 }

@@ -15,7 +15,7 @@ type Told = IgwnAuthEvent extends infer Event
 /** Tells whoever listens what happens to a request. */
 export function tell({ attempt }: Errand, told: Told): void {
   const { onEvent } = attempt.options
-  if (isHeard(onEvent)) publish({ ...told, url: placeOf(attempt.url) }, onEvent)
+  if (isHeard(onEvent)) publish({ url: placeOf(attempt.url), ...told }, onEvent)
 }
 
 /** What was considered and chosen for a request, and that it leaves. */

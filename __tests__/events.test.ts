@@ -1,0 +1,163 @@
+import { execFile } from 'node:child_process'
+import diagnostics from 'node:diagnostics_channel'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import axios, { type AxiosInstance } from 'axios'
+import { applyIgwnAuth, EVENT_CHANNEL, type IgwnAuthEvent, type IgwnAuthOptions } from '../lib/index'
+import { expectNoSecret } from './support/canary'
+import { challenge, serverGroup } from './support/server'
+import { emptyPlaces, mint, put, room, runtimeFile } from './support/tokens'
+
+const servers = serverGroup()
+let events: IgwnAuthEvent[]
+beforeEach(() => {
+  emptyPlaces()
+  events = []
+})
+afterEach(servers.close)
+
+const listening = (options: IgwnAuthOptions = {}): AxiosInstance =>
+  applyIgwnAuth(axios.create(), { onEvent: (event) => events.push(event), ...options })
+
+/** The events without what is looked at and not there. */
+const told = () => events.filter((event) => event.type !== 'considered' || event.reason.code !== 'absent')
+
+it('tells of a request that goes well: what was considered, chosen and attached', async () => {
+  process.env.BEARER_TOKEN = 'garbage'
+  put(runtimeFile(), mint({ aud: 'ANY', exp: 4e9 }))
+  const { origin } = await servers.serve(() => ({}))
+  await listening().get(`${origin}/a/b?secret=1`)
+  const url = `${origin}/a/b`
+  expect(told()).toEqual([
+    {
+      type: 'considered',
+      url,
+      reason: expect.objectContaining({ code: 'malformed', source: 'BEARER_TOKEN' }),
+    },
+    { type: 'chosen', url, kind: 'token', source: runtimeFile(), expiresAt: 4e9 },
+    { type: 'attached', url, kinds: ['token'] },
+  ])
+})
+
+it('tells of a refusal that is answered', async () => {
+  let count = 0
+  const { origin } = await servers.serve((_, index) => (index === 0 ? challenge('scope="a"') : {}))
+  await listening({ token: () => `token-${(count += 1)}` }).get(origin)
+  const url = `${origin}/`
+  const chosen = { type: 'chosen', url, kind: 'token', source: 'the token source', expiresAt: undefined }
+  expect(told()).toEqual([
+    chosen,
+    { type: 'attached', url, kinds: ['token'] },
+    { type: 'challenged', url, challenges: [{ scheme: 'bearer', params: { scope: 'a' } }] },
+    { type: 'answered', url },
+    chosen,
+    { type: 'attached', url, kinds: ['token'] },
+  ])
+})
+
+it('tells of a refusal that stands, once, whether or not axios makes an error of it', async () => {
+  const { origin } = await servers.serve(() => challenge())
+  const summary = expect.stringContaining('the server wants a token') as string
+  for (const validateStatus of [null, undefined]) {
+    let count = 0
+    events = []
+    const instance = listening({ token: () => `token-${(count += 1)}` })
+    await instance.get(origin, { ...(validateStatus === null && { validateStatus }) }).catch(() => undefined)
+    expect(told().filter(({ type }) => type === 'refused')).toEqual([
+      { type: 'refused', url: `${origin}/`, status: 401, summary },
+    ])
+  }
+})
+
+it('tells of a redirect elsewhere, and whether the credentials go along', async () => {
+  const target = await servers.serve(() => ({}))
+  const { origin } = await servers.serve(() => ({
+    status: 302,
+    headers: { Location: `${target.origin}/x?y=1` },
+  }))
+  await listening({ token: 'abc' }).get(origin)
+  await listening({ token: 'abc', trustedOrigins: [origin, target.origin] }).get(origin)
+  expect(told().filter(({ type }) => type === 'hop')).toEqual([
+    { type: 'hop', url: `${origin}/`, to: `${target.origin}/x`, trusted: false },
+    { type: 'hop', url: `${origin}/`, to: `${target.origin}/x`, trusted: true },
+  ])
+})
+
+it('tells what was considered where nothing leaves', async () => {
+  process.env.BEARER_TOKEN = 'garbage'
+  await listening({ token: true })
+    .get('https://127.0.0.1:1/')
+    .catch(() => undefined)
+  expect(told().map(({ type }) => type)).toEqual(['considered'])
+})
+
+it('tells all who subscribe to the channel, of every instance', async () => {
+  const heard: unknown[] = []
+  const listener = (message: unknown) => heard.push(message)
+  diagnostics.subscribe(EVENT_CHANNEL, listener)
+  const { origin } = await servers.serve(() => ({}))
+  await applyIgwnAuth(axios.create(), { token: 'abc' }).get(origin)
+  diagnostics.unsubscribe(EVENT_CHANNEL, listener)
+  await applyIgwnAuth(axios.create(), { token: 'abc' }).get(origin)
+  expect(heard).toMatchObject([{ type: 'chosen' }, { type: 'attached', kinds: ['token'] }])
+})
+
+it('goes on where a listener throws, and warns of it', async () => {
+  const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  const { origin } = await servers.serve(() => ({}))
+  const onEvent = () => {
+    throw new Error('the log is full')
+  }
+  const { status } = await applyIgwnAuth(axios.create(), { token: 'abc', onEvent }).get(origin)
+  expect(status).toBe(200)
+  expect(warn).toHaveBeenCalledWith('onEvent failed: the log is full', { type: 'IgwnAuthWarning' })
+  warn.mockRestore()
+})
+
+it('prints a line for each event with NODE_DEBUG=igwn-auth, without a secret', async () => {
+  const { origin } = await servers.serve(() => ({}))
+  const program = `
+    const axios = require('axios')
+    const { applyIgwnAuth } = require('axios-igwn-auth')
+    applyIgwnAuth(axios.create(), { token: 'sosecret' }).get(process.argv[1])`
+  const { stderr } = await promisify(execFile)(process.execPath, ['--eval', program, `${origin}/a`], {
+    cwd: path.join(__dirname, '..'),
+    env: { ...process.env, NODE_DEBUG: 'igwn-auth' },
+  })
+  expect(stderr.trim().split('\n')).toEqual([
+    expect.stringMatching(/^IGWN-AUTH \d+: chosen \{ url: .*, kind: 'token', source: 'the token option'/),
+    expect.stringMatching(/^IGWN-AUTH \d+: attached \{ url: /),
+  ])
+  expect(stderr).toContain("kinds: [ 'token' ]")
+  expectNoSecret(stderr, ['sosecret'])
+})
+
+it('holds no secret in any event of anything that can happen', async () => {
+  const token = mint({ aud: 'ANY' })
+  put(runtimeFile(), token)
+  put(room('.netrc'), 'machine localhost login albert password sosecretword')
+  const target = await servers.serve(() => challenge(), { host: 'localhost' })
+  const { origin } = await servers.serve(({ url }) =>
+    url.startsWith('/hop')
+      ? { status: 302, headers: { Location: target.origin } }
+      : { status: Number(url.slice(1, 4)) },
+  )
+  const own = { auth: { username: 'me', password: 'sosecretpw' } }
+  const urls = [
+    `${origin}/200?token=sosecretq`,
+    `${origin}/401`,
+    `${origin}/403`,
+    `${origin}/hop`,
+    target.origin,
+  ]
+  for (const url of urls)
+    for (const options of [{}, { token }, { token: () => token }, { token: false }] as IgwnAuthOptions[])
+      for (const config of [{}, own])
+        await listening(options)
+          .get(url, config)
+          .catch(() => undefined)
+  expect(new Set(events.map(({ type }) => type))).toEqual(
+    new Set(['considered', 'chosen', 'attached', 'challenged', 'refused', 'hop']),
+  )
+  expectNoSecret(events, [token, 'sosecretword', 'sosecretpw', 'sosecretq'])
+})
