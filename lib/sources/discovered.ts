@@ -3,8 +3,9 @@ import { CLOCK_TOLERANCE, judgeToken, reasonFor, type Wanted } from '../judge-to
 import type { SciToken } from '../scitoken'
 import { here, type Surroundings } from '../surroundings'
 import { secondsNow } from '../token'
+import { markOf, sameMark, type Mark } from './mark'
 import { statOf } from './read-file'
-import { markOf, tokenPlaces, type Candidate, type Mark, type Place } from './token-places'
+import { tokenPlaces, type Candidate, type Place } from './token-places'
 
 /** What a look at the machine gave. */
 export interface Discovery {
@@ -75,8 +76,8 @@ function holds(
 ): boolean {
   if (!marks || secondsNow() >= until) return false
   for (let index = 0; index < marks.length; index++)
-    if (places[index]?.mark(surroundings) !== marks[index]) return false
-  return !file || markOf(file.path, statOf(file.path)) === file.mark
+    if (!sameMark(marks[index], places[index]?.mark(surroundings))) return false
+  return !file || sameMark(file.mark, markOf(file.path, statOf(file.path)))
 }
 
 function search(

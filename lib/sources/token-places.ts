@@ -4,16 +4,8 @@ import type { Reason } from '../errors'
 import { pathName } from '../quote'
 import { SciToken } from '../scitoken'
 import { variable, type Surroundings } from '../surroundings'
-import {
-  isSettled,
-  isStats,
-  linkStatOf,
-  rememberedReads,
-  statOf,
-  unreadable,
-  type FileMark,
-  type FileProblem,
-} from './read-file'
+import { markOf, markOfShared, statsOf, type Mark } from './mark'
+import { isStats, rememberedReads, statOf, unreadable, type FileProblem } from './read-file'
 
 /** What was found where a token may be: a token, or why there is none. */
 export interface Candidate {
@@ -42,9 +34,6 @@ export interface Place {
 }
 
 type Candidates = Generator<Candidate, undefined, undefined>
-
-/** The state of a place: the text of a variable, or the stat of a file and the path it has. */
-export type Mark = string
 
 /** WLCG's text sets no limit; nothing that is larger can be sent in a header. */
 const MAX_BYTES = 64 * 1024
@@ -159,10 +148,7 @@ function inSharedFile(fileOf: (here: Surroundings) => string | undefined): Place
     mark(here) {
       const file = fileOf(here)
       if (file === undefined) return ''
-      const { link, stats } = statsOf(file)
-      const mark = markOf(file, link)
-      if (stats === link || mark === undefined) return mark
-      return markOf(mark, stats)
+      return markOfShared(file)
     },
     *candidates(here): Candidates {
       const file = fileOf(here)
@@ -197,12 +183,6 @@ function inSharedFile(fileOf: (here: Surroundings) => string | undefined): Place
       }
     },
   }
-}
-
-/** The stat of a name, and of the file that it leads to; the same when it is no link. */
-function statsOf(file: string) {
-  const link = linkStatOf(file)
-  return { link, stats: isStats(link) && link.isSymbolicLink() ? statOf(file) : link }
 }
 
 function inFolder(name: string, ending: string): Place {
@@ -261,11 +241,4 @@ function absent(source: string, message: string): Reason {
 function named(name: string | undefined, file: string | undefined): string {
   if (file === undefined) return name ?? 'XDG_RUNTIME_DIR'
   return name === undefined ? pathName(file) : `${pathName(file)} (${name})`
-}
-
-export function markOf(file: string, stats: FileMark | FileProblem | undefined): Mark | undefined {
-  if (stats === undefined) return `${file}|-`
-  if ('problem' in stats) return undefined
-  if (!isSettled(stats, Date.now())) return undefined
-  return `${file}|${stats.mtimeMs}|${stats.ctimeMs}|${stats.size}|${stats.ino}|${stats.dev}`
 }

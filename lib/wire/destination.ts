@@ -1,17 +1,24 @@
-import axios, { type AxiosRequestConfig, type InternalAxiosRequestConfig } from 'axios'
-
-const blank = new axios.Axios({})
+import type { InternalAxiosRequestConfig } from 'axios'
 
 /** Where the request goes, without its parameters; undefined for what is not http, as `data:`, a socket or no URL at all. */
 export function destinationOf(request: InternalAxiosRequestConfig): URL | undefined {
-  const { url, baseURL, allowAbsoluteUrls, socketPath } = request
-  if (socketPath != null) return undefined
-  // Without a base axios takes the URL as it is.
-  const text = baseURL ? blank.getUri({ url, baseURL, allowAbsoluteUrls } as AxiosRequestConfig) : (url ?? '')
+  if (request.socketPath != null) return undefined
   try {
-    const parsed = new URL(text)
-    return parsed.protocol === 'https:' || parsed.protocol === 'http:' ? parsed : undefined
+    const url = new URL(textOf(request))
+    return url.protocol === 'https:' || url.protocol === 'http:' ? url : undefined
   } catch {
     return undefined
   }
 }
+
+/**
+ * As the adapters put it together. (`getUri` of axios does so too, and takes ten times as long, for it merges the config
+ * first; a test holds the two against each other.)
+ */
+function textOf({ url = '', baseURL, allowAbsoluteUrls }: InternalAxiosRequestConfig): string {
+  if (!baseURL || (ABSOLUTE.test(url) && allowAbsoluteUrls !== false)) return url
+  return url ? `${baseURL.replace(/\/+$/, '')}/${url.replace(/^\/+/, '')}` : baseURL
+}
+
+/** What axios takes for an absolute URL: with a scheme, or without but with an authority (RFC 3986 section 4.2). */
+const ABSOLUTE = /^([a-z][a-z\d+\-.]*:)?\/\//i

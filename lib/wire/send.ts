@@ -100,8 +100,8 @@ function outgoingOf(errand: Errand): Request {
   const outgoing = Object.assign(Object.create(null), request, credentials?.transport?.settings) as Request
   // Own properties only: a copy made any other way loses what the caller switched off by false.
   outgoing.headers = Object.assign(new AxiosHeaders(), request.headers)
-  if (credentials?.authorization !== undefined)
-    outgoing.headers.set('Authorization', credentials.authorization)
+  // Not by `set`, which looks through all names and cleans the value: there is no other, and ours was checked.
+  if (credentials?.authorization !== undefined) outgoing.headers.Authorization = credentials.authorization
   outgoing.beforeRedirect = watchOrigin(errand)
   const { httpAgent, httpsAgent } = request as { httpAgent?: unknown; httpsAgent?: unknown }
   if (httpAgent) outgoing.httpAgent = shieldAgent(httpAgent)

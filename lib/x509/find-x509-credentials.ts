@@ -3,12 +3,14 @@ import type { Reason } from '../errors'
 import { duration } from '../judge-token'
 import { here } from '../surroundings'
 import type { Surroundings } from '../surroundings'
+import { markOf, markOfShared, sameMark, type Mark } from '../sources/mark'
+import { statOf } from '../sources/read-file'
 import { secondsNow } from '../token'
 import { credentialReader } from './credential-reader'
 import type { ReadCredential } from './credential-reader'
 import type { Passphrase } from './understand-credential'
 import type { X509Credential } from './x509-credential'
-import { namedPlace, X509_PLACES } from './x509-places'
+import { namedPlace, VARIABLES, X509_PLACES } from './x509-places'
 import type { X509Place } from './x509-places'
 
 export interface FindX509Options {
@@ -60,22 +62,97 @@ export interface X509Discovery {
 export type LookForX509 = (options?: FindX509Options) => X509Discovery
 
 /**
- * X.509 discovery with a memory of its own: files are read and understood once, and again when they have changed. A second
- * look costs a few stats; only the dates are judged each time.
+ * X.509 discovery with a memory of its own: files are read and understood once, and again when they have changed. A search
+ * is remembered too, as long as no variable and no file of it has changed: a second one costs a few stats.
  */
 export function x509Discovery(surroundings: Surroundings = here): LookForX509 {
   const candidates = x509Candidates(surroundings)
+  let last: Search | undefined
 
   return (options = {}) => {
-    const isNamed = options.cert !== undefined && options.cert !== true
-    const reasons: Reason[] = []
+    const { cert, passphrase, minTimeLeft } = options
+    if (cert !== undefined && cert !== true) return named(options)
+    if (
+      last?.passphrase === passphrase &&
+      last?.minTimeLeft === minTimeLeft &&
+      last &&
+      holds(last, surroundings)
+    )
+      return last.discovery
+    const variables = variablesIn(surroundings)
+    const { discovery, looked } = search(options)
+    last = remembered({ passphrase, minTimeLeft, variables, uid: surroundings.uid, discovery, looked })
+    return discovery
+  }
+
+  function named(options: FindX509Options): X509Discovery {
     for (const { outcome } of candidates(options)) {
-      if (!('code' in outcome)) return { ...outcome, reasons }
-      if (isNamed) throw certUnusable(outcome)
+      if ('code' in outcome) throw certUnusable(outcome)
+      return { ...outcome, reasons: [] }
+    }
+    return { reasons: [] }
+  }
+
+  function search(options: FindX509Options): { discovery: X509Discovery; looked: Looked[] } {
+    // Before reading: a change that comes between shows as a change next time.
+    const files = Array.from(places(surroundings), (place) => ('code' in place ? [] : filesOf(place)))
+    const reasons: Reason[] = []
+    const looked: Looked[] = []
+    for (const { outcome } of candidates(options)) {
+      looked.push(...(files.shift() ?? []))
+      if (!('code' in outcome)) return { discovery: { ...outcome, reasons }, looked }
       reasons.push(outcome)
     }
-    return { reasons }
+    return { discovery: { reasons }, looked }
   }
+}
+
+/** A file that was looked at, as it was. */
+interface Looked {
+  readonly path: string
+  readonly shared: boolean
+  readonly mark: Mark | undefined
+}
+
+interface Search {
+  readonly passphrase: Passphrase | undefined
+  readonly minTimeLeft: number | undefined
+  readonly variables: readonly (string | undefined)[]
+  readonly uid: number | undefined
+  readonly discovery: X509Discovery
+  readonly looked: readonly Looked[]
+  /** Seconds since the epoch from which time alone may change what was found. */
+  readonly until: number
+}
+
+/** A search that may be relied on; undefined for one in which something is in motion. */
+function remembered(found: Omit<Search, 'until'>): Search | undefined {
+  const { discovery, looked, minTimeLeft = MIN_TIME_LEFT } = found
+  const { credential, reasons } = discovery
+  if (looked.some(({ mark }) => mark === undefined)) return undefined
+  // What was there and would not do may do by now: its dates have come, its passphrase is known.
+  if (reasons.some(({ code }) => code !== 'absent')) return undefined
+  return { ...found, until: credential ? credential.expiresAt - minTimeLeft : Infinity }
+}
+
+function holds({ variables, uid, looked, until }: Search, surroundings: Surroundings): boolean {
+  if (secondsNow() >= until || surroundings.uid !== uid) return false
+  const { env } = surroundings
+  for (let index = 0; index < VARIABLES.length; index++)
+    if (env[VARIABLES[index] ?? ''] !== variables[index]) return false
+  return looked.every(({ path, shared, mark }) => sameMark(mark, markOfFile(path, shared)))
+}
+
+function markOfFile(path: string, shared: boolean): Mark | undefined {
+  return shared ? markOfShared(path) : markOf(path, statOf(path))
+}
+
+function filesOf({ cert, key, shared = false }: X509Place): Looked[] {
+  return [cert, ...(key ? [key] : [])].map(({ path }) => ({ path, shared, mark: markOfFile(path, shared) }))
+}
+
+function variablesIn({ env }: Surroundings): (string | undefined)[] {
+  return VARIABLES.map((name) => env[name])
 }
 
 /** One place where a credential may be, and what is there: one that satisfies, or why there is none. */

@@ -32,6 +32,15 @@ export const X509_PLACES: readonly ((here: Surroundings) => X509Place | Reason)[
   globusFolder,
 ]
 
+/** What these look at of the environment. */
+export const VARIABLES = [
+  'X509_USER_CERT',
+  'X509_USER_KEY',
+  'X509_USER_PROXY',
+  'HOME',
+  ...(process.platform === 'win32' ? ['SYSTEMROOT', 'USERNAME'] : []),
+]
+
 /** The key may be in the certificate's file, as davix has it; igwn_auth_utils wants both variables. */
 function certificateVariables({ env }: Surroundings): X509Place | Reason {
   const cert = variable(env, 'X509_USER_CERT')
