@@ -1,0 +1,115 @@
+/**
+ * The machine and the servers that the examples of the documents take for granted: those of user 1000, who has a token for
+ * two services, a proxy, a certificate and a login.
+ *
+ * The examples keep their hosts: connections to `*.example.org` are led to the site where https makes them, by an agent
+ * of Node's or of the example's own. So the URL, the audience, the certificate's name and every message are as written,
+ * which rewriting the hosts in the text would not give.
+ */
+import fs from 'node:fs'
+import https from 'node:https'
+import type { Socket } from 'node:net'
+import path from 'node:path'
+import { runExample, type Example } from './examples'
+import type { Issued } from './pki'
+import { startSite, type Site } from './site'
+
+export interface ExampleMachine {
+  readonly site: Site
+  /** Runs an example and gives what it printed. */
+  run(example: Example): Promise<string[]>
+  /** What an example says it prints, in the same form. */
+  prints(example: Example): string[]
+  close(): Promise<void>
+}
+
+const ISSUER = 'https://issuer.example.org'
+const SERVICES = ['https://gracedb.example.org', 'https://datafind.example.org']
+/** For these there is no token on the machine. */
+const OTHERS = ['https://dqsegdb.example.org', 'https://storage.example.org', 'https://detchar.example.org']
+
+const LOGIN = { user: 'albert.einstein', password: 'over the rainbow' }
+
+type Connect = (this: https.Agent, options: https.AgentOptions, ...rest: unknown[]) => Socket
+
+export async function exampleMachine(): Promise<ExampleMachine> {
+  const folder = process.env.XDG_RUNTIME_DIR ?? ''
+  const slashTmp = path.join(folder, '..', 'slash-tmp')
+  /** Where a search looks for that of whoever runs the tests, who alone may own it. */
+  const proxyFile = path.join(slashTmp, `x509up_u${process.getuid?.() ?? 1000}`)
+  const { createConnection } = https.Agent.prototype as unknown as Record<string, Connect>
+  const { geteuid } = process
+
+  const names = [ISSUER, ...SERVICES, ...OTHERS].map((origin) => new URL(origin).hostname)
+  const scopes = {
+    '/api/superevents/': 'gracedb.read',
+    '/api/version': 'gwdatafind.read',
+    '/dq': 'dqsegdb.read',
+  }
+  /** What the portal gives for one service: first a token that the service would not have, then good ones. */
+  let issued = 0
+  const issue = () => {
+    const forged = (issued += 1) === 1
+    return site.mint({ aud: 'https://dqsegdb.example.org', scope: 'dqsegdb.read' }, { forged })
+  }
+  const site = await startSite({
+    names,
+    issuer: ISSUER,
+    scopes,
+    login: `${LOGIN.user}:${LOGIN.password}`,
+    issue,
+  })
+  Object.assign(https.Agent.prototype, {
+    createConnection(this: https.Agent, options: https.AgentOptions, ...rest: unknown[]) {
+      const { host = '', ca = site.ca } = options
+      const led = host.endsWith('.example.org')
+        ? { ...options, host: '127.0.0.1', port: site.port, servername: host, ca }
+        : options
+      return createConnection?.call(this, led, ...rest)
+    },
+  })
+  await furnish()
+
+  async function furnish(): Promise<void> {
+    const put = (file: string, text: string) => {
+      fs.writeFileSync(file, text, { mode: 0o600 })
+    }
+    const { authority } = site
+    process.geteuid = () => 1000
+    put(path.join(folder, 'bt_u1000'), site.mint({ aud: SERVICES, scope: 'gracedb.read gwdatafind.read' }))
+    put(proxyFile, (await authority.issueProxy(await authority.issueUser('Alice Adams'))).bundle)
+    const robot: Issued = await authority.issueUser('Robot Smith')
+    put(path.join(folder, 'robotcert.pem'), robot.certificate)
+    put(path.join(folder, 'robotkey.pem'), robot.key)
+    const { user, password } = LOGIN
+    put(
+      path.join(process.env.HOME ?? '', '.netrc'),
+      `machine detchar.example.org login ${user} password "${password}"`,
+    )
+    put(path.join(folder, 'grid-ca.pem'), site.ca)
+    // Not by X509_CERT_DIR, which has Node's own authorities parsed anew in each example.
+    process.env.SSL_CERT_FILE = path.join(folder, 'grid-ca.pem')
+  }
+
+  /** The folders of this test under the names that people know, and one time for all. */
+  function normal(text: string): string {
+    return text
+      .replaceAll(proxyFile, '/tmp/x509up_u1000')
+      .replaceAll(folder, '/run/user/1000')
+      .replaceAll(slashTmp, '/tmp')
+      .replace(/CN=\d+/, 'CN=N')
+      .replace(/\n.*grid-ca.pem.*/, '') // which serves this test alone
+      .replace(/expiresAt: \d+/, 'expiresAt: 1767225600')
+  }
+
+  return {
+    site,
+    run: (example) => runExample(example, { folder, slashTmp, normal }),
+    prints: ({ prints }) => prints.map(normal),
+    async close() {
+      Object.assign(https.Agent.prototype, { createConnection })
+      Object.assign(process, { geteuid })
+      await site.close()
+    },
+  }
+}
