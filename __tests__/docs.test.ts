@@ -5,17 +5,18 @@ import { exampleMachine, type ExampleMachine } from './support/example-machine'
 import { examplesIn } from './support/examples'
 
 const ROOT = path.join(__dirname, '..')
-const read = (name: string) => fs.readFileSync(path.join(ROOT, 'docs', name), 'utf8')
+const read = (name: string) => fs.readFileSync(path.join(ROOT, name), 'utf8')
 
 /** Those whose examples need no other server than the site; the others have a test of their own. */
 const DOCUMENTS = [
-  'tokens.md',
-  'certificates.md',
-  'netrc.md',
-  'redirects-and-trust.md',
-  'errors.md',
-  'htcondor-and-kubernetes.md',
-  'coming-from-python.md',
+  'docs/tokens.md',
+  'docs/certificates.md',
+  'docs/netrc.md',
+  'docs/redirects-and-trust.md',
+  'docs/errors.md',
+  'docs/htcondor-and-kubernetes.md',
+  'docs/coming-from-python.md',
+  'CONTRIBUTING.md',
 ]
 
 let machine: ExampleMachine
@@ -34,7 +35,7 @@ describe.each(DOCUMENTS)('%s', (name) => {
   )
 })
 
-const errors = read('errors.md')
+const errors = read('docs/errors.md')
 
 it('has a row for every code of an error that the package throws, and for no other', () => {
   const sources = fs
