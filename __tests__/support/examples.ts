@@ -31,6 +31,11 @@ export function examplesIn(document: string): Example[] {
   return fencesIn(document).filter(({ language }) => ['ts', 'js'].includes(language))
 }
 
+/** A whole program as an example. */
+export function programExample(heading: string, code: string): Example {
+  return { heading, language: 'ts', code, prints: printsOf(code) }
+}
+
 /** `// → text`, and the lines below it that go on three spaces in. */
 function printsOf(code: string): string[] {
   return Array.from(code.matchAll(/\/\/ → (.*(?:\n\/\/ {3}.*)*)/g), ([, text = '']) =>

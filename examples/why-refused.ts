@@ -1,0 +1,18 @@
+/** Why is my request refused? Asked before it is sent, and read off the error afterwards. */
+import { explain, igwnAxios, type IgwnAxiosError } from 'axios-igwn-auth'
+
+const url = 'https://dqsegdb.example.org/dq/report'
+
+const explanation = await explain(url, { tokenScope: 'dqsegdb.read' })
+for (const { verdict, source, code } of explanation.findings)
+  if (verdict === 'passed-over') console.log(`${source}: ${code}`)
+// → /run/user/1000/bt_u1000: audience
+console.log(explanation.mends[0])
+// → htgettoken -a VAULT -i ISSUER --scopes=dqsegdb.read --audience=https://dqsegdb.example.org
+
+try {
+  await igwnAxios.get(url, { igwnAuth: { tokenScope: 'dqsegdb.read', cert: false } })
+} catch (error) {
+  console.log((error as IgwnAxiosError).igwnAuth?.summary)
+}
+// → the server wants dqsegdb.read; no token was sent: /run/user/1000/bt_u1000 is for audience https://gracedb.example.org or https://datafind.example.org, not https://dqsegdb.example.org
