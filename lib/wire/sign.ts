@@ -14,7 +14,7 @@ export function outgoingRequest(request: InternalAxiosRequestConfig, query: Toke
   return {
     method: (request.method ?? 'get').toUpperCase(),
     url,
-    contentType: request.headers.get('Content-Type')?.toString(),
+    contentType: ownTypeOf(body) ?? request.headers.get('Content-Type')?.toString(),
     body: bytesOf(body),
     isStream: body != null && bytesOf(body) === undefined,
     query,
@@ -25,6 +25,14 @@ export function outgoingRequest(request: InternalAxiosRequestConfig, query: Toke
 function bytesOf(body: unknown): string | Uint8Array | undefined {
   if (typeof body === 'string' || body instanceof Uint8Array) return body
   return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined
+}
+
+/** The type that the http adapter of axios gives to what it writes out itself, over the one in the header. */
+function ownTypeOf(body: unknown): string | undefined {
+  if (body instanceof FormData) return 'multipart/form-data'
+  if (body instanceof Blob && body.size > 0) return body.type || 'application/octet-stream'
+  const { getHeaders } = (body ?? {}) as { getHeaders?: () => Record<string, string> }
+  return typeof getHeaders === 'function' ? getHeaders.call(body)['content-type'] : undefined
 }
 
 /**
