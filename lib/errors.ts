@@ -36,6 +36,16 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_CLEAR_TEXT'
   /** The transport cannot carry what was required, as a client certificate through the fetch adapter. */
   | 'ERR_IGWN_UNSUPPORTED'
+  /** OAuth 1: a request cannot be signed: its body cannot be read ahead or cannot carry a signature, or signing failed. */
+  | 'ERR_IGWN_OAUTH1_UNSIGNED'
+  /** OAuth 1: the user, or the server, refused. */
+  | 'ERR_IGWN_OAUTH1_DENIED'
+  /** OAuth 1: there is no verifier yet. */
+  | 'ERR_IGWN_OAUTH1_VERIFIER'
+  /** OAuth 1: there is no request token, or the callback is for another. */
+  | 'ERR_IGWN_OAUTH1_TOKEN'
+  /** OAuth 1: an answer that should give a token gives none. */
+  | 'ERR_IGWN_OAUTH1_ANSWER'
 
 /** Why one candidate was not used. */
 export type ReasonCode =

@@ -1,0 +1,16 @@
+// In the order of use: get a token, sign with it.
+export {
+  oauth1Flow,
+  type AccessTokenConfig,
+  type AuthorizationUrlOptions,
+  type OAuth1Flow,
+  type OAuth1FlowOptions,
+  type OAuth1StepConfig,
+  type RequestTokenConfig,
+} from './oauth1-flow'
+export { parseAuthorizationResponse, type AuthorizationResponse } from './parse-authorization-response'
+export { OAuth1Token, type OAuth1TokenPair } from './oauth1-token'
+export { applyOAuth1, type ConnectionOptions } from './apply-oauth1'
+export { oauth1 } from './oauth1'
+export type { OAuth1Options, SignatureType } from './oauth1-options'
+export type { Signable, SignatureMethod, SignatureMethodName } from './signature-method'

@@ -1,0 +1,102 @@
+import { IgwnAuthError } from '../errors'
+import type { OutgoingRequest, SchemeParts } from '../schemes/auth-scheme'
+import type { SignatureType } from './oauth1-options'
+import { encodeOctet, octetsOf } from './percent-encode'
+import { parametersOf, type EncodedParameter } from './signature-base-string'
+
+/** Puts protocol parameters on a request, in one of the three places of RFC 5849 section 3.5. */
+export interface Placement {
+  /** The request that the parameters go on: what stands there of an earlier signature gives way. */
+  prepare(request: OutgoingRequest): OutgoingRequest
+  /** What goes on the request that was prepared. */
+  place(
+    request: OutgoingRequest,
+    parameters: readonly EncodedParameter[],
+    realm: string | undefined,
+  ): SchemeParts
+}
+
+export const placements: Readonly<Record<SignatureType, Placement>> = {
+  /** RFC 5849 section 3.5.1. */
+  header: {
+    prepare: (request) => request,
+    place: (_, parameters, realm) => ({ headers: { Authorization: authorizationOf(parameters, realm) } }),
+  },
+  /** RFC 5849 section 3.5.3. */
+  query: {
+    prepare(request) {
+      const url = new URL(request.url)
+      url.search = unsigned(url.search.slice(1))
+      return { ...request, url }
+    },
+    place({ url }, parameters) {
+      const signed = new URL(url)
+      signed.search = joined(url.search.slice(1), parameters)
+      return { url: signed }
+    },
+  },
+  /** RFC 5849 section 3.5.2. */
+  body: {
+    prepare(request) {
+      const { method, contentType, body, isStream } = request
+      if (method === 'GET' || method === 'HEAD') throw noForm(`a ${method} request has no body`)
+      if (isStream) throw noForm('the body is a stream, or is written out by axios itself')
+      if (body !== undefined && !isForm(contentType)) throw noForm('the body is no form')
+      // What is no ASCII stands in no form; encoded it is the same, and goes out as the octets that it was.
+      const ascii = octetsOf(body ?? '').replace(/[\x80-\xff]/g, encodeOctet)
+      return { ...request, body: unsigned(ascii) }
+    },
+    place: ({ contentType, body = '' }, parameters) => ({
+      ...(!isForm(contentType) && { headers: { 'Content-Type': FORM } }),
+      body: joined(body.toString(), parameters),
+    }),
+  },
+}
+
+const FORM = 'application/x-www-form-urlencoded'
+
+/** Whether a body is a form, whose parameters are signed (RFC 5849 section 3.4.1.3.1). */
+export function isForm(contentType: string | undefined): boolean {
+  return /^\s*application\/x-www-form-urlencoded\s*(;|$)/i.test(contentType ?? '')
+}
+
+/** The value of `Authorization`; `realm` is a quoted-string of HTTP, and is not signed. */
+export function authorizationOf(parameters: readonly EncodedParameter[], realm: string | undefined): string {
+  const first = realm === undefined ? [] : [`realm="${realm.replace(/["\\]/g, '\\$&')}"`]
+  return `OAuth ${[...first, ...parameters.map(([name, value]) => `${name}="${value}"`)].join(', ')}`
+}
+
+/** What was there, and the parameters behind it. */
+function joined(form: string, parameters: readonly EncodedParameter[]): string {
+  return [...(form === '' ? [] : [form]), ...parameters.map(([name, value]) => `${name}=${value}`)].join('&')
+}
+
+/**
+ * A query or form without the parameters of an earlier signature, which servers repeat in redirects and in links to the
+ * next page: each may be there once only (RFC 5849 section 3.1).
+ */
+function unsigned(form: string): string {
+  return form
+    .split('&')
+    .filter((pair) => !PROTOCOL.has(parametersOf(pair)[0]?.[0] ?? ''))
+    .join('&')
+}
+
+/** RFC 5849 section 3.1, and `oauth_body_hash`. */
+const PROTOCOL = new Set([
+  'oauth_consumer_key',
+  'oauth_token',
+  'oauth_signature_method',
+  'oauth_timestamp',
+  'oauth_nonce',
+  'oauth_version',
+  'oauth_body_hash',
+  'oauth_signature',
+])
+
+function noForm(why: string): IgwnAuthError {
+  return new IgwnAuthError(
+    'ERR_IGWN_OAUTH1_UNSIGNED',
+    `signatureType body puts the signature into a form, and ${why}. Use signatureType header or query. Nothing was sent.`,
+  )
+}
