@@ -31,7 +31,7 @@ export function parseAuthorizationResponse(callbackUrl: string | URL): Authoriza
     )
   if (!verifier)
     throw noVerifier(
-      'The callback URL has no oauth_verifier: the server may know OAuth 1.0 without revision A only',
+      'The callback URL has no oauth_verifier, so the server may know the first OAuth 1.0 only',
     )
   return { token, verifier }
 }

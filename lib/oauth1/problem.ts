@@ -22,7 +22,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   verifier_invalid: 'Check the verifier',
   additional_authorization_required: 'Wait until the user has authorized the request token',
   permission_unknown: 'Wait until the user has decided',
-  permission_denied: 'The user, or the server, allows it not',
+  permission_denied: 'The user, or the server, does not allow it',
   user_refused: 'The user, or the server, does not allow it now',
 }
 

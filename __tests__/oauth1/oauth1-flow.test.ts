@@ -1,0 +1,432 @@
+/**
+ * The three steps, against a server that makes them for real: tokens are random, used once, and refused before the user has
+ * said yes.
+ */
+import http from 'node:http'
+import axios, { type AxiosError } from 'axios'
+import { applyIgwnAuth } from '../../lib/index'
+import {
+  applyOAuth1,
+  oauth1Flow,
+  OAuth1Token,
+  parseAuthorizationResponse,
+  type OAuth1FlowOptions,
+} from '../../lib/oauth1/index'
+import { CLIENT, oauth1Server, type OAuth1Server, type OAuth1ServerOptions } from '../support/oauth1-server'
+import { serverGroup, type Answer } from '../support/server'
+import { thrownBy } from '../support/thrown-by'
+
+const open: OAuth1Server[] = []
+const servers = serverGroup()
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((server) => server.close()))
+  await servers.close()
+})
+
+async function started(options?: OAuth1ServerOptions): Promise<OAuth1Server> {
+  const server = await oauth1Server(options)
+  open.push(server)
+  return server
+}
+
+const client = { clientId: CLIENT.id, clientSecret: CLIENT.secret }
+const CALLBACK = 'http://printer.example.com/ready?session=1&x=%2B'
+
+function flowFor(options: Partial<OAuth1FlowOptions> = {}) {
+  return oauth1Flow({ ...client, redirectUri: CALLBACK, ...options })
+}
+
+/** A server that gives one answer, whoever asks. */
+async function answering(answer: Answer) {
+  const server = await servers.serve(() => answer)
+  return { ...server, url: `${server.origin}/token?secret=canary1` }
+}
+
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' }
+const CONFIRMED = 'oauth_token=rt&oauth_token_secret=rs&oauth_callback_confirmed=true'
+
+describe.each([
+  ['form', 'header'],
+  ['json', 'header'],
+  ['form', 'query'],
+  ['form', 'body'],
+] as const)('with answers as %s and the signature in the %s', (answersAs, signatureType) => {
+  it('goes from nothing to the photos, by a callback', async () => {
+    const server = await started({ answersAs, besides: { user_id: '7', screen_name: 'ä b' } })
+    const flow = flowFor({ signatureType })
+    const requestToken = await flow.requestToken(`${server.origin}/initiate`)
+    expect(flow.token).toBe(requestToken)
+    const callbackUrl = server.decide(flow.authorizationUrl(`${server.origin}/authorize`))
+    expect(callbackUrl.startsWith(CALLBACK)).toBe(true)
+    const token = await flow.accessToken(`${server.origin}/token`, { callbackUrl })
+    expect(flow.token).toBe(token)
+    expect(token.parameters).toMatchObject({ user_id: '7', screen_name: 'ä b' })
+
+    const photos = applyOAuth1(axios.create({ baseURL: server.origin }), { ...client, token })
+    expect((await photos.get('/photos', { params: { file: 'vacation.jpg' } })).data).toMatchObject({
+      token: token.token,
+    })
+    expect(server.visitors.map(({ place }) => place)).toEqual([signatureType, signatureType, 'header'])
+    expect(server.problems).toEqual([])
+  })
+})
+
+it.each([
+  ['HMAC-SHA256' as const, 'HMAC-SHA256'],
+  ['PLAINTEXT' as const, 'PLAINTEXT'],
+])('signs the steps with %s', async (signatureMethod, method) => {
+  const server = await started()
+  const flow = flowFor({ signatureMethod })
+  await flow.requestToken(`${server.origin}/initiate`)
+  const callbackUrl = server.decide(flow.authorizationUrl(`${server.origin}/authorize`))
+  await flow.accessToken(`${server.origin}/token`, { callbackUrl: new URL(callbackUrl) })
+  expect(server.visitors.map((visitor) => visitor.method)).toEqual([method, method])
+})
+
+it('goes by a verifier that the server shows, where there is no redirectUri', async () => {
+  const server = await started()
+  const flow = oauth1Flow(client)
+  await flow.requestToken(`${server.origin}/initiate`)
+  expect(server.visitors[0]?.baseString).toContain('oauth_callback%3Doob')
+  const verifier = server.decide(flow.authorizationUrl(`${server.origin}/authorize`))
+  expect((await flow.accessToken(`${server.origin}/token`, { verifier })).token).not.toBe('')
+})
+
+it('takes another redirectUri, and a realm, for one request', async () => {
+  const server = await started()
+  const flow = flowFor({ realm: 'Photos' })
+  await flow.requestToken(`${server.origin}/initiate`, { redirectUri: 'oob', realm: 'Other' })
+  const verifier = server.decide(flow.authorizationUrl(`${server.origin}/authorize`))
+  await flow.accessToken(`${server.origin}/token`, { verifier })
+  expect(server.visitors.map(({ realm }) => realm)).toEqual(['Other', 'Photos'])
+})
+
+it('goes on in another process, with what was kept of the request token', async () => {
+  const server = await started()
+  const { token, tokenSecret } = await flowFor().requestToken(`${server.origin}/initiate`)
+  const kept = JSON.parse(JSON.stringify({ token, tokenSecret })) as { token: string; tokenSecret: string }
+  const url = flowFor().authorizationUrl(`${server.origin}/authorize`, { requestToken: kept })
+  const callbackUrl = server.decide(url)
+
+  const [asArgument, asOption, asProperty] = [flowFor(), flowFor(kept), flowFor()]
+  asProperty.token = kept
+  expect(asProperty.token?.token).toBe(token)
+  expect(asOption.authorizationUrl(`${server.origin}/authorize`)).toBe(url)
+  expect(asProperty.authorizationUrl(`${server.origin}/authorize`)).toBe(url)
+  await asArgument.accessToken(`${server.origin}/token`, { callbackUrl, requestToken: kept })
+  // A request token is good for one access token.
+  await expect(asOption.accessToken(`${server.origin}/token`, { callbackUrl })).rejects.toMatchObject({
+    code: 'ERR_IGWN_OAUTH1_DENIED',
+    message: expect.stringContaining('refused with 401: token_rejected. Begin again with requestToken.'),
+  })
+  asProperty.token = undefined
+  await expect(asProperty.accessToken(`${server.origin}/token`, { callbackUrl })).rejects.toMatchObject({
+    code: 'ERR_IGWN_OAUTH1_TOKEN',
+  })
+})
+
+it('keeps the logins of several users apart', async () => {
+  const server = await started()
+  const flow = flowFor()
+  const [alice, bob] = [
+    await flow.requestToken(`${server.origin}/initiate`),
+    await flow.requestToken(`${server.origin}/initiate`),
+  ]
+  const kept = new Map([alice, bob].map((token) => [token.token, token]))
+  const callbackUrl = server.decide(
+    flow.authorizationUrl(`${server.origin}/authorize`, { requestToken: alice }),
+  )
+  // Bob's is the one that the flow holds.
+  await expect(flow.accessToken(`${server.origin}/token`, { callbackUrl })).rejects.toMatchObject({
+    code: 'ERR_IGWN_OAUTH1_TOKEN',
+    message:
+      'The callback URL is for another request token than the one that was sent there. Give as requestToken the one that this user was sent with; where there is none, somebody else may have made the URL (RFC 5849 section 4.13).',
+  })
+  const requestToken = kept.get(parseAuthorizationResponse(callbackUrl).token)
+  expect(requestToken).toBe(alice)
+  await flow.accessToken(`${server.origin}/token`, { callbackUrl, requestToken })
+})
+
+it('signs the photos of RFC 5849 section 1.2 with what its server answers', async () => {
+  const server = await answering({
+    headers: FORM,
+    body: 'oauth_token=hh5s93j4hdidpola&oauth_token_secret=hdhd0244k9j7ao03&oauth_callback_confirmed=true',
+  })
+  const flow = oauth1Flow({ clientId: 'dpf43f3p2l4k3l03', clientSecret: 'kd94hf93k423kf44' })
+  await flow.requestToken(server.url)
+  expect(flow.authorizationUrl('https://photos.example.net/authorize')).toBe(
+    'https://photos.example.net/authorize?oauth_token=hh5s93j4hdidpola',
+  )
+})
+
+describe('the authorization URL', () => {
+  const flow = flowFor({ token: 'r t/+', tokenSecret: 's' })
+
+  it('keeps its query, and takes more', () => {
+    expect(
+      flow.authorizationUrl('https://host.example.org/auth?a=%20&b#f', { params: { perms: 'read & write' } }),
+    ).toBe('https://host.example.org/auth?a=+&b=&perms=read+%26+write&oauth_token=r+t%2F%2B#f')
+  })
+
+  it('has the token once, whatever else is given', () => {
+    const url = flow.authorizationUrl('https://host.example.org/?oauth_token=old', {
+      params: { oauth_token: 'x' },
+    })
+    expect(new URL(url).searchParams.getAll('oauth_token')).toEqual(['r t/+'])
+  })
+
+  it('is not made of no URL, or of no token', () => {
+    expect(thrownBy(() => flow.authorizationUrl('/authorize'))).toMatchObject({
+      code: 'ERR_IGWN_URL',
+      message: 'The authorization URL must be absolute, as https://host.example.org/authorize.',
+    })
+    expect(thrownBy(() => flowFor().authorizationUrl('https://host.example.org'))).toMatchObject({
+      code: 'ERR_IGWN_OAUTH1_TOKEN',
+      message:
+        'There is no request token. Call requestToken first, or give the one that another process got as requestToken.',
+    })
+  })
+
+  it('is not made of an access token', async () => {
+    const server = await started()
+    const used = flowFor({ redirectUri: 'oob' })
+    await used.requestToken(`${server.origin}/initiate`)
+    const verifier = server.decide(used.authorizationUrl(`${server.origin}/authorize`))
+    await used.accessToken(`${server.origin}/token`, { verifier })
+    const missing = { code: 'ERR_IGWN_OAUTH1_TOKEN' }
+    expect(thrownBy(() => used.authorizationUrl(`${server.origin}/authorize`))).toMatchObject(missing)
+    await expect(used.accessToken(`${server.origin}/token`, { verifier })).rejects.toMatchObject(missing)
+  })
+})
+
+describe('a missing verifier', () => {
+  it.each([{}, { verifier: '' }, { verifier: undefined }])('is said, with %j', async (config) => {
+    const server = await answering({ headers: FORM, body: 'oauth_token=a&oauth_token_secret=b' })
+    await expect(
+      flowFor({ token: 'rt', tokenSecret: 'rs' }).accessToken(server.url, config),
+    ).rejects.toMatchObject({
+      code: 'ERR_IGWN_OAUTH1_VERIFIER',
+      message:
+        'There is no verifier. Give accessToken the verifier that the server shows the user, or as callbackUrl the URL to which it sends the user back.',
+    })
+    expect(server.seen).toEqual([])
+  })
+
+  it('is none where the flow was given one', async () => {
+    const server = await answering({ headers: FORM, body: 'oauth_token=a&oauth_token_secret=b' })
+    await flowFor({ token: 'rt', tokenSecret: 'rs', verifier: 'given' }).accessToken(server.url)
+    expect(server.authorizations[0]).toContain('oauth_verifier="given"')
+  })
+})
+
+describe('a denial', () => {
+  it('by the user is said', async () => {
+    const server = await started()
+    const flow = flowFor()
+    await flow.requestToken(`${server.origin}/initiate`)
+    const callbackUrl = server.decide(flow.authorizationUrl(`${server.origin}/authorize`), 'no')
+    await expect(flow.accessToken(`${server.origin}/token`, { callbackUrl })).rejects.toMatchObject({
+      code: 'ERR_IGWN_OAUTH1_DENIED',
+      message: expect.stringContaining('user_refused'),
+    })
+    expect(server.seen).toHaveLength(1)
+  })
+
+  it.each([
+    ['a wrong client', { clientId: 'nobody' }, 'consumer_key_unknown. Check clientId.'],
+    [
+      'a wrong secret',
+      { clientSecret: 'wrong' },
+      'signature_invalid. Check clientSecret, or rsaKey, and the secret of the token.',
+    ],
+  ])('of %s by the server is said, with what to do', async (_, options, advice) => {
+    const server = await started()
+    const error = (await flowFor(options)
+      .requestToken(`${server.origin}/initiate?k=v`)
+      .catch((failure: unknown) => failure)) as Error
+    expect(error).toMatchObject({
+      code: 'ERR_IGWN_OAUTH1_DENIED',
+      message: `${server.origin}/initiate refused with 401: ${advice} What it said is in error.cause.response.data.`,
+    })
+    expect((error.cause as AxiosError).response?.data).toContain('oauth_problem=')
+  })
+
+  it('before the user has decided is said, and the step can be made again', async () => {
+    const server = await started()
+    const flow = flowFor({ redirectUri: 'oob' })
+    await flow.requestToken(`${server.origin}/initiate`)
+    const url = flow.authorizationUrl(`${server.origin}/authorize`)
+    await expect(flow.accessToken(`${server.origin}/token`, { verifier: 'soon' })).rejects.toMatchObject({
+      message: expect.stringContaining('permission_unknown. Wait until the user has decided.'),
+    })
+    const verifier = server.decide(url)
+    await expect(flow.accessToken(`${server.origin}/token`, { verifier: 'no' })).rejects.toMatchObject({
+      message: expect.stringContaining('verifier_invalid. Check the verifier.'),
+    })
+    await flow.accessToken(`${server.origin}/token`, { verifier })
+  })
+
+  it('with words that nobody knows repeats none of them', async () => {
+    const server = await answering({ status: 400, headers: FORM, body: 'oauth_problem=canary1&x=canary1' })
+    await expect(flowFor().requestToken(server.url)).rejects.toMatchObject({
+      code: 'ERR_IGWN_OAUTH1_DENIED',
+      message: `${server.origin}/token refused with 400. What it said is in error.cause.response.data.`,
+    })
+  })
+})
+
+it.each([500, 503, 429, 408])('leaves %i to be what axios makes of it: it is no denial', async (status) => {
+  const server = await answering({ status })
+  await expect(flowFor().requestToken(server.url)).rejects.toMatchObject({
+    name: 'AxiosError',
+    response: { status },
+  })
+})
+
+it('leaves a server that is not there to be what axios makes of it', async () => {
+  await expect(flowFor().requestToken('http://127.0.0.1:1/initiate')).rejects.toMatchObject({
+    isAxiosError: true,
+    code: 'ECONNREFUSED',
+  })
+})
+
+it.each([
+  ['<html>Log in</html>', 'has no oauth_token'],
+  ['oauth_token=rt', 'has no oauth_token_secret'],
+  ['{"oauth_token":', 'begins as JSON and is none'],
+  ['oauth_token=rt&oauth_token_secret=rs', 'does not confirm the callback'],
+])('refuses the answer %j to the first step, and keeps no token', async (body, what) => {
+  const server = await answering({ body })
+  const flow = flowFor()
+  await expect(flow.requestToken(server.url)).rejects.toMatchObject({
+    code: 'ERR_IGWN_OAUTH1_ANSWER',
+    message: expect.stringContaining(`The answer of ${server.origin}/token ${what}`),
+  })
+  expect(flow.token).toBeUndefined()
+})
+
+it('needs no confirmation in the last step', async () => {
+  const server = await answering({ headers: FORM, body: 'oauth_token=at&oauth_token_secret=as' })
+  const flow = flowFor({ token: new OAuth1Token({ token: 'rt', tokenSecret: 'rs' }), verifier: 'v' })
+  expect((await flow.accessToken(server.url)).tokenSecret).toBe('as')
+})
+
+describe('the requests for tokens', () => {
+  it('take more of axios, which is signed too', async () => {
+    const server = await started()
+    const config = {
+      method: 'get',
+      params: { scope: 'a b' },
+      headers: { 'X-More': 'yes' },
+    }
+    await flowFor().requestToken(`${server.origin}/initiate`, config)
+    expect(server.seen[0]).toMatchObject({
+      method: 'GET',
+      url: '/initiate?scope=a+b',
+      headers: { 'x-more': 'yes' },
+    })
+    await flowFor().requestToken(`${server.origin}/initiate`, { data: new URLSearchParams({ scope: 'a b' }) })
+    expect(server.seen[1]).toMatchObject({ method: 'POST', body: 'scope=a+b' })
+  })
+
+  it('have the defaults of the instance as they are now, and nothing that is installed there', async () => {
+    process.env.BEARER_TOKEN = 'found'
+    const server = await started()
+    const instance = applyIgwnAuth(axios.create(), { token: true })
+    const touched: unknown[] = []
+    instance.interceptors.request.use((config) => {
+      touched.push(config)
+      return config
+    })
+    instance.interceptors.response.use((response) => {
+      touched.push(response)
+      return response
+    })
+    const flow = flowFor({ instance })
+    instance.defaults.baseURL = server.origin
+    instance.defaults.headers.common['X-Late'] = 'yes'
+    const agent = new http.Agent({ keepAlive: true })
+    instance.defaults.httpAgent = agent
+    Object.assign(instance.defaults, {
+      responseType: 'stream',
+      transformResponse: () => 'changed',
+      validateStatus: () => false,
+      auth: { username: 'albert', password: 'x' },
+      igwnAuth: { token: true },
+    })
+    Object.assign(instance.defaults.headers, { authorization: 'Other 1' })
+    instance.defaults.headers.common.Authorization = 'Other 2'
+    instance.defaults.headers.post.AUTHORIZATION = 'Other 3'
+    await flow.requestToken('/initiate')
+    expect(server.seen[0]?.headers['x-late']).toBe('yes')
+    expect(server.authorizations[0]).toMatch(/^OAuth /)
+    expect(Object.keys(agent.freeSockets)).toHaveLength(1)
+    expect(touched).toEqual([])
+    // What is the caller's own is as it was.
+    expect(instance.defaults.headers.common.Authorization).toBe('Other 2')
+    agent.destroy()
+    delete process.env.BEARER_TOKEN
+  })
+
+  it('have the time-out of the instance, or of the step', async () => {
+    const server = await servers.serve(() => new Promise<Answer>(() => undefined))
+    const instance = axios.create({ timeout: 40 })
+    const timedOut = { code: 'ECONNABORTED' }
+    await expect(flowFor({ instance }).requestToken(server.origin)).rejects.toMatchObject(timedOut)
+    await expect(flowFor().requestToken(server.origin, { timeout: 40 })).rejects.toMatchObject(timedOut)
+  })
+
+  it('can be aborted', async () => {
+    const server = await servers.serve(() => new Promise<Answer>(() => undefined))
+    const signal = AbortSignal.timeout(40)
+    await expect(flowFor().requestToken(server.origin, { signal })).rejects.toMatchObject({
+      code: 'ERR_CANCELED',
+    })
+  })
+
+  it('are signed anew on a redirect, and go unsigned elsewhere', async () => {
+    const server = await started({ resource: () => ({ status: 307, headers: { Location: '/initiate' } }) })
+    await flowFor().requestToken(`${server.origin}/moved`)
+    expect(server.visitors).toHaveLength(2)
+    const elsewhere = await answering({ headers: FORM, body: CONFIRMED })
+    const away = await started({ resource: () => ({ status: 307, headers: { Location: elsewhere.url } }) })
+    await flowFor().requestToken(`${away.origin}/moved`)
+    expect(elsewhere.authorizations).toEqual([undefined])
+  })
+
+  it.each(['HMAC-SHA1', 'PLAINTEXT'] as const)(
+    'do not go in clear, signed with %s: the answer is secret',
+    async (signatureMethod) => {
+      const server = await answering({ headers: FORM, body: CONFIRMED })
+      const instance = axios.create({ proxy: { host: '127.0.0.1', port: server.port, protocol: 'http' } })
+      const url = 'http://photos.example.net/initiate'
+      await expect(flowFor({ instance, signatureMethod }).requestToken(url)).rejects.toMatchObject({
+        code: 'ERR_IGWN_CLEAR_TEXT',
+      })
+      expect(server.seen).toEqual([])
+      await flowFor({ instance, signatureMethod, allowInsecureHttp: true }).requestToken(url)
+      expect(server.seen).toHaveLength(1)
+    },
+  )
+
+  it.each(['/initiate', 'not a url', 'ftp://host.example.org/'])('do not go to %j', async (url) => {
+    await expect(flowFor().requestToken(url)).rejects.toMatchObject({
+      code: 'ERR_IGWN_URL',
+      message:
+        'The URL for the token must be absolute, as https://host.example.org/token, or the instance must have a baseURL.',
+    })
+  })
+})
+
+it.each([
+  [{ redirectUri: '' }, 'options.redirectUri must not be empty.'],
+  [{ redirectUri: 7 }, 'options.redirectUri must be a string, not a number.'],
+  [{ verifier: true }, 'options.verifier must be a string, not a boolean.'],
+  [{ instance: {} }, 'options.instance must be an axios instance, not an object.'],
+  [{ url: 'https://host.example.org' }, 'options has no option "url"; there are clientId'],
+])('refuses the options %j', (options, message) => {
+  expect(thrownBy(() => flowFor(options as object))).toMatchObject({
+    code: 'ERR_IGWN_OPTION',
+    message: expect.stringContaining(message),
+  })
+})
