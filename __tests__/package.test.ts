@@ -21,6 +21,7 @@ interface Manifest {
 }
 
 const root = path.resolve(__dirname, '..')
+const PAPERS = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
 const scratch = fs.mkdtempSync(path.join(process.env.TMPDIR ?? '', 'package-'))
 const token = mint()
 
@@ -40,16 +41,13 @@ afterAll(() => server.close())
 
 describe('the tarball', () => {
   it('holds what is built and its papers, and nothing else', () => {
-    expect([...files.keys()].sort()).toEqual([
-      'CHANGELOG.md',
-      'LICENSE',
-      'README.md',
-      'dist/index.cjs',
-      'dist/index.d.cts',
-      'dist/index.d.ts',
-      'dist/index.js',
-      'package.json',
-    ])
+    const names = [...files.keys()].map((name) => name.replace(/-[\w-]{8}\./, '-*.'))
+    const built = (name: string) => ['cjs', 'd.cts', 'd.ts', 'js'].map((end) => `dist/${name}.${end}`)
+    // What the entries have in common: code, and types.
+    const shared = ['dist/chunk-*.cjs', 'dist/chunk-*.js', 'dist/*.d.cts', 'dist/*.d.ts']
+    expect(names.map((name) => name.replace(/[^/]+-\*\.d/, '*.d')).sort()).toEqual(
+      [...PAPERS, ...built('index'), ...built('oauth1'), ...shared].sort(),
+    )
   })
 
   it('holds no key, no token and no trace of the machine it was packed on', () => {
@@ -70,19 +68,23 @@ describe('the tarball', () => {
         import: { types: './dist/index.d.ts', default: './dist/index.js' },
         require: { types: './dist/index.d.cts', default: './dist/index.cjs' },
       },
+      './oauth1': {
+        import: { types: './dist/oauth1.d.ts', default: './dist/oauth1.js' },
+        require: { types: './dist/oauth1.d.cts', default: './dist/oauth1.cjs' },
+      },
       './package.json': './package.json',
     })
     expect(manifest.sideEffects).toBe(false)
-    for (const types of ['dist/index.d.ts', 'dist/index.d.cts'])
-      expect(textOf(types)).toMatch(/declare module 'axios' \{\s+interface AxiosRequestConfig/)
+    for (const types of ['.d.ts', '.d.cts'])
+      expect(textOfAll(types)).toMatch(/declare module 'axios' \{\s+interface AxiosRequestConfig/)
   })
 
   it('imports the packages that it declares, each of them and no other', () => {
     const declared = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)].sort()
-    expect(importsOf('dist/index.js')).toEqual(declared)
-    expect(importsOf('dist/index.cjs')).toEqual(declared)
-    for (const types of ['dist/index.d.ts', 'dist/index.d.cts'])
-      expect(importsOf(types).filter((name) => !declared.includes(name))).toEqual([])
+    expect(importsIn(textOfAll('.js'))).toEqual(declared)
+    expect(importsIn(textOfAll('.cjs'))).toEqual(declared)
+    for (const types of ['.d.ts', '.d.cts'])
+      expect(importsIn(textOfAll(types)).filter((name) => !declared.includes(name))).toEqual([])
   })
 })
 
@@ -108,6 +110,8 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
   it('compiles in TypeScript as ESM and as CommonJS, and attaches the token it finds (trap 21)', async () => {
     const source = fs.readFileSync(path.join(__dirname, 'package/typed-consumer.ts'))
     for (const name of ['typed.mts', 'typed.cts']) fs.writeFileSync(path.join(project, name), source)
+    const ofOAuth1 = fs.readFileSync(path.join(__dirname, 'package/typed-oauth1.ts'))
+    for (const name of ['oauth1.mts', 'oauth1.cts']) fs.writeFileSync(path.join(project, name), ofOAuth1)
     fs.writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG))
     const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
     const compiled = await run(process.execPath, [tsc, '--project', project], project).catch(
@@ -122,54 +126,69 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
       expect(said).toMatchObject({ ok: true, axios: version })
       expect((said as { reasons: string[] }).reasons).toContain('BEARER_TOKEN: scope')
     }
+    for (const consumer of ['out/oauth1.mjs', 'out/oauth1.cjs']) {
+      server.seen.length = 0
+      const said = await runConsumer(project, consumer)
+      expect(server.seen[0]?.headers.authorization).toMatch(/^OAuth oauth_consumer_key="console"/)
+      expect(said).toEqual({ status: 200, code: 'ERR_IGWN_OAUTH1_VERIFIER', isOurs: true })
+    }
   }, 30_000)
 })
 
-it('exports these names and no other, to ESM and to CommonJS', async () => {
-  const project = path.join(scratch, 'names')
-  install(project, 'axios')
-  const ask = {
-    module: "import * as all from 'axios-igwn-auth'",
-    commonjs: "const all = require('axios-igwn-auth')",
-  }
-  for (const [type, load] of Object.entries(ask)) {
-    const program = `${load}; console.log(Object.keys(all).sort().join('\\n'))`
-    const names = await run(process.execPath, [`--input-type=${type}`, '--eval', program], project)
-    expect(names.trim().split('\n')).toEqual(NAMES)
-  }
-})
+it.each(['axios-igwn-auth', 'axios-igwn-auth/oauth1'])(
+  'exports the names of %s that are written here and no other, to ESM and to CommonJS',
+  async (entry) => {
+    const project = path.join(scratch, 'names', entry)
+    install(project, 'axios')
+    const ask = { module: `import * as all from '${entry}'`, commonjs: `const all = require('${entry}')` }
+    for (const [type, load] of Object.entries(ask)) {
+      const program = `${load}; console.log(Object.keys(all).sort().join('\\n'))`
+      const names = await run(process.execPath, [`--input-type=${type}`, '--eval', program], project)
+      expect(names.trim().split('\n')).toEqual(NAMES[entry])
+    }
+  },
+)
 
 /** One more or less is a change for users. */
-const NAMES = [
-  'EVENT_CHANNEL',
-  'HTTPSciTokenAuth',
-  'IgwnAuthError',
-  'SciToken',
-  'X509Credential',
-  'applyIgwnAuth',
-  'chain',
-  'createX509Agent',
-  'delete',
-  'discovered',
-  'explain',
-  'findNetrcCredentials',
-  'findSciToken',
-  'findX509Credentials',
-  'get',
-  'head',
-  'igwnAxios',
-  'isValidToken',
-  'parseChallenges',
-  'patch',
-  'post',
-  'put',
-  'removeIgwnAuth',
-  'request',
-  'reuse',
-  'staticToken',
-  'targetAudience',
-  'tokenAuthorizationHeader',
-]
+const NAMES: Readonly<Record<string, readonly string[]>> = {
+  'axios-igwn-auth': [
+    'EVENT_CHANNEL',
+    'HTTPSciTokenAuth',
+    'IgwnAuthError',
+    'SciToken',
+    'X509Credential',
+    'applyIgwnAuth',
+    'chain',
+    'createX509Agent',
+    'delete',
+    'discovered',
+    'explain',
+    'findNetrcCredentials',
+    'findSciToken',
+    'findX509Credentials',
+    'get',
+    'head',
+    'igwnAxios',
+    'isValidToken',
+    'parseChallenges',
+    'patch',
+    'post',
+    'put',
+    'removeIgwnAuth',
+    'request',
+    'reuse',
+    'staticToken',
+    'targetAudience',
+    'tokenAuthorizationHeader',
+  ],
+  'axios-igwn-auth/oauth1': [
+    'OAuth1Token',
+    'applyOAuth1',
+    'oauth1',
+    'oauth1Flow',
+    'parseAuthorizationResponse',
+  ],
+}
 
 it('is tested with the lowest axios that it allows', () => {
   expect(`>=${versionOf('axios-lowest').replace(/\.0$/, '')} <2`).toBe(manifest.peerDependencies.axios)
@@ -197,7 +216,7 @@ const TSCONFIG = {
     types: ['node'],
     outDir: 'out',
   },
-  files: ['typed.mts', 'typed.cts'],
+  files: ['typed.mts', 'typed.cts', 'oauth1.mts', 'oauth1.cts'],
 }
 
 function arrived(): string[] {
@@ -273,17 +292,23 @@ function textOf(name: string): string {
   return files.get(name) ?? ''
 }
 
+/** What is built of one kind, all together: `.js`, `.d.ts`. */
+function textOfAll(kind: string): string {
+  const end = new RegExp(`^dist/[^.]+\\${kind}$`)
+  return [...files].flatMap(([name, text]) => (end.test(name) ? [text] : [])).join('\n')
+}
+
 /** The paths at the leaves of `exports`. */
 function pathsIn(exports: unknown): string[] {
   return typeof exports === 'string' ? [exports] : Object.values(exports as object).flatMap(pathsIn)
 }
 
-/** The packages that a built file imports, in whatever way; not what Node has itself. */
-function importsOf(name: string): string[] {
+/** The packages that built files import, in whatever way; not what Node has itself. */
+function importsIn(built: string): string[] {
   const statement = /^(?:import\b[^'"]*|\} from )["']([^"']+)["']/gm
   const call = /\b(?:import|require)\(["']([^"']+)["']\)/g
   const packages = [statement, call]
-    .flatMap((form) => [...textOf(name).matchAll(form)].map((match) => match[1] ?? ''))
+    .flatMap((form) => [...built.matchAll(form)].map((match) => match[1] ?? ''))
     .filter((specifier) => !isBuiltin(specifier) && !specifier.startsWith('.'))
     .map((specifier) => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? '')
   return [...new Set(packages)].sort()

@@ -1,3 +1,6 @@
+// Declares `igwnAuth` in the config of a request, also for who imports this subpath alone.
+import '../apply-igwn-auth'
+
 // In the order of use: get a token, sign with it.
 export {
   oauth1Flow,
