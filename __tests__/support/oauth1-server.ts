@@ -23,6 +23,8 @@ export interface OAuth1ServerOptions {
   readonly demandsBodyHash?: boolean
   /** Methods of this server's own: whether a signature is right. */
   readonly methods?: Readonly<Record<string, (base: string, key: string, signature: string) => boolean>>
+  /** Paths that are for everybody, and refuse a signature. Default is none. */
+  readonly open?: readonly string[]
   /** What is to be had; asked when the signature was right. Default: who came. */
   readonly resource?: (seen: Seen, visitor: Visitor) => Answer
 }
@@ -79,6 +81,7 @@ export async function oauth1Server(options: OAuth1ServerOptions = {}): Promise<O
   function handle(seen: Seen): Answer {
     try {
       const { pathname } = new URL(seen.url, 'http://any')
+      if (options.open?.includes(pathname)) return { status: seen.headers.authorization ? 400 : 200 }
       const visitor = verified(seen)
       visitors.push(visitor)
       if (pathname === '/initiate') return initiate(seen)
