@@ -486,13 +486,17 @@ describe('a method of one’s own', () => {
 
 describe('over TLS', () => {
   let authority: Authority
+  const home = process.env.HOME ?? ''
   beforeAll(async () => {
     authority = await createAuthority()
+    process.env.SSL_CERT_FILE = path.join(home, 'ca.pem')
+    fs.writeFileSync(process.env.SSL_CERT_FILE, authority.certificate)
   })
-  afterEach(() => {
+  afterAll(() => {
     delete process.env.SSL_CERT_FILE
   })
 
+  /** A server that asks for a certificate and does not need one. */
   async function site(): Promise<OAuth1Server> {
     const { certificate: cert, key } = await authority.issueServer({ names: ['localhost'] })
     return started({ tls: { cert, key, requestCert: true, rejectUnauthorized: false } })
@@ -500,12 +504,39 @@ describe('over TLS', () => {
 
   it('signs PLAINTEXT, and for https', async () => {
     const server = await site()
-    process.env.SSL_CERT_FILE = path.join(process.env.HOME ?? '', 'ca.pem')
-    fs.writeFileSync(process.env.SSL_CERT_FILE, authority.certificate)
     expect((await signed(server, { signatureMethod: 'PLAINTEXT' }).get('/x')).status).toBe(200)
     expect((await signed(server).get('/x')).status).toBe(200)
     expect(server.visitors[1]?.baseString).toContain('https%3A%2F%2Flocalhost')
   })
+
+  it('presents a certificate that it is told to, and none of those that are found', async () => {
+    const proxy = path.join(home, 'proxy.pem')
+    const { bundle } = await authority.issueProxy(await authority.issueUser('Alice Adams'))
+    fs.writeFileSync(proxy, bundle, { mode: 0o600 })
+    process.env.X509_USER_PROXY = proxy
+    process.env.IGWN_AUTH_UTILS_FIND_X509 = 'yes'
+    const server = await site()
+    const kinds: unknown[] = []
+    const onEvent = (event: IgwnAuthEvent) => event.type === 'attached' && kinds.push(event.kinds)
+    const instances = [signed(server, { onEvent }), signed(server, { onEvent, cert: proxy })]
+    for (const instance of instances) {
+      expect((await instance.get('/x')).status).toBe(200)
+      removeIgwnAuth(instance)
+    }
+    delete process.env.X509_USER_PROXY
+    delete process.env.IGWN_AUTH_UTILS_FIND_X509
+    expect(kinds).toEqual([['scheme'], ['scheme', 'certificate']])
+  })
+})
+
+it('sends no login of netrc where it does not sign', async () => {
+  const netrc = path.join(process.env.HOME ?? '', '.netrc')
+  fs.writeFileSync(netrc, 'machine 127.0.0.1 login albert password x', { mode: 0o600 })
+  const elsewhere = await servers.serve(() => ({}))
+  const server = await started()
+  await signed(server, { url: server.origin }).get(elsewhere.origin)
+  fs.rmSync(netrc)
+  expect(elsewhere.authorizations).toEqual([undefined])
 })
 
 it('tells who listens what it put on, and nothing secret', async () => {

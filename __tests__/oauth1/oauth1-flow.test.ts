@@ -2,7 +2,10 @@
  * The three steps, against a server that makes them for real: tokens are random, used once, and refused before the user has
  * said yes.
  */
+import fs from 'node:fs'
 import http from 'node:http'
+import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import axios, { type AxiosError } from 'axios'
 import { applyIgwnAuth } from '../../lib/index'
 import {
@@ -13,6 +16,7 @@ import {
   type OAuth1FlowOptions,
 } from '../../lib/oauth1/index'
 import { CLIENT, oauth1Server, type OAuth1Server, type OAuth1ServerOptions } from '../support/oauth1-server'
+import { createAuthority } from '../support/pki'
 import { serverGroup, type Answer } from '../support/server'
 import { thrownBy } from '../support/thrown-by'
 
@@ -123,6 +127,18 @@ it('goes on in another process, with what was kept of the request token', async 
   await expect(asProperty.accessToken(`${server.origin}/token`, { callbackUrl })).rejects.toMatchObject({
     code: 'ERR_IGWN_OAUTH1_TOKEN',
   })
+})
+
+it('begins anew without the token of the login before', async () => {
+  const server = await started()
+  const flow = flowFor({ ...server.grant(), redirectUri: 'oob' })
+  for (const visits of [2, 4]) {
+    await flow.requestToken(`${server.origin}/initiate`)
+    const verifier = server.decide(flow.authorizationUrl(`${server.origin}/authorize`))
+    await flow.accessToken(`${server.origin}/token`, { verifier })
+    expect(server.visitors).toHaveLength(visits)
+  }
+  expect(server.visitors.map(({ token }) => token === undefined)).toEqual([true, false, true, false])
 })
 
 it('keeps the logins of several users apart', async () => {
@@ -408,6 +424,21 @@ describe('the requests for tokens', () => {
       expect(server.seen).toHaveLength(1)
     },
   )
+
+  it('leave no connection open that the caller did not make', async () => {
+    const authority = await createAuthority()
+    const { certificate: cert, key } = await authority.issueServer({ names: ['localhost'] })
+    // Longer than a test may take: it is not the server that closes.
+    const server = await started({ tls: { cert, key, keepAliveTimeout: 60_000 } })
+    process.env.SSL_CERT_FILE = path.join(process.env.HOME ?? '', 'ca.pem')
+    fs.writeFileSync(process.env.SSL_CERT_FILE, authority.certificate)
+    const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+    const before = sockets()
+    await flowFor().requestToken(`${server.origin}/initiate`)
+    while (sockets() > before) await wait(5)
+    delete process.env.SSL_CERT_FILE
+    expect(server.visitors).toHaveLength(1)
+  })
 
   it.each(['/initiate', 'not a url', 'ftp://host.example.org/'])('do not go to %j', async (url) => {
     await expect(flowFor().requestToken(url)).rejects.toMatchObject({
