@@ -1,16 +1,11 @@
 /**
  * The machine and the servers that the examples of the documents take for granted: those of user 1000, who has a token for
  * two services, a proxy, a certificate and a login.
- *
- * The examples keep their hosts: connections to `*.example.org` are led to the site where https makes them, by an agent
- * of Node's or of the example's own. So the URL, the audience, the certificate's name and every message are as written,
- * which rewriting the hosts in the text would not give.
  */
 import fs from 'node:fs'
-import https from 'node:https'
-import type { Socket } from 'node:net'
 import path from 'node:path'
 import { runExample, type Example } from './examples'
+import { leadHosts } from './lead-hosts'
 import type { Issued } from './pki'
 import { startSite, type Site } from './site'
 
@@ -30,14 +25,11 @@ const OTHERS = ['https://dqsegdb.example.org', 'https://storage.example.org', 'h
 
 const LOGIN = { user: 'albert.einstein', password: 'over the rainbow' }
 
-type Connect = (this: https.Agent, options: https.AgentOptions, ...rest: unknown[]) => Socket
-
 export async function exampleMachine(): Promise<ExampleMachine> {
   const folder = process.env.XDG_RUNTIME_DIR ?? ''
   const slashTmp = path.join(folder, '..', 'slash-tmp')
   /** Where a search looks for that of whoever runs the tests, who alone may own it. */
   const proxyFile = path.join(slashTmp, `x509up_u${process.getuid?.() ?? 1000}`)
-  const { createConnection } = https.Agent.prototype as unknown as Record<string, Connect>
   const { geteuid } = process
 
   const names = [ISSUER, ...SERVICES, ...OTHERS].map((origin) => new URL(origin).hostname)
@@ -59,15 +51,7 @@ export async function exampleMachine(): Promise<ExampleMachine> {
     login: `${LOGIN.user}:${LOGIN.password}`,
     issue,
   })
-  Object.assign(https.Agent.prototype, {
-    createConnection(this: https.Agent, options: https.AgentOptions, ...rest: unknown[]) {
-      const { host = '', ca = site.ca } = options
-      const led = host.endsWith('.example.org')
-        ? { ...options, host: '127.0.0.1', port: site.port, servername: host, ca }
-        : options
-      return createConnection?.call(this, led, ...rest)
-    },
-  })
+  const leadNoMore = leadHosts(site.port, site.ca)
   await furnish()
 
   async function furnish(): Promise<void> {
@@ -107,7 +91,7 @@ export async function exampleMachine(): Promise<ExampleMachine> {
     run: (example) => runExample(example, { folder, slashTmp, normal }),
     prints: ({ prints }) => prints.map(normal),
     async close() {
-      Object.assign(https.Agent.prototype, { createConnection })
+      leadNoMore()
       Object.assign(process, { geteuid })
       await site.close()
     },

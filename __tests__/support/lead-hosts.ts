@@ -4,8 +4,9 @@ import type { Socket } from 'node:net'
 type Connect = (this: https.Agent, options: https.AgentOptions, ...rest: unknown[]) => Socket
 
 /**
- * Leads https connections for `*.example.org` to a server on this machine, so that the URLs of an example are as they are
- * written, and so are the name in the certificate and every message.
+ * Leads connections to `*.example.org` to a server on this machine where https makes them, by an agent of Node's or of an
+ * example's own. So the URL, the audience, the certificate's name and every message are as written in a document, which
+ * rewriting the hosts in the text would not give.
  *
  * @returns what ends it
  */

@@ -47,7 +47,7 @@ function queryOf(callbackUrl: string | URL): URLSearchParams {
   return new URL(text, 'http://localhost').searchParams
 }
 
-export function denied(how: string): IgwnAuthError {
+function denied(how: string): IgwnAuthError {
   return new IgwnAuthError(
     'ERR_IGWN_OAUTH1_DENIED',
     `The authorization was denied${how}. Ask the user again, beginning with requestToken.`,
