@@ -13,23 +13,15 @@ import FormDataStream from 'form-data'
 import { applyIgwnAuth, removeIgwnAuth, type IgwnAuthEvent } from '../../lib/index'
 import { applyOAuth1, oauth1, OAuth1Token, type OAuth1Options, type Signable } from '../../lib/oauth1/index'
 import { createAuthority, type Authority } from '../support/pki'
-import { CLIENT, oauth1Server, type OAuth1Server, type OAuth1ServerOptions } from '../support/oauth1-server'
+import { CLIENT, oauth1Servers, type OAuth1Server } from '../support/oauth1-server'
 import { serverGroup } from '../support/server'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 
-const open: { close: () => Promise<void> }[] = []
+const { start: started, close } = oauth1Servers()
 const servers = serverGroup()
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((server) => server.close()))
-  await servers.close()
-})
-
-async function started(options?: OAuth1ServerOptions): Promise<OAuth1Server> {
-  const server = await oauth1Server(options)
-  open.push(server)
-  return server
-}
+afterEach(close)
+afterEach(servers.close)
 
 /** An instance that signs, as somebody whom the server knows. */
 function signed(

@@ -15,23 +15,15 @@ import {
   parseAuthorizationResponse,
   type OAuth1FlowOptions,
 } from '../../lib/oauth1/index'
-import { CLIENT, oauth1Server, type OAuth1Server, type OAuth1ServerOptions } from '../support/oauth1-server'
+import { CLIENT, oauth1Servers } from '../support/oauth1-server'
 import { createAuthority } from '../support/pki'
 import { serverGroup, type Answer } from '../support/server'
 import { thrownBy } from '../support/thrown-by'
 
-const open: OAuth1Server[] = []
+const { start: started, close } = oauth1Servers()
 const servers = serverGroup()
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((server) => server.close()))
-  await servers.close()
-})
-
-async function started(options?: OAuth1ServerOptions): Promise<OAuth1Server> {
-  const server = await oauth1Server(options)
-  open.push(server)
-  return server
-}
+afterEach(close)
+afterEach(servers.close)
 
 const client = { clientId: CLIENT.id, clientSecret: CLIENT.secret }
 const CALLBACK = 'http://printer.example.com/ready?session=1&x=%2B'

@@ -224,6 +224,21 @@ export async function oauth1Server(options: OAuth1ServerOptions = {}): Promise<O
   }
 }
 
+/** OAuth 1 servers of one test file, closed together: `afterEach(servers.close)`. */
+export function oauth1Servers() {
+  const all: OAuth1Server[] = []
+  return {
+    start: async (options?: OAuth1ServerOptions) => {
+      const server = await oauth1Server(options)
+      all.push(server)
+      return server
+    },
+    close: async () => {
+      await Promise.all(all.splice(0).map((server) => server.close()))
+    },
+  }
+}
+
 /** What a secret may be: with characters that must be encoded. */
 function secret(): string {
   return `${randomBytes(9).toString('base64')}&%`

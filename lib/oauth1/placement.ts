@@ -1,7 +1,7 @@
 import { IgwnAuthError } from '../errors'
 import type { OutgoingRequest, SchemeParts } from '../schemes/auth-scheme'
 import type { SignatureType } from './oauth1-options'
-import { encodeOctet, octetsOf } from './percent-encode'
+import { asciiOf, octetsOf } from './percent-encode'
 import { parametersOf, type EncodedParameter } from './signature-base-string'
 
 /** Puts protocol parameters on a request, in one of the three places of RFC 5849 section 3.5. */
@@ -42,9 +42,7 @@ export const placements: Readonly<Record<SignatureType, Placement>> = {
       if (method === 'GET' || method === 'HEAD') throw noForm(`a ${method} request has no body`)
       if (isStream) throw noForm('the body is a stream, or is written out by axios itself')
       if (body !== undefined && !isForm(contentType)) throw noForm('the body is no form')
-      // What is no ASCII stands in no form; encoded it is the same, and goes out as the octets that it was.
-      const ascii = octetsOf(body ?? '').replace(/[\x80-\xff]/g, encodeOctet)
-      return { ...request, body: unsigned(ascii) }
+      return { ...request, body: unsigned(asciiOf(octetsOf(body ?? ''))) }
     },
     place: ({ contentType, body = '' }, parameters) => ({
       ...(!isForm(contentType) && { headers: { 'Content-Type': FORM } }),
