@@ -207,8 +207,8 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   }
 }
 
-function triedBy({ attempt, credentials = { reasons: [] }, unanswered }: Errand): Tried {
-  return { purpose: attempt, credentials, unanswered }
+function triedBy({ attempt, credentials = { reasons: [] }, unanswered, sent }: Errand): Tried {
+  return { purpose: attempt, credentials, unanswered, sent }
 }
 
 /** Without the text: it may hold a password. */

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import axios, { type AxiosInstance } from 'axios'
 import { applyIgwnAuth, type IgwnAuthOptions, type IgwnAxiosError, type Refusal } from '../../lib/index'
+import { oauth1 } from '../../lib/oauth1/index'
 import { expectNoSecret } from '../support/canary'
 import { createAuthority } from '../support/pki'
 import { serverGroup, type Answer } from '../support/server'
@@ -110,6 +111,18 @@ it.each<[string, IgwnAuthOptions, string]>([
 ])('says what was sent: %s', async (_, options, sent) => {
   expect((await refused({ status: 403 }, { options })).summary).toBe(
     `the server refuses with 403 and does not say why; ${sent}`,
+  )
+})
+
+it('says what the server says to a scheme, in the words of that', async () => {
+  const scheme = oauth1({ clientId: 'me', clientSecret: 'sosecret' })
+  const header = 'OAuth oauth_problem="timestamp_refused", oauth_acceptable_timestamps="1-2"'
+  const { summary } = await refused(
+    { status: 401, headers: { 'WWW-Authenticate': header } },
+    { options: { scheme } },
+  )
+  expect(summary).toBe(
+    'the server wants OAuth authentication; OAuth 1.0 was on the request: timestamp_refused. Set the clock of this machine',
   )
 })
 

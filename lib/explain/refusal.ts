@@ -5,7 +5,9 @@ import type { Credentials, Purpose } from '../purpose'
 import { tlsRefusal } from '../x509/tls-refusal'
 import type { Explanation } from './explanation'
 import { explanationOf } from './explanation-of'
-import { summaryOf } from './summary'
+import { summaryOf, type ServerSaid } from './summary'
+import { answerOf } from '../wire/sign'
+import type { SchemeParts } from '../schemes/auth-scheme'
 
 /** What is known of a refusal by the server. */
 export interface Refusal {
@@ -35,6 +37,8 @@ export interface Tried {
   readonly credentials: Credentials
   /** Why a challenge was not answered; undefined where there was no trying. */
   readonly unanswered?: readonly Reason[] | undefined
+  /** What a scheme put on the request. */
+  readonly sent?: SchemeParts | undefined
 }
 
 /** Whether a response refuses: 401, and 403, which is what XRootD has for everything. */
@@ -46,12 +50,13 @@ export function isRefusal(response: AxiosResponse | undefined): response is Axio
 export function refusalIn(
   failure: unknown,
   response: AxiosResponse | undefined,
-  { purpose, credentials, unanswered }: Tried,
+  tried: Tried,
 ): Refusal | undefined {
+  const { purpose, credentials, unanswered } = tried
   const said = isRefusal(response)
     ? {
         reasons: unanswered ?? credentials.reasons,
-        summary: summaryOf(purpose, credentials, saidIn(response)),
+        summary: summaryOf(purpose, credentials, saidIn(response, tried)),
       }
     : byTls(failure, credentials)
   if (!said) return undefined
@@ -59,9 +64,10 @@ export function refusalIn(
   return Object.defineProperty(said, 'explanation', { value: explanation }) as Refusal
 }
 
-function saidIn(response: AxiosResponse) {
+function saidIn(response: AxiosResponse, { credentials, sent }: Tried): ServerSaid {
   const challenges = challengesOf(response)
-  return { status: response.status, challenges, bearer: bearerChallenge(challenges) }
+  const toScheme = sent && credentials.scheme?.explains?.(answerOf(response), sent)
+  return { status: response.status, challenges, bearer: bearerChallenge(challenges), toScheme }
 }
 
 /** The challenges of a response. */

@@ -12,6 +12,8 @@ export interface ServerSaid {
   readonly status: number
   readonly challenges: readonly Challenge[]
   readonly bearer: BearerChallenge | undefined
+  /** The same in the words of the scheme that was on the request. */
+  readonly toScheme?: string | undefined
 }
 
 /**
@@ -46,7 +48,8 @@ function wants({ status, challenges, bearer }: ServerSaid): string {
 function sent(purpose: Purpose, credentials: Credentials, said: ServerSaid): string {
   const { authorization, token, scheme, source = 'the request', found, reasons } = credentials
   if (purpose.authenticated) return 'the credentials were those that the request brought itself'
-  if (scheme) return `${scheme.name} was on the request`
+  if (scheme)
+    return `${scheme.name} was on the request${said.toScheme === undefined ? '' : `: ${quote(said.toScheme)}`}`
   if (token !== undefined) {
     const read = found ?? SciToken.read(token, source)
     return read ? about(read, source, purpose, said) : `a token from ${source} that is no JWT was sent`
@@ -95,5 +98,6 @@ const MAX_SAID = 3
 
 /** As people write the names of schemes. */
 function capital(scheme: string): string {
+  if (scheme === 'oauth' || scheme === 'dpop') return scheme === 'oauth' ? 'OAuth' : 'DPoP'
   return scheme.charAt(0).toUpperCase() + scheme.slice(1)
 }

@@ -16,7 +16,7 @@ import { filledText, signerOf, type OAuth1Options, type Signer } from './oauth1-
 import { OAuth1Token, type OAuth1TokenPair } from './oauth1-token'
 import { noVerifier, parseAuthorizationResponse } from './parse-authorization-response'
 import { assertCallbackConfirmed, parseTokenAnswer } from './parse-token-answer'
-import { describeProblem } from './problem'
+import { describeProblem, problemIn } from './problem'
 
 export interface OAuth1FlowOptions extends OAuth1Options, ConnectionOptions {
   /**
@@ -251,7 +251,7 @@ function denialOf(error: unknown, place: string): unknown {
   const { status } = response
   // Those are said to whoever comes too often, or too slowly.
   if (status < 400 || status >= 500 || status === 408 || status === 429) return error
-  const problem = describeProblem(problemIn(response))
+  const problem = describeProblem(problemOf(response))
   return new IgwnAuthError(
     'ERR_IGWN_OAUTH1_DENIED',
     `${place} refused with ${status}${problem === undefined ? '' : `: ${problem}`}. What it said is in error.cause.response.data.`,
@@ -260,7 +260,7 @@ function denialOf(error: unknown, place: string): unknown {
 }
 
 /** `oauth_problem`, in `WWW-Authenticate` or in a form. */
-function problemIn(response: AxiosResponse): string | null {
-  const challenge = challengesOf(response).find(({ scheme }) => scheme === 'oauth')
-  return challenge?.params.oauth_problem ?? new URLSearchParams(String(response.data)).get('oauth_problem')
+function problemOf(response: AxiosResponse): string | null {
+  const inForm = () => new URLSearchParams(String(response.data)).get('oauth_problem')
+  return problemIn(challengesOf(response)) ?? inForm()
 }

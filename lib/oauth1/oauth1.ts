@@ -6,6 +6,7 @@ import { isPromise, kindOf } from '../token'
 import { signerOf, type OAuth1Options, type Signer } from './oauth1-options'
 import { percentEncode } from './percent-encode'
 import { isForm, placements } from './placement'
+import { describeProblem, problemIn } from './problem'
 import { parametersOf, signatureBaseString, type EncodedParameter } from './signature-base-string'
 
 /**
@@ -41,6 +42,7 @@ export function signing(signer: Signer, more: Readonly<Record<string, string>> =
       const signature = method.sign(signable(signer, request, parameters))
       return isPromise(signature) ? signature.then(finish) : finish(signature)
     },
+    explains: ({ challenges }) => describeProblem(problemIn(challenges)),
   }
 }
 

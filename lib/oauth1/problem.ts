@@ -1,3 +1,5 @@
+import type { Challenge } from '../formats/www-authenticate'
+
 /**
  * What servers say went wrong (`oauth_problem`), and what to do about it. Only these words: whatever else stands there may
  * be anything, a token too.
@@ -30,4 +32,9 @@ const ADVICE: Readonly<Record<string, string>> = {
 export function describeProblem(word: unknown): string | undefined {
   const known = typeof word === 'string' && Object.hasOwn(ADVICE, word) ? ADVICE[word] : undefined
   return known && `${String(word)}. ${known}`
+}
+
+/** The word in a challenge: `WWW-Authenticate: OAuth oauth_problem=timestamp_refused`. */
+export function problemIn(challenges: readonly Challenge[]): string | undefined {
+  return challenges.find(({ scheme }) => scheme === 'oauth')?.params.oauth_problem
 }

@@ -64,4 +64,9 @@ export interface AuthScheme {
    * @param sent - the very object that `authorize` gave for what was refused
    */
   answers?(refusal: SchemeAnswer, sent: SchemeParts): boolean | Promise<boolean>
+  /**
+   * What the server says of its refusal in the words of this scheme, as one sentence without a full stop; for the summary of
+   * the error. It must not repeat what may be secret. Default is nothing.
+   */
+  explains?(answer: SchemeAnswer, sent: SchemeParts): string | undefined
 }
