@@ -52,8 +52,19 @@ function carriedOn({ carried, refused, url, request, options }: Purpose): Creden
 
 /** `failIfNoAuth`: the request does not set out without a credential. */
 function demanded(found: Credentials, transport: Transport, { url, options, astray }: Purpose): Credentials {
+  const { authorization, token, source, scheme, query } = found
   const reasons = transport.reasons.length > 0 ? [...found.reasons, ...transport.reasons] : found.reasons
-  const credentials: Credentials = { ...found, transport, reasons }
+  // Spelled out, which takes a third of the time that a spread takes.
+  const credentials: Credentials = {
+    authorization,
+    token,
+    found: found.found,
+    source,
+    scheme,
+    query,
+    transport,
+    reasons,
+  }
   // Whoever redirects the request may lead it to where none is wanted, as to a signed URL.
   if (
     !options.failIfNoAuth ||

@@ -19,7 +19,9 @@ import { refusedByServer } from './judge-token'
 import type { AuthScheme } from './schemes/auth-scheme'
 import type { Habits } from './schemes/bearer'
 import { answerOf } from './wire/sign'
-import { callAdapter, errandBehind, errandOf, go, isTrusted, type Attempt, type Errand } from './wire/send'
+import { isPromise } from './token'
+import { go, type Interceptors } from './wire/interceptors'
+import { callAdapter, errandBehind, isTrusted, type Attempt, type Errand } from './wire/send'
 
 type Request = InternalAxiosRequestConfig
 
@@ -33,24 +35,23 @@ export interface Exchange {
 }
 
 /**
- * An axios of our own, with interceptors that nobody else's stand between: the request interceptor finds credentials
- * when the request leaves, the response interceptor answers a refusal, and a redirect to another origin starts a request of
- * its own. What reaches the caller holds no credential.
+ * Interceptors of our own, that nobody else's stand between: the request interceptor finds credentials when the request
+ * leaves, the response interceptor answers a refusal, and a redirect to another origin starts a request of its own. What
+ * reaches the caller holds no credential.
  */
 export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exchange {
   const { find, close } = credentialFinder(habits)
-  const client = new axios.Axios({})
-  client.interceptors.response.use(answer, (error: unknown) =>
-    answer((error as AxiosError | undefined)?.response, error),
-  )
-  client.interceptors.response.use(note, explain)
-  // Has no `answer`: a second refusal is final, also at the end of a redirect.
-  const again = new axios.Axios({})
-  for (const { interceptors } of [client, again]) {
-    interceptors.request.use(attach)
-    // After `answer`: a refusal at the end of the rest of the way was answered there.
-    interceptors.response.use(undefined, follow)
+  const client: Interceptors = {
+    request: attach,
+    fulfilled: (response) => (isRefusal(response) ? answer(response).then(note) : response),
+    rejected: (error) =>
+      answer((error as AxiosError | undefined)?.response, error)
+        .then(note, explain)
+        // After `answer`: a refusal at the end of the rest of the way was answered there.
+        .catch(follow),
   }
+  // Has no `answer`: a second refusal is final, also at the end of a redirect.
+  const again: Interceptors = { request: attach, fulfilled: (response) => response, rejected: follow }
 
   return { send: depart, foresee: lookAhead, close }
 
@@ -62,7 +63,7 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   }
 
   /** The whole of a request: what reaches the caller is what would without us, and shows no secret. */
-  async function depart(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {
+  function depart(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {
     const url = destinationOf(caller)
     // What has no http origin has no credential of ours; and an interceptor that ran after ours may have said false.
     if (!url || caller.igwnAuth === false) return callAdapter(adapter, caller)
@@ -70,24 +71,40 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
       const options = optionsFor(instanceOptions, caller)
       const authenticated = isAuthenticated(caller, url)
       const request = withBodyToKeep(caller)
-      const response = await go(client, { request, adapter, url, options, authenticated })
-      return concealResponse(response, caller)
+      return go(client, { request, adapter, url, options, authenticated }).then(
+        (response) => concealResponse(response, caller),
+        (error: unknown) => {
+          throw concealError(error, caller)
+        },
+      )
     } catch (error) {
-      throw concealError(error, caller)
+      return Promise.reject(concealError(error, caller))
     }
   }
 
   /** Before sending: finds what goes on the request. */
-  async function attach(config: Request): Promise<Request> {
-    const errand = errandOf(config)
+  function attach(errand: Errand): void | Promise<void> {
+    if (errand.credentials) {
+      tellOfCredentials(errand)
+      return
+    }
     try {
-      errand.credentials ??= await abortable(find(errand.attempt), errand.attempt.request)
+      const found = abortable(find(errand.attempt), errand.attempt.request)
+      if (isPromise(found)) return found.then(take, fail)
+      take(found)
     } catch (error) {
+      fail(error)
+    }
+
+    function take(credentials: Credentials): void {
+      errand.credentials = credentials
+      tellOfCredentials(errand)
+    }
+
+    function fail(error: unknown): never {
       tellOfReasons(errand, error instanceof IgwnAuthError ? error.reasons : [])
       throw error
     }
-    tellOfCredentials(errand)
-    return config
   }
 
   /** After a refusal: finds other credentials and sends once more. Without, the refusal stands, with the reasons joined. */

@@ -9,6 +9,7 @@ import type { X509Credential } from './x509/x509-credential'
 
 /** What is known of a request when its credentials are looked for. */
 export interface Purpose {
+  /** Where the request goes; its path may not be that of the request. */
   readonly url: URL
   readonly options: IgwnAuthOptions
   readonly request: InternalAxiosRequestConfig

@@ -9,6 +9,7 @@ import type { Credentials, Purpose } from '../purpose'
 import { isStranger, wantedFor } from '../schemes/wanted-for'
 import { SciToken } from '../scitoken'
 import { here, type Surroundings } from '../surroundings'
+import { urlOf } from '../wire/destination'
 import { examineAuthorities } from './examine-authorities'
 import { examineCertificates } from './examine-certificates'
 import { examineLogins } from './examine-logins'
@@ -67,7 +68,7 @@ export function explanationOf(
     .map((finding) => (isInClear ? notInClear(finding) : finding))
   const { error } = outcome
   return new Explanation({
-    url: placeOf(url),
+    url: placeOf(urlOf(purpose.request) ?? url),
     wanted: want,
     findings,
     attaches,

@@ -5,6 +5,7 @@ import { duration } from '../judge-token'
 import type { Credentials, Purpose } from '../purpose'
 import { printable, quote } from '../quote'
 import { SciToken } from '../scitoken'
+import { urlOf } from '../wire/destination'
 import { certificateLife } from './examine-certificates'
 
 /** What a server said in refusing. */
@@ -59,7 +60,7 @@ function sent(purpose: Purpose, credentials: Credentials, said: ServerSaid): str
 }
 
 /** What of a token may matter to this server. */
-function about(token: SciToken, source: string, { url }: Purpose, { bearer }: ServerSaid): string {
+function about(token: SciToken, source: string, { request, url }: Purpose, { bearer }: ServerSaid): string {
   const { scopes = [], audience = [] } = token
   const left = token.timeLeft()
   const life =
@@ -69,7 +70,7 @@ function about(token: SciToken, source: string, { url }: Purpose, { bearer }: Se
   const forWhom = audience.length > 0 ? `, for audience ${quote(audience.join(' or '))}` : ''
   const lacking = (bearer?.scope ?? []).flatMap(splitScopes).filter((scope) => !givesScope(scopes, scope))
   if (lacking.length > 0) return `${named} has ${has} and ${life}`
-  const hint = pathHint(scopes, url)
+  const hint = pathHint(scopes, urlOf(request) ?? url)
   return `${named} has ${has} and ${life}${forWhom}${hint}`
 }
 

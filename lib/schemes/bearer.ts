@@ -26,6 +26,7 @@ export interface Habits {
 export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surroundings: Surroundings) {
   const look = discovery(surroundings)
   const wantedFor = rememberedWants()
+  const made = new WeakMap<Discovery, Credentials>()
 
   return (purpose: Purpose): Credentials | Promise<Credentials> => {
     const { url, options, astray, refused } = purpose
@@ -60,10 +61,12 @@ export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surround
     required: boolean,
   ): Credentials | Promise<Credentials> {
     const passOver = refused?.token === undefined ? undefined : refusedBefore(refused.token)
-    const judge = ({ token, reasons }: Discovery): Credentials => {
-      if (token) return { ...attached(token.serialize(), token.source), found: token, reasons }
-      if (required) throw tokenNotFound(want, reasons)
-      return { reasons }
+    const judge = (discovery: Discovery): Credentials => {
+      if (required && !discovery.token) throw tokenNotFound(want, discovery.reasons)
+      // As long as nothing has changed, a look gives the same object.
+      const credentials = made.get(discovery) ?? credentialsOf(discovery)
+      made.set(discovery, credentials)
+      return credentials
     }
     if (!verify) return judge(look(want, { strict, passOver }))
     return findVerified(look, want, { strict, verify, passOver }).then(judge)
@@ -85,6 +88,10 @@ function fromSource(source: TokenSource, want: Wanted, purpose: Purpose): Creden
 function absent(error: unknown): Credentials {
   if (isNotFound(error)) return { reasons: error.reasons }
   throw error
+}
+
+function credentialsOf({ token, reasons }: Discovery): Credentials {
+  return token ? { ...attached(token.serialize(), token.source), found: token, reasons } : { reasons }
 }
 
 function sourceOf(token: Token): string {

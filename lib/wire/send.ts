@@ -1,8 +1,6 @@
 import axios, {
   AxiosHeaders,
-  type Axios,
   type AxiosError,
-  type AxiosRequestConfig,
   type AxiosResponse,
   type InternalAxiosRequestConfig,
 } from 'axios'
@@ -23,6 +21,7 @@ export interface Attempt {
   /** The request as it reached the adapter: all interceptors and transforms of the caller are through with it. */
   readonly request: Request
   readonly adapter: Request['adapter']
+  /** Where it goes; its path may not be that of the request. */
   readonly url: URL
   readonly options: IgwnAuthOptions
   /** The caller brought a header of their own. */
@@ -35,10 +34,7 @@ export interface Attempt {
   readonly carried?: Credentials | undefined
 }
 
-/**
- * What goes through our own axios: not the request, only the errand of sending it. Merging and transforming a whole config a
- * second time would cost more than all the rest. Being of a class, it passes axios by identity.
- */
+/** The errand of sending a request once; it stands in the place of the config in what comes of it. */
 export class Errand {
   constructor(
     readonly attempt: Attempt,
@@ -52,41 +48,38 @@ export class Errand {
   unanswered?: readonly Reason[]
 }
 
-/** Sends a request through one of our own axios. */
-export function go(client: Axios, attempt: Attempt, credentials?: Credentials): Promise<AxiosResponse> {
-  const { method, signal, cancelToken } = attempt.request
-  const config: Record<string, unknown> = { method, adapter: send, errand: new Errand(attempt, credentials) }
-  // axios looks at these before it calls an adapter; the http adapter itself sends what was aborted before.
-  if (signal) config.signal = signal
-  if (cancelToken) config.cancelToken = cancelToken
-  return client.request(config as AxiosRequestConfig)
-}
-
-export function errandOf(config: Request): Errand {
-  return (config as unknown as { errand: Errand }).errand
-}
-
 /** The errand that a response or an error belongs to; undefined for what did not come from `send`. */
 export function errandBehind(result: unknown): Errand | undefined {
-  const { config } = (result ?? {}) as { config?: { errand?: unknown } }
-  return config?.errand instanceof Errand ? config.errand : undefined
+  const { config } = (result ?? {}) as { config?: unknown }
+  return config instanceof Errand ? config : undefined
 }
 
-/** The adapter of our own axios: sends a private copy of the request, which alone holds the credentials. */
-async function send(config: Request): Promise<AxiosResponse> {
-  const errand = errandOf(config)
+/** Sends a private copy of the request, which alone holds the credentials. */
+export function send(errand: Errand): Promise<AxiosResponse> {
   const outgoing = outgoingOf(errand)
-  if (errand.credentials?.scheme) await sign(outgoing, errand, errand.credentials.scheme)
-  try {
-    const response = await callAdapter(errand.attempt.adapter, outgoing)
-    response.config = config
-    tellScheme(errand, response)
-    return response
-  } catch (error) {
-    if (typeof error === 'object' && error !== null) (error as AxiosError).config = config
-    tellScheme(errand, (error as AxiosError | undefined)?.response)
-    throw error
-  }
+  const { scheme } = errand.credentials ?? {}
+  return scheme
+    ? sign(outgoing, errand, scheme).then(() => transmit(outgoing, errand))
+    : transmit(outgoing, errand)
+}
+
+function transmit(outgoing: Request, errand: Errand): Promise<AxiosResponse> {
+  return callAdapter(errand.attempt.adapter, outgoing).then(
+    (response) => {
+      mark(response, errand)
+      tellScheme(errand, response)
+      return response
+    },
+    (error: unknown) => {
+      if (typeof error === 'object' && error !== null) mark(error, errand)
+      tellScheme(errand, (error as AxiosError | undefined)?.response)
+      throw error
+    },
+  )
+}
+
+function mark(result: object, errand: Errand): void {
+  Object.assign(result, { config: errand })
 }
 
 function tellScheme({ credentials, sent }: Errand, response: AxiosResponse | undefined): void {

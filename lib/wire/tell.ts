@@ -3,6 +3,7 @@ import { challengesOf } from '../explain/refusal'
 import { attachmentsIn } from '../attachments'
 import type { Reason } from '../errors'
 import { isHeard, placeOf, publish, type IgwnAuthEvent } from '../events'
+import { urlOf } from './destination'
 import type { Errand } from './send'
 
 /** An event of a request, without where that goes. */
@@ -15,7 +16,7 @@ type Told = IgwnAuthEvent extends infer Event
 /** Tells whoever listens what happens to a request. */
 export function tell({ attempt }: Errand, told: Told): void {
   const { onEvent } = attempt.options
-  if (isHeard(onEvent)) publish({ url: placeOf(attempt.url), ...told }, onEvent)
+  if (isHeard(onEvent)) publish({ url: placeOf(urlOf(attempt.request) ?? attempt.url), ...told }, onEvent)
 }
 
 /** What was considered and chosen for a request, and that it leaves. */
