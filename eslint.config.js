@@ -1,4 +1,5 @@
 import js from '@eslint/js'
+import regexp from 'eslint-plugin-regexp'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
@@ -17,6 +18,29 @@ export default tseslint.config(
       // Reasons of a refusal may be anything a caller's own source threw; we pass it on as it is.
       '@typescript-eslint/only-throw-error': 'off',
       '@typescript-eslint/prefer-promise-reject-errors': 'off',
+    },
+  },
+  {
+    // What comes from servers, files and environments is read here: no expression may take longer than its text is long.
+    files: ['lib/**/*.ts'],
+    ...regexp.configs['flat/recommended'],
+  },
+  {
+    files: ['lib/**/*.ts'],
+    rules: {
+      'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+      'regexp/no-super-linear-move': ['error', { report: 'potential' }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: ':matches(NewExpression, CallExpression)[callee.name="RegExp"]',
+          message: 'An expression made at run time cannot be checked; write it as a literal.',
+        },
+      ],
+      // Character classes are written as the ABNF of their RFC has them.
+      'regexp/prefer-w': 'off',
+      'regexp/use-ignore-case': 'off',
+      'regexp/match-any': 'off',
     },
   },
   {

@@ -13,7 +13,7 @@ export function isClearText(url: URL, proxy: AxiosRequestConfig['proxy']): boole
 
 /** `localhost`, 127.0.0.0/8 and ::1. URL has brought every spelling of an address into this one. */
 function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || /^127(\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]'
+  return hostname === 'localhost' || /^127(?:\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]'
 }
 
 /** What names a proxy for `http:`; mostly none of them is set, and there is no more to ask. */

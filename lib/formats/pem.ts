@@ -32,12 +32,12 @@ function block(label: string, body: string): string {
 
 /** Whether it is a certificate, under any of the labels OpenSSL has for one. */
 export function isCertificate({ label }: PemBlock): boolean {
-  return /^(X509 |TRUSTED )?CERTIFICATE$/.test(label)
+  return /^(?:X509 |TRUSTED )?CERTIFICATE$/.test(label)
 }
 
 /** Whether it is a private key in any form: PKCS#8 or traditional, encrypted or not. */
 export function isPrivateKey({ label }: PemBlock): boolean {
-  return /^(.+ )?PRIVATE KEY$/.test(label)
+  return /^(?:.+ )?PRIVATE KEY$/.test(label)
 }
 
 /** Whether a key is under a passphrase: PKCS#8 (RFC 7468 section 11) or traditional (RFC 1421 section 4.6.1.1). */
