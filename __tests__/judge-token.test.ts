@@ -12,43 +12,13 @@ const judge = (claims: Record<string, unknown>, query: TokenQuery = {}) =>
   judgeToken(SciToken.deserialize(mint(claims)), wanted(query))
 
 const X = 'https://x.example.org'
-const WLCG_ANY = 'https://wlcg.cern.ch/jwt/v1/any'
 /** Without what SciTokens 2.0 adds. */
 const V1 = { ver: undefined }
 const WLCG = { ver: undefined, 'wlcg.ver': '1.0' }
 
-describe('where implementations disagree', () => {
-  // What scitokens (Python) 1.9.7, scitokens-cpp 1.4.1, go and the texts make of the same token; the last is what we do.
-  it.each<[string, Record<string, unknown>, TokenQuery, [string, string, string, string], boolean]>([
-    ['no aud, no ver', { ...V1, aud: undefined }, { audience: X }, ['yes', 'no', 'yes', 'yes'], true],
-    ['aud ANY, no ver', { ...V1, aud: 'ANY' }, { audience: X }, ['yes', 'no', 'yes', 'yes'], true],
-    [
-      'WLCG-any, wlcg.ver 1.0',
-      { ...WLCG, aud: WLCG_ANY },
-      { audience: X },
-      ['no', 'yes', 'yes', 'yes'],
-      true,
-    ],
-    ['wlcg.ver at all', { ...WLCG, aud: X }, { audience: X }, ['no', 'yes', 'yes', 'yes'], true],
-    ['WLCG-any in a scitoken:2.0', { aud: WLCG_ANY }, { audience: X }, ['no', 'no', 'yes', 'no'], false],
-    ['ANY in a WLCG token', { ...WLCG, aud: 'ANY' }, { audience: X }, ['no', 'no', 'yes', 'no'], false],
-    ['wlcg.ver 1.3', { ...WLCG, 'wlcg.ver': '1.3' }, { audience: X }, ['no', 'no', 'yes', 'yes'], true],
-    ['ver scitoken:1.0', { ver: 'scitoken:1.0' }, { audience: X }, ['no', 'no', 'yes', 'yes'], true],
-    ['ver scitokens:2.0', { ver: 'scitokens:2.0' }, { audience: X }, ['no', 'yes', 'yes', '-'], true],
-    ['an audience nobody asks for', { aud: X }, {}, ['no', 'no', 'yes', '-'], true],
-    ['unknown claim, no ver', { ...V1, uid: 'albert' }, { audience: X }, ['no', 'no', 'yes', 'no'], true],
-    ['scp as a list', { scope: undefined, scp: ['a', 'b'] }, { scope: 'b' }, ['yes', 'no', 'no', '-'], true],
-    ['scope as a list', { scope: ['a', 'b'] }, { scope: 'b' }, ['no', 'no', 'no', 'no'], false],
-  ])('%s', (_, claims, query, _others, satisfies) => {
-    expect(isValidToken(mint(claims), query)).toBe(satisfies)
-  })
-})
+// Which claims satisfy which query is in conformance/claims.json; here, what is said of those that do not.
 
 describe('version', () => {
-  it.each(['1.0', '1.2', '1.3', '1.27'])('wlcg.ver %s is known', (version) => {
-    expect(judge({ ...WLCG, 'wlcg.ver': version })).toBeUndefined()
-  })
-
   it.each<[unknown, unknown]>([
     ['2.0', '2.0'],
     ['0.9', '0.9'],
@@ -67,15 +37,6 @@ describe('version', () => {
       got,
       message: 'follows a version of the WLCG profile not known here',
     })
-  })
-
-  it.each(['scitoken:3.0', 'somebody:1', 7, null])('ver %j does not disqualify', (ver) => {
-    expect(judge({ ver, aud: 'ANY' }, { audience: X, scope: 'read:/frames' })).toBeUndefined()
-  })
-
-  it('unknown claims do not disqualify in any of them', () => {
-    for (const profile of [{}, V1, WLCG])
-      expect(judge({ ...profile, uid: 7, 'wlcg.groups': ['/a'] })).toBeUndefined()
   })
 })
 
@@ -119,11 +80,6 @@ describe('life', () => {
     expect(judge({ exp })).toEqual({ code: 'claim', claim: 'exp', wanted: 'a time', got, message })
   })
 
-  it('exp may have a fraction', () => {
-    expect(judge({ exp: now() + 60.5 })).toBeUndefined()
-    expect(judge({ exp: now() + 59.5 })).toMatchObject({ code: 'expired' })
-  })
-
   it('exp of 1e999 is no time', () => {
     const claims = Buffer.from('{"ver":"scitoken:2.0","aud":"ANY","scope":"a","exp":1e999}').toString(
       'base64url',
@@ -153,10 +109,6 @@ describe('life', () => {
       got: 'soon',
       message: 'has an nbf claim that is no time',
     })
-  })
-
-  it('iat in the future does not', () => {
-    expect(judge({ iat: now() + 3600 })).toBeUndefined()
   })
 })
 
@@ -189,24 +141,6 @@ describe('issuer', () => {
 })
 
 describe('audience', () => {
-  it.each<[unknown, string | string[], boolean]>([
-    [X, X, true],
-    [X, [`${X}:8443`, X], true],
-    [['https://y.example.org', X], X, true],
-    [['https://y.example.org', X], [X, 'https://z.example.org'], true],
-    [`${X}/`, X, false],
-    ['https://X.example.org', X, false],
-    [`${X}:443`, X, false],
-    ['any', X, false],
-    ['ANY', X, true],
-    [['https://y.example.org', 'ANY'], X, true],
-    ['condor://host.example.org', 'condor://host.example.org', true],
-    ['https://y.example.org', 'ANY', false],
-    ['', X, false],
-  ])('aud %j where %j is wanted: %s', (aud, audience, satisfies) => {
-    expect(isValidToken(mint({ aud }), { audience })).toBe(satisfies)
-  })
-
   it('says for whom the token is', () => {
     expect(
       judge({ aud: ['https://y.example.org', 'https://z.example.org'] }, { audience: [X, `${X}:8443`] }),
@@ -234,11 +168,6 @@ describe('audience', () => {
           })
     },
   )
-
-  it('need not be named in SciTokens 1.0', () => {
-    for (const ver of [undefined, 'scitoken:1.0'])
-      expect(judge({ ver, aud: undefined }, { audience: X })).toBeUndefined()
-  })
 
   it.each<[unknown, unknown]>([
     [7, 7],

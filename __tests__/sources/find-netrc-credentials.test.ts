@@ -32,17 +32,9 @@ afterEach(() => {
   process.env.HOME = HOME
 })
 
+// Which login is found where is in conformance/netrc.json too, there without what is said of it.
+
 describe('where a netrc file is', () => {
-  it('finds ~/.netrc', () => {
-    write('.netrc', entry('a.example.org', 'albert'))
-    expect(findNetrcCredentials(URL_OF_A)).toEqual({ username: 'albert', password: 'hunter2' })
-  })
-
-  it('finds ~/_netrc when there is no ~/.netrc', () => {
-    write('_netrc', entry('a.example.org', 'albert'))
-    expect(findNetrcCredentials(URL_OF_A)).toEqual({ username: 'albert', password: 'hunter2' })
-  })
-
   it('looks only into the first of them that exists, as requests does', () => {
     const first = write('.netrc', entry('b.example.org', 'bertha'))
     write('_netrc', entry('a.example.org', 'albert'))
@@ -76,12 +68,6 @@ describe('where a netrc file is', () => {
         },
       ],
     })
-  })
-
-  it('takes an empty NETRC for an unset one', () => {
-    write('.netrc', entry('a.example.org', 'albert'))
-    process.env.NETRC = ''
-    expect(findNetrcCredentials(URL_OF_A)?.username).toBe('albert')
   })
 
   it('looks into the file of the option before all others', () => {
@@ -119,45 +105,6 @@ describe('where a netrc file is', () => {
 })
 
 describe('which entry', () => {
-  it.each([
-    ['the same name', 'a.example.org', 'https://a.example.org/'],
-    ['a name in capitals in the file', 'A.Example.ORG', 'https://a.example.org/'],
-    ['a name in capitals in the URL', 'a.example.org', 'https://A.EXAMPLE.ORG/'],
-    ['a port in the URL', 'a.example.org', 'https://a.example.org:8443/'],
-    ['a user in the URL', 'a.example.org', 'https://someone:else@a.example.org/'],
-    ['a dot at the end in the URL', 'a.example.org', 'https://a.example.org./'],
-    ['a dot at the end in the file', 'a.example.org.', 'https://a.example.org/'],
-    ['an IPv6 address without brackets', '::1', 'https://[::1]:8443/'],
-    ['an IPv6 address with brackets', '[::1]', 'https://[::1]/'],
-    ['an IPv6 address written long', '0:0:0:0:0:0:0:1', 'https://[::1]/'],
-    ['an IPv4 address', '127.0.0.1', 'http://127.0.0.1:8080/'],
-    ['an international name', 'bücher.example', 'https://Bücher.example/'],
-    ['an international name in ASCII', 'xn--bcher-kva.example', 'https://bücher.example/'],
-    ['another scheme', 'a.example.org', 'root://A.example.org:1094//store'],
-  ])('finds a host with %s', (_, machine, url) => {
-    write('.netrc', entry(machine, 'albert'))
-    expect(findNetrcCredentials(url)).toEqual({ username: 'albert', password: 'hunter2' })
-    expect(findNetrcCredentials(new URL(url))).toEqual({ username: 'albert', password: 'hunter2' })
-  })
-
-  it.each([
-    ['a domain above', 'example.org'],
-    ['a host below', 'x.a.example.org'],
-    ['the name with a port', 'a.example.org:443'],
-    ['the name with a path', 'a.example.org/path'],
-    ['the name behind a user', 'albert@a.example.org'],
-    ['a pattern', '*.example.org'],
-    ['an international name with the host before a slash', 'a.example.org/ü'],
-  ])('does not find a host by %s', (_, machine) => {
-    write('.netrc', entry(machine, 'albert'))
-    expect(findNetrcCredentials(URL_OF_A)).toBeUndefined()
-  })
-
-  it('takes the very name before one with other capitals, wherever it stands', () => {
-    write('.netrc', entry('a.example.org', 'albert') + entry('A.EXAMPLE.ORG', 'astrid'))
-    expect(findNetrcCredentials(URL_OF_A)?.username).toBe('albert')
-  })
-
   it('takes the default for a host that is not named, wherever it stands', () => {
     write('.netrc', `default login anybody password p\n${entry('a.example.org', 'albert')}`)
     expect(findNetrcCredentials(URL_OF_A)?.username).toBe('albert')
@@ -180,26 +127,6 @@ describe('which entry', () => {
     ])
   })
 
-  it('does not take the default by way of a host of that name', () => {
-    write('.netrc', 'default login anybody password p')
-    for (const url of ['https://default/', 'https://DEFAULT./'])
-      expect(findNetrcCredentials(url, { allowDefault: false })).toBeUndefined()
-  })
-
-  it('takes the account where the login is empty, as requests does', () => {
-    write('.netrc', 'machine a.example.org account albert password p')
-    expect(findNetrcCredentials(URL_OF_A)).toEqual({ username: 'albert', password: 'p' })
-  })
-
-  it.each([
-    ['no password', 'machine a.example.org login albert', { username: 'albert', password: '' }],
-    ['no login', 'machine a.example.org password p', { username: '', password: 'p' }],
-    ['only an account', 'machine a.example.org account albert', { username: 'albert', password: '' }],
-  ])('takes an entry with %s', (_, text, credentials) => {
-    write('.netrc', text)
-    expect(findNetrcCredentials(URL_OF_A)).toEqual(credentials)
-  })
-
   it('takes an entry with neither login nor password for none, and not the default for it', () => {
     const file = write('.netrc', 'machine a.example.org default login anybody password p')
     expect(findNetrcCredentials(URL_OF_A)).toBeUndefined()
@@ -210,11 +137,6 @@ describe('which entry', () => {
         message: `${file} has an entry for a.example.org with neither login nor password`,
       },
     ])
-  })
-
-  it('gives login and password in any UTF-8, behind a byte order mark too', () => {
-    write('.netrc', '\uFEFFmachine a.example.org login "josé 名" password pä#ß😀')
-    expect(findNetrcCredentials(URL_OF_A)).toEqual({ username: 'josé 名', password: 'pä#ß😀' })
   })
 
   it('does not give what is not UTF-8, but all the rest', () => {
@@ -280,11 +202,6 @@ describe('files that cannot be used', () => {
     const file = write('.netrc', entry('a.example.org', 'albert'), mode)
     const what = `can be reached by others (mode 0${mode.toString(8)}) and is not used; chmod 600 ${file}`
     expectRefused(file, 'open-permissions', what)
-  })
-
-  it.each([0o600, 0o400, 0o700])('takes a file of mode %o', (mode) => {
-    write('.netrc', entry('a.example.org', 'albert'), mode)
-    expect(findNetrcCredentials(URL_OF_A)?.username).toBe('albert')
   })
 
   it('takes a file again when it was closed to others', () => {

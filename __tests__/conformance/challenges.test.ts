@@ -1,0 +1,42 @@
+import { bearerChallenge, parseChallenges } from '../../lib/formats/www-authenticate'
+import { vectors } from '../support/vectors'
+
+interface Fields {
+  readonly fields: readonly string[]
+}
+
+interface ExpectedChallenge {
+  readonly scheme: string
+  readonly params?: Record<string, string>
+  readonly token68?: string
+}
+
+describe.each(vectors<Fields, { challenges: ExpectedChallenge[] }>('challenges.json', 'parse'))(
+  'parsing %s',
+  (_, { fields }, { challenges }) => {
+    const expected = challenges.map((one) => ({ params: {}, ...one }))
+
+    it('as fields of their own', () => {
+      expect(parseChallenges(fields)).toEqual(expected)
+    })
+
+    // As axios gives one field.
+    const alone = fields.length === 1 ? it : it.skip
+    alone('as a text', () => {
+      expect(parseChallenges(fields[0])).toEqual(expected)
+    })
+  },
+)
+
+it.each(vectors<Fields, { bearer: Record<string, unknown> | null }>('challenges.json', 'bearer'))(
+  'the Bearer challenge %s',
+  (_, { fields }, { bearer }) => {
+    const { error_description: errorDescription, error_uri: errorUri, ...others } = bearer ?? {}
+    const expected = {
+      ...others,
+      ...(errorDescription !== undefined && { errorDescription }),
+      ...(errorUri !== undefined && { errorUri }),
+    }
+    expect(bearerChallenge(parseChallenges(fields))).toEqual(bearer ? expected : undefined)
+  },
+)

@@ -1,0 +1,51 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { CONFORMANCE, vectorFile } from '../support/vectors'
+
+const files = fs.readdirSync(CONFORMANCE).filter((name) => name.endsWith('.json'))
+const readme = fs.readFileSync(path.join(CONFORMANCE, 'README.md'), 'utf8')
+
+it('are in six files, each of which the README explains', () => {
+  expect(files.sort()).toEqual([
+    'challenges.json',
+    'claims.json',
+    'netrc.json',
+    'scopes.json',
+    'wlcg-bearer-token-discovery.json',
+    'x509-selection.json',
+  ])
+  for (const file of files) expect(readme).toContain(`## ${file}`)
+})
+
+describe.each(files)('%s', (file) => {
+  const { title, groups } = vectorFile(file)
+
+  it('says what it is about, and the README what each of its operations is', () => {
+    expect(title.length).toBeGreaterThan(20)
+    const section = readme.slice(readme.indexOf(`## ${file}`)).split(/\n## /)[0]!
+    for (const { operation } of groups) expect(section).toContain(`**\`${operation}\`**`)
+  })
+
+  it('has cases with a name of their own, a source and a status', () => {
+    for (const { cases } of groups) {
+      const names = cases.map(({ name }) => name)
+      expect(new Set(names).size).toBe(names.length)
+      for (const { source, status, input, expected, ...rest } of cases) {
+        expect(source).toMatch(/\w{3}/)
+        expect(['must', 'should', 'choice']).toContain(status)
+        expect([typeof input, typeof expected]).toEqual(['object', 'object'])
+        expect(['name', 'note', 'others']).toEqual(expect.arrayContaining(Object.keys(rest)))
+      }
+    }
+  })
+
+  it('names implementations that the README lists', () => {
+    const named = groups.flatMap(({ cases }) => cases.flatMap(({ others = {} }) => Object.keys(others)))
+    for (const implementation of named) expect(readme).toContain(`- \`${implementation}\``)
+  })
+
+  it('has no certificate, key or token in it that could expire', () => {
+    const text = fs.readFileSync(path.join(CONFORMANCE, file), 'utf8')
+    expect(text).not.toMatch(/BEGIN [A-Z ]+-----|eyJ[\w-]{10}/)
+  })
+})

@@ -1,0 +1,72 @@
+import path from 'node:path'
+import { parseNetrc, type NetrcEntry } from '../../lib/formats/netrc'
+import type { BasicCredentials } from '../../lib/formats/basic-credentials'
+import { lookUpNetrc } from '../../lib/sources/find-netrc-credentials'
+import {
+  furnish,
+  obstacle,
+  setVariables,
+  usualNames,
+  vectors,
+  type GivenFile,
+  type Names,
+} from '../support/vectors'
+
+const FILE = 'netrc.json'
+const names = usualNames()
+
+interface Parsed {
+  readonly entries: Record<string, NetrcEntry>
+  readonly faultyLines?: readonly number[]
+}
+
+it.each(vectors<{ text: string }, Parsed>(FILE, 'parse'))('%s', (_, { text }, { entries, faultyLines }) => {
+  const parsed = parseNetrc(text)
+  expect([...parsed.entries].sort()).toEqual(Object.entries(entries).sort())
+  if (faultyLines) expect(parsed.faults.map(({ line }) => line)).toEqual(faultyLines)
+})
+
+interface Login {
+  readonly login: BasicCredentials | null
+}
+
+it.each(vectors<{ text: string; url: string; redirected?: boolean }, Login>(FILE, 'lookup'))(
+  '%s',
+  (_, { text, url, redirected = false }, { login }) => {
+    furnish([{ path: '${HOME}/.netrc', content: text }], names, String)
+    const found = lookUpNetrc(url, { allowDefault: !redirected })
+    expect(found.credentials ?? null).toEqual(login)
+    // As bytes of a URL that is parsed already, too.
+    expect(lookUpNetrc(new URL(url), { allowDefault: !redirected })).toEqual(found)
+  },
+)
+
+interface Place {
+  readonly env: Names
+  readonly files: readonly GivenFile<string>[]
+  readonly url: string
+}
+
+describe('which file', () => {
+  afterAll(() => {
+    delete process.env.NETRC
+  })
+
+  for (const [name, { env, files, url }, expected] of vectors<Place, Login & { problem?: string }>(
+    FILE,
+    'place',
+  )) {
+    const hindered = obstacle(files)
+    const run = hindered ? it.skip : it
+    run(`${name}${hindered}`, () => {
+      furnish(files, names, String)
+      setVariables(['NETRC'], env, names)
+      const { credentials = null, problem } = lookUpNetrc(url)
+      expect({ login: credentials, problem: problem?.code }).toEqual({ problem: undefined, ...expected })
+    })
+  }
+
+  it('is looked for in the home that the vectors speak of', () => {
+    expect(process.env.HOME).toBe(path.resolve(names.HOME!))
+  })
+})
