@@ -241,6 +241,22 @@ describe('time', () => {
     expect(find()).toBe('BEARER_TOKEN')
   })
 
+  it('a clock that is set back is believed at once: a token has not ended, or has not begun', () => {
+    const ended = (process.env.SCITOKEN = mint({ exp: now() + 30, nbf: now() - 3600 }))
+    process.env.BEARER_TOKEN = mint({ nbf: now() - 600 })
+    put(runtimeFile(), mint())
+    age(runtimeFile(), 86_400)
+    expect(find()).toBe('BEARER_TOKEN')
+    passTime(-30)
+    expect(find()).toBe('SCITOKEN')
+    process.env.SCITOKEN = ''
+    expect(find()).toBe('BEARER_TOKEN')
+    passTime(-3600)
+    expect(find()).toBe(runtimeFile())
+    process.env.SCITOKEN = ended
+    expect(find()).toBe('SCITOKEN')
+  })
+
   it('a file in _CONDOR_CREDS that was passed over and then mended in place is taken some seconds later', () => {
     const folder = putCondorCreds({ 'a.use': mint({ exp: now() }), 'b.use': mint() })
     expect(find()).toBe(`${folder}/b.use (_CONDOR_CREDS)`)

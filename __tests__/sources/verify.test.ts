@@ -353,6 +353,23 @@ describe('keys', () => {
       expect(await judge(mint(), verify)).toEqual(unverified(`${origin}/jwks cannot be fetched (status 503)`))
     })
 
+    it('are fetched again when the clock was set back by as much, and unknown ones after a minute', async () => {
+      const verify = verifier(http)
+      const token = SciToken.deserialize(mint({ exp: now() + 3600 }))
+      expect(await verify(token)).toBeUndefined()
+      const next = createSigningKey()
+      keys = [next.jwk]
+      passTime(-59)
+      expect(await judge(mint({}, next), verify)).toMatchObject({ code: 'not-verified' })
+      expect(asked).toHaveLength(2)
+      passTime(-1)
+      expect(await judge(mint({}, next), verify)).toBeUndefined()
+      expect(await verify(token)).toBeUndefined()
+      expect(asked).toHaveLength(4)
+      passTime(60 - 6 * 3600)
+      expect(await verify(token)).toEqual(unverified(`${issuer} publishes no key ${key.jwk.kid}`))
+    })
+
     it('that were withdrawn are not trusted for more than six hours', async () => {
       const verify = verifier(http)
       const token = SciToken.deserialize(mint())

@@ -59,6 +59,8 @@ interface Decision {
   readonly marks?: readonly Mark[] | undefined
   /** The file of the chosen token and its state, where it is one of several in a folder. */
   readonly file?: { readonly path: string; readonly mark: Mark } | undefined
+  /** Seconds since the epoch: when it was made. A clock that shows less has been set back, and may tell otherwise. */
+  readonly from: number
   /** Seconds since the epoch from which time alone may change the decision. */
   readonly until: number
 }
@@ -70,11 +72,12 @@ interface Decision {
 const LOOK_AGAIN_AFTER = 5
 
 function holds(
-  { marks, file, until }: Decision,
+  { marks, file, from, until }: Decision,
   places: readonly Place[],
   surroundings: Surroundings,
 ): boolean {
-  if (!marks || secondsNow() >= until) return false
+  const now = secondsNow()
+  if (!marks || now < from || now >= until) return false
   for (let index = 0; index < marks.length; index++)
     if (!sameMark(marks[index], places[index]?.mark(surroundings))) return false
   return !file || sameMark(file.mark, markOf(file.path, statOf(file.path)))
@@ -104,6 +107,7 @@ function search(
           discovery: { token, reasons, ...(reason && { warning: reason }) },
           marks: file && mark === undefined ? undefined : settled(marks),
           file: file && mark !== undefined ? { path: file.path, mark } : undefined,
+          from: now,
           until: Math.min(until, (token.expiresAt ?? Infinity) - want.minTimeLeft),
         }
       }
@@ -114,7 +118,8 @@ function search(
     }
   }
   // Whoever has just mended what was passed over, and asks again, must not be told of how it was.
-  return { discovery: { reasons }, marks: until < Infinity ? undefined : settled(marks), until }
+  const isFinal = until === Infinity
+  return { discovery: { reasons }, marks: isFinal ? settled(marks) : undefined, from: now, until }
 }
 
 /** The marks of places that have all been still for long enough to have one. */

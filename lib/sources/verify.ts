@@ -20,7 +20,7 @@ export function verifier(http: AxiosInstance): Verify {
   const verified = new WeakMap<SciToken, number>()
 
   return async (token) => {
-    if ((verified.get(token) ?? 0) > secondsNow()) return undefined
+    if (since(verified.get(token)) < RENEW_AFTER) return undefined
     const { issuer } = token
     const { kid, alg } = token.header
     if (typeof alg !== 'string' || !ALGORITHMS.has(alg))
@@ -40,7 +40,7 @@ export function verifier(http: AxiosInstance): Verify {
       )
     if (!(await isSignedBy(token, key, alg)))
       return { code: 'signature', message: `has a signature that no key of ${quote(issuer)} made` }
-    verified.set(token, secondsNow() + RENEW_AFTER)
+    verified.set(token, secondsNow())
     return undefined
   }
 }
@@ -74,6 +74,11 @@ const USE_AT_MOST = 48 * 3600
 /** A token with an unknown key makes us ask again, but no more often than this. */
 const COOL_DOWN = 60
 
+/** Seconds from a time, also of one that is ahead: what a clock kept that was then set back is not kept for longer. */
+function since(time = -Infinity): number {
+  return Math.abs(secondsNow() - time)
+}
+
 type Keys = (issuer: string, kid: string | undefined) => Promise<KeyObject | undefined>
 
 function publishedKeys(http: AxiosInstance): Keys {
@@ -81,7 +86,7 @@ function publishedKeys(http: AxiosInstance): Keys {
   const pending = new Map<string, Promise<void>>()
 
   return async (issuer, kid) => {
-    const age = () => secondsNow() - (held.get(issuer)?.at ?? -Infinity)
+    const age = () => since(held.get(issuer)?.at)
     const found = () => keyOf(held.get(issuer)?.keys ?? [], kid)
     if (age() < RENEW_AFTER && (found() || age() < COOL_DOWN)) return found()
     try {
