@@ -1,0 +1,132 @@
+import fc from 'fast-check'
+import { parsePem } from '../../lib/formats/pem'
+import { readPemFile, understandCredential } from '../../lib/x509/understand-credential'
+import { createAuthority, type Authority, type Issued } from '../support/pki'
+import { runs, SEEDED, textOf } from '../support/properties'
+
+let authority: Authority
+let alice: Issued
+let proxy: Issued
+let below: Issued
+
+beforeAll(async () => {
+  authority = await createAuthority()
+  alice = await authority.issueUser()
+  proxy = await authority.issueProxy(alice)
+  below = await authority.issueProxy(proxy)
+})
+
+function understood(text: string) {
+  const file = readPemFile(text)
+  return 'problem' in file ? file : understandCredential(file, file, undefined)
+}
+
+/** What people and programs leave between blocks; nothing that begins a block. */
+const between = textOf(
+  ['\n', '\r\n', ' ', 'Bag Attributes', 'friendlyName: x', '-----', '- ', 'subject=/CN=x'],
+  4,
+).filter((text) => !/-{5} ?[BE]/.test(text))
+const lineEnd = fc.constantFrom('\n', '\r\n', '\n\n', ' \n', '\t\r\n')
+
+describe(`a bundle ${SEEDED}`, () => {
+  // What is behind the first certificate: by numbers, since the certificates are made later.
+  const order = fc.shuffledSubarray([0, 1, 2, 3], { minLength: 4 })
+
+  it('is the same credential in whatever order its blocks stand behind the first certificate', () => {
+    fc.assert(
+      fc.property(
+        order,
+        fc.array(between, { minLength: 6, maxLength: 6 }),
+        lineEnd,
+        fc.nat(4),
+        (places, gaps, end, keyAt) => {
+          const rest = [proxy.certificate, alice.certificate, authority.certificate, proxy.certificate]
+          const behind = places.map((place) => rest[place]!)
+          const blocks = [below.certificate, ...behind]
+          blocks.splice(keyAt, 0, below.key) // anywhere, also before all certificates
+          const text = blocks
+            .map((block, index) => (gaps[index] ?? '') + '\n' + block.replaceAll('\n', end))
+            .join('')
+
+          const credential = understood(text)
+          if ('problem' in credential) throw new Error(credential.what)
+          expect(credential.pem).toEqual({ cert: below.certificate + behind.join(''), key: below.key })
+          expect(credential.certificates[0]!.subject).toMatch(/CN=Alice Adams\/CN=\d+\/CN=\d+$/)
+        },
+      ),
+      runs(20),
+    )
+  })
+
+  it('lacks what signed its proxy in whatever order the others stand', () => {
+    const missing = fc.constantFrom('proxy', 'alice')
+    fc.assert(
+      fc.property(order, missing, (places, which) => {
+        const rest = [
+          which === 'proxy' ? '' : proxy.certificate,
+          which === 'alice' ? '' : alice.certificate,
+          authority.certificate,
+          below.key,
+        ]
+        expect(understood(below.certificate + places.map((place) => rest[place]).join(''))).toMatchObject({
+          problem: 'broken-chain',
+        })
+      }),
+      runs(20),
+    )
+  })
+
+  it('is never half of one: cut short, it is a credential whole or none', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (share) => {
+        const { bundle } = below
+        const cut = bundle.slice(0, Math.floor(bundle.length * share))
+        const credential = understood(cut)
+        if ('problem' in credential)
+          expect(['empty', 'malformed', 'broken-chain']).toContain(credential.problem)
+        else expect(credential.pem.cert).toBe(below.certificate + below.chain)
+      }),
+      runs(20),
+    )
+  })
+})
+
+describe(`a text of anything ${SEEDED}`, () => {
+  const pieces = textOf(
+    [
+      '-----BEGIN ',
+      '-----END ',
+      '-----',
+      'CERTIFICATE',
+      'PRIVATE KEY',
+      'ENCRYPTED ',
+      'MIIB',
+      '\n',
+      ' ',
+      'é',
+      '\0',
+      '=',
+      ':',
+    ],
+    20,
+  )
+
+  it('is read without an error, into blocks that are read the same again', () => {
+    fc.assert(
+      fc.property(pieces, (text) => {
+        const blocks = parsePem(text)
+        expect(parsePem(blocks.map((block) => block.text).join(''))).toEqual(blocks)
+      }),
+    )
+  })
+
+  it('is no credential, and what is wrong is said without it', () => {
+    fc.assert(
+      fc.property(fc.oneof(pieces, fc.string({ unit: 'binary', maxLength: 80 })), (text) => {
+        const outcome = understood(text)
+        const said = JSON.stringify(outcome)
+        expect('problem' in outcome && said.length < 200 && !said.includes('MIIB')).toBe(true)
+      }),
+    )
+  })
+})

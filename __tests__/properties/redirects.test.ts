@@ -1,0 +1,226 @@
+import { once } from 'node:events'
+import fs from 'node:fs'
+import http from 'node:http'
+import https from 'node:https'
+import type { AddressInfo } from 'node:net'
+import path from 'node:path'
+import { TLSSocket } from 'node:tls'
+import axios, { type AxiosInstance } from 'axios'
+import fc from 'fast-check'
+import { applyIgwnAuth, removeIgwnAuth, type IgwnAuthOptions } from '../support/all'
+import { createAuthority, type Issued } from '../support/pki'
+import { runs, SEEDED } from '../support/properties'
+import { mint, putCondorCreds } from '../support/tokens'
+
+/** One request as a server saw it. */
+interface Arrival {
+  readonly origin: number
+  readonly authorization: string | undefined
+  readonly hasCertificate: boolean
+  readonly hop: number
+}
+
+/** A way through the four origins. */
+interface Way {
+  readonly hops: readonly number[]
+  readonly statuses: readonly number[]
+  /** The hop at which the server asks for another token, once. */
+  readonly challengeAt: number | null
+  readonly trusted: readonly number[]
+  readonly mode: 'discovered' | 'given' | 'source' | 'login'
+  readonly withCertificate: boolean
+  readonly method: 'get' | 'post'
+}
+
+const GIVEN = 'given-to-the-first'
+const LONGEST = 6
+
+const way: fc.Arbitrary<Way> = fc
+  .record({
+    hops: fc.array(fc.nat(3), { minLength: 1, maxLength: LONGEST }),
+    statuses: fc.array(fc.constantFrom(301, 302, 303, 307, 308), { minLength: LONGEST, maxLength: LONGEST }),
+    challengeAt: fc.option(fc.nat(LONGEST - 1), { freq: 2 }),
+    trusted: fc.subarray([0, 1, 2, 3]),
+    mode: fc.constantFrom<Way['mode'][]>('discovered', 'given', 'source', 'login'),
+    withCertificate: fc.boolean(),
+    method: fc.constantFrom<Way['method'][]>('get', 'post'),
+  })
+  // At the first hop of a stretch: behind a redirect of the same origin, all of the stretch is sent again.
+  .map((one) => ({ ...one, challengeAt: isFirstOfStretch(one) ? one.challengeAt : null }))
+
+function isFirstOfStretch({ hops, challengeAt }: Pick<Way, 'hops' | 'challengeAt'>): boolean {
+  return challengeAt !== null && (challengeAt === 0 || hops[challengeAt] !== hops[challengeAt - 1])
+}
+
+/** Two in clear and two by TLS, on two host names: all pairs differ in scheme, host or port. */
+const SCHEMES = ['http', 'http', 'https', 'https'] as const
+const HOSTS = ['127.0.0.1', 'localhost', '127.0.0.1', 'localhost']
+
+const servers: http.Server[] = []
+const origins: string[] = []
+/** Two for each origin: the second is for who refuses the first. */
+let tokens: [string, string][] = []
+let arrivals: Arrival[] = []
+let current: Way
+let challenged = false
+let certificate: [string, string]
+
+beforeAll(async () => {
+  const authority = await createAuthority()
+  const of = await authority.issueServer()
+  const alice: Issued = await authority.issueUser()
+  const tls = { cert: of.certificate, key: of.key, requestCert: true, rejectUnauthorized: false }
+  for (const [index, scheme] of SCHEMES.entries()) {
+    const answer: http.RequestListener = (request, response) => {
+      handle(index, request, response)
+    }
+    const server = scheme === 'https' ? https.createServer(tls, answer) : http.createServer(answer)
+    server.listen(0, HOSTS[index])
+    await once(server, 'listening')
+    servers.push(server)
+    origins.push(`${scheme}://${HOSTS[index]}:${(server.address() as AddressInfo).port}`)
+  }
+  const write = (name: string, text: string) => {
+    const file = path.join(process.env.HOME!, name)
+    fs.writeFileSync(file, text, { mode: 0o600 })
+    return file
+  }
+  certificate = [write('cert.pem', alice.certificate), write('key.pem', alice.key)]
+  process.env.REQUESTS_CA_BUNDLE = write('ca.pem', authority.certificate)
+  tokens = origins.map((aud) => [mint({ aud, jti: '1' }), mint({ aud, jti: '2' })])
+  putCondorCreds(
+    Object.fromEntries(
+      tokens.flatMap((pair, origin) => pair.map((token, at) => [`${at}-${origin}.use`, token])),
+    ),
+  )
+  write(
+    '.netrc',
+    [...new Set(HOSTS)].map((host) => `machine ${host} login ${host} password sesame\n`).join(''),
+  )
+})
+
+afterAll(async () => {
+  delete process.env.REQUESTS_CA_BUNDLE
+  delete process.env._CONDOR_CREDS
+  for (const server of servers) {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+})
+
+/** The hop is in the path; its answer is a challenge, a redirect to the next, or the end. */
+function handle(origin: number, request: http.IncomingMessage, response: http.ServerResponse): void {
+  request.resume()
+  const hop = Number(request.url?.slice(1))
+  const { authorization } = request.headers
+  const { socket } = request
+  const hasCertificate = socket instanceof TLSSocket && Object.keys(socket.getPeerCertificate()).length > 0
+  arrivals.push({ origin, authorization, hasCertificate, hop })
+  if (hop === current.challengeAt && !challenged) {
+    challenged = true
+    response.writeHead(401, { 'WWW-Authenticate': 'Bearer error="invalid_token"' }).end()
+    return
+  }
+  const next = current.hops[hop + 1]
+  if (next === undefined) response.end('{}')
+  else response.writeHead(current.statuses[hop]!, { location: `${origins[next]}/${hop + 1}` }).end()
+}
+
+const login = (origin: number) => `Basic ${Buffer.from(`${HOSTS[origin]}:sesame`).toString('base64')}`
+const isDowngrade = (from: number, to: number) => SCHEMES[from] === 'https' && SCHEMES[to] === 'http'
+
+/** What arrives where, as the README has it. */
+function expectedOf({ hops, challengeAt, trusted, mode, withCertificate }: Way): Arrival[] {
+  const all: Arrival[] = []
+  let before: number | undefined
+  let header: string | undefined
+  let isAstray = false
+  let isBare = false
+  for (const [hop, origin] of hops.entries()) {
+    if (before !== origin) {
+      const isDown = before !== undefined && isDowngrade(before, origin)
+      const isShared = before !== undefined && !isDown && trusted.includes(before) && trusted.includes(origin)
+      isBare ||= isDown
+      isAstray ||= before !== undefined && !isShared
+      const carried = isShared ? header : undefined
+      header = isBare ? undefined : (carried ?? foundFor(origin, mode, isAstray))
+    }
+    before = origin
+    const hasCertificate = withCertificate && !isAstray && SCHEMES[origin] === 'https'
+    all.push({ origin, authorization: header, hasCertificate, hop })
+    if (hop !== challengeAt) continue
+    const second = isBare || mode !== 'discovered' ? undefined : otherToken(origin, header)
+    if (second === undefined) return all
+    header = second
+    all.push({ origin, authorization: header, hasCertificate, hop })
+  }
+  return all
+}
+
+function foundFor(origin: number, mode: Way['mode'], isAstray: boolean): string | undefined {
+  if (mode === 'discovered') return `Bearer ${tokens[origin]![0]}`
+  if (mode === 'login') return login(origin)
+  // What was given stays behind, and a login is looked for.
+  return isAstray ? login(origin) : `Bearer ${GIVEN}`
+}
+
+function otherToken(origin: number, refused: string | undefined): string | undefined {
+  return tokens[origin]!.map((token) => `Bearer ${token}`).find((header) => header !== refused)
+}
+
+const TOKENS: Record<Way['mode'], IgwnAuthOptions['token']> = {
+  discovered: undefined,
+  given: GIVEN,
+  source: { getToken: () => GIVEN },
+  login: false,
+}
+
+async function travel(chosen: Way): Promise<Arrival[]> {
+  current = chosen
+  arrivals = []
+  challenged = false
+  const { hops, trusted, mode, withCertificate, method } = chosen
+  const instance: AxiosInstance = applyIgwnAuth(axios.create({ proxy: false, validateStatus: null }), {
+    token: TOKENS[mode],
+    cert: withCertificate ? certificate : false,
+    trustedOrigins: trusted.map((index) => origins[index]!),
+  })
+  try {
+    await instance.request({
+      method,
+      url: `${origins[hops[0]!]}/0`,
+      ...(method === 'post' && { data: 'body' }),
+    })
+    return arrivals
+  } finally {
+    removeIgwnAuth(instance)
+  }
+}
+
+it(`on any way through four origins, each gets what is for it and nothing else ${SEEDED}`, async () => {
+  await fc.assert(
+    fc.asyncProperty(way, async (chosen) => {
+      expect(await travel(chosen)).toEqual(expectedOf(chosen))
+    }),
+    runs(80),
+  )
+})
+
+it(`no credential of one origin is ever seen at another that is not trusted with it ${SEEDED}`, async () => {
+  await fc.assert(
+    fc.asyncProperty(way, async (chosen) => {
+      const seen = await travel(chosen)
+      for (const [index, { origin, authorization }] of seen.entries()) {
+        const owner = tokens.findIndex((pair) => pair.some((token) => authorization === `Bearer ${token}`))
+        const isOwn = authorization === undefined || authorization === login(origin) || owner === origin
+        if (isOwn) continue
+        const before = seen.slice(0, index).map((one) => one.origin)
+        // Somebody else's: then all the way from there to here is declared to be one service.
+        const from = authorization === `Bearer ${GIVEN}` ? 0 : before.lastIndexOf(owner)
+        const stretch = [...new Set(seen.slice(from, index + 1).map((one) => one.origin))]
+        if (stretch.length > 1) expect(chosen.trusted).toEqual(expect.arrayContaining(stretch))
+      }
+    }),
+    runs(30),
+  )
+})
