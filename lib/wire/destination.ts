@@ -48,8 +48,8 @@ function httpUrl(text: string): URL | undefined {
  */
 function textOf({ url = '', baseURL, allowAbsoluteUrls }: InternalAxiosRequestConfig): string {
   if (!baseURL || (ABSOLUTE.test(url) && allowAbsoluteUrls !== false)) return url
-  return url ? `${baseURL.replace(/\/+$/, '')}/${url.replace(/^\/+/, '')}` : baseURL
+  return url ? `${baseURL.replace(/(?<!\/)\/+$/, '')}/${url.replace(/^\/+/, '')}` : baseURL
 }
 
 /** What axios takes for an absolute URL: with a scheme, or without but with an authority (RFC 3986 section 4.2). */
-const ABSOLUTE = /^([a-z][a-z\d+\-.]*:)?\/\//i
+const ABSOLUTE = /^(?:[a-z][a-z\d+\-.]*:)?\/\//i
