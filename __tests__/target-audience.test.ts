@@ -13,6 +13,13 @@ it.each<[string, string[]]>([
   if (url.includes('://')) expect(targetAudience(new URL(url))).toEqual(audience)
 })
 
+it('a name with letters beyond ASCII has one, however often was asked before', () => {
+  // Node 20's URL.canParse, once it was compiled, said that there is no such URL.
+  const ask = () => targetAudience('https://bücher.example.org')
+  for (let times = 0; times < 100_000; times += 1) ask()
+  expect(ask()).toEqual(['https://xn--bcher-kva.example.org'])
+})
+
 it.each([
   '',
   ' ',

@@ -1,6 +1,7 @@
 import type { AxiosInstance } from 'axios'
 import { checkValues, flag, flagOrAxios, seconds, textOrList, type Check } from './check-values'
 import { IgwnAuthError } from './errors'
+import { parseUrl } from './formats/parse-url'
 import type { EventListener } from './events'
 import { wanted, type Wanted } from './judge-token'
 import type { AuthScheme } from './schemes/auth-scheme'
@@ -200,7 +201,7 @@ function isPath(value: unknown): value is string {
 }
 
 function isOrigin(value: unknown): boolean {
-  return typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value
+  return typeof value === 'string' && parseUrl(value)?.origin === value
 }
 
 /** A login would be printed with the options; axios has `auth` for it, and we have netrc. */
@@ -211,7 +212,7 @@ function loginIn(url: string): string | undefined {
 
 /** "localhost:8080" is a URL too, of a scheme "localhost:" and without a host. */
 function isHttpUrl(text: string): boolean {
-  return /^https?:/i.test(text) && URL.canParse(text)
+  return /^https?:/i.test(text) && parseUrl(text) !== undefined
 }
 
 function isTokenSource(value: unknown): value is TokenSource {

@@ -1,4 +1,5 @@
 import { IgwnAuthError } from './errors'
+import { parseUrl } from './formats/parse-url'
 import { kindOf } from './token'
 
 /**
@@ -24,9 +25,9 @@ function parse(url: unknown): URL {
   if (url instanceof URL) return withHost(url)
   if (typeof url !== 'string')
     throw new IgwnAuthError('ERR_IGWN_URL', `The URL must be a string or a URL, not ${kindOf(url)}.`)
-  const absolute = withScheme(url)
-  if (!URL.canParse(absolute)) throw notAbsolute()
-  return withHost(new URL(absolute))
+  const absolute = parseUrl(withScheme(url))
+  if (!absolute) throw notAbsolute()
+  return withHost(absolute)
 }
 
 /** igwn-auth-utils takes a bare host for https; so do its users. What begins as a path has none. */

@@ -6,6 +6,7 @@ import type { Reason } from '../errors'
 import type { BasicCredentials } from '../formats/basic-credentials'
 import { parseNetrc } from '../formats/netrc'
 import type { Netrc, NetrcEntry } from '../formats/netrc'
+import { parseUrl } from '../formats/parse-url'
 import { pathName } from '../quote'
 import { here, homeOf, variable } from '../surroundings'
 import type { Surroundings } from '../surroundings'
@@ -97,8 +98,7 @@ export function netrcUnusable(problem: Reason): IgwnAuthError {
 
 /** Without the text: it may hold a password. */
 function hostOf(url: string | URL): string {
-  const text = String(url)
-  const { hostname } = URL.canParse(text) ? new URL(text) : { hostname: '' }
+  const { hostname } = parseUrl(String(url)) ?? { hostname: '' }
   if (hostname !== '') return hostname
   throw new IgwnAuthError(
     'ERR_IGWN_URL',
