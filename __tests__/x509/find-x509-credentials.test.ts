@@ -531,6 +531,19 @@ describe('memory', () => {
     expect(open).toHaveBeenCalledTimes(1)
   })
 
+  it('believes a clock that is set back at once', async () => {
+    const future = await authority.issueProxy(alice, { notBefore: secondsFromNow(600) })
+    process.env.X509_USER_PROXY = write(future.bundle)
+    fs.utimesSync(process.env.X509_USER_PROXY, secondsFromNow(-86_400), secondsFromNow(-86_400))
+    const time = Date.now()
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(time + 700_000)
+    const lookTwice = x509Discovery()
+    expect(lookTwice().credential).toBe(lookTwice().credential)
+    expect(lookTwice().credential).toBeDefined()
+    clock.mockReturnValue(time)
+    expect(lookTwice().reasons[1]?.code).toBe('not-yet-valid')
+  })
+
   it('judges the dates each time', () => {
     process.env.X509_USER_PROXY = write(proxy.bundle)
     const lookTwice = x509Discovery()

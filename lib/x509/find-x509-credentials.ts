@@ -121,22 +121,26 @@ interface Search {
   readonly uid: number | undefined
   readonly discovery: X509Discovery
   readonly looked: readonly Looked[]
+  /** Seconds since the epoch: when it was made. A clock that shows less has been set back, and may tell otherwise. */
+  readonly from: number
   /** Seconds since the epoch from which time alone may change what was found. */
   readonly until: number
 }
 
 /** A search that may be relied on; undefined for one in which something is in motion. */
-function remembered(found: Omit<Search, 'until'>): Search | undefined {
+function remembered(found: Omit<Search, 'from' | 'until'>): Search | undefined {
   const { discovery, looked, minTimeLeft = MIN_TIME_LEFT } = found
   const { credential, reasons } = discovery
   if (looked.some(({ mark }) => mark === undefined)) return undefined
   // What was there and would not do may do by now: its dates have come, its passphrase is known.
   if (reasons.some(({ code }) => code !== 'absent')) return undefined
-  return { ...found, until: credential ? credential.expiresAt - minTimeLeft : Infinity }
+  const until = credential ? credential.expiresAt - minTimeLeft : Infinity
+  return { ...found, from: secondsNow(), until }
 }
 
-function holds({ variables, uid, looked, until }: Search, surroundings: Surroundings): boolean {
-  if (secondsNow() >= until || surroundings.uid !== uid) return false
+function holds({ variables, uid, looked, from, until }: Search, surroundings: Surroundings): boolean {
+  const now = secondsNow()
+  if (now < from || now >= until || surroundings.uid !== uid) return false
   const { env } = surroundings
   for (let index = 0; index < VARIABLES.length; index++)
     if (env[VARIABLES[index] ?? ''] !== variables[index]) return false
