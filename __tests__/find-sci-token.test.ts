@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { inspect } from 'node:util'
+import jsonwebtoken from 'jsonwebtoken'
 import { IgwnAuthError, type Reason } from '../lib/errors'
 import { findSciToken, type FindOptions } from '../lib/find-sci-token'
 import { SciToken } from '../lib/scitoken'
@@ -207,6 +209,29 @@ describe('what is no token', () => {
     put(temporaryFile(), mint())
     expect(await find()).toBe(temporaryFile())
   })
+})
+
+it('a token that is cut short in its signature is passed over, whatever signed it', async () => {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const ofRsa = jsonwebtoken.sign({ sub: 'albert.einstein' }, privateKey, {
+    algorithm: 'RS256',
+    expiresIn: 3600,
+  })
+  for (const [token, cut] of [
+    [mint(), 1],
+    [mint(), 86],
+    [ofRsa, 1],
+    [ofRsa, 300],
+  ] as const) {
+    put(runtimeFile(), token.slice(0, -cut))
+    expect((await failure()).reasons.at(-2)).toEqual({
+      code: 'malformed',
+      source: runtimeFile(),
+      message: `${runtimeFile()} is cut short: the signature of its token is not whole`,
+    })
+    put(runtimeFile(), token)
+    expect(await find()).toBe(runtimeFile())
+  }
 })
 
 describe('what cannot be read (trap 25)', () => {

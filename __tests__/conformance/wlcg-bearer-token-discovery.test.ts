@@ -35,8 +35,9 @@ afterAll(() => {
     else process.env[name] = value
 })
 
-/** Text with tokens in it, and what it is filled up with to so many bytes. */
-type Content = string | { readonly text?: string; readonly pad: string; readonly to: number }
+/** Text with tokens in it, and what it is filled up with to so many bytes, or how much of its end is missing. */
+type Content =
+  string | { readonly text?: string; readonly pad?: string; readonly to?: number; readonly cut?: number }
 
 interface Machine {
   readonly env: Names
@@ -74,7 +75,9 @@ for (const [name, machine, expected] of vectors<Machine, Found>(FILE, 'find')) {
     const names = namesNow()
     furnish(files, names, (content) => {
       if (typeof content === 'string') return filledIn(content, names)
-      return filledIn(content.text ?? '', names).padEnd(content.to, content.pad)
+      const { text = '', pad = ' ', to = 0, cut = 0 } = content
+      const whole = filledIn(text, names).padEnd(to, pad)
+      return whole.slice(0, whole.length - cut)
     })
     setVariables(VARIABLES, env, names)
     const look = () => discovery()(wanted(query), { strict })

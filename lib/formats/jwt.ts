@@ -20,6 +20,29 @@ export function decodeJwt(text: string): DecodedJwt | undefined {
   }
 }
 
+/**
+ * Whether a JWT in compact form ends within its signature, as in a file that somebody is writing: the rest reads well, and no
+ * server would take it. Never for an algorithm that is not known here.
+ */
+export function isCutShort(text: string, { alg }: Readonly<Record<string, unknown>>): boolean {
+  const least = typeof alg === 'string' ? SIGNATURE_BYTES.get(alg) : undefined
+  return least !== undefined && Math.floor((text.length - text.lastIndexOf('.') - 1) * 0.75) < least
+}
+
+/** How long signatures are, those of RSA at least (RFC 7518 sections 3.2 to 3.5, with keys of 2048 bits; RFC 8037 section 3.1). */
+const SIGNATURE_BYTES: ReadonlyMap<string, number> = new Map([
+  ['RS256', 256],
+  ['RS384', 256],
+  ['RS512', 256],
+  ['PS256', 256],
+  ['PS384', 256],
+  ['PS512', 256],
+  ['ES256', 64],
+  ['ES384', 96],
+  ['ES512', 132],
+  ['EdDSA', 64],
+])
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

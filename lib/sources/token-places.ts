@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Reason } from '../errors'
+import { isCutShort } from '../formats/jwt'
 import { pathName } from '../quote'
 import { SciToken } from '../scitoken'
 import { variable, type Surroundings } from '../surroundings'
@@ -71,7 +72,10 @@ type Content = SciToken | FileProblem
 function tokenIn(text: string, source: string): Content {
   const stripped = strip(text)
   if (stripped === '') return { problem: 'empty', what: 'is empty' }
-  return SciToken.read(stripped, source) ?? { problem: 'malformed', what: 'holds no SciToken (not a JWT)' }
+  const token = SciToken.read(stripped, source)
+  if (!token) return { problem: 'malformed', what: 'holds no SciToken (not a JWT)' }
+  if (!isCutShort(stripped, token.header)) return token
+  return { problem: 'malformed', what: 'is cut short: the signature of its token is not whole' }
 }
 
 /**
