@@ -1,0 +1,17 @@
+/**
+ * Acts as a user who may read nothing of ours: root reads every file whatever its mode, and would not meet what others meet.
+ * Synchronous, for it changes who this process is. Elsewhere than on POSIX, and as anybody but root, it just acts.
+ */
+export function asNobody<T>(act: () => T): T {
+  const { geteuid, seteuid } = process
+  if (geteuid?.() !== 0 || !seteuid) return act()
+  seteuid(NOBODY)
+  try {
+    return act()
+  } finally {
+    seteuid(0)
+  }
+}
+
+/** As a number: it need not be in the machine's list of users. */
+const NOBODY = 65_534
