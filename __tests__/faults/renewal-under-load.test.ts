@@ -1,0 +1,87 @@
+/** A token file that another thread renews while requests go out: by rename, as it should be, and in pieces, as it should not. */
+import { Worker } from 'node:worker_threads'
+import axios from 'axios'
+import { applyIgwnAuth } from '../support/all'
+import { serverGroup } from '../support/server'
+import { emptyPlaces, mint, put, runtimeFile, temporaryFile } from '../support/tokens'
+
+const servers = serverGroup()
+afterEach(servers.close)
+beforeEach(emptyPlaces)
+
+/** Writes each token in its turn, a few a millisecond, and says which is in place now. */
+const WRITER = `
+const fs = require('node:fs')
+const { workerData: { tokens, file, shared, how } } = require('node:worker_threads')
+const written = new Int32Array(shared)
+const pause = (ms) => Atomics.wait(written, 1, 0, ms)
+const ways = {
+  rename(token) {
+    fs.writeFileSync(file + '.new', token, { mode: 0o600 })
+    fs.renameSync(file + '.new', file)
+  },
+  pieces(token) {
+    const descriptor = fs.openSync(file, 'w', 0o600)
+    pause(0.5)
+    for (let at = 0; at < token.length; at += 100) {
+      fs.writeSync(descriptor, token.slice(at, at + 100))
+      pause(0.3)
+    }
+    fs.closeSync(descriptor)
+    pause(1)
+  },
+}
+tokens.forEach((token, index) => {
+  ways[how](token)
+  Atomics.store(written, 0, index)
+  pause(0.7)
+})
+`
+
+/** Sends requests, one after the other, as long as somebody renews the token. */
+async function requestsWhile(how: 'rename' | 'pieces', count: number) {
+  const tokens = Array.from({ length: count }, () => mint({ aud: 'ANY' }))
+  const shared = new SharedArrayBuffer(8)
+  const written = new Int32Array(shared)
+  put(runtimeFile(), tokens[0]!)
+  const server = await servers.serve(() => ({}))
+  const instance = applyIgwnAuth(axios.create({ proxy: false, baseURL: server.origin }))
+  const writer = new Worker(WRITER, { eval: true, workerData: { tokens, file: runtimeFile(), shared, how } })
+  const writing = { isOver: false }
+  const ended = new Promise<void>((resolve, reject) => {
+    writer.once('error', reject)
+    writer.once('exit', () => {
+      writing.isOver = true
+      resolve()
+    })
+  })
+  /** What was in place when a request set out, and what arrived; -1 for a token that is none of these. */
+  const sent: { before: number; arrived: number; authorization: string | undefined }[] = []
+  while (!writing.isOver) {
+    const before = Atomics.load(written, 0)
+    await instance.get('/')
+    const authorization = server.authorizations.at(-1)
+    sent.push({
+      before,
+      arrived: tokens.indexOf(authorization?.slice('Bearer '.length) ?? ''),
+      authorization,
+    })
+  }
+  await ended
+  return { sent, tokens }
+}
+
+it('by rename: each request has a whole token, none older than when it set out', async () => {
+  const { sent } = await requestsWhile('rename', 150)
+  for (const { before, arrived } of sent) expect(arrived).toBeGreaterThanOrEqual(before)
+  expect(new Set(sent.map(({ arrived }) => arrived)).size).toBeGreaterThan(5)
+})
+
+it('in pieces: each request has a whole token, that of the file or the next candidate', async () => {
+  const fallback = mint({ aud: 'ANY', sub: 'fallback' })
+  put(temporaryFile(), fallback)
+  const { sent } = await requestsWhile('pieces', 60)
+  const others = sent.filter(({ arrived }) => arrived < 0).map(({ authorization }) => authorization)
+  expect(new Set(others)).toEqual(new Set([`Bearer ${fallback}`]))
+  expect(sent.length - others.length).toBeGreaterThan(0)
+})
