@@ -55,7 +55,7 @@ const FORM = 'application/x-www-form-urlencoded'
 
 /** Whether a body is a form, whose parameters are signed (RFC 5849 section 3.4.1.3.1). */
 export function isForm(contentType: string | undefined): boolean {
-  return /^\s*application\/x-www-form-urlencoded\s*(;|$)/i.test(contentType ?? '')
+  return /^\s*application\/x-www-form-urlencoded\s*(?:;|$)/i.test(contentType ?? '')
 }
 
 /** The value of `Authorization`; `realm` is a quoted-string of HTTP, and is not signed. */
