@@ -1,0 +1,184 @@
+/**
+ * The servers that are soaked: two origins by TLS, which take tokens of their own audience and ask for a certificate, and one
+ * in clear for logins. They fail on purpose at some paths. They make the credentials too, and know which are replaced.
+ */
+import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import jsonwebtoken from 'jsonwebtoken'
+import { createAuthority } from '../__tests__/support/pki'
+import { LOGIN } from './login'
+
+export interface Site {
+  readonly a: string
+  readonly b: string
+  readonly clear: string
+  /** The certificate of the CA, PEM. */
+  readonly ca: string
+}
+
+export interface Answers {
+  /** New tokens, one for each origin; those before the ones they replace are refused from now on. */
+  readonly renew: { readonly a: string; readonly b: string }
+  /** Refuses all tokens but the newest. */
+  readonly revoke: true
+  /** A new proxy certificate with key and chain, PEM. */
+  readonly proxy: string
+  readonly tally: Tally
+}
+
+export interface Tally {
+  requests: number
+  /** Tokens of another origin, or not signed by the issuer. */
+  foreign: number
+  /** Tokens older than one renewal. */
+  stale: number
+}
+
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const authority = await createAuthority()
+const { certificate, key } = await authority.issueServer()
+const alice = await authority.issueUser()
+const tls = { cert: certificate, key, requestCert: true, rejectUnauthorized: false }
+
+const tally: Tally = { requests: 0, foreign: 0, stale: 0 }
+let newest = 0
+let oldestAccepted = 0
+
+const site: Site = {
+  a: await listen(
+    'https',
+    https.createServer(tls, (request, response) => void answer('a', request, response)),
+  ),
+  b: await listen(
+    'https',
+    https.createServer(tls, (request, response) => void answer('b', request, response)),
+  ),
+  clear: await listen('http', http.createServer(answerLogin)),
+  ca: authority.certificate,
+}
+
+process.on('disconnect', () => process.exit())
+process.on('message', (question: keyof Answers) => void reply(question))
+process.send?.(site)
+
+async function reply(question: keyof Answers): Promise<void> {
+  process.send?.(await answers[question]())
+}
+
+const answers: { [Question in keyof Answers]: () => Answers[Question] | Promise<Answers[Question]> } = {
+  renew() {
+    newest += 1
+    oldestAccepted = newest - 1
+    return { a: mint(site.a), b: mint(site.b) }
+  },
+  revoke() {
+    oldestAccepted = newest
+    return true
+  },
+  proxy: async () => (await authority.issueProxy(alice)).bundle,
+  tally: () => tally,
+}
+
+function mint(aud: string, expiresIn = 3600): string {
+  const claims = {
+    ver: 'scitoken:2.0',
+    iss: 'https://issuer.example.org',
+    scope: 'read:/',
+    aud,
+    generation: newest,
+  }
+  return jsonwebtoken.sign(claims, privateKey, { algorithm: 'ES256', expiresIn })
+}
+
+async function answer(
+  origin: 'a' | 'b',
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  tally.requests += 1
+  const { pathname: path } = new URL(request.url ?? '', site[origin])
+  request.resume()
+  await once(request, 'end').catch(() => undefined)
+  // For a source: a token with seconds to live.
+  if (path === '/token') json(response, 200, { access_token: mint(site.b, 3) })
+  else if (path === '/open') json(response, 200, {})
+  else if (isAccepted(request, site[origin])) answerTo(path, request, response)
+  else json(response, 401, {}, { 'WWW-Authenticate': 'Bearer realm="soak", error="invalid_token"' })
+}
+
+/** What comes of a request with a token that is good. */
+function answerTo(path: string, request: http.IncomingMessage, response: http.ServerResponse): void {
+  switch (path) {
+    case '/reset':
+      request.socket.destroy()
+      break
+    case '/cut':
+      response.writeHead(200, { 'Content-Length': 1000 }).write('half')
+      setTimeout(() => request.socket.destroy(), 5)
+      break
+    case '/slow':
+      setTimeout(() => {
+        json(response, 200, {})
+      }, 150)
+      break
+    case '/stream':
+      response.writeHead(200)
+      for (let part = 0; part < 16; part += 1) response.write(Buffer.alloc(64 * 1024))
+      response.end()
+      break
+    case '/away':
+      response.writeHead(302, { Location: `${site.b}/data` }).end()
+      break
+    case '/around':
+      response.writeHead(307, { Location: '/data' }).end()
+      break
+    case '/forbidden':
+      json(response, 403, {})
+      break
+    default:
+      json(response, 200, { certificate: hasCertificate(request) })
+  }
+}
+
+function isAccepted({ headers }: http.IncomingMessage, audience: string): boolean {
+  const token = headers.authorization?.replace(/^Bearer /, '') ?? ''
+  try {
+    const claims = jsonwebtoken.verify(token, publicKey, { audience, algorithms: ['ES256'] })
+    const { generation } = claims as { generation: number }
+    if (generation < newest - 1) tally.stale += 1
+    return generation >= oldestAccepted
+  } catch (error) {
+    // A token of the source may end on its way: that is no stranger.
+    if (!(error instanceof jsonwebtoken.TokenExpiredError) && token !== '') tally.foreign += 1
+    return false
+  }
+}
+
+function hasCertificate({ socket }: http.IncomingMessage): boolean {
+  return socket instanceof TLSSocket && Object.keys(socket.getPeerCertificate()).length > 0
+}
+
+function answerLogin(request: http.IncomingMessage, response: http.ServerResponse): void {
+  tally.requests += 1
+  const expected = `Basic ${Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toString('base64')}`
+  json(response, request.headers.authorization === expected ? 200 : 401, {})
+}
+
+function json(
+  response: http.ServerResponse,
+  status: number,
+  body: object,
+  headers: http.OutgoingHttpHeaders = {},
+): void {
+  response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body))
+}
+
+async function listen(scheme: string, server: http.Server): Promise<string> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
