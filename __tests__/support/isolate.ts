@@ -3,6 +3,7 @@
  * every credential of the machine out of the environment, and puts a folder in the place of `/tmp`, so that
  * `/tmp/bt_u<uid>` and `/tmp/x509up_u<uid>` of the machine are never looked at.
  */
+import './watch-errors'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
