@@ -7,7 +7,7 @@ import type { Site } from './site'
 import type { Ask } from './start-site'
 
 /** Milliseconds. */
-const EVERY = 400
+const EVERY = 1000
 
 /**
  * The credentials of this machine, and their renewal again and again: mostly by rename, as it should be, at times in pieces;
@@ -56,6 +56,7 @@ export async function renewal(surroundings: Surroundings, site: Site, ask: Ask) 
         'netrc',
         `machine 127.0.0.1 login ${LOGIN.username} password "${LOGIN.password}"\n# ${count}\n`,
       )
+    await ask('placed')
     if (count % 3 === 2) await ask('revoke')
     count += 1
   }

@@ -21,8 +21,10 @@ export interface Site {
 }
 
 export interface Answers {
-  /** New tokens, one for each origin; those before the ones they replace are refused from now on. */
+  /** New tokens, one for each origin; those of three renewals before are refused from now on. */
   readonly renew: { readonly a: string; readonly b: string }
+  /** The newest tokens are where they are looked for. */
+  readonly placed: true
   /** Refuses all tokens but the newest. */
   readonly revoke: true
   /** A new proxy certificate with key and chain, PEM. */
@@ -34,7 +36,7 @@ export interface Tally {
   requests: number
   /** Tokens of another origin, or not signed by the issuer. */
   foreign: number
-  /** Tokens older than one renewal. */
+  /** Tokens that were replaced long before. */
   stale: number
 }
 
@@ -45,6 +47,11 @@ const alice = await authority.issueUser()
 const tls = { cert: certificate, key, requestCert: true, rejectUnauthorized: false }
 
 const tally: Tally = { requests: 0, foreign: 0, stale: 0 }
+/** Milliseconds that a request may be on its way on a machine that has much to do. */
+const LONG = 5_000
+
+/** By generation: when another took its place. */
+const replacedAt = new Map<number, number>()
 let newest = 0
 let oldestAccepted = 0
 
@@ -72,8 +79,12 @@ async function reply(question: keyof Answers): Promise<void> {
 const answers: { [Question in keyof Answers]: () => Answers[Question] | Promise<Answers[Question]> } = {
   renew() {
     newest += 1
-    oldestAccepted = newest - 1
+    oldestAccepted = Math.max(oldestAccepted, newest - 2)
     return { a: mint(site.a), b: mint(site.b) }
+  },
+  placed() {
+    replacedAt.set(newest - 1, Date.now())
+    return true
   },
   revoke() {
     oldestAccepted = newest
@@ -123,7 +134,7 @@ function answerTo(path: string, request: http.IncomingMessage, response: http.Se
     case '/slow':
       setTimeout(() => {
         json(response, 200, {})
-      }, 150)
+      }, 1000)
       break
     case '/stream':
       response.writeHead(200)
@@ -149,7 +160,7 @@ function isAccepted({ headers }: http.IncomingMessage, audience: string): boolea
   try {
     const claims = jsonwebtoken.verify(token, publicKey, { audience, algorithms: ['ES256'] })
     const { generation } = claims as { generation: number }
-    if (generation < newest - 1) tally.stale += 1
+    if (Date.now() - (replacedAt.get(generation) ?? Infinity) > LONG) tally.stale += 1
     return generation >= oldestAccepted
   } catch (error) {
     // A token of the source may end on its way: that is no stranger.

@@ -44,7 +44,7 @@ try {
     ...sent.wrong,
     ...watched.grown(),
     ...(foreign > 0 ? [`${foreign} requests had a token of another origin, or of nobody`] : []),
-    ...(stale > 0 ? [`${stale} requests had a token that was replaced more than one renewal before`] : []),
+    ...(stale > 0 ? [`${stale} requests had a token that was replaced long before`] : []),
     ...(left > 0 ? [`${left} files or sockets are left open when all is closed`] : []),
   ]
   console.log(`\n${requests} requests arrived, ${renewed.count} renewals, ${sent.kinds} kinds of traffic.`)
