@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+
+const ROOT = path.join(__dirname, '..')
+const read = (file: string) => fs.readFileSync(path.join(ROOT, file), 'utf8')
+const document = read('SECURITY.md')
+
+/** Each row of a table: its claim, and what shows it. */
+const rows = Array.from(
+  document.matchAll(/^\| (?!-)(.*?) +\| (.*?) +\|$/gm),
+  ([, claim = '', shown = '']) => ({
+    claim,
+    shown,
+  }),
+).filter(({ shown }) => shown !== 'Shown by')
+
+describe('SECURITY.md', () => {
+  it('has claims', () => {
+    expect(rows.length).toBeGreaterThan(40)
+  })
+
+  it.each(rows.map(({ claim, shown }) => [claim, shown]))('that it cannot, or does not: %s', (_, shown) => {
+    const [, file = '', title = ''] = /^`(\S+\.test\.ts)`: "(.*)"$/.exec(shown) ?? []
+    expect([shown, file, title]).toEqual([shown, expect.stringMatching(/./), expect.stringMatching(/./)])
+    // As the test is written: in the source a quote may be escaped.
+    expect(read(`__tests__/${file}`).replaceAll("\\'", "'")).toContain(title)
+  })
+})
+
+describe('the lock file', () => {
+  interface Locked {
+    readonly integrity?: string
+    readonly link?: boolean
+    readonly dev?: boolean
+    readonly hasInstallScript?: boolean
+  }
+  const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> }
+  const others = Object.entries(packages).filter(([name]) => name !== '')
+
+  it('pins every package, and none that is needed at run time runs a script when it is installed', () => {
+    const unpinned = others
+      .filter(([, { integrity }]) => !/^sha512-/.test(integrity ?? ''))
+      .map(([name]) => name)
+    expect(unpinned).toEqual([])
+    const scripts = others
+      .filter(([, { dev, hasInstallScript }]) => !dev && hasInstallScript)
+      .map(([name]) => name)
+    expect(scripts).toEqual([])
+    expect(read('.npmrc')).toMatch(/^ignore-scripts=true$/m)
+  })
+})
+
+describe('the linter', () => {
+  it('has rules against expressions that take longer than their text is long', () => {
+    const eslint = path.join(ROOT, 'node_modules/eslint/bin/eslint.js')
+    const printed = execFileSync(process.execPath, [eslint, '--print-config', 'lib/quote.ts'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    })
+    const { rules } = JSON.parse(printed) as { rules: Record<string, unknown[]> }
+    for (const rule of [
+      'regexp/no-super-linear-backtracking',
+      'regexp/no-super-linear-move',
+      'no-restricted-syntax',
+    ])
+      expect([rule, rules[rule]?.[0]]).toEqual([rule, 2])
+  })
+})
