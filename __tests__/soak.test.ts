@@ -14,11 +14,11 @@ function soak(...options: string[]) {
 }
 
 it('runs for as long as it is told, and finds all as it should be', () => {
-  const { status, stdout, stderr } = soak('--minutes', '0.04')
+  const { status, stdout, stderr } = soak('--minutes', '0.02')
   expect([stderr, stdout.split('\n').slice(-3)]).toEqual([
     '',
     [
-      expect.stringMatching(/^\d{2,} requests arrived, \d+ renewals, \d+ kinds of traffic\.$/),
+      expect.stringMatching(/^\d+ requests arrived, \d+ renewals, \d+ kinds of traffic\.$/),
       'All as it should be.',
       '',
     ],
