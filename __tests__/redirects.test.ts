@@ -29,6 +29,51 @@ const failure = async (request: Promise<unknown>): Promise<AxiosError & { cause?
     (error: unknown) => error as AxiosError,
   )
 
+describe('a refusal behind a redirect of the same origin', () => {
+  const behind = (status: number) => {
+    let refused = false
+    return servers.serve(({ url }) => {
+      if (url === '/create') return { status, headers: { location: '/result?x=1' } }
+      if (refused) return {}
+      refused = true
+      return challenge('error="invalid_token"')
+    })
+  }
+  beforeEach(() => {
+    process.env.SCITOKEN = mint({ jti: 'a' })
+    process.env.BEARER_TOKEN = mint({ jti: 'b' })
+  })
+
+  it('is answered there, and what the server had accepted is not sent twice', async () => {
+    const server = await behind(303)
+    await instanceWith().post(`${server.origin}/create`, { event: 1 })
+    expect(server.seen.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      'POST /create',
+      'GET /result?x=1',
+      'GET /result?x=1',
+    ])
+    expect(new Set(server.authorizations).size).toBe(2)
+  })
+
+  it('keeps the body where the redirect keeps it', async () => {
+    const server = await behind(307)
+    const { status } = await instanceWith().post(`${server.origin}/create`, { event: 1 })
+    expect(status).toBe(200)
+    expect(server.seen.map(({ method, body }) => `${method} ${body}`)).toEqual([
+      'POST {"event":1}',
+      'POST {"event":1}',
+      'POST {"event":1}',
+    ])
+  })
+
+  it('is answered also for a stream that the redirect has no more use for', async () => {
+    const server = await behind(303)
+    const { status } = await instanceWith().post(`${server.origin}/create`, Readable.from(['x']))
+    expect(status).toBe(200)
+    expect(server.seen.map(({ method }) => method)).toEqual(['POST', 'GET', 'GET'])
+  })
+})
+
 describe('a redirect within the origin (trap 9)', () => {
   it.each([301, 302, 303, 307, 308])('%d keeps the token', async (status) => {
     const server = await servers.serve(({ url }) =>

@@ -123,7 +123,7 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
     }
     tell(errand, { type: 'answered' })
     discard(response)
-    return go(again, { ...errand.attempt, answered: true }, credentials)
+    return go(again, { ...errand.last, answered: true }, credentials)
   }
 
   /** Credentials other than the refused ones. When looking for them fails, the refusal is what happened and the failure its reason. */
@@ -134,9 +134,9 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
     if (!challenge) return undefined
     const obstacle = obstacleTo(errand, challenge)
     if (obstacle) return { reasons: [obstacle] }
-    const { attempt, credentials: refused = { reasons: [] } } = errand
+    const { last, credentials: refused = { reasons: [] } } = errand
     try {
-      const credentials = await findAgain(attempt, refused, challenge.scope)
+      const credentials = await findAgain(last, refused, challenge.scope)
       const { authorization, reasons } = credentials
       const differs = authorization !== undefined && authorization !== refused.authorization
       return differs ? { credentials, reasons } : { reasons }
@@ -224,8 +224,8 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   }
 }
 
-function triedBy({ attempt, credentials = { reasons: [] }, unanswered, sent }: Errand): Tried {
-  return { purpose: attempt, credentials, unanswered, sent }
+function triedBy({ last, credentials = { reasons: [] }, unanswered, sent }: Errand): Tried {
+  return { purpose: last, credentials, unanswered, sent }
 }
 
 /** Without the text: it may hold a password. */
@@ -264,8 +264,8 @@ function outcome(response: AxiosResponse | undefined, error: unknown): AxiosResp
 }
 
 /** Why a challenge cannot be answered, whatever else there is; undefined when it can. */
-function obstacleTo({ attempt, credentials }: Errand, challenge: BearerChallenge): Reason | undefined {
-  if (!canResend(attempt.request)) return CANNOT_RESEND
+function obstacleTo({ last, credentials }: Errand, challenge: BearerChallenge): Reason | undefined {
+  if (!canResend(last.request)) return CANNOT_RESEND
   // Of a request without a token it is said too, by Apache.
   if (challenge.error === 'invalid_request' && credentials?.token !== undefined)
     return {

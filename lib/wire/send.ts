@@ -46,6 +46,13 @@ export class Errand {
   sent?: SchemeParts
   /** Why a refusal was not answered, where answering was tried. */
   unanswered?: readonly Reason[]
+  /** The request as a redirect on the same origin made it; what was asked for before it was granted. */
+  redirected?: Request
+
+  /** What was tried last: a refusal is of that, and what is sent once more is that. */
+  get last(): Attempt {
+    return this.redirected ? { ...this.attempt, request: this.redirected } : this.attempt
+  }
 }
 
 /** The errand that a response or an error belongs to; undefined for what did not come from `send`. */
@@ -131,12 +138,13 @@ function watchOrigin(errand: Errand): NonNullable<Request['beforeRedirect']> {
     request.beforeRedirect?.(redirect, response, shownOf(details, errand))
     const next = new URL(redirect.href)
     // What a scheme made was for the request as it was.
+    const rest = () => restOfTheWay(request, redirect, hops, performance.now() - begin)
     if (next.origin === url.origin && !credentials?.scheme) {
+      errand.redirected = rest()
       putBack(redirect.headers, taken)
       return
     }
-    if (canResend(request))
-      throw new Departure(restOfTheWay(request, redirect, hops, performance.now() - begin))
+    if (canResend(request)) throw new Departure(rest())
     // A stream has been read; follow-redirects has kept its bytes and goes on by itself, without credentials.
     if (next.origin !== url.origin && !isTrusted(attempt, next))
       credentials?.transport?.leaveBehind?.(redirect)
