@@ -1,4 +1,5 @@
 import type { AxiosInstance, InternalAxiosRequestConfig } from 'axios'
+import { detour, onRequest } from './detour'
 import { exchange, type Exchange } from './exchange'
 import { checkOptions, mergeOptions, sealed, type IgwnAuthOptions } from './options'
 
@@ -28,9 +29,7 @@ export function applyIgwnAuth<Instance extends AxiosInstance>(
 /** Lets the requests of an instance leave through an exchange, in the place of the one that was installed. */
 export function install<Instance extends AxiosInstance>(instance: Instance, exchange: Exchange): Instance {
   removeIgwnAuth(instance)
-  const id = instance.interceptors.request.use((request) => detour(request, exchange.send), rethrow, {
-    synchronous: true,
-  })
+  const id = onRequest(instance, (request) => byExchange(request, exchange.send))
   installed.set(instance, { id, exchange })
   return instance
 }
@@ -52,21 +51,10 @@ export function removeIgwnAuth<Instance extends AxiosInstance>(instance: Instanc
   return instance
 }
 
-/** Lets the request leave through the exchange: its adapter, which runs after everybody's interceptors, is ours this once. */
-function detour(request: InternalAxiosRequestConfig, send: Exchange['send']): InternalAxiosRequestConfig {
-  const { adapter, igwnAuth } = request
+/** Lets the request leave through the exchange. */
+function byExchange(request: InternalAxiosRequestConfig, send: Exchange['send']): InternalAxiosRequestConfig {
+  const { igwnAuth } = request
   if (igwnAuth === false) return request
   if (igwnAuth !== undefined) request.igwnAuth = sealed(igwnAuth)
-  request.adapter = (caller) => {
-    // What reaches the caller, in errors too, never shows the detour: sent again elsewhere, it must not come back here.
-    if (adapter === undefined) delete caller.adapter
-    else caller.adapter = adapter
-    return send(caller, adapter)
-  }
-  return request
-}
-
-/** axios 1.18 fails on an interceptor that has no handler for errors when all of them are synchronous. */
-function rethrow(error: unknown): never {
-  throw error
+  return detour(request, 'credentials', send)
 }

@@ -20,7 +20,7 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_TOKEN_NOT_FOUND'
   /** Something that should be a token is not one, or could not be sent as one. */
   | 'ERR_IGWN_TOKEN_MALFORMED'
-  /** The source behind `reuse` gave a token that has expired already. */
+  /** A source gave a token that has expired already. */
   | 'ERR_IGWN_TOKEN_EXPIRED'
   /** No X.509 credential satisfies; `reasons` says why, one by one. */
   | 'ERR_IGWN_CERT_NOT_FOUND'
@@ -46,6 +46,10 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_OAUTH1_TOKEN'
   /** OAuth 1: an answer that should give a token gives none. */
   | 'ERR_IGWN_OAUTH1_ANSWER'
+  /** A token store cannot be used: its file, or the folder of it, is open to others, belongs to somebody else or is broken. */
+  | 'ERR_IGWN_STORE_UNUSABLE'
+  /** A command that should give a token failed, or gave none. */
+  | 'ERR_IGWN_COMMAND'
 
 /** Why one candidate was not used. */
 export type ReasonCode =

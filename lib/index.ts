@@ -14,6 +14,20 @@ export { staticToken } from './sources/static-token'
 export { discovered } from './sources/discovered-tokens'
 export { chain } from './sources/chain'
 export { reuse, type ReuseOptions } from './sources/reuse'
+export { keepFresh, type FreshTokens, type KeepFreshOptions } from './sources/keep-fresh'
+export {
+  externallyManagedJwt,
+  type ExternallyManagedJwt,
+  type ExternallyManagedJwtOptions,
+  type GivenJwt,
+  type Jwt,
+} from './sources/externally-managed-jwt'
+export { tokenCommand, type TokenCommandOptions } from './sources/token-command'
+export { getSciToken, type GetSciTokenOptions } from './sources/get-sci-token'
+export { fileStore } from './stores/file-store'
+export { keyvStore, type KeyvLike, type KeyvStoreOptions } from './stores/keyv-store'
+export type { StoredToken, TokenStore } from './stores/token-store'
+export { applyAutoRetry, removeAutoRetry, type AutoRetryOptions } from './apply-auto-retry'
 export {
   igwnAxios,
   request,

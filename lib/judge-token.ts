@@ -245,3 +245,9 @@ export function duration(seconds: number): string {
   const count = Math.floor(seconds / size)
   return `${count} ${unit}${count === 1 ? '' : 's'}`
 }
+
+/** A time, in seconds since the epoch, as people can read it. */
+export function moment(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  return Number.isNaN(date.getTime()) ? 'a time outside of the calendar' : date.toISOString()
+}

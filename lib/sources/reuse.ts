@@ -1,8 +1,12 @@
+import { checkValues, seconds, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
+import { publish } from '../events'
 import { splitScopes } from '../formats/scopes'
-import { duration, MIN_TIME_LEFT } from '../judge-token'
+import { duration, MIN_TIME_LEFT, moment } from '../judge-token'
 import { SciToken } from '../scitoken'
-import { secondsNow, tokenText, type Token, type TokenQuery, type TokenSource } from '../token'
+import { keyFor, sharedTokens, type Held, type SharedTokens } from '../stores/shared-tokens'
+import type { TokenStore } from '../stores/token-store'
+import { kindOf, secondsNow, tokenText, type Token, type TokenQuery, type TokenSource } from '../token'
 
 export interface ReuseOptions {
   /** Seconds a held token must have left; with less it is waited for a new one. Default is 60. */
@@ -14,6 +18,19 @@ export interface ReuseOptions {
   readonly renewAhead?: number | undefined
   /** Seconds this machine's clock may be ahead of the issuer's. Default is 0. */
   readonly clockTolerance?: number | undefined
+  /**
+   * Where tokens outlive this process and are shared with others: see `fileStore` and `keyvStore`. A token that another process
+   * put there is taken up; a renewal runs under the lock of the store, so that of many processes one asks the source. A store
+   * that fails is published as a warning and loses nothing; one that must not be used (`ERR_IGWN_STORE_UNUSABLE`) is an error.
+   * Default is none.
+   */
+  readonly store?: TokenStore | undefined
+  /**
+   * Under which key tokens are in the store: a text, to which is added what is wanted (audience, scopes, issuer), or a
+   * function that gives the whole key. Who shares tokens has the same; who has another source or another user's tokens, a
+   * different one. Needed with `store`.
+   */
+  readonly storeKey?: string | ((query: TokenQuery) => string) | undefined
 }
 
 /**
@@ -23,9 +40,13 @@ export interface ReuseOptions {
  *
  * A token that is no JWT, or says no `exp`, is kept until it is refused.
  * Its `getToken` rejects with `ERR_IGWN_TOKEN_EXPIRED` when the source gives a token that has expired already.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used
  */
 export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSource {
+  checkValues(options, REUSE_OPTIONS, 'options')
   const { minTimeLeft = MIN_TIME_LEFT, renewAhead = 60, clockTolerance = 0 } = options
+  const shared = sharedBy(options)
   const slots = new Map<string, Slot>()
   // Requests to one server ask with one and the same query.
   let known = new WeakMap<TokenQuery, Slot>()
@@ -34,17 +55,26 @@ export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSou
     getToken(query) {
       const slot = slotOf(query)
       slot.held ??= heldForMore(slot)
-      const left = slot.held ? slot.held.expiresAt + clockTolerance - secondsNow() : -1
+      const left = slot.held ? timeLeft(slot.held) : -1
       const enough = Math.max(minTimeLeft, query.minTimeLeft ?? 0)
-      if (!slot.held || left < enough) return slot.pending ?? fetchInto(slot, query)
+      if (!slot.held || left < enough) return slot.pending ?? fetchInto(slot, query, enough)
       // Behind the back of whoever asks: when it fails, the next one who asks tries again.
-      if (left < enough + renewAhead && !slot.pending) fetchInto(slot, query).catch(() => undefined)
+      if (left < enough + renewAhead && !slot.pending)
+        fetchInto(slot, query, enough + renewAhead).catch(() => undefined)
       return slot.held.token
     },
     invalidate(rejected) {
-      for (const slot of slots.values()) if (slot.held?.text === rejected) delete slot.held
+      for (const slot of slots.values())
+        if (slot.held?.text === rejected) {
+          delete slot.held
+          shared?.forget(slot.query, rejected)
+        }
       source.invalidate?.(rejected)
     },
+  }
+
+  function timeLeft({ expiresAt }: Held): number {
+    return expiresAt + clockTolerance - secondsNow()
   }
 
   function slotOf(query: TokenQuery): Slot {
@@ -67,8 +97,10 @@ export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSou
     return undefined
   }
 
-  function fetchInto(slot: Slot, query: TokenQuery): Promise<Token | undefined> {
-    const pending = fetchFrom(query)
+  /** A token from the source; or from the store, when one there has so many seconds left. */
+  function fetchInto(slot: Slot, query: TokenQuery, least: number): Promise<Token | undefined> {
+    const ask = () => fetchFrom(query)
+    const pending = (shared ? shared.get(query, (held) => timeLeft(held) >= least, ask) : ask())
       .then((held) => {
         if (held) slot.held = held
         return held?.token
@@ -89,11 +121,40 @@ export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSou
     if (past >= 0)
       throw new IgwnAuthError(
         'ERR_IGWN_TOKEN_EXPIRED',
-        `The token source gave a token that expired ${duration(past)} ago (${new Date(expiresAt * 1000).toISOString()}). ` +
+        `The token source gave a token that expired ${duration(past)} ago (${moment(expiresAt)}). ` +
           "Have it renewed, or set this machine's clock.",
       )
+    publish({ type: 'renewed', source: 'reuse', ...(Number.isFinite(expiresAt) && { expiresAt }) })
     return { token, text, expiresAt }
   }
+}
+
+/** What is shared through the store of the options; undefined without. */
+function sharedBy({ store, storeKey = '' }: ReuseOptions): SharedTokens | undefined {
+  if (!store) return undefined
+  if (storeKey === '')
+    throw new IgwnAuthError(
+      'ERR_IGWN_OPTION',
+      'options.store needs options.storeKey: a name for these tokens, or a function that gives one for each query.',
+    )
+  const keyOf = typeof storeKey === 'function' ? storeKey : (query: TokenQuery) => keyFor(storeKey, query)
+  return sharedTokens(store, keyOf, 'reuse')
+}
+
+export const REUSE_OPTIONS: Record<keyof ReuseOptions, Check> = {
+  minTimeLeft: seconds,
+  renewAhead: seconds,
+  clockTolerance: seconds,
+  store: (value) =>
+    (['get', 'set', 'delete'] as const).every(
+      (method) => typeof (value as Partial<TokenStore> | null)?.[method] === 'function',
+    )
+      ? undefined
+      : 'must be a token store, as of fileStore or keyvStore',
+  storeKey: (value) =>
+    typeof value === 'string' || typeof value === 'function'
+      ? undefined
+      : `must be a string or a function that gives one, not ${kindOf(value)}`,
 }
 
 interface Slot {
@@ -113,13 +174,6 @@ function includes(query: TokenQuery, other: TokenQuery): boolean {
 
 function scopesOf({ scope = [] }: TokenQuery): readonly string[] {
   return typeof scope === 'string' ? splitScopes(scope) : scope
-}
-
-interface Held {
-  readonly token: Token
-  readonly text: string
-  /** Seconds since the epoch. */
-  readonly expiresAt: number
 }
 
 /** More servers than a program talks to. */

@@ -95,8 +95,8 @@ function isSpace(code: number): boolean {
   return code === 0x20 || (code >= 0x09 && code <= 0x0d)
 }
 
-/** HTCondor writes a token as it is, or as the JSON answer of a token endpoint (RFC 6749 section 5.1). */
-function accessTokenIn(text: string): string {
+/** HTCondor and others write a token as it is, or as the JSON answer of a token endpoint (RFC 6749 section 5.1). */
+export function accessTokenIn(text: string): string {
   const stripped = strip(text)
   if (!stripped.startsWith('{')) return stripped
   try {

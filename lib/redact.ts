@@ -1,0 +1,48 @@
+import { printable } from './quote'
+
+/**
+ * What another program wrote, fit to stand in a message of ours: what may be a secret is taken out, control characters too,
+ * and of a long text only the end is left, for there programs say why they failed. Rather too much is taken out than too
+ * little.
+ *
+ * @param secrets - texts that are known to be secret, taken out wherever they are
+ */
+export function redact(text: string, secrets: readonly string[] = []): string {
+  let shown = text
+  for (const secret of secrets) if (secret.length >= MIN_SECRET) shown = shown.replaceAll(secret, HIDDEN)
+  shown = shown
+    .replace(PEM, HIDDEN)
+    .replace(JWT, HIDDEN)
+    .replace(USERINFO, `$1${HIDDEN}@`)
+    .replace(NAMED, `$1${HIDDEN}`)
+    .replace(WORD, (word) => (isLikeASecret(word) ? HIDDEN : word))
+  const line = printable(shown.trim().replace(/\s+/g, ' '))
+  return line.length > MAX_SHOWN ? `...${line.slice(-MAX_SHOWN)}` : line
+}
+
+const HIDDEN = '[hidden]'
+
+/** A shorter text would be found in words that are none. */
+const MIN_SECRET = 6
+
+const MAX_SHOWN = 300
+
+const PEM = /-----BEGIN [^-]+-----[^]*?(?:-----END [^-]+-----|$)/g
+
+/** A header in JSON begins so in base64url; also one that was cut. */
+const JWT = /\beyJ[\w-]*(?:\.[\w-]*)*/g
+
+/** The login of a URL. */
+const USERINFO = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi
+
+/** What is said to be secret: `password=…`, `X-Vault-Token: …`, `Bearer …`, `"refresh_token": "…"`. */
+const NAMED =
+  /((?:authorization|bearer|basic|negotiate|passw(?:or)?d|passphrase|secret|[\w-]*token|api-?key)["']?(?:\s*[:=]\s*["']?|\s+(?=\S*\d))(?:bearer\s+|basic\s+|negotiate\s+)?)[^\s"',;]+/gi
+
+/** Characters of a token (RFC 6750 section 2.1), but for those that part a path or a host name. */
+const WORD = /[A-Za-z0-9_~+=-]{20,}/g
+
+/** Long, with digits among the letters, as nothing that people name is. */
+function isLikeASecret(word: string): boolean {
+  return /\d/.test(word) && /[A-Za-z]/.test(word)
+}
