@@ -1,6 +1,6 @@
 import { AxiosHeaders, type AxiosError, type InternalAxiosRequestConfig } from 'axios'
 import { retryAfter } from 'axios-retry'
-import type { IgwnAxiosError } from './wire/refusal'
+import type { IgwnAxiosError } from './explain/refusal'
 import { tlsRefusal } from './x509/tls-refusal'
 
 /** What is worth another try, and after how long. Times are in seconds. */

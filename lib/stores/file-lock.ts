@@ -11,12 +11,14 @@ export type Lock = <T>(work: () => Promise<T>) => Promise<T>
  * A holder touches its file every second. One that has not been touched for ten seconds is left by a process that is gone,
  * and is taken away. That is judged by watching it, not by its age, so that clocks that differ (of a file server, say) do no
  * harm. The price: after a crash, the first to come waits these ten seconds.
+ *
+ * @param stale - those ten seconds, in milliseconds
  */
-export function fileLock(path: string): Lock {
+export function fileLock(path: string, stale = STALE_MS): Lock {
   const inTurn = queue()
   return (work) =>
     inTurn(async () => {
-      const file = await seize(path, takeAwayAlone)
+      const file = await seize(path, takeAwayAlone, stale)
       let beatAt = performance.now()
       const beat = setInterval(() => {
         const now = Date.now() / 1000
@@ -25,18 +27,17 @@ export function fileLock(path: string): Lock {
           () => (beatAt = performance.now()),
           () => undefined,
         )
-      }, BEAT_MS)
+      }, stale / 10)
       beat.unref()
       try {
         return await work()
       } finally {
         clearInterval(beat)
-        await release(path, file, performance.now() - beatAt < STALE_MS / 2)
+        await release(path, file, performance.now() - beatAt < stale / 2)
       }
     })
 }
 
-const BEAT_MS = 1000
 const STALE_MS = 10_000
 
 /** Lets work of this process wait for its turn where nobody must poll. */
@@ -50,7 +51,7 @@ function queue(): Lock {
 }
 
 /** Creates the file, as soon as there is none. One that is stale is taken away first. */
-async function seize(path: string, takeAway: TakeAway): Promise<FileHandle> {
+async function seize(path: string, takeAway: TakeAway, stale = STALE_MS): Promise<FileHandle> {
   let watched: { readonly mark: Mark; readonly since: number } | undefined
   for (;;) {
     const file = await create(path)
@@ -58,7 +59,7 @@ async function seize(path: string, takeAway: TakeAway): Promise<FileHandle> {
     const mark = await markAt(path)
     const now = performance.now()
     if (!mark || !watched || !fits(mark, watched.mark)) watched = mark && { mark, since: now }
-    else if (now - watched.since >= STALE_MS) await takeAway(path, mark)
+    else if (now - watched.since >= stale) await takeAway(path, mark)
     // Not all at once, who wait.
     await wait(20 + Math.random() * 30)
   }

@@ -76,7 +76,7 @@ export function fileStore(file: string): TokenStore {
 /** Makes the folder where it is missing. */
 async function furnish(store: string): Promise<void> {
   const folder = path.dirname(store)
-  await attempt(store, 'made, for its folder', () => mkdir(folder, { recursive: true, mode: 0o700 }))
+  await attempt(folder, 'made', () => mkdir(folder, { recursive: true, mode: 0o700 }))
   checkFolder(folder)
 }
 
