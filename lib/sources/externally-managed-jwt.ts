@@ -10,6 +10,7 @@ import {
   tokenAuthorizationHeader,
   tokenText,
   type Token,
+  type TokenQuery,
   type TokenSource,
 } from '../token'
 import { COMMAND_OPTIONS, tokenCommand, type TokenCommandOptions } from './token-command'
@@ -51,7 +52,7 @@ interface ManagedByHook {
 
 /** A token source whose tokens somebody else manages, with the names of Bitfount's handler. */
 export interface ExternallyManagedJwt extends TokenSource {
-  getToken(query?: { readonly minTimeLeft?: number | undefined }): string | Promise<string>
+  getToken(query?: TokenQuery): string | Promise<string>
   invalidate(rejected: string): void
   /** Whether there is a token that has not expired. */
   readonly authenticated: boolean
@@ -91,10 +92,7 @@ export function externallyManagedJwt(options: ExternallyManagedJwtOptions): Exte
   let pending: Promise<string> | undefined
 
   return {
-    getToken({ minTimeLeft: wanted = 0 } = {}) {
-      const enough = Math.max(minTimeLeft, wanted)
-      return held && hasLeft(held, enough) ? held.text : (pending ?? renew(enough))
-    },
+    getToken,
     invalidate(rejected) {
       if (held?.text === rejected) held = undefined
     },
@@ -102,16 +100,23 @@ export function externallyManagedJwt(options: ExternallyManagedJwtOptions): Exte
       return held !== undefined && hasLeft(held, minTimeLeft)
     },
     async authenticate() {
-      await this.getToken()
+      await getToken()
     },
     async getValidToken() {
-      return this.getToken()
+      return getToken()
     },
     get requestHeaders() {
       if (held && hasLeft(held, minTimeLeft)) return { authorization: tokenAuthorizationHeader(held.text) }
-      const what = held ? `The token expired at ${moment(held.expires)}` : 'There is no token yet'
+      const what = held
+        ? `The token has less than ${minTimeLeft} seconds left: it ends at ${moment(held.expires)}`
+        : 'There is no token yet'
       throw new IgwnAuthError('ERR_IGWN_TOKEN_EXPIRED', `${what}. Call authenticate() and wait for it first.`)
     },
+  }
+
+  function getToken({ minTimeLeft: wanted = 0 }: TokenQuery = {}): string | Promise<string> {
+    const enough = Math.max(minTimeLeft, wanted)
+    return held && hasLeft(held, enough) ? held.text : (pending ?? renew(enough))
   }
 
   function renew(enough: number): Promise<string> {

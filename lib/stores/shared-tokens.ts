@@ -70,7 +70,8 @@ export function sharedTokens(
   async function look(key: string, willDo: (held: Held) => boolean): Promise<Held | undefined> {
     try {
       const found = storedToken(await soon(store.get(key)))
-      if (!found || found === 'broken' || refused.has(found.access_token)) return undefined
+      if (found === 'broken') throw new Error('it gave something that is no token')
+      if (!found || refused.has(found.access_token)) return undefined
       const token = tokenText(found.access_token, 'the token in the store')
       const held = { token, text: token, expiresAt: found.expires_at ?? Infinity }
       return willDo(held) ? held : undefined
