@@ -8,7 +8,7 @@ import { printable } from './quote'
  * @param secrets - texts that are known to be secret, taken out wherever they are
  */
 export function redact(text: string, secrets: readonly string[] = []): string {
-  let shown = text
+  let shown = endOf(text)
   for (const secret of secrets) if (secret.length >= MIN_SECRET) shown = shown.replaceAll(secret, HIDDEN)
   shown = shown
     .replace(PEM, HIDDEN)
@@ -19,6 +19,16 @@ export function redact(text: string, secrets: readonly string[] = []): string {
   const line = printable(shown.trim().replace(/\s+/g, ' '))
   return line.length > MAX_SHOWN ? `...${line.slice(-MAX_SHOWN)}` : line
 }
+
+/** The last lines of a long text; no word is cut, for half a secret may not look like one. */
+function endOf(text: string): string {
+  if (text.length <= MAX_READ) return text
+  const end = text.slice(-MAX_READ)
+  const begin = end.search(/\s/)
+  return begin < 0 ? HIDDEN : end.slice(begin)
+}
+
+const MAX_READ = 4000
 
 const HIDDEN = '[hidden]'
 
@@ -37,7 +47,7 @@ const USERINFO = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi
 
 /** What is said to be secret: `password=…`, `X-Vault-Token: …`, `Bearer …`, `"refresh_token": "…"`. */
 const NAMED =
-  /((?:authorization|bearer|basic|negotiate|passw(?:or)?d|passphrase|secret|[\w-]*token|api-?key)["']?(?:\s*[:=]\s*["']?|\s+(?=\S*\d))(?:bearer\s+|basic\s+|negotiate\s+)?)[^\s"',;]+/gi
+  /((?<![a-z])(?:authorization|bearer|basic|negotiate|passw(?:or)?d|passphrase|secret|api-?key|token)["']?(?:\s*[:=]\s*["']?|\s+(?=\S*\d))(?:bearer\s+|basic\s+|negotiate\s+)?)[^\s"',;]+/gi
 
 /** Characters of a token (RFC 6750 section 2.1), but for those that part a path or a host name. */
 const WORD = /[A-Za-z0-9_~+=-]{20,}/g
