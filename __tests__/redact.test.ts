@@ -27,6 +27,7 @@ it.each([
   'connect ECONNREFUSED 127.0.0.1:6379',
   'no token found in /run/user/1000/bt_u1000',
   'the token has expired',
+  'No way left to get a vault token: oidc is disabled',
 ])('leaves what people need: %j', (text) => {
   expect(redact(text)).toBe(text)
 })

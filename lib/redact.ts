@@ -14,7 +14,7 @@ export function redact(text: string, secrets: readonly string[] = []): string {
     .replace(PEM, HIDDEN)
     .replace(JWT, HIDDEN)
     .replace(USERINFO, `$1${HIDDEN}@`)
-    .replace(NAMED, `$1${HIDDEN}`)
+    .replace(NAMED, hideNamed)
     .replace(WORD, (word) => (isLikeASecret(word) ? HIDDEN : word))
   const line = printable(shown.trim().replace(/\s+/g, ' '))
   return line.length > MAX_SHOWN ? `...${line.slice(-MAX_SHOWN)}` : line
@@ -47,7 +47,13 @@ const USERINFO = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi
 
 /** What is said to be secret: `password=…`, `X-Vault-Token: …`, `Bearer …`, `"refresh_token": "…"`. */
 const NAMED =
-  /((?<![a-z])(?:authorization|bearer|basic|negotiate|passw(?:or)?d|passphrase|secret|api-?key|token)["']?(?:\s*[:=]\s*["']?|\s+(?=\S*\d))(?:bearer\s+|basic\s+|negotiate\s+)?)[^\s"',;]+/gi
+  /((?<![a-z])(?:authorization|bearer|basic|negotiate|passw(?:or)?d|passphrase|secret|api-?key|token))(["']?\s*[:=]\s*["']?(?:bearer\s+|basic\s+|negotiate\s+)?|\s+(?=\S*\d))([^\s"',;]+)/gi
+
+/** A sentence may have a colon behind "token" too, and go on with a word. */
+function hideNamed(all: string, name: string, between: string, value: string): string {
+  const isProse = /^token$/i.test(name) && /^:\s+$/.test(between) && /^[a-z]+$/i.test(value)
+  return isProse ? all : `${name}${between}${HIDDEN}`
+}
 
 /** Characters of a token (RFC 6750 section 2.1), but for those that part a path or a host name. */
 const WORD = /[A-Za-z0-9_~+=-]{20,}/g
