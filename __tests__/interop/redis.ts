@@ -1,0 +1,61 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import net, { type AddressInfo } from 'node:net'
+import path from 'node:path'
+
+/** A Redis of a test's own. */
+export interface Redis {
+  /** `redis://127.0.0.1:<port>`. */
+  readonly url: string
+  /** Ends it, by its own id. */
+  stop(): Promise<void>
+}
+
+/** The version of `redis-server` that is installed (Debian's package redis-server); undefined where there is none. */
+export const redisVersion: string | undefined = (() => {
+  try {
+    return /v=(\S+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1]
+  } catch {
+    return undefined
+  }
+})()
+
+/** Starts a Redis on loopback that keeps nothing on the disk. */
+export async function startRedis(): Promise<Redis> {
+  const port = await freePort()
+  const folder = fs.mkdtempSync(path.join(String(process.env.TMPDIR), 'redis-'))
+  const options = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: folder, daemonize: 'no' }
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(server, 'exit')
+  let said = ''
+  await new Promise<void>((resolve, reject) => {
+    server.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+      if (said.includes('Ready to accept connections')) resolve()
+    })
+    server.once('error', reject)
+    server.once('exit', () => {
+      reject(new Error(`redis-server ended before it was ready: ${said}`))
+    })
+  })
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    async stop() {
+      server.kill('SIGTERM')
+      await ended
+      fs.rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+/** Redis itself does not say which port it took. */
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
