@@ -24,17 +24,17 @@ withRedis(`with Redis ${redisVersion ?? '(redis-server is not installed)'}`, () 
   })
   afterEach(servers.close)
   afterAll(async () => {
-    await Promise.all(clients.map((client) => client.disconnect()))
+    await Promise.allSettled(clients.map((client) => client.disconnect(true)))
     await redis.stop()
   })
 
   /** A store as a program would have it, and the client behind it. */
   function connect(url = redis.url) {
-    const client = new KeyvRedis<unknown>(url, {
-      throwOnErrors: true,
-      throwOnConnectError: true,
-      connectionTimeout: 500,
-    })
+    const client = new KeyvRedis<unknown>(
+      { url, disableOfflineQueue: true, socket: { reconnectStrategy: false } },
+      { throwOnErrors: true, throwOnConnectError: true, connectionTimeout: 500 },
+    )
+    client.on('error', () => undefined)
     clients.push(client)
     const keyv = new Keyv({ store: client, throwOnErrors: true })
     keyv.on('error', () => undefined)
