@@ -11,6 +11,7 @@ import jsonwebtoken from 'jsonwebtoken'
 import { certificates } from './certificates'
 import { discovery } from './discovery'
 import { imports } from './imports'
+import { managed } from './managed'
 import { isMissed, printResult, printTitle, type Result } from './report'
 import { refusals } from './refusals'
 import { requests } from './requests'
@@ -46,6 +47,7 @@ try {
   await section('Discovery', discovery(mint, surroundings, { rounds, batch: 1000 }))
   await section('Client certificates', certificates(surroundings, { rounds, batch: 20 }))
   await section('Refusals', refusals({ rounds, batch: 100 }))
+  await section('Tokens that others manage', managed(mint, surroundings, { rounds, batch: 100 }))
   await section('Loading', imports())
 } finally {
   surroundings.remove()

@@ -155,6 +155,6 @@ function lockOf(client: { getClient(): Promise<unknown> }): NonNullable<TokenSto
   }
 }
 
-function withoutLock({ get, set, delete: del }: TokenStore): TokenStore {
-  return { get, set, delete: del }
+function withoutLock(store: TokenStore): TokenStore {
+  return Object.assign(Object.create(store) as TokenStore, { lock: undefined })
 }

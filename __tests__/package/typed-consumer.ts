@@ -47,6 +47,8 @@ export function mistakes(instance: AxiosInstance): void {
   void igwnAxios({ url: '/', igwnAuth: true })
   // @ts-expect-error there is no such option here either
   applyIgwnAuth(instance, { tokenScopes: 'read:/' })
+  // @ts-expect-error there is no such option of automatic retry
+  void instance.get('/', { igwnRetry: { retryCondition: () => true } })
   // @ts-expect-error not an instance
   applyIgwnAuth('https://gracedb.example.org')
   // @ts-expect-error there is no such option

@@ -244,13 +244,6 @@ describe('under the names of Bitfount', () => {
       ),
     )
   })
-
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- that is what is tested
-  const unbound = ({ getValidToken }: ReturnType<typeof managed>) => getValidToken
-  it('the methods can be handed on without their object', async () => {
-    const source = managed(giving(['abc', now() + 1000]))
-    expect(await Promise.resolve().then(unbound(source))).toBe('abc')
-  })
 })
 
 describe('on an instance', () => {
@@ -264,6 +257,16 @@ describe('on an instance', () => {
     const all = await Promise.all(Array.from({ length: 20 }, async () => instance.get(server.origin)))
     expect(all.every(({ status }) => status === 200)).toBe(true)
     expect(number).toBe(2)
+  })
+
+  it('or in the options of a request, whose config axios copies', async () => {
+    const token = managed(giving(['abc', now() + 1000]))
+    const server = await servers.serve(() => ({}))
+    const instance = applyIgwnAuth(axios.create())
+    await instance.get(server.origin, { igwnAuth: { token } })
+    await instance.get(server.origin, { igwnAuth: { token } })
+    expect(server.authorizations).toEqual(['Bearer abc', 'Bearer abc'])
+    expect(token.authenticated).toBe(true)
   })
 
   it('a hook that gives the refused token again leaves the refusal as it is', async () => {
@@ -289,7 +292,7 @@ describe('on an instance', () => {
 it('shows no token when it is printed, nor in an error of its', async () => {
   const token = mint()
   const source = managed({ ...giving([token, now() - 5]), jwt: token, expires: now() + 1000 })
-  expectNoSecret({ ...source, requestHeaders: undefined }, [signatureOf(token)])
+  expectNoSecret(source, [signatureOf(token)])
   source.invalidate(token)
   expectNoSecret(await source.authenticate().catch((error: unknown) => error), [signatureOf(token)])
   expectNoSecret(events, [signatureOf(token)])

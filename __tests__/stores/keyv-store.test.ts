@@ -52,12 +52,15 @@ it.each([
   ['one that has ended: the least there is, for 0 is for ever', { shift: -5000 }, 1],
   ['one without an end: for ever', { expires_at: undefined }, undefined],
   ['one with a refresh token, which outlives it: for ever', { refresh_token: 'r' }, undefined],
-])('says how long to keep %s', async (_, { shift = 0, ...more }: { shift?: number; [member: string]: unknown }, ttl) => {
-  stopClock()
-  const store = noting()
-  await keyvStore(store).set('a', { ...token(), expires_at: end() + shift, ...more })
-  expect(store.calls[0]![2]).toBe(ttl)
-})
+])(
+  'says how long to keep %s',
+  async (_, { shift = 0, ...more }: { shift?: number; [member: string]: unknown }, ttl) => {
+    stopClock()
+    const store = noting()
+    await keyvStore(store).set('a', { ...token(), expires_at: end() + shift, ...more })
+    expect(store.calls[0]![2]).toBe(ttl)
+  },
+)
 
 it('gives a store plain data of its own, that it can keep in any way', async () => {
   const store = noting()

@@ -86,62 +86,74 @@ export interface ExternallyManagedJwt extends TokenSource {
  */
 export function externallyManagedJwt(options: ExternallyManagedJwtOptions): ExternallyManagedJwt {
   checkValues(options, OPTIONS, 'options')
-  const { minTimeLeft = MIN_TIME_LEFT, waits = [1, 2] } = options
-  const hook = hookOf(options)
-  let held = firstOf(options)
-  let pending: Promise<string> | undefined
+  return new ManagedJwt(options)
+}
 
-  return {
-    getToken,
-    invalidate(rejected) {
-      if (held?.text === rejected) held = undefined
-    },
-    get authenticated() {
-      return held !== undefined && hasLeft(held, minTimeLeft)
-    },
-    async authenticate() {
-      await getToken()
-    },
-    async getValidToken() {
-      return getToken()
-    },
-    get requestHeaders() {
-      if (held && hasLeft(held, minTimeLeft)) return { authorization: tokenAuthorizationHeader(held.text) }
-      const what = held
-        ? `The token has less than ${minTimeLeft} seconds left: it ends at ${moment(held.expires)}`
-        : 'There is no token yet'
-      throw new IgwnAuthError('ERR_IGWN_TOKEN_EXPIRED', `${what}. Call authenticate() and wait for it first.`)
-    },
+/** Of a class, so that axios does not take it apart where it copies the config of a request. */
+class ManagedJwt implements ExternallyManagedJwt {
+  readonly #minTimeLeft: number
+  readonly #waits: readonly number[]
+  readonly #hook: () => unknown
+  #held: Held | undefined
+  #pending: Promise<string> | undefined
+
+  constructor(options: ExternallyManagedJwtOptions) {
+    const { minTimeLeft = MIN_TIME_LEFT, waits = [1, 2] } = options
+    this.#minTimeLeft = minTimeLeft
+    this.#waits = waits
+    this.#hook = hookOf(options)
+    this.#held = firstOf(options)
   }
 
-  function getToken({ minTimeLeft: wanted = 0 }: TokenQuery = {}): string | Promise<string> {
-    const enough = Math.max(minTimeLeft, wanted)
-    return held && hasLeft(held, enough) ? held.text : (pending ?? renew(enough))
+  getToken({ minTimeLeft: wanted = 0 }: TokenQuery = {}): string | Promise<string> {
+    const enough = Math.max(this.#minTimeLeft, wanted)
+    if (this.#held && hasLeft(this.#held, enough)) return this.#held.text
+    return (this.#pending ??= this.#ask(enough).finally(() => {
+      this.#pending = undefined
+    }))
   }
 
-  function renew(enough: number): Promise<string> {
-    const flight = ask(enough).finally(() => {
-      if (pending === flight) pending = undefined
-    })
-    pending = flight
-    return flight
+  invalidate(rejected: string): void {
+    if (this.#held?.text === rejected) this.#held = undefined
   }
 
-  async function ask(enough: number): Promise<string> {
-    for (const pause of [...waits, undefined]) {
-      const given = givenBy(await hook())
-      held = given
+  get authenticated(): boolean {
+    return this.#held !== undefined && hasLeft(this.#held, this.#minTimeLeft)
+  }
+
+  async authenticate(): Promise<void> {
+    await this.getToken()
+  }
+
+  async getValidToken(): Promise<string> {
+    return this.getToken()
+  }
+
+  get requestHeaders(): { readonly authorization: string } {
+    const held = this.#held
+    if (held && this.authenticated) return { authorization: tokenAuthorizationHeader(held.text) }
+    const what = held
+      ? `The token has less than ${this.#minTimeLeft} seconds left: it ends at ${moment(held.expires)}`
+      : 'There is no token yet'
+    throw new IgwnAuthError('ERR_IGWN_TOKEN_EXPIRED', `${what}. Call authenticate() and wait for it first.`)
+  }
+
+  async #ask(enough: number): Promise<string> {
+    for (const pause of [...this.#waits, undefined]) {
+      const given = givenBy(await this.#hook())
+      this.#held = given
       if (hasLeft(given, enough)) {
         publish({ type: 'renewed', source: NAME, expiresAt: given.expires })
         return given.text
       }
       if (pause !== undefined) await wait(pause * 1000)
     }
-    const tries = waits.length + 1
+    const tries = this.#waits.length + 1
+    const end = this.#held ? moment(this.#held.expires) : 'no time'
+    const word = this.#held && hasLeft(this.#held, 0) ? 'ends' : 'expired'
     throw new IgwnAuthError(
       'ERR_IGWN_TOKEN_EXPIRED',
-      `${NAME} got no usable token in ${tries} ${tries === 1 ? 'try' : 'tries'}: the last one ` +
-        `${held && held.expires > secondsNow() ? 'ends' : 'expired'} at ${held ? moment(held.expires) : 'no time'}, and ` +
+      `${NAME} got no usable token in ${tries} ${tries === 1 ? 'try' : 'tries'}: the last one ${word} at ${end}, and ` +
         `${enough} seconds are wanted. Have whoever manages it renew it, or set this machine's clock.`,
     )
   }
