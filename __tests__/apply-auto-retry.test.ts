@@ -15,6 +15,7 @@ import {
   type AutoRetryOptions,
 } from './support/all'
 import { expectNoSecret } from './support/canary'
+import { expectNoUnhandledRejection } from './support/hear'
 import { createAuthority, type Authority } from './support/pki'
 import { challenge, serve, serverGroup, type Answer } from './support/server'
 import { ours } from './support/tokens'
@@ -22,18 +23,10 @@ import { ours } from './support/tokens'
 /** Automatic retry over the wire; in company, in any order, sees and is seen as one request. */
 const servers = serverGroup()
 const made: AxiosInstance[] = []
-const unhandled = jest.fn()
-beforeAll(() => {
-  process.on('unhandledRejection', unhandled)
-})
-afterAll(() => {
-  process.off('unhandledRejection', unhandled)
-})
+expectNoUnhandledRejection()
 afterEach(async () => {
   for (const instance of made.splice(0)) removeIgwnAuth(instance)
   await servers.close()
-  await new Promise((resolve) => setImmediate(resolve))
-  expect(unhandled).not.toHaveBeenCalled()
 })
 
 const QUICK: AutoRetryOptions = { backoff: 0.001 }

@@ -1,6 +1,4 @@
 import axios from 'axios'
-import diagnostics from 'node:diagnostics_channel'
-import { EVENT_CHANNEL, type IgwnAuthEvent } from '../../lib/events'
 import {
   applyIgwnAuth,
   externallyManagedJwt,
@@ -8,33 +6,19 @@ import {
   type ExternallyManagedJwtOptions,
 } from '../support/all'
 import { expectNoSecret } from '../support/canary'
+import { expectNoUnhandledRejection, heardEvents } from '../support/hear'
 import { challenge, serverGroup } from '../support/server'
 import { thrownBy } from '../support/thrown-by'
 import { mint, now, ours, passTime, signatureOf, stopClock } from '../support/tokens'
 
 const servers = serverGroup()
-const events: IgwnAuthEvent[] = []
-const hear = (event: unknown) => void events.push(event as IgwnAuthEvent)
-const unhandled = jest.fn()
-beforeAll(() => {
-  diagnostics.subscribe(EVENT_CHANNEL, hear)
-  process.on('unhandledRejection', unhandled)
-})
-afterAll(() => {
-  diagnostics.unsubscribe(EVENT_CHANNEL, hear)
-  process.off('unhandledRejection', unhandled)
-})
-beforeEach(() => {
-  events.length = 0
-})
+const { events, warnings } = heardEvents()
+expectNoUnhandledRejection()
 afterEach(async () => {
   jest.useRealTimers()
   await servers.close()
-  await new Promise((resolve) => setImmediate(resolve))
-  expect(unhandled).not.toHaveBeenCalled()
 })
 
-const warnings = () => events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))
 const iso = (seconds: number) => new Date(seconds * 1000).toISOString()
 
 /** A hook that gives one thing after the other, the last for ever. */

@@ -1,29 +1,12 @@
-import diagnostics from 'node:diagnostics_channel'
 import { setTimeout as wait } from 'node:timers/promises'
-import { EVENT_CHANNEL, type IgwnAuthEvent } from '../../lib/events'
 import { keepFresh, type TokenQuery } from '../support/all'
 import { expectNoSecret } from '../support/canary'
+import { expectNoUnhandledRejection, heardEvents } from '../support/hear'
 import { runProgram } from '../support/program'
 import { mint, now, ours, signatureOf } from '../support/tokens'
 
-const events: IgwnAuthEvent[] = []
-const hear = (event: unknown) => void events.push(event as IgwnAuthEvent)
-const unhandled = jest.fn()
-beforeAll(() => {
-  diagnostics.subscribe(EVENT_CHANNEL, hear)
-  process.on('unhandledRejection', unhandled)
-})
-afterAll(() => {
-  diagnostics.unsubscribe(EVENT_CHANNEL, hear)
-  process.off('unhandledRejection', unhandled)
-})
-beforeEach(() => {
-  events.length = 0
-})
-afterEach(async () => {
-  await new Promise((resolve) => setImmediate(resolve))
-  expect(unhandled).not.toHaveBeenCalled()
-})
+const { events } = heardEvents()
+expectNoUnhandledRejection()
 
 /** Tokens that are renewed a second after they were made, with some time to spare. */
 const OPTIONS = { minTimeLeft: 5, renewAhead: 4, retryAfter: 0.05 }

@@ -1,7 +1,5 @@
-import diagnostics from 'node:diagnostics_channel'
 import fs from 'node:fs'
 import path from 'node:path'
-import { EVENT_CHANNEL, type IgwnAuthEvent } from '../../lib/events'
 import {
   fileStore,
   reuse,
@@ -11,34 +9,19 @@ import {
   type TokenStore,
 } from '../support/all'
 import { expectNoSecret } from '../support/canary'
+import { expectNoUnhandledRejection, heardEvents } from '../support/hear'
 import { runProgram } from '../support/program'
 import { serverGroup } from '../support/server'
 import { mint, now, ours, passTime, room, signatureOf, stopClock } from '../support/tokens'
 
 /** `reuse` with a store: what processes share, and what happens when the store does not play its part. */
 const servers = serverGroup()
-const events: IgwnAuthEvent[] = []
-const hear = (event: unknown) => void events.push(event as IgwnAuthEvent)
-const unhandled = jest.fn()
-beforeAll(() => {
-  diagnostics.subscribe(EVENT_CHANNEL, hear)
-  process.on('unhandledRejection', unhandled)
-})
-afterAll(() => {
-  diagnostics.unsubscribe(EVENT_CHANNEL, hear)
-  process.off('unhandledRejection', unhandled)
-})
+const { events, warnings } = heardEvents()
+expectNoUnhandledRejection()
 afterEach(async () => {
   jest.useRealTimers()
   await servers.close()
-  await new Promise((resolve) => setImmediate(resolve))
-  expect(unhandled).not.toHaveBeenCalled()
 })
-beforeEach(() => {
-  events.length = 0
-})
-
-const warnings = () => events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))
 
 /** A source that makes tokens with an hour to live, and counts. */
 function maker(life = 3600) {

@@ -9,22 +9,15 @@ import {
   type TokenQuery,
   type TokenSource,
 } from '../support/all'
+import { expectNoUnhandledRejection } from '../support/hear'
 import { mint } from '../support/mint'
 import { challenge, serverGroup } from '../support/server'
 
 const servers = serverGroup()
-const unhandled = jest.fn()
-beforeAll(() => {
-  process.on('unhandledRejection', unhandled)
-})
-afterAll(() => {
-  process.off('unhandledRejection', unhandled)
-})
+expectNoUnhandledRejection()
 afterEach(async () => {
   jest.useRealTimers()
   await servers.close()
-  await new Promise((resolve) => setImmediate(resolve))
-  expect(unhandled).not.toHaveBeenCalled()
 })
 beforeEach(() => {
   for (const name of ['BEARER_TOKEN', 'SCITOKEN']) delete process.env[name]
