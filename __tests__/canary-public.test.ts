@@ -148,6 +148,10 @@ const wrongOptions: object[] = [
   { scheme: SECRETS.bad },
 ]
 const source = { getToken: () => SECRETS.opaque }
+/** Commands that print this, and that fail with it. */
+const printing = (text: string) => [process.execPath, '-e', `console.log(${JSON.stringify(text)})`] as const
+const failing = (text: string) =>
+  [process.execPath, '-e', `console.error(${JSON.stringify(text)}); process.exit(1)`] as const
 const broken = { getToken: () => Promise.reject(new main.IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', 'no')) }
 const verbs = (name: 'get' | 'delete' | 'head' | 'post' | 'put' | 'patch' | 'request'): Act[] => {
   const verb = (main as Record<string, unknown>)[name] as (...parameters: unknown[]) => Promise<AxiosResponse>
@@ -277,6 +281,94 @@ const ACTS: Record<string, Record<string, Act[]>> = {
         return kept.explain?.({})
       },
     ],
+    externallyManagedJwt: [
+      () => main.externallyManagedJwt({ getToken: () => jwt, jwt: second, expires: now() + 600 }),
+      () => main.externallyManagedJwt({ getToken: () => jwt, jwt: second }),
+      () => main.externallyManagedJwt({ getToken: () => jwt, expires: SECRETS.bad as never }),
+      () => main.externallyManagedJwt({ getToken: () => expired, waits: [] }).getValidToken(),
+      () =>
+        main.externallyManagedJwt({ getToken: () => [SECRETS.opaque, SECRETS.bad] as never }).authenticate(),
+      () => main.externallyManagedJwt({ getToken: () => SECRETS.opaque }).authenticate(),
+      () => main.externallyManagedJwt({ getToken: () => jwt }).requestHeaders,
+      async () => {
+        const managed = main.externallyManagedJwt({ getToken: () => jwt })
+        await managed.authenticate()
+        await given(managed.getValidToken())
+        return managed
+      },
+    ],
+    tokenCommand: [
+      () => main.tokenCommand({ command: [process.execPath, '-e', `/*${SECRETS.bad}*/`] }),
+      () => main.tokenCommand({ command: [`no-such-program`, SECRETS.bad] }).getToken({}),
+      () => main.tokenCommand({ command: [process.execPath, '-e', `\0${SECRETS.bad}`] }).getToken({}),
+      () => given(main.tokenCommand({ command: printing(SECRETS.opaque) }).getToken({})),
+      () => main.tokenCommand({ command: printing(`${SECRETS.bad} ${SECRETS.bad}`) }).getToken({}),
+      () => main.tokenCommand({ command: failing(`refused ${jwt} ${SECRETS.opaque}`) }).getToken({}),
+      () =>
+        main
+          .tokenCommand({ command: failing(`said ${SECRETS.password}`), env: { LOGIN: SECRETS.password } })
+          .getToken({}),
+    ],
+    getSciToken: [
+      async () =>
+        main.getSciToken({
+          command: [...printing(jwt), '--'],
+          outfile: put(room('sci'), jwt),
+          credkey: SECRETS.bad,
+        }),
+      () => main.getSciToken({ command: [...printing(jwt), '--'], outfile: put(room('sci'), SECRETS.bad) }),
+      () => main.getSciToken({ command: [...failing(SECRETS.opaque), '--'], credkey: SECRETS.bad }),
+      () => main.getSciToken({ issuer: { secret: SECRETS.bad } as never }),
+    ],
+    keepFresh: [
+      async () => {
+        const fresh = main.keepFresh(source)
+        await fresh.getToken({})
+        fresh.stop()
+        return fresh
+      },
+      async () => {
+        const fresh = main.keepFresh({ getToken: () => Promise.reject(new Error(`refused ${jwt}`)) })
+        await Promise.resolve(fresh.getToken({})).catch(() => undefined)
+        fresh.stop()
+      },
+    ],
+    fileStore: [
+      async () => {
+        const store = main.fileStore(room('tokens.json'))
+        await store.set('a', { access_token: SECRETS.opaque, refresh_token: jwt })
+        await given(store.get('a'))
+        return store
+      },
+      () => main.fileStore(put(room('broken.json'), `{"a": "${SECRETS.bad}`)).get('a'),
+      () => main.fileStore(put(room('open.json'), `{"a": "${SECRETS.bad}"}`, 0o644)).get('a'),
+      () => main.fileStore(room('tokens.json')).set('b', { access_token: SECRETS.bad, big: 1n }),
+    ],
+    keyvStore: [
+      () => main.keyvStore(new Map([['a', SECRETS.bad]])),
+      () => main.keyvStore(new Map([['a', SECRETS.bad]])).get('a'),
+      () => main.keyvStore({ get: SECRETS.bad } as never),
+      async () => {
+        const fail = () => Promise.reject(new Error(`redis://me:${SECRETS.password}@127.0.0.1 is down`))
+        const store = main.keyvStore({ get: fail, set: fail, delete: fail })
+        const kept = main.reuse(source, { store, storeKey: 'k' })
+        await kept.getToken({})
+        kept.invalidate?.(SECRETS.opaque)
+        await given(kept.getToken({}))
+        return kept
+      },
+    ],
+    applyAutoRetry: [
+      ...requestsBy(() =>
+        main.applyAutoRetry(withAuth({ token: SECRETS.opaque })(), {
+          retries: 1,
+          backoff: 0.001,
+          timeout: 0.05,
+        }),
+      ),
+      () => main.applyAutoRetry(axios.create(), { retries: SECRETS.bad as never }),
+    ],
+    removeAutoRetry: [() => main.removeAutoRetry(main.applyAutoRetry(withAuth({ token: SECRETS.opaque })()))],
     igwnAxios: [
       ...requestsBy(() => main.igwnAxios),
       ...requestsBy(() => main.igwnAxios.create({ igwnAuth: { token: SECRETS.opaque, onEvent: hear } })),
