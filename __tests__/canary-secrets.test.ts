@@ -82,7 +82,7 @@ const OUTCOMES: [string, AxiosRequestConfig, string][] = [
   ['too many redirects', { maxRedirects: 2 }, '/circle'],
   ['a redirect not followed', { maxRedirects: 0 }, '/302'],
   ['a redirect elsewhere', {}, '/away'],
-  ['a time-out', { timeout: 60 }, '/slow'],
+  ['a time-out', { timeout: 400 }, '/slow'],
   ['an abort', {}, '/slow'],
   ['a connection cut', {}, '/cut'],
   [
@@ -105,7 +105,7 @@ async function site({ secure }: { secure: boolean }) {
     if (url === '/circle') return { status: 302, headers: { location: '/circle' } }
     if (url === '/away') return { status: 302, headers: { location: away.origin } }
     if (url === '/junk') return { body: '<html>' }
-    if (url === '/slow') await new Promise((resolve) => setTimeout(resolve, 150))
+    if (url === '/slow') await slowly()
     if (url === '/cut')
       return new Promise(() => {
         setTimeout(() => void server.close(), 20)
@@ -115,7 +115,18 @@ async function site({ secure }: { secure: boolean }) {
   return server
 }
 
-const signalFor = (name: string) => (name === 'an abort' ? { signal: AbortSignal.timeout(50) } : {})
+/** Once the request is there it may be aborted; a slow machine is not waited for in vain. */
+let arrived = new AbortController()
+async function slowly(): Promise<void> {
+  arrived.abort()
+  await new Promise((resolve) => setTimeout(resolve, SLOW_MS))
+}
+const SLOW_MS = 1000
+
+function signalFor(name: string): { signal?: AbortSignal } {
+  arrived = new AbortController()
+  return name === 'an abort' ? { signal: arrived.signal } : {}
+}
 
 describe('the password of a netrc file shows in nothing', () => {
   const password = 'correct-horse-battery'

@@ -20,7 +20,7 @@ type Request = InternalAxiosRequestConfig
 export interface AutoRetryOptions {
   /** Tries after the first. Default is 3. */
   readonly retries?: number | undefined
-  /** Status codes that are worth another try. Default is 404, 408, 425, 429, 500, 502, 503 and 504, as in Bitfount. */
+  /** Status codes that are worth another try. Default is 404, 408, 425, 429, 500, 502, 503 and 504: those of Bitfount, and those that ask for another try. */
   readonly retryCodes?: readonly number[] | undefined
   /** Status codes that are not, out of the others; Bitfount's `do_not_retry_codes`. Default is none. */
   readonly doNotRetryCodes?: readonly number[] | undefined

@@ -13,7 +13,10 @@ export interface RetryPolicy {
   readonly nonIdempotent: boolean
 }
 
-/** Those of Bitfount: 404 too, for what was made a moment ago may not be seen everywhere yet. */
+/**
+ * Those of Bitfount (404, 500, 502, 503, 504): 404 too, for what was made a moment ago may not be seen everywhere yet; and
+ * those that ask for another try (RFC 9110 section 15.5.9, RFC 8470, RFC 6585).
+ */
 export const RETRY_CODES = [404, 408, 425, 429, 500, 502, 503, 504]
 
 /** Whether a failure may pass, so that the request is worth another try. */

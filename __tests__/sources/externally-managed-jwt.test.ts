@@ -4,6 +4,8 @@ import {
   externallyManagedJwt,
   SciToken,
   type ExternallyManagedJwtOptions,
+  type Finding,
+  type TokenQuery,
 } from '../support/all'
 import { expectNoSecret } from '../support/canary'
 import { expectNoUnhandledRejection, heardEvents } from '../support/hear'
@@ -270,6 +272,54 @@ describe('on an instance', () => {
     expect(source.authenticated).toBe(true)
     source.invalidate('abc')
     expect(source.authenticated).toBe(false)
+  })
+})
+
+describe('explains', () => {
+  const explained = (source: { explain(query: TokenQuery): readonly Finding[] }, query: TokenQuery = {}) =>
+    source.explain(query).map(({ verdict, message }) => `${verdict}: ${message}`)
+
+  it('that it asks its hook when there is no token, and then the token and its life, without asking', async () => {
+    stopClock()
+    const hook = giving(['abc', now() + 1000])
+    const source = managed(hook)
+    const asked = 'asked: the hook of externallyManagedJwt is asked when a request leaves'
+    expect(explained(source)).toEqual([asked])
+    expect(hook.calls()).toBe(0)
+    await source.authenticate()
+    expect(explained(source)).toEqual([
+      'satisfies: the token that externallyManagedJwt holds has 16 minutes left',
+    ])
+    passTime(950)
+    expect(explained(source)).toEqual([
+      'passed-over: the token that externallyManagedJwt holds has 50 seconds left',
+      asked,
+    ])
+    passTime(60)
+    expect(explained(source)[0]).toBe(
+      'passed-over: the token that externallyManagedJwt holds expired 10 seconds ago',
+    )
+    expect(hook.calls()).toBe(1)
+  })
+
+  it('what speaks against the token that it gives all the same, as data too', async () => {
+    const token = mint({ aud: 'https://y.example.org' })
+    const source = managed(giving([token, now() + 1000]))
+    await source.authenticate()
+    const [finding] = source.explain({ audience: 'https://x.example.org', minTimeLeft: 0 })
+    expect(finding).toMatchObject({
+      kind: 'token',
+      verdict: 'satisfies',
+      source: 'the token that externallyManagedJwt holds',
+      warning: expect.stringContaining('is for audience https://y.example.org, not https://x.example.org'),
+      token: { issuer: 'https://issuer.example.org', audience: ['https://y.example.org'] },
+    })
+    expectNoSecret(finding, [signatureOf(token)])
+  })
+
+  it('the command that it would run, by its program alone', () => {
+    const source = externallyManagedJwt({ command: ['/usr/bin/htgettoken', '--secret', 'abc'] })
+    expect(explained(source)).toEqual(['asked: /usr/bin/htgettoken is run when a request leaves'])
   })
 })
 

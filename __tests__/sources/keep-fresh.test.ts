@@ -133,3 +133,18 @@ it('refuses an option that it does not have', () => {
     ),
   )
 })
+
+it('explains what it holds, and what it would ask', async () => {
+  const source = maker()
+  const fresh = keepFresh(source)
+  const explained = () => fresh.explain?.({}).map(({ message }) => message)
+  expect(explained()).toEqual(['the source of keepFresh is asked when a request leaves'])
+  const opaque = keepFresh({ getToken: () => 'abc', explain: () => [] })
+  expect(opaque.explain?.({})).toEqual([])
+  await opaque.getToken({})
+  opaque.stop()
+  expect(opaque.explain?.({}).map(({ message }) => message)).toEqual([
+    'the token that reuse holds is no JWT, and sent as it is',
+  ])
+  expect(source.queries).toEqual([])
+})

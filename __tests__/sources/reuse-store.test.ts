@@ -310,13 +310,30 @@ describe('a store that fails', () => {
 
   it('by never answering is given up after a while', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'Date'] })
-    const store = memory({ locks: false })
+    const store = memory()
     store.get = () => new Promise(() => undefined)
     const token = shared(maker(), store).getToken({})
-    await jest.advanceTimersByTimeAsync(15_000)
-    await jest.advanceTimersByTimeAsync(15_000)
+    await jest.advanceTimersByTimeAsync(5000)
     expect(await token).toBeDefined()
-    expect(warnings()[0]).toBe('The token store failed: it did not answer within 15 seconds')
+    expect(warnings()).toEqual(['The token store failed: it did not answer within 5 seconds'])
+    // Nor is its lock waited for, which may be as dead.
+    expect(store.done).toEqual([])
+  })
+
+  it('by never answering to what was got is given up too, and so is what a refusal has it forget', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'Date'] })
+    const store = memory({ locks: false })
+    store.set = () => new Promise(() => undefined)
+    store.delete = () => new Promise(() => undefined)
+    const kept = shared(maker(), store)
+    const first = kept.getToken({})
+    await jest.advanceTimersByTimeAsync(15_000)
+    expect(warnings()).toEqual(['The token store failed: it did not answer within 15 seconds'])
+    store.kept.set('igwn [[],[],[]]', { access_token: String(await first) })
+    kept.invalidate?.(String(await first))
+    const second = kept.getToken({})
+    await jest.advanceTimersByTimeAsync(15_000)
+    expect(await second).not.toBe(await first)
   })
 
   it('by giving something that is no token is as empty', async () => {

@@ -9,6 +9,7 @@ import {
   type TokenQuery,
   type TokenSource,
 } from '../support/all'
+import { expectNoSecret } from '../support/canary'
 import { expectNoUnhandledRejection } from '../support/hear'
 import { mint } from '../support/mint'
 import { challenge, serverGroup } from '../support/server'
@@ -276,5 +277,61 @@ describe('chain', () => {
     await expect(instance.get(server.origin, { igwnAuth: { failIfNoAuth: true } })).rejects.toMatchObject({
       code: 'ERR_IGWN_NO_CREDENTIAL',
     })
+  })
+})
+
+describe('explains without asking its source', () => {
+  const explained = (source: TokenSource, query: TokenQuery) =>
+    source.explain?.(query).map(({ verdict, message }) => `${verdict}: ${message}`)
+  const query = { audience: 'https://service.example.org', scope: 'read:/' }
+  const asked = 'asked: the source of reuse is asked when a request leaves'
+
+  it('that there is no token yet; then the one it holds, and its life', async () => {
+    clock(NOW)
+    const source = maker(1000)
+    const kept = reuse(source)
+    expect(explained(kept, query)).toEqual([asked])
+    expect(source.queries).toEqual([])
+    await kept.getToken(query)
+    expect(explained(kept, query)).toEqual(['satisfies: the token that reuse holds has 16 minutes left'])
+    expect(explained(kept, { ...query, scope: [] })).toHaveLength(1)
+    expect(explained(kept, { ...query, scope: 'write:/' })).toEqual([asked])
+    clock(NOW + 941)
+    expect(explained(kept, query)).toEqual([
+      'passed-over: the token that reuse holds has 59 seconds left',
+      asked,
+    ])
+    expect(source.queries).toHaveLength(1)
+  })
+
+  it('a token that is no JWT', async () => {
+    const kept = reuse({ getToken: () => 'abc' })
+    await kept.getToken({})
+    expect(explained(kept, {})).toEqual([
+      'satisfies: the token that reuse holds is no JWT, and sent as it is',
+    ])
+  })
+
+  it('what the source itself would explain', () => {
+    process.env.BEARER_TOKEN = 'garbage'
+    const messages = explained(reuse(discovered()), query) ?? []
+    expect(messages.filter((one) => !one.startsWith('absent'))).toEqual([
+      'passed-over: BEARER_TOKEN holds no SciToken (not a JWT)',
+    ])
+    delete process.env.BEARER_TOKEN
+  })
+
+  it('in a chain, beside a static token', () => {
+    clock(NOW)
+    const token = mint({ exp: NOW - 100 })
+    const sources = chain(reuse(maker()), staticToken(token), staticToken('abc'))
+    expect(explained(sources, { minTimeLeft: 60 })).toEqual([
+      asked,
+      'satisfies: the static token is sent as it is',
+      'satisfies: the static token is no JWT, and sent as it is',
+    ])
+    const [, finding] = sources.explain?.({}) ?? []
+    expect(finding?.warning).toBe('the static token expired 100 seconds ago')
+    expectNoSecret(finding, [token.slice(token.lastIndexOf('.') + 1)])
   })
 })

@@ -1,9 +1,11 @@
 import { htgettokenFor } from '../find-sci-token'
-import { duration, judgeToken, type Wanted } from '../judge-token'
-import type { SciToken } from '../scitoken'
+import { duration, judgeToken, wanted, type Wanted } from '../judge-token'
+import { SciToken } from '../scitoken'
+import { secondsNow } from '../seconds-now'
 import { isStats, statOf } from '../sources/read-file'
 import { tokenPlaces, type Candidate, type Place } from '../sources/token-places'
 import type { Surroundings } from '../surroundings'
+import type { TokenQuery } from '../token'
 import { findingFor, type Finding, type TokenFacts } from './finding'
 import { mendToken } from './mend'
 
@@ -64,6 +66,40 @@ export function tokenFinding(token: SciToken, source: string, want: Wanted, vari
   )
 }
 
+/** A token that is given is sent as it is; what speaks against it is good to know all the same. */
+export function givenToken(text: string, source: string, want: Wanted): Finding {
+  const token = SciToken.read(text, source)
+  if (!token)
+    return { kind: 'token', source, verdict: 'satisfies', message: `${source} is no JWT, and sent as it is` }
+  const { verdict, message, mend, ...facts } = tokenFinding(token, source, want)
+  if (verdict === 'satisfies') return { verdict, message, ...facts }
+  return { ...facts, verdict: 'satisfies', message: `${source} is sent as it is`, warning: message, mend }
+}
+
+/** A source that holds a token, as it is now. */
+export interface Holder {
+  readonly name: string
+  /** Undefined when it holds none. `expiresAt` is in seconds since the epoch; Infinity when nobody said. */
+  readonly held: { readonly text: string; readonly expiresAt: number } | undefined
+  /** The held one lives long enough: it is given, whatever it says. Else the source asks for the next. */
+  readonly isEnough: boolean
+  readonly asks: () => readonly Finding[]
+}
+
+export function examineHolder({ name, held, isEnough, asks }: Holder, query: TokenQuery): readonly Finding[] {
+  if (!held) return asks()
+  const source = `the token that ${name} holds`
+  const given = givenToken(held.text, source, wanted(query))
+  if (held.expiresAt === Infinity) return [given]
+  const message = `${source} ${howLong(held.expiresAt - secondsNow())}`
+  if (isEnough) return [{ ...given, message }]
+  const { token } = given
+  return [
+    { kind: 'token', source, verdict: 'passed-over', code: 'expired', message, ...(token && { token }) },
+    ...asks(),
+  ]
+}
+
 /** A token of the same issuer is what is missing, where nobody said which. */
 function ofIssuer(want: Wanted, { issuer }: SciToken): Wanted {
   return want.issuer.length > 0 || issuer === undefined ? want : { ...want, issuer: [issuer] }
@@ -86,7 +122,10 @@ export function factsOf(token: SciToken): TokenFacts {
 /** How long a token has, as the end of a sentence. */
 export function lifeOf(token: SciToken): string {
   const left = token.timeLeft()
-  if (left === undefined) return 'does not say when it ends'
+  return left === undefined ? 'does not say when it ends' : howLong(left)
+}
+
+function howLong(left: number): string {
   return left > 0 ? `has ${duration(left)} left` : `expired ${duration(-left)} ago`
 }
 

@@ -7,13 +7,12 @@ import type { Wanted } from '../judge-token'
 import { certChoice, tokenChoice, type TokenChoice } from '../options'
 import type { Credentials, Purpose } from '../purpose'
 import { isStranger, wantedFor } from '../schemes/wanted-for'
-import { SciToken } from '../scitoken'
 import { here, type Surroundings } from '../surroundings'
 import { urlOf } from '../wire/destination'
 import { examineAuthorities } from './examine-authorities'
 import { examineCertificates } from './examine-certificates'
 import { examineLogins } from './examine-logins'
-import { askedLater, examineTokens, tokenFinding } from './examine-tokens'
+import { askedLater, examineTokens, givenToken } from './examine-tokens'
 import { Explanation } from './explanation'
 import { findingFor, type Finding, type FindingKind } from './finding'
 
@@ -138,7 +137,7 @@ function examineBearers(purpose: Purpose, want: Wanted, surroundings: Surroundin
         },
       ]
     case 'given':
-      return [given(choice.text, want)]
+      return [givenToken(choice.text, 'the token option', want)]
     case 'source':
       return [...(choice.source.explain?.(want) ?? [askedLater(TOKEN_SOURCE)])]
     case 'discover':
@@ -153,17 +152,6 @@ function choiceOf({ options }: Purpose, surroundings: Surroundings): TokenChoice
   } catch {
     return undefined
   }
-}
-
-/** A token that is given is sent as it is; what speaks against it is good to know all the same. */
-function given(text: string, want: Wanted): Finding {
-  const source = 'the token option'
-  const token = SciToken.read(text, source)
-  if (!token)
-    return { kind: 'token', source, verdict: 'satisfies', message: `${source} is no JWT, and sent as it is` }
-  const { verdict, message, mend, ...facts } = tokenFinding(token, source, want)
-  if (verdict === 'satisfies') return { verdict, message, ...facts }
-  return { ...facts, verdict: 'satisfies', message: `${source} is sent as it is`, warning: message, mend }
 }
 
 function certificates({ options }: Purpose, surroundings: Surroundings): Finding[] {

@@ -2,6 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { checkValues, seconds, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { publish } from '../events'
+import { askedLater, examineHolder } from '../explain/examine-tokens'
+import type { Finding } from '../explain/finding'
 import { MIN_TIME_LEFT, moment } from '../judge-token'
 import { SciToken } from '../scitoken'
 import {
@@ -54,6 +56,7 @@ interface ManagedByHook {
 export interface ExternallyManagedJwt extends TokenSource {
   getToken(query?: TokenQuery): string | Promise<string>
   invalidate(rejected: string): void
+  explain(query: TokenQuery): readonly Finding[]
   /** Whether there is a token that has not expired. */
   readonly authenticated: boolean
   /** Gets a token unless there is one. */
@@ -93,7 +96,7 @@ export function externallyManagedJwt(options: ExternallyManagedJwtOptions): Exte
 class ManagedJwt implements ExternallyManagedJwt {
   readonly #minTimeLeft: number
   readonly #waits: readonly number[]
-  readonly #hook: () => unknown
+  readonly #hook: Hook
   #held: Held | undefined
   #pending: Promise<string> | undefined
 
@@ -105,8 +108,8 @@ class ManagedJwt implements ExternallyManagedJwt {
     this.#held = firstOf(options)
   }
 
-  getToken({ minTimeLeft: wanted = 0 }: TokenQuery = {}): string | Promise<string> {
-    const enough = Math.max(this.#minTimeLeft, wanted)
+  getToken(query: TokenQuery = {}): string | Promise<string> {
+    const enough = this.#enoughFor(query)
     if (this.#held && hasLeft(this.#held, enough)) return this.#held.text
     return (this.#pending ??= this.#ask(enough).finally(() => {
       this.#pending = undefined
@@ -115,6 +118,17 @@ class ManagedJwt implements ExternallyManagedJwt {
 
   invalidate(rejected: string): void {
     if (this.#held?.text === rejected) this.#held = undefined
+  }
+
+  explain(query: TokenQuery): readonly Finding[] {
+    const held = this.#held
+    const isEnough = held !== undefined && hasLeft(held, this.#enoughFor(query))
+    return examineHolder({ name: NAME, held, isEnough, asks: () => this.#hook.explain(query) }, query)
+  }
+
+  /** Seconds that the token must have left for this. */
+  #enoughFor({ minTimeLeft = 0 }: TokenQuery): number {
+    return Math.max(this.#minTimeLeft, minTimeLeft)
   }
 
   get authenticated(): boolean {
@@ -133,23 +147,23 @@ class ManagedJwt implements ExternallyManagedJwt {
     const held = this.#held
     if (held && this.authenticated) return { authorization: tokenAuthorizationHeader(held.text) }
     const what = held
-      ? `The token has less than ${this.#minTimeLeft} seconds left: it ends at ${moment(held.expires)}`
+      ? `The token has less than ${this.#minTimeLeft} seconds left: it ends at ${moment(held.expiresAt)}`
       : 'There is no token yet'
     throw new IgwnAuthError('ERR_IGWN_TOKEN_EXPIRED', `${what}. Call authenticate() and wait for it first.`)
   }
 
   async #ask(enough: number): Promise<string> {
     for (const pause of [...this.#waits, undefined]) {
-      const given = givenBy(await this.#hook())
+      const given = givenBy(await this.#hook.getToken())
       this.#held = given
       if (hasLeft(given, enough)) {
-        publish({ type: 'renewed', source: NAME, expiresAt: given.expires })
+        publish({ type: 'renewed', source: NAME, expiresAt: given.expiresAt })
         return given.text
       }
       if (pause !== undefined) await wait(pause * 1000)
     }
     const tries = this.#waits.length + 1
-    const end = this.#held ? moment(this.#held.expires) : 'no time'
+    const end = this.#held ? moment(this.#held.expiresAt) : 'no time'
     const word = this.#held && hasLeft(this.#held, 0) ? 'ends' : 'expired'
     throw new IgwnAuthError(
       'ERR_IGWN_TOKEN_EXPIRED',
@@ -165,25 +179,34 @@ const NAME = 'externallyManagedJwt'
 interface Held {
   readonly text: string
   /** Seconds since the epoch. */
-  readonly expires: number
+  readonly expiresAt: number
 }
 
-function hasLeft({ expires }: Held, enough: number): boolean {
-  return expires - secondsNow() >= enough
+function hasLeft({ expiresAt }: Held, enough: number): boolean {
+  return expiresAt - secondsNow() >= enough
 }
 
-function hookOf({ getToken, ...options }: ExternallyManagedJwtOptions): () => unknown {
+/** Whoever has the next token. */
+interface Hook {
+  getToken(): unknown
+  explain(query: TokenQuery): readonly Finding[]
+}
+
+function hookOf({ getToken, ...options }: ExternallyManagedJwtOptions): Hook {
   const { command, outFile, timeout, env } = options as Partial<TokenCommandOptions>
   if (getToken && command)
     throw new IgwnAuthError('ERR_IGWN_OPTION', 'options has getToken and command; give one of them.')
-  if (getToken) return getToken
+  if (getToken) return { getToken, explain: () => [askedLater(`the hook of ${NAME}`)] }
   if (!command)
     throw new IgwnAuthError(
       'ERR_IGWN_OPTION',
       'options has neither getToken nor command: where would the next token come from?',
     )
   const source = tokenCommand({ command, outFile, timeout, env })
-  return () => source.getToken({})
+  return {
+    getToken: () => source.getToken({}),
+    explain: (query) => source.explain?.(query) ?? [askedLater(`the hook of ${NAME}`)],
+  }
 }
 
 /** The token to begin with. One without the other is of no use: nobody would know when to ask for the next. */
@@ -191,7 +214,7 @@ function firstOf({ jwt, expires }: CommonOptions): Held | undefined {
   if (jwt !== undefined && expires !== undefined)
     return {
       text: tokenText(jwt, 'options.jwt'),
-      expires: endOf(expires, 'options.expires', 'ERR_IGWN_OPTION'),
+      expiresAt: endOf(expires, 'options.expires', 'ERR_IGWN_OPTION'),
     }
   if (jwt !== undefined)
     warn('jwt was given without expires and is not used; the hook is asked for the first token')
@@ -207,9 +230,9 @@ function givenBy(given: unknown): Held {
   const [jwt, expires] = partsOf(given)
   const text = tokenText(jwt as Token, 'what getToken gave')
   if (expires !== undefined)
-    return { text, expires: endOf(expires, 'the end that getToken gave', 'ERR_IGWN_TOKEN_MALFORMED') }
+    return { text, expiresAt: endOf(expires, 'the end that getToken gave', 'ERR_IGWN_TOKEN_MALFORMED') }
   const said = (jwt instanceof SciToken ? jwt : SciToken.read(text))?.expiresAt
-  if (said !== undefined) return { text, expires: said }
+  if (said !== undefined) return { text, expiresAt: said }
   throw new IgwnAuthError(
     'ERR_IGWN_TOKEN_MALFORMED',
     'getToken gave a token that does not say when it ends (no exp). Return [token, expires].',

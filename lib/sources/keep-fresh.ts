@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { checkValues, seconds, type Check } from '../check-values'
 import { publish } from '../events'
+import { askedLater } from '../explain/examine-tokens'
 import { MIN_TIME_LEFT } from '../judge-token'
 import { redact } from '../redact'
 import { SciToken } from '../scitoken'
@@ -43,6 +44,7 @@ export function keepFresh(source: TokenSource, options: KeepFreshOptions = {}): 
       return kept.getToken(query)
     },
     invalidate: (rejected) => kept.invalidate?.(rejected),
+    explain: (query) => kept.explain?.(query) ?? [],
     stop() {
       stopped.abort()
     },
@@ -99,6 +101,7 @@ function warning(source: TokenSource): TokenSource {
       }
     },
     invalidate: (rejected) => source.invalidate?.(rejected),
+    explain: (query) => source.explain?.(query) ?? [askedLater('the source of keepFresh')],
   }
 }
 

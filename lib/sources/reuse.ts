@@ -1,6 +1,7 @@
 import { checkValues, seconds, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { publish } from '../events'
+import { askedLater, examineHolder } from '../explain/examine-tokens'
 import { splitScopes } from '../formats/scopes'
 import { duration, MIN_TIME_LEFT, moment } from '../judge-token'
 import { SciToken } from '../scitoken'
@@ -56,7 +57,7 @@ export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSou
       const slot = slotOf(query)
       slot.held ??= heldForMore(slot)
       const left = slot.held ? timeLeft(slot.held) : -1
-      const enough = Math.max(minTimeLeft, query.minTimeLeft ?? 0)
+      const enough = enoughFor(query)
       if (!slot.held || left < enough) return slot.pending ?? fetchInto(slot, query, enough)
       // Behind the back of whoever asks: when it fails, the next one who asks tries again.
       if (left < enough + renewAhead && !slot.pending)
@@ -71,6 +72,18 @@ export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSou
         }
       source.invalidate?.(rejected)
     },
+    explain(query) {
+      const slot = slotOf(query)
+      const held = slot.held ?? heldForMore(slot)
+      const isEnough = held !== undefined && timeLeft(held) >= enoughFor(query)
+      const asks = () => source.explain?.(query) ?? [askedLater('the source of reuse')]
+      return examineHolder({ name: 'reuse', held, isEnough, asks }, query)
+    },
+  }
+
+  /** Seconds that a held token must have left for this. */
+  function enoughFor(query: TokenQuery): number {
+    return Math.max(minTimeLeft, query.minTimeLeft ?? 0)
   }
 
   function timeLeft({ expiresAt }: Held): number {

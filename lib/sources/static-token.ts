@@ -1,4 +1,7 @@
-import { tokenText, type Token, type TokenSource } from '../token'
+import { givenToken } from '../explain/examine-tokens'
+import type { Finding } from '../explain/finding'
+import { wanted } from '../judge-token'
+import { tokenText, type Token, type TokenQuery, type TokenSource } from '../token'
 
 /**
  * A source that always gives the same token. It has no life of its own: useful for tokens that outlive the program.
@@ -19,5 +22,9 @@ export class StaticToken implements TokenSource {
 
   getToken(): string {
     return this.#text
+  }
+
+  explain(query: TokenQuery): readonly Finding[] {
+    return [givenToken(this.#text, 'the static token', wanted(query))]
   }
 }

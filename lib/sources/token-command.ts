@@ -52,6 +52,12 @@ export function tokenCommand(options: TokenCommandOptions): TokenSource {
         throw failed(`${where} something that is no token (RFC 6750 section 2.1).`)
       }
     },
+    explain() {
+      const name = pathName(program)
+      return [
+        { kind: 'token', source: name, verdict: 'asked', message: `${name} is run when a request leaves` },
+      ]
+    },
   }
 }
 

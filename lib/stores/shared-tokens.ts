@@ -32,7 +32,8 @@ export interface SharedTokens {
 /**
  * A store between a source and its processes. When it cannot be used, as a file that others can read, `get` rejects with what it
  * says. When it only fails, as a server that is down, that is published as a warning and the source is asked as if there
- * were none; a token that was got is never lost over it.
+ * were none; a token that was got is never lost over it. One that does not answer is not asked again for this token: each time
+ * would take as long.
  *
  * @param keyOf - under which key the token for a query is
  * @param name - who shares, for the warnings
@@ -49,9 +50,16 @@ export function sharedTokens(
   return {
     async get(query, willDo, ask) {
       const key = keyOf(query)
-      await forgetting
       const found = await look(key, willDo)
-      return found ?? alone(key, async () => (await look(key, willDo)) ?? put(key, await ask()))
+      if (found === 'late') return ask()
+      return (
+        found ??
+        alone(key, async () => {
+          const meanwhile = await look(key, willDo)
+          if (meanwhile === 'late') return ask()
+          return meanwhile ?? put(key, await ask())
+        })
+      )
     },
     forget(query, rejected) {
       if (refused.size >= MAX_REFUSED) refused.clear()
@@ -67,9 +75,9 @@ export function sharedTokens(
     },
   }
 
-  async function look(key: string, willDo: (held: Held) => boolean): Promise<Held | undefined> {
+  async function look(key: string, willDo: (held: Held) => boolean): Promise<Held | 'late' | undefined> {
     try {
-      const found = storedToken(await soon(store.get(key)))
+      const found = storedToken(await within(LOOKING, store.get(key)))
       if (found === 'broken') throw new Error('it gave something that is no token')
       if (!found || refused.has(found.access_token)) return undefined
       const token = tokenText(found.access_token, 'the token in the store')
@@ -78,7 +86,7 @@ export function sharedTokens(
     } catch (error) {
       if (isUnusable(error)) throw error
       warn(error)
-      return undefined
+      return error instanceof Late ? 'late' : undefined
     }
   }
 
@@ -86,7 +94,7 @@ export function sharedTokens(
     if (!held) return undefined
     const end = Number.isFinite(held.expiresAt) ? { expires_at: held.expiresAt } : {}
     try {
-      await soon(store.set(key, { access_token: held.text, token_type: 'Bearer', ...end }))
+      await within(PUTTING, store.set(key, { access_token: held.text, token_type: 'Bearer', ...end }))
     } catch (error) {
       warn(error)
     }
@@ -132,12 +140,12 @@ function isUnusable(error: unknown): boolean {
 }
 
 /** What a store does, unless that takes so long that it must be taken for dead: one that waits for its server does not say so. */
-async function soon<T>(work: Promise<T>): Promise<T> {
+async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`it did not answer within ${PATIENCE_MS / 1000} seconds`))
-    }, PATIENCE_MS)
+      reject(new Late(`it did not answer within ${seconds} seconds`))
+    }, seconds * 1000)
   })
   try {
     return await Promise.race([work, late])
@@ -146,8 +154,11 @@ async function soon<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+class Late extends Error {}
+
+const LOOKING = 5
 /** Longer than a file store waits for a lock that was left behind. */
-const PATIENCE_MS = 15_000
+const PUTTING = 15
 
 /** A key for each query: what is wanted, whatever the order of words; not for how long. */
 export function keyFor(prefix: string, { audience, scope, issuer }: TokenQuery): string {
