@@ -4,8 +4,10 @@ import type { Config } from 'jest'
 const common: Config = {
   testEnvironment: 'node',
   setupFilesAfterEnv: ['<rootDir>/__tests__/support/isolate.ts'],
+  // What openid-client brings is for ES modules alone, which Jest does not load: compiled too.
+  transformIgnorePatterns: ['/node_modules/(?!(openid-client|oauth4webapi|jose)/)'],
   transform: {
-    '^.+\\.ts$': [
+    '^.+\\.[jt]s$': [
       'ts-jest',
       {
         tsconfig: {
@@ -14,6 +16,7 @@ const common: Config = {
           target: 'ES2022',
           esModuleInterop: true,
           isolatedModules: true,
+          allowJs: true,
           verbatimModuleSyntax: false,
         },
         diagnostics: false,

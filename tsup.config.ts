@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: { index: 'lib/index.ts', oauth1: 'lib/oauth1/index.ts' },
+  entry: { index: 'lib/index.ts', oauth1: 'lib/oauth1/index.ts', oauth2: 'lib/oauth2/index.ts' },
   // What the entries have in common is there once: an `IgwnAuthError` of one is an `IgwnAuthError` of the others.
   splitting: true,
   // Both: axios itself has two copies, one for `import` and one for `require`, and ours must use the caller's.

@@ -50,6 +50,18 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_STORE_UNUSABLE'
   /** A command that should give a token failed, or gave none. */
   | 'ERR_IGWN_COMMAND'
+  /** An authorization server refused, and said so in its own words: `error`, `errorDescription`, `errorUri`, `status`. */
+  | 'ERR_IGWN_OAUTH_REFUSED'
+  /** An authorization server cannot be reached. */
+  | 'ERR_IGWN_OAUTH_UNREACHABLE'
+  /** An authorization server, or a person who should log in, took too long. */
+  | 'ERR_IGWN_OAUTH_TIMEOUT'
+  /** An authorization server says something that cannot be used. */
+  | 'ERR_IGWN_OAUTH_RESPONSE'
+  /** An answer to a login is not one to the login that was begun here: stale, or forged. */
+  | 'ERR_IGWN_OAUTH_STATE'
+  /** An id_token is not to be trusted. */
+  | 'ERR_IGWN_OAUTH_ID_TOKEN'
 
 /** Why one candidate was not used. */
 export type ReasonCode =

@@ -2,3 +2,8 @@
 export function secondsNow(): number {
   return Date.now() / 1000
 }
+
+/** Seconds from a time, also of one that is ahead: what a clock kept that was then set back is not kept for longer. */
+export function since(time = -Infinity): number {
+  return Math.abs(secondsNow() - time)
+}

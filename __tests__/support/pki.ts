@@ -70,7 +70,7 @@ export async function createAuthority(
   commonName = 'Throw-away CA',
   algorithm: typeof ECDSA | typeof RSA = ECDSA,
 ): Promise<Authority> {
-  const ca = await selfSigned(commonName, algorithm)
+  const ca = await selfSignedAuthority(commonName, algorithm)
   const usage = x509.KeyUsageFlags.digitalSignature
 
   return {
@@ -118,7 +118,10 @@ interface Issuer {
   readonly chainBelow?: string
 }
 
-async function selfSigned(commonName: string, algorithm: typeof ECDSA | typeof RSA): Promise<Issuer> {
+async function selfSignedAuthority(
+  commonName: string,
+  algorithm: typeof ECDSA | typeof RSA,
+): Promise<Issuer> {
   const keys = await generateKeys(algorithm)
   const name: x509.JsonName = [...ORGANISATION, { CN: [commonName] }]
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -133,6 +136,12 @@ async function selfSigned(commonName: string, algorithm: typeof ECDSA | typeof R
     ],
   })
   return { name, privateKey: keys.privateKey, certificate: pem(certificate), chainBelow: '' }
+}
+
+/** A certificate that vouches for itself and nobody else, as clients register theirs (RFC 8705 section 2.2). */
+export async function selfSigned(commonName: string): Promise<Pick<Issued, 'certificate' | 'key'>> {
+  const { certificate, privateKey } = await selfSignedAuthority(commonName, ECDSA)
+  return { certificate, key: await pemOf(privateKey) }
 }
 
 async function issue(

@@ -1,9 +1,10 @@
-import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import type { JsonWebKey, KeyObject } from 'node:crypto'
 import axios, { type AxiosInstance } from 'axios'
 import type { Verdict } from '../judge-token'
 import type { SciToken } from '../scitoken'
 import { quote } from '../quote'
-import { secondsNow } from '../token'
+import { since, secondsNow } from '../seconds-now'
+import { keysIn, publishedKeys, RENEW_AFTER } from './published-keys'
 
 /** Checks the signature of a token; undefined when it is right, else why not. */
 export type Verify = (token: SciToken) => Promise<Verdict | undefined>
@@ -16,7 +17,7 @@ export type Verify = (token: SciToken) => Promise<Verdict | undefined>
  * @param http - fetches the keys; its proxy, CA and time-out are used
  */
 export function verifier(http: AxiosInstance): Verify {
-  const keys = publishedKeys(http)
+  const keys = publishedKeys(keysOfIssuers(http))
   const verified = new WeakMap<SciToken, number>()
 
   return async (token) => {
@@ -46,7 +47,17 @@ export function verifier(http: AxiosInstance): Verify {
 }
 
 /** Asymmetric ones only (WLCG profile section 4.2): with HMAC, whoever knows the public key could sign. */
-const ALGORITHMS = new Set(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'])
+export const ALGORITHMS: ReadonlySet<string> = new Set([
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+])
 
 function unverified(message: string): Verdict {
   return { code: 'not-verified', message }
@@ -68,52 +79,13 @@ async function isSignedBy(token: SciToken, key: KeyObject, alg: string): Promise
   }
 }
 
-/** Seconds. */
-const RENEW_AFTER = 6 * 3600
-const USE_AT_MOST = 48 * 3600
-/** A token with an unknown key makes us ask again, but no more often than this. */
-const COOL_DOWN = 60
-
-/** Seconds from a time, also of one that is ahead: what a clock kept that was then set back is not kept for longer. */
-function since(time = -Infinity): number {
-  return Math.abs(secondsNow() - time)
-}
-
-type Keys = (issuer: string, kid: string | undefined) => Promise<KeyObject | undefined>
-
-function publishedKeys(http: AxiosInstance): Keys {
-  const held = new Map<string, { keys: readonly JsonWebKey[]; at: number }>()
-  const pending = new Map<string, Promise<void>>()
-
-  return async (issuer, kid) => {
-    const age = () => since(held.get(issuer)?.at)
-    const found = () => keyOf(held.get(issuer)?.keys ?? [], kid)
-    if (age() < RENEW_AFTER && (found() || age() < COOL_DOWN)) return found()
-    try {
-      await renewed(issuer)
-    } catch (error) {
-      if (age() >= USE_AT_MOST || !found()) throw error
-    }
-    return found()
-  }
-
-  async function renewed(issuer: string): Promise<void> {
-    const running = pending.get(issuer) ?? renew(issuer)
-    pending.set(issuer, running)
-    try {
-      await running
-    } finally {
-      if (pending.get(issuer) === running) pending.delete(issuer)
-    }
-  }
-
-  async function renew(issuer: string): Promise<void> {
+/** Fetches the keys of an issuer: from its metadata, where they are. */
+function keysOfIssuers(http: AxiosInstance): (issuer: string) => Promise<readonly JsonWebKey[]> {
+  return async (issuer) => {
     const { jwks_uri: uri } = await metadataOf(issuer)
     if (typeof uri !== 'string' || !uri.startsWith('https://'))
       throw new Error(`${issuer} names no https jwks_uri`)
-    const { keys } = (await fetchJson(uri)) as { keys?: unknown }
-    if (!Array.isArray(keys)) throw new Error(`${uri} is no JWK set`)
-    held.set(issuer, { keys: keys.filter(isRecord), at: secondsNow() })
+    return keysIn(await fetchJson(uri), uri)
   }
 
   async function metadataOf(issuer: string): Promise<{ jwks_uri?: unknown }> {
@@ -160,19 +132,4 @@ function publishedKeys(http: AxiosInstance): Keys {
 function whyOf(error: unknown): string {
   if (!axios.isAxiosError(error)) return String(error)
   return error.response ? `status ${error.response.status}` : (error.code ?? error.message)
-}
-
-function isRecord(value: unknown): value is JsonWebKey {
-  return typeof value === 'object' && value !== null
-}
-
-/** The key with that id; without one, the only key there is. */
-function keyOf(keys: readonly JsonWebKey[], kid: string | undefined): KeyObject | undefined {
-  const jwk =
-    kid === undefined ? (keys.length === 1 ? keys[0] : undefined) : keys.find((one) => one.kid === kid)
-  try {
-    return jwk && createPublicKey({ key: jwk, format: 'jwk' })
-  } catch {
-    return undefined
-  }
 }

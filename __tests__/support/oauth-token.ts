@@ -1,0 +1,8 @@
+import type { StoredToken } from '../../lib/oauth2'
+
+/** For `toMatchObject`: what a Bearer token with everything that must be there looks like. */
+export const BEARER = {
+  access_token: expect.stringMatching(/^[\w.-]{20,}$/) as string,
+  token_type: 'Bearer',
+  expires_at: expect.any(Number) as number,
+} satisfies StoredToken

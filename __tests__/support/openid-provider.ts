@@ -1,0 +1,224 @@
+import { spawn } from 'node:child_process'
+import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import https from 'node:https'
+import path from 'node:path'
+import readline from 'node:readline'
+import axios, { type AxiosInstance } from 'axios'
+import { createAuthority, selfSigned, type Authority, type Issued } from './pki'
+
+/** What happened at the token endpoint. */
+export interface SeenGrant {
+  readonly grant: string
+  readonly ok: boolean
+  readonly error?: string
+}
+
+/** An OpenID Provider in a process of its own; see openid-provider-process.mjs. */
+export interface OpenIdProvider {
+  /** `https://localhost:<port>` */
+  readonly issuer: string
+  /** Where clients with a certificate go. */
+  readonly mtls: string
+  /** The certificate of its CA, PEM. */
+  readonly ca: string
+  readonly authority: Authority
+  /** The certificates of the clients `mtls` and `selfsigned`. */
+  readonly certificates: { readonly mtls: Issued; readonly selfsigned: Pick<Issued, 'certificate' | 'key'> }
+  /** The private keys of the clients `rsa`, `ec` and `ed`, and of the service account, PEM, PKCS#8. */
+  readonly keys: Readonly<Record<'rsa' | 'ec' | 'ed' | 'serviceAccount', string>>
+  /** An instance that trusts it. */
+  readonly http: AxiosInstance
+  /** Everything that was asked of its token endpoint so far. */
+  seen(): Promise<readonly SeenGrant[]>
+  close(): Promise<void>
+}
+
+export interface OpenIdProviderOptions {
+  /** Seconds an access token lives. Default is 600. */
+  readonly accessTokenLife?: number
+  /** Whether its token endpoint wants a nonce in proofs. Default is false. */
+  readonly dpopNonce?: boolean
+}
+
+const pem = (key: ReturnType<typeof generateKeyPairSync>['privateKey']) =>
+  (key as unknown as { export(options: object): string }).export({ type: 'pkcs8', format: 'pem' })
+
+export const NATIVE_REDIRECT = 'http://127.0.0.1/callback'
+export const WEB_REDIRECT = 'https://portal.example.org/callback'
+
+export async function startOpenIdProvider(options: OpenIdProviderOptions = {}): Promise<OpenIdProvider> {
+  const authority = await createAuthority()
+  const server = await authority.issueServer()
+  const certificates = {
+    mtls: await authority.issueUser('mtls-client'),
+    selfsigned: await selfSigned('self-signed'),
+  }
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const [ec, serviceAccount, ofTokens] = [1, 2, 3].map(() =>
+    generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  )
+  const ed = generateKeyPairSync('ed25519')
+
+  const child = spawn(process.execPath, [path.join(__dirname, 'openid-provider-process.mjs')], {
+    env: { PATH: process.env.PATH },
+  })
+  // It warns of being for tests.
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  const gone = once(child, 'exit').then(([status]) => {
+    throw new Error(`The provider ended with ${String(status)}. ${said}`)
+  })
+  gone.catch(() => undefined)
+  const jwk = (pair: { publicKey: ReturnType<typeof generateKeyPairSync>['publicKey'] }, alg: string) => ({
+    ...(pair.publicKey as unknown as { export(options: object): object }).export({ format: 'jwk' }),
+    alg,
+    use: 'sig',
+    kid: alg,
+  })
+  child.stdin.write(
+    `${JSON.stringify({
+      ...options,
+      tls: { cert: server.certificate, key: server.key, ca: authority.certificate },
+      keys: [
+        { pem: pem(ofTokens!.privateKey), kid: 'es', alg: 'ES256', use: 'sig' },
+        { pem: pem(rsa.privateKey), kid: 'rs', alg: 'RS256', use: 'sig' },
+      ],
+      serviceAccountKey: serviceAccount!.publicKey.export({ type: 'spki', format: 'pem' }),
+      clients: clients({
+        rsa: jwk(rsa, 'RS256'),
+        ec: jwk(ec!, 'ES256'),
+        ed: jwk(ed, 'EdDSA'),
+        selfsigned: selfSignedJwk(certificates.selfsigned.certificate),
+      }),
+    })}\n`,
+  )
+  const lines = once(readline.createInterface({ input: child.stdout }), 'line')
+  const [line] = (await Promise.race([lines, gone])) as [string]
+  const { issuer, mtls } = JSON.parse(line) as { issuer: string; mtls: string }
+  const httpsAgent = new https.Agent({ ca: authority.certificate, keepAlive: true })
+  const http = axios.create({ httpsAgent })
+
+  return {
+    issuer,
+    mtls,
+    ca: authority.certificate,
+    authority,
+    certificates,
+    keys: {
+      rsa: pem(rsa.privateKey),
+      ec: pem(ec!.privateKey),
+      ed: pem(ed.privateKey),
+      serviceAccount: pem(serviceAccount!.privateKey),
+    },
+    http,
+    async seen() {
+      return (await http.get<SeenGrant[]>(`${issuer}/seen`)).data
+    },
+    async close() {
+      httpsAgent.destroy()
+      const ended = once(child, 'exit')
+      child.stdin.end()
+      await ended
+    },
+  }
+}
+
+/** A self-signed certificate as its client registers it (RFC 8705 section 2.2.2). */
+function selfSignedJwk(certificate: string): object {
+  const { publicKey, raw } = new X509Certificate(certificate)
+  return { ...publicKey.export({ format: 'jwk' }), kid: 'self', use: 'sig', x5c: [raw.toString('base64')] }
+}
+
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
+
+/** Registered clients, by the way they authenticate. */
+function clients(jwks: Record<'rsa' | 'ec' | 'ed' | 'selfsigned', object>): object[] {
+  const robot = { grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }
+  const byKey = (alg: string, key: object) => ({
+    ...robot,
+    token_endpoint_auth_method: 'private_key_jwt',
+    token_endpoint_auth_signing_alg: alg,
+    jwks: { keys: [key] },
+  })
+  const bySecret = (id: string, alg: string) => ({
+    ...robot,
+    client_id: id,
+    client_secret: LONG_SECRET,
+    token_endpoint_auth_method: 'client_secret_jwt',
+    token_endpoint_auth_signing_alg: alg,
+  })
+  const person = {
+    grant_types: ['authorization_code', 'refresh_token', DEVICE_CODE],
+    response_types: ['code'],
+  }
+  return [
+    { ...robot, client_id: 'basic', client_secret: 'secret of basic' },
+    { ...robot, client_id: 'odd:id', client_secret: 'p%ss w+rd/&=' },
+    { ...robot, client_id: 'plain', client_secret: 'plain-secret_of.plain' },
+    {
+      ...robot,
+      client_id: 'post',
+      client_secret: 'secret of post',
+      token_endpoint_auth_method: 'client_secret_post',
+    },
+    bySecret('sjwt', 'HS256'),
+    bySecret('sjwt512', 'HS512'),
+    { ...byKey('RS256', jwks.rsa), client_id: 'rsa' },
+    { ...byKey('ES256', jwks.ec), client_id: 'ec' },
+    { ...byKey('EdDSA', jwks.ed), client_id: 'ed' },
+    {
+      ...robot,
+      client_id: 'mtls',
+      token_endpoint_auth_method: 'tls_client_auth',
+      tls_client_auth_subject_dn: 'DC=org,DC=example,CN=mtls-client',
+      tls_client_certificate_bound_access_tokens: true,
+    },
+    {
+      ...robot,
+      client_id: 'selfsigned',
+      token_endpoint_auth_method: 'self_signed_tls_client_auth',
+      jwks: { keys: [jwks.selfsigned] },
+      tls_client_certificate_bound_access_tokens: true,
+    },
+    { ...robot, client_id: 'dpop', client_secret: 'secret of dpop', dpop_bound_access_tokens: true },
+    {
+      client_id: 'own',
+      client_secret: 'secret of own',
+      grant_types: ['password', 'refresh_token', TOKEN_EXCHANGE],
+      redirect_uris: [],
+      response_types: [],
+    },
+    {
+      client_id: 'service-account',
+      grant_types: [JWT_BEARER],
+      token_endpoint_auth_method: 'none',
+      redirect_uris: [],
+      response_types: [],
+    },
+    {
+      ...person,
+      client_id: 'web',
+      client_secret: 'secret of web',
+      redirect_uris: [WEB_REDIRECT, 'https://bare.example.org'],
+    },
+    {
+      client_id: 'implicit',
+      grant_types: ['implicit'],
+      response_types: ['id_token'],
+      redirect_uris: [WEB_REDIRECT],
+      token_endpoint_auth_method: 'none',
+    },
+    {
+      ...person,
+      client_id: 'cli',
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      redirect_uris: [NATIVE_REDIRECT],
+    },
+  ]
+}
+
+export const LONG_SECRET = '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'

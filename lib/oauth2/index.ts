@@ -1,0 +1,36 @@
+export { clientCredentials } from './client-credentials'
+// eslint-disable-next-line @typescript-eslint/no-deprecated
+export { password, type PasswordOptions } from './password'
+export { refreshToken, type RefreshTokenOptions } from './refresh-token'
+export { authorizationCode, type AuthorizationCodeOptions } from './authorization-code'
+export { deviceCode, type DeviceCodeOptions, type DevicePrompt } from './device-code'
+export { jwtBearer, type JwtBearerOptions } from './jwt-bearer'
+export { tokenExchange, type GivenToken, type TokenExchangeOptions } from './token-exchange'
+export type { FlowOptions, OAuthTokenSource } from './renewing'
+export type { Parameters, WantOptions } from './token-request'
+export type {
+  OAuthClient,
+  OAuthEndpoint,
+  OAuthRequest,
+  OAuthResponse,
+  PrivateKey,
+  ServerMetadata,
+} from './oauth-client'
+export type { ClientAuthenticationMethod } from './client-authentication'
+export { dpopKey, type DPoPKey, type DPoPKeyOptions, type DPoPRequest } from './dpop-key'
+export { OAuthError, type OAuthRefusal } from './oauth-error'
+export type { StoredToken, TokenStore } from '../stores/token-store'
+export {
+  oauth2,
+  type AnyToken,
+  type EndSessionOptions,
+  type LoginOptions,
+  type OAuth2Steps,
+  type StepOptions,
+  type TokenHint,
+} from './oauth2'
+export type { PendingLogin } from './authorization-request'
+export type { IdTokenChecks, IdTokenClaims } from './id-token'
+export { OAuth2Auth, type OAuth2AuthOptions, type TokenPlacement } from './oauth2-auth'
+export { dpop } from './dpop'
+export { igwn } from './igwn'
