@@ -1,4 +1,21 @@
-import { defineConfig } from 'tsup'
+import fs from 'node:fs/promises'
+import { defineConfig, type Options } from 'tsup'
+
+/**
+ * tsup makes CommonJS of what it has split by turning `import()` into `require`, by which Node before 22.12 loads no ES module,
+ * as openid-client is one. It is turned back.
+ */
+const dynamicImports: NonNullable<Options['plugins']>[number] = {
+  name: 'dynamic-imports',
+  async buildEnd({ writtenFiles }) {
+    for (const { name } of writtenFiles.filter((file) => file.name.endsWith('.cjs'))) {
+      const text = await fs.readFile(name, 'utf8')
+      await fs.writeFile(name, text.replace(REQUIRED, 'import($1)'))
+    }
+  },
+}
+
+const REQUIRED = /Promise\.resolve\(\)\.then\(\(\) => _interopRequireWildcard\(require\(("[^"]+")\)\)\)/g
 
 export default defineConfig({
   entry: { index: 'lib/index.ts', oauth1: 'lib/oauth1/index.ts', oauth2: 'lib/oauth2/index.ts' },
@@ -6,6 +23,7 @@ export default defineConfig({
   splitting: true,
   // Both: axios itself has two copies, one for `import` and one for `require`, and ours must use the caller's.
   format: ['esm', 'cjs'],
+  plugins: [dynamicImports],
   // Writes index.d.ts and index.d.cts: a CommonJS user of the one for ESM would not see `igwnAuth` in a request config.
   dts: true,
   target: 'node20',

@@ -251,7 +251,10 @@ describe('a certificate (RFC 8705)', () => {
     process.env.SSL_CERT_FILE = put('ca.pem', provider.ca)
     try {
       const { mtls } = provider.certificates
-      const cert = [put('cert.pem', mtls.certificate), put('key.pem', mtls.encryptedKey('open sesame'))] as const
+      const cert = [
+        put('cert.pem', mtls.certificate),
+        put('key.pem', mtls.encryptedKey('open sesame')),
+      ] as const
       const client = {
         clientId: 'mtls',
         clientAuthentication: 'tls_client_auth',

@@ -6,6 +6,7 @@ import { secondsNow } from '../seconds-now'
 import type { StoredToken, TokenStore } from '../stores/token-store'
 import { kindOf, type TokenQuery, type TokenSource } from '../token'
 import type { AuthorizationServer } from './authorization-server'
+import { aFunction, anObject, aText } from './checks'
 import { isRefused } from './oauth-error'
 import { refreshed, scopesOf, wantFor, type Parameters, type Want, type WantOptions } from './token-request'
 
@@ -85,8 +86,10 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
   let known = new WeakMap<TokenQuery, Slot>()
   /** What servers refused; a store may have it still. */
   const refused = new Set<string>()
-  /** The login: the last answer with a refresh token, and the token that it came by, which is good no more. */
-  let session: { readonly token: StoredToken; readonly of: string | undefined } | undefined
+  /** The login: the last answer with a refresh token. */
+  let session: StoredToken | undefined
+  /** Refresh tokens that are good no more, should the store have failed to keep what followed. */
+  const spent = new Set<string | undefined>()
 
   return {
     getToken(query) {
@@ -168,10 +171,13 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
 
   async function renewed(slot: Slot): Promise<StoredToken> {
     const stored = await store?.get(sessionKey)
-    const login = session && (!stored || stored.refresh_token === session.of) ? session.token : stored
+    const login = stored && !spent.has(stored.refresh_token) ? stored : session
     const before = slot.held ?? (await store?.get(slot.key)) ?? login
     const token = await got(slot.want, login?.refresh_token ?? grant.refreshToken)
-    if (token.refresh_token !== undefined) session = { token, of: login?.refresh_token }
+    if (token.refresh_token !== undefined) {
+      if (token.refresh_token !== login?.refresh_token) spent.add(login?.refresh_token)
+      session = token
+    }
     // A server that gives the refused one again stands by it.
     refused.delete(token.access_token)
     hold(slot, token)
@@ -212,7 +218,10 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
 
   /** The login first: an access token that is lost can be had again. */
   async function keep(slot: Slot, token: StoredToken): Promise<void> {
-    if (token.refresh_token !== undefined) await store?.set(sessionKey, token)
+    if (token.refresh_token !== undefined) {
+      await store?.set(sessionKey, token)
+      spent.clear()
+    }
     await store?.set(slot.key, withoutRefreshToken(token))
   }
 }
@@ -263,28 +272,30 @@ const MAX_SLOTS = 1000
 const MAX_REFUSED = 100
 
 /** What every flow checks of its options; each adds its own. */
-export const FLOW_CHECKS: Readonly<Record<keyof FlowOptions, Check>> = {
+const CHECKS: Readonly<Record<keyof FlowOptions, Check>> = {
   scope: textOrList,
   audience: textOrList,
-  params: (value) =>
-    typeof value === 'object' && value !== null ? undefined : `must be an object, not ${kindOf(value)}`,
+  params: anObject,
   minTimeLeft: seconds,
   renewAhead: seconds,
   store: (value) =>
     ['get', 'set'].every((name) => typeof (value as Record<string, unknown> | null)?.[name] === 'function')
       ? undefined
       : `must be a token store, not ${kindOf(value)}`,
-  storeKey: (value) =>
-    typeof value === 'string' && value !== '' ? undefined : `must be a string, not ${kindOf(value)}`,
-  onToken: (value) => (typeof value === 'function' ? undefined : `must be a function, not ${kindOf(value)}`),
+  storeKey: aText,
+  onToken: aFunction,
   signal: (value) =>
     value instanceof AbortSignal ? undefined : `must be an AbortSignal, not ${kindOf(value)}`,
 }
 
-/** Checks the options of a flow, name by name. */
+/**
+ * Checks the options of a flow, name by name.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION`
+ */
 export function checkFlow<Options extends FlowOptions>(
   options: Options,
   own: Readonly<Record<Exclude<keyof Options, keyof FlowOptions>, Check>>,
 ): Options {
-  return checkValues(options, { ...FLOW_CHECKS, ...own }, 'options') as unknown as Options
+  return checkValues(options, { ...CHECKS, ...own }, 'options') as unknown as Options
 }
