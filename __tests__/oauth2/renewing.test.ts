@@ -486,7 +486,9 @@ describe('a store', () => {
   it('without a lock serves all the same', async () => {
     const { store } = sharedStore()
     const { source } = await endpoint()
-    expect(await source({ store: { ...store, lock: undefined } as TokenStore }).getToken({})).toBe('token-1')
+    expect(await source({ store: { ...store, lock: undefined } as unknown as TokenStore }).getToken({})).toBe(
+      'token-1',
+    )
   })
 })
 

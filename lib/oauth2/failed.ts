@@ -2,6 +2,7 @@ import { parseChallenges } from '../formats/www-authenticate'
 import { IgwnAuthError } from '../errors'
 import { quote } from '../quote'
 import type { Conversation } from './conversation'
+import type { ReadAnswer } from './forgive'
 import { OAuthError, type OAuthRefusal } from './oauth-error'
 
 /** What was asked, for the advice in an error. */
@@ -30,17 +31,11 @@ export function failed(
   const answer = lastAnswer()
   const refusal = answer && refusalIn(answer)
   if (refusal) return refused({ ...refusal, status: answer.status }, asked, secrets.clean)
-  return unusable(error, answer?.status, asked)
+  return unusable(error, answer, asked)
 }
 
 /** The refusal in an answer: an error in its body, else in its challenge (RFC 6750 section 3). */
-function refusalIn({
-  json,
-  headers,
-}: {
-  readonly json?: Readonly<Record<string, unknown>> | undefined
-  readonly headers: Readonly<Record<string, string>>
-}): OAuthRefusal | undefined {
+function refusalIn({ json, headers }: ReadAnswer): OAuthRefusal | undefined {
   const said = json?.error === undefined ? challengeIn(headers['www-authenticate']) : json
   if (said === undefined) return undefined
   const { error, error_description: errorDescription, error_uri: errorUri } = said
@@ -109,27 +104,44 @@ function adviceOn(error = '', { authentication, audience }: Asked): string {
 }
 
 /** An answer that is none, or one that says what it must not. */
-function unusable(error: unknown, status: number | undefined, { issuer }: Asked): OAuthError {
-  const { code, message, cause } = (error ?? {}) as {
-    code?: string
-    message?: string
-    cause?: { message?: string }
-  }
-  // The sentences of openid-client are fixed and name members and claims, not their values; the inner one says more.
-  const why = (cause instanceof Error ? cause.message : message) ?? 'it cannot be read'
-  if (code?.startsWith('OAUTH_JWT_') || /\bJWT\b|ID Token/.test(why))
+function unusable(error: unknown, answer: ReadAnswer | undefined, { issuer }: Asked): OAuthError {
+  const {
+    code = '',
+    message = '',
+    cause,
+  } = (error ?? {}) as { code?: string; message?: string; cause?: unknown }
+  // The sentences of openid-client are fixed, and name members and claims, not their values; the inner one says more.
+  const said = cause instanceof Error ? cause.message : message
+  if (code.startsWith('OAUTH_JWT_') || /\bJWT\b|ID Token/.test(said))
     return new OAuthError(
       'ERR_IGWN_OAUTH_ID_TOKEN',
-      `The id_token of ${issuer} is not to be trusted: ${why}. Do not let anybody in by it.`,
+      `The id_token of ${issuer} is not to be trusted: ${said}. Do not let anybody in by it.`,
     )
   if (code === 'OAUTH_MISSING_SERVER_METADATA' || code === 'OAUTH_INVALID_SERVER_METADATA')
     return new OAuthError(
       'ERR_IGWN_OAUTH_RESPONSE',
-      `${issuer}: ${why}. Give it in metadata, or use another flow.`,
+      `${issuer} has no ${/"as\.(.+)"/.exec(said)?.[1] ?? 'such endpoint'} that is a URL. Give it in metadata, or use another flow.`,
     )
+  const status = answer?.status
   return new OAuthError(
     'ERR_IGWN_OAUTH_RESPONSE',
-    `${issuer} gave an answer${status === undefined ? '' : ` (status ${status})`} that cannot be used: ${why}. Check the URL, and whether it is an authorization server.`,
+    `${issuer} gave an answer${status === undefined ? '' : ` (status ${status})`} that cannot be used: ${whyUnusable(code, said, answer)}. Check the URL, and whether it is that of an authorization server.`,
     { status },
   )
+}
+
+function whyUnusable(code: string, said: string, answer: ReadAnswer | undefined): string {
+  switch (code) {
+    case 'OAUTH_RESPONSE_IS_NOT_CONFORM':
+      return 'its status says neither yes nor no'
+    case 'OAUTH_RESPONSE_IS_NOT_JSON':
+    case 'OAUTH_PARSE_ERROR':
+      return 'it is no JSON'
+    case 'OAUTH_UNSUPPORTED_OPERATION': {
+      const type = answer?.json?.token_type
+      if (typeof type === 'string')
+        return `its token_type is ${quote(type)}, and Bearer and DPoP are all that is known here`
+    }
+  }
+  return said.replace(/^"response" body "(\w+)" property/, '$1').replace(/^"response" body/, 'it')
 }

@@ -174,10 +174,8 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
     const login = stored && !spent.has(stored.refresh_token) ? stored : session
     const before = slot.held ?? (await store?.get(slot.key)) ?? login
     const token = await got(slot.want, login?.refresh_token ?? grant.refreshToken)
-    if (token.refresh_token !== undefined) {
-      if (token.refresh_token !== login?.refresh_token) spent.add(login?.refresh_token)
-      session = token
-    }
+    if (token.refresh_token !== login?.refresh_token) spent.add(login?.refresh_token)
+    session = token.refresh_token === undefined ? undefined : token
     // A server that gives the refused one again stands by it.
     refused.delete(token.access_token)
     hold(slot, token)
@@ -218,10 +216,10 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
 
   /** The login first: an access token that is lost can be had again. */
   async function keep(slot: Slot, token: StoredToken): Promise<void> {
-    if (token.refresh_token !== undefined) {
-      await store?.set(sessionKey, token)
-      spent.clear()
-    }
+    if (token.refresh_token !== undefined) await store?.set(sessionKey, token)
+    // Got anew, since the refresh token there is good no more.
+    else if (spent.size > 0) await store?.delete(sessionKey)
+    spent.clear()
     await store?.set(slot.key, withoutRefreshToken(token))
   }
 }
@@ -279,7 +277,9 @@ const CHECKS: Readonly<Record<keyof FlowOptions, Check>> = {
   minTimeLeft: seconds,
   renewAhead: seconds,
   store: (value) =>
-    ['get', 'set'].every((name) => typeof (value as Record<string, unknown> | null)?.[name] === 'function')
+    ['get', 'set', 'delete'].every(
+      (name) => typeof (value as Record<string, unknown> | null)?.[name] === 'function',
+    )
       ? undefined
       : `must be a token store, not ${kindOf(value)}`,
   storeKey: aText,
