@@ -4,6 +4,7 @@ import { quote } from '../quote'
 import type { Conversation } from './conversation'
 import type { ReadAnswer } from './forgive'
 import { OAuthError, type OAuthRefusal } from './oauth-error'
+import type { Cleaner } from './without-secrets'
 
 /** What was asked, for the advice in an error. */
 export interface Asked {
@@ -31,7 +32,7 @@ export function failed(
   const answer = lastAnswer()
   const refusal = answer && refusalIn(answer)
   if (refusal) return refused({ ...refusal, status: answer.status }, asked, secrets.clean)
-  return unusable(error, answer, asked)
+  return unusable(error, answer, asked, secrets.clean)
 }
 
 /** The refusal in an answer: an error in its body, else in its challenge (RFC 6750 section 3). */
@@ -55,7 +56,7 @@ function text(value: unknown): string | undefined {
 export function refused(
   { error, errorDescription, errorUri, status }: OAuthRefusal,
   asked: Asked,
-  clean: (text: string) => string,
+  clean: Cleaner,
 ): OAuthError {
   const said = errorDescription === undefined ? '' : `: ${clean(errorDescription).replace(/\.$/, '')}`
   const code = error === undefined ? 'without saying why' : clean(error)
@@ -104,7 +105,12 @@ function adviceOn(error = '', { authentication, audience }: Asked): string {
 }
 
 /** An answer that is none, or one that says what it must not. */
-function unusable(error: unknown, answer: ReadAnswer | undefined, { issuer }: Asked): OAuthError {
+function unusable(
+  error: unknown,
+  answer: ReadAnswer | undefined,
+  { issuer }: Asked,
+  clean: Cleaner,
+): OAuthError {
   const {
     code = '',
     message = '',
@@ -125,12 +131,12 @@ function unusable(error: unknown, answer: ReadAnswer | undefined, { issuer }: As
   const status = answer?.status
   return new OAuthError(
     'ERR_IGWN_OAUTH_RESPONSE',
-    `${issuer} gave an answer${status === undefined ? '' : ` (status ${status})`} that cannot be used: ${whyUnusable(code, said, answer)}. Check the URL, and whether it is that of an authorization server.`,
+    `${issuer} gave an answer${status === undefined ? '' : ` (status ${status})`} that cannot be used: ${whyUnusable(code, said, answer, clean)}. Check the URL, and whether it is that of an authorization server.`,
     { status },
   )
 }
 
-function whyUnusable(code: string, said: string, answer: ReadAnswer | undefined): string {
+function whyUnusable(code: string, said: string, answer: ReadAnswer | undefined, clean: Cleaner): string {
   switch (code) {
     case 'OAUTH_RESPONSE_IS_NOT_CONFORM':
       return 'its status says neither yes nor no'
@@ -140,7 +146,7 @@ function whyUnusable(code: string, said: string, answer: ReadAnswer | undefined)
     case 'OAUTH_UNSUPPORTED_OPERATION': {
       const type = answer?.json?.token_type
       if (typeof type === 'string')
-        return `its token_type is ${quote(type)}, and Bearer and DPoP are all that is known here`
+        return `its token_type is ${clean(type)}, and Bearer and DPoP are all that is known here`
     }
   }
   return said.replace(/^"response" body "(\w+)" property/, '$1').replace(/^"response" body/, 'it')

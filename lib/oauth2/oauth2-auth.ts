@@ -1,5 +1,6 @@
 import { IgwnAuthError } from '../errors'
 import { duration } from '../judge-token'
+import { quote } from '../quote'
 import type { AuthScheme, OutgoingRequest, SchemeAnswer, SchemeParts } from '../schemes/auth-scheme'
 import { secondsNow } from '../seconds-now'
 import type { StoredToken } from '../stores/token-store'
@@ -106,7 +107,7 @@ function textIn(token: Token | StoredToken): string {
   if (/^bearer$/i.test(type)) return tokenText(text, 'access_token')
   throw new IgwnAuthError(
     'ERR_IGWN_OPTION',
-    `The token is of type ${type}, which OAuth2Auth cannot put on a request: it knows Bearer. For DPoP use dpop().`,
+    `The token is of type ${quote(type)}, which OAuth2Auth cannot put on a request: it knows Bearer. For DPoP use dpop().`,
   )
 }
 
