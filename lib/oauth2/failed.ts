@@ -149,5 +149,5 @@ function whyUnusable(code: string, said: string, answer: ReadAnswer | undefined,
         return `its token_type is ${clean(type)}, and Bearer and DPoP are all that is known here`
     }
   }
-  return said.replace(/^"response" body "(\w+)" property/, '$1').replace(/^"response" body/, 'it')
+  return said.replace(/"response" body "(\w+)" property/, '$1').replace(/^"response" body/, 'it')
 }
