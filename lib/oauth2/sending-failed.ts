@@ -1,5 +1,5 @@
 import { IgwnAuthError, type Reason } from '../errors'
-import type { IgwnAxiosError } from '../wire/refusal'
+import type { IgwnAxiosError } from '../explain/refusal'
 import { MAX_BYTES } from './http-by-axios'
 import { OAuthError } from './oauth-error'
 import type { SentSecrets } from './without-secrets'
