@@ -30,7 +30,7 @@ let manifest: Manifest
 let server: TestServer
 
 beforeAll(async () => {
-  server = await serve(() => ({}))
+  server = await serve(({ url }) => (url === '/token' ? { body: '{"access_token":"from-there"}' } : {}))
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', scratch], root)
   const tarball = fs.readdirSync(scratch).find((name) => name.endsWith('.tgz'))
   files = unpack(fs.readFileSync(path.join(scratch, tarball ?? '')))
@@ -46,7 +46,7 @@ describe('the tarball', () => {
     // What the entries have in common: code, and types.
     const shared = ['dist/chunk-*.cjs', 'dist/chunk-*.js', 'dist/*.d.cts', 'dist/*.d.ts']
     expect(names.map((name) => name.replace(/[^/]+-\*\.d/, '*.d')).sort()).toEqual(
-      [...PAPERS, ...built('index'), ...built('oauth1'), ...shared].sort(),
+      [...PAPERS, ...built('index'), ...built('oauth1'), ...built('oauth2'), ...shared].sort(),
     )
   })
 
@@ -72,6 +72,10 @@ describe('the tarball', () => {
         import: { types: './dist/oauth1.d.ts', default: './dist/oauth1.js' },
         require: { types: './dist/oauth1.d.cts', default: './dist/oauth1.cjs' },
       },
+      './oauth2': {
+        import: { types: './dist/oauth2.d.ts', default: './dist/oauth2.js' },
+        require: { types: './dist/oauth2.d.cts', default: './dist/oauth2.cjs' },
+      },
       './package.json': './package.json',
     })
     expect(manifest.sideEffects).toBe(false)
@@ -85,6 +89,14 @@ describe('the tarball', () => {
     expect(importsIn(textOfAll('.cjs'))).toEqual(declared)
     for (const types of ['.d.ts', '.d.cts'])
       expect(importsIn(textOfAll(types)).filter((name) => !declared.includes(name))).toEqual([])
+  })
+
+  it('loads what is for ES modules alone by import(), when it is wanted, and needs no types of it', () => {
+    for (const kind of ['.js', '.cjs'])
+      expect(textOfAll(kind).match(/.*["']openid-client["'].*/g)).toEqual([
+        '  return import("openid-client");',
+      ])
+    for (const kind of ['.d.ts', '.d.cts']) expect(importsIn(textOfAll(kind))).not.toContain('openid-client')
   })
 })
 
@@ -110,8 +122,10 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
   it('compiles in TypeScript as ESM and as CommonJS, and attaches the token it finds (trap 21)', async () => {
     const source = fs.readFileSync(path.join(__dirname, 'package/typed-consumer.ts'))
     for (const name of ['typed.mts', 'typed.cts']) fs.writeFileSync(path.join(project, name), source)
-    const ofOAuth1 = fs.readFileSync(path.join(__dirname, 'package/typed-oauth1.ts'))
-    for (const name of ['oauth1.mts', 'oauth1.cts']) fs.writeFileSync(path.join(project, name), ofOAuth1)
+    for (const entry of ['oauth1', 'oauth2']) {
+      const ofEntry = fs.readFileSync(path.join(__dirname, `package/typed-${entry}.ts`))
+      for (const name of [`${entry}.mts`, `${entry}.cts`]) fs.writeFileSync(path.join(project, name), ofEntry)
+    }
     fs.writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG))
     const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
     const compiled = await run(process.execPath, [tsc, '--project', project], project).catch(
@@ -132,10 +146,17 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
       expect(server.seen[0]?.headers.authorization).toMatch(/^OAuth oauth_consumer_key="console"/)
       expect(said).toEqual({ status: 200, code: 'ERR_IGWN_OAUTH1_VERIFIER', isOurs: true })
     }
+    for (const consumer of ['out/oauth2.mjs', 'out/oauth2.cjs']) {
+      server.seen.length = 0
+      const said = await runConsumer(project, consumer)
+      expect(arrived()).toEqual(['POST /token without', 'GET /data Bearer from-there'])
+      const code = 'ERR_IGWN_OAUTH_UNREACHABLE'
+      expect(said).toEqual({ status: 200, types: ['Bearer', null], isOurs: true, code })
+    }
   }, 30_000)
 })
 
-it.each(['axios-igwn-auth', 'axios-igwn-auth/oauth1'])(
+it.each(['axios-igwn-auth', 'axios-igwn-auth/oauth1', 'axios-igwn-auth/oauth2'])(
   'exports the names of %s that are written here and no other, to ESM and to CommonJS',
   async (entry) => {
     const project = path.join(scratch, 'names', entry)
@@ -196,6 +217,21 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'oauth1Flow',
     'parseAuthorizationResponse',
   ],
+  'axios-igwn-auth/oauth2': [
+    'OAuth2Auth',
+    'OAuthError',
+    'authorizationCode',
+    'clientCredentials',
+    'deviceCode',
+    'dpop',
+    'dpopKey',
+    'igwn',
+    'jwtBearer',
+    'oauth2',
+    'password',
+    'refreshToken',
+    'tokenExchange',
+  ],
 }
 
 it('is tested with the lowest axios that it allows', () => {
@@ -224,7 +260,7 @@ const TSCONFIG = {
     types: ['node'],
     outDir: 'out',
   },
-  files: ['typed.mts', 'typed.cts', 'oauth1.mts', 'oauth1.cts'],
+  files: ['typed.mts', 'typed.cts', 'oauth1.mts', 'oauth1.cts', 'oauth2.mts', 'oauth2.cts'],
 }
 
 function arrived(): string[] {

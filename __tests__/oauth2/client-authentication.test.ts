@@ -154,6 +154,22 @@ describe('a private key', () => {
     expect(jsonwebtoken.decode(assertion)).toMatchObject({ aud: `${provider.issuer}/token` })
   })
 
+  it('makes assertions with claims and a header of one’s own (Authlib: test_client_secret_jwt2)', async () => {
+    let assertion = ''
+    await tokenBy({
+      clientId: 'sjwt',
+      clientSecret: LONG_SECRET,
+      clientAuthentication: 'client_secret_jwt',
+      assertionClaims: { claimed: true },
+      assertionHeader: { extra: 1 },
+      onRequest: ({ body }) => void (assertion = body.get('client_assertion') ?? ''),
+    })
+    expect(jsonwebtoken.verify(assertion, LONG_SECRET, { complete: true })).toMatchObject({
+      header: { alg: 'HS256', extra: 1 },
+      payload: { iss: 'sjwt', claimed: true },
+    })
+  })
+
   it('makes an assertion anew for each request', async () => {
     const seen = new Set<unknown>()
     const source = clientCredentials({

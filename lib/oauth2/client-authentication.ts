@@ -107,10 +107,11 @@ export function clientAuthentication(client: OAuthClient): ClientAuthentication 
       jti: randomUUID(),
       iat: now,
       exp: now + ASSERTION_LIFE,
+      ...client.assertionClaims,
     }
     body.set('client_id', clientId)
     body.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
-    body.set('client_assertion', await signJwt(claims, by))
+    body.set('client_assertion', await signJwt(claims, by, client.assertionHeader))
   }
 
   function none({ body }: OAuthRequest): void {

@@ -81,6 +81,10 @@ export interface OAuthClient {
   readonly kid?: string | undefined
   /** `aud` of the assertion that authenticates the client. Default is the issuer, or the token endpoint where that is unknown. */
   readonly assertionAudience?: string | undefined
+  /** More claims of that assertion, over those that are made. Default is none. */
+  readonly assertionClaims?: Readonly<Record<string, unknown>> | undefined
+  /** More members of its header. Default is none. */
+  readonly assertionHeader?: Readonly<Record<string, unknown>> | undefined
   /**
    * How the client says who it is (RFC 6749 section 2.3), by the name of its method in the registry of IANA, or a function
    * that puts it on the request. Default is `private_key_jwt` with a private key; with a secret, `client_secret_basic`, or
@@ -171,6 +175,8 @@ const CHECKS: Record<keyof OAuthClient, Check> = {
   alg: aText,
   kid: aText,
   assertionAudience: aText,
+  assertionClaims: anObject,
+  assertionHeader: anObject,
   clientAuthentication: (value) => (typeof value === 'function' ? undefined : oneOf(...METHODS)(value)),
   cert: (value) => (typeof value === 'boolean' ? undefined : textOrList(value)),
   dpop: (value) =>
