@@ -15,13 +15,14 @@ import Provider, { errors } from 'oidc-provider'
 const lines = readline.createInterface({ input: process.stdin })
 const [line] = await once(lines, 'line')
 lines.on('close', () => process.exit(0))
-const { tls, keys, clients, dpopNonce, accessTokenLife = 600 } = JSON.parse(line)
+const { tls, keys, clients, dpopNonce, accessTokenLife = 600, ...options } = JSON.parse(line)
 
 const main = https.createServer({ cert: tls.cert, key: tls.key })
 // Where clients with a certificate go (RFC 8705 section 5); the main one does not ask for any.
 const forCertificates = https.createServer({ ...tls, requestCert: true, rejectUnauthorized: false })
 for (const server of [main, forCertificates]) await once(server.listen(0, '127.0.0.1'), 'listening')
-const issuer = `https://localhost:${main.address().port}`
+const { port } = main.address()
+const { issuer = `https://localhost:${port}` } = options
 const mtls = `https://localhost:${forCertificates.address().port}`
 
 const SCOPE = 'openid offline_access read:/ read:/data gracedb.read gwdatafind.read dqsegdb.read'
@@ -59,6 +60,7 @@ const provider = new Provider(issuer, {
     idTokenSigningAlgValues: ['RS256', 'ES256', 'HS256'],
   },
   scopes: SCOPE.split(' '),
+  claims: { openid: ['sub', 'email'] },
   clients,
   pkce: { required: () => false },
   ttl: {
@@ -201,8 +203,7 @@ provider.registerGrantType(
   'urn:ietf:params:oauth:grant-type:token-exchange',
   async (ctx) => {
     const { subject_token: subject, requested_token_type: wanted, scope } = ctx.oidc.params
-    const found =
-      (await provider.AccessToken.find(subject)) ?? (await provider.ClientCredentials.find(subject))
+    const found = await tokenBehind(subject)
     if (!found?.isValid) throw new errors.InvalidGrant('the subject_token is not good')
     const token = await issue(ctx, { sub: found.accountId ?? found.clientId, scope: scope ?? found.scope })
     ctx.body = {
@@ -231,12 +232,18 @@ async function handle(request, response) {
   const { pathname, searchParams } = new URL(request.url, issuer)
   try {
     if (pathname.startsWith('/interaction/')) return await interact(request, response)
-    if (pathname === '/resource') return await resource(request, response, searchParams)
+    if (pathname === '/resource' || isService(request.headers.host))
+      return await resource(request, response, searchParams)
     if (pathname === '/seen') return json(response, 200, seen)
     callback(request, response)
   } catch (error) {
     json(response, 500, { error: String(error.stack) })
   }
+}
+
+/** Every name but that of the provider itself is that of a service. */
+function isService(host) {
+  return host.endsWith('.example.org') && host !== new URL(issuer).host
 }
 
 /** Logs in as albert and consents; `answer=no` in the request says no. */
@@ -272,8 +279,7 @@ async function resource(request, response, query) {
     inHeader ??
     query.get('access_token') ??
     (isForm ? new URLSearchParams(text).get('access_token') : undefined)
-  const found =
-    token && ((await provider.AccessToken.find(token)) ?? (await provider.ClientCredentials.find(token)))
+  const found = token && (await tokenBehind(token))
   if (!found?.isValid) {
     const error = token ? ', error="invalid_token"' : ''
     return json(
@@ -301,6 +307,17 @@ async function resource(request, response, query) {
   })
 }
 
+/** What is known of a token: one of the provider's own, or one that says all by itself. */
+async function tokenBehind(text) {
+  if (!text.startsWith('ey'))
+    return (await provider.AccessToken.find(text)) ?? (await provider.ClientCredentials.find(text))
+  const key = createPublicKey(keys[0].pem)
+  const jwt = await jwtVerify(text, key, { issuer }).catch(() => undefined)
+  if (!jwt) return undefined
+  const { sub, scope, aud, cnf } = jwt.payload
+  return { isValid: true, accountId: sub, scope, aud, jkt: cnf?.jkt }
+}
+
 const proofs = new Set()
 /** What is wrong with a proof (RFC 9449 section 4.3), as an error code. */
 async function problemOf(request, token, jkt, scheme) {
@@ -313,7 +330,7 @@ async function problemOf(request, token, jkt, scheme) {
     const isRight =
       scheme === 'DPoP' &&
       payload.htm === request.method &&
-      payload.htu === issuer + pathname &&
+      payload.htu === `https://${request.headers.host}${pathname}` &&
       payload.ath === ath &&
       !proofs.has(payload.jti) &&
       (await calculateJwkThumbprint(protectedHeader.jwk)) === jkt
@@ -330,4 +347,4 @@ function json(response, status, body, headers = {}) {
   response.end(JSON.stringify(body))
 }
 
-process.stdout.write(`${JSON.stringify({ issuer, mtls })}\n`)
+process.stdout.write(`${JSON.stringify({ issuer, mtls, port })}\n`)

@@ -5,6 +5,7 @@ import https from 'node:https'
 import path from 'node:path'
 import readline from 'node:readline'
 import axios, { type AxiosInstance } from 'axios'
+import jsonwebtoken from 'jsonwebtoken'
 import { createAuthority, selfSigned, type Authority, type Issued } from './pki'
 
 /** What happened at the token endpoint. */
@@ -20,6 +21,7 @@ export interface OpenIdProvider {
   readonly issuer: string
   /** Where clients with a certificate go. */
   readonly mtls: string
+  readonly port: number
   /** The certificate of its CA, PEM. */
   readonly ca: string
   readonly authority: Authority
@@ -29,6 +31,8 @@ export interface OpenIdProvider {
   readonly keys: Readonly<Record<'rsa' | 'ec' | 'ed' | 'serviceAccount', string>>
   /** An instance that trusts it. */
   readonly http: AxiosInstance
+  /** A token of its own that nobody asked it for, with an hour to live. */
+  mint(claims: object): string
   /** Everything that was asked of its token endpoint so far. */
   seen(): Promise<readonly SeenGrant[]>
   close(): Promise<void>
@@ -39,6 +43,15 @@ export interface OpenIdProviderOptions {
   readonly accessTokenLife?: number
   /** Whether its token endpoint wants a nonce in proofs. Default is false. */
   readonly dpopNonce?: boolean
+  /** Its own name, an https URL that leads to its port; then every other name is that of a service. Default is localhost. */
+  readonly issuer?: string
+  /** The names in its certificate besides localhost. */
+  readonly names?: readonly string[]
+  /**
+   * Clients besides those that it has anyway (OpenID Connect Dynamic Client Registration 1.0 section 2), given the public
+   * keys of those.
+   */
+  readonly clients?: (jwks: Readonly<Record<'rsa' | 'ec' | 'ed', object>>) => readonly object[]
 }
 
 const pem = (key: ReturnType<typeof generateKeyPairSync>['privateKey']) =>
@@ -47,9 +60,13 @@ const pem = (key: ReturnType<typeof generateKeyPairSync>['privateKey']) =>
 export const NATIVE_REDIRECT = 'http://127.0.0.1/callback'
 export const WEB_REDIRECT = 'https://portal.example.org/callback'
 
-export async function startOpenIdProvider(options: OpenIdProviderOptions = {}): Promise<OpenIdProvider> {
+export async function startOpenIdProvider({
+  names = [],
+  clients = () => [],
+  ...options
+}: OpenIdProviderOptions = {}): Promise<OpenIdProvider> {
   const authority = await createAuthority()
-  const server = await authority.issueServer()
+  const server = await authority.issueServer({ names: ['localhost', '127.0.0.1', ...names] })
   const certificates = {
     mtls: await authority.issueUser('mtls-client'),
     selfsigned: await selfSigned('self-signed'),
@@ -76,6 +93,12 @@ export async function startOpenIdProvider(options: OpenIdProviderOptions = {}): 
     use: 'sig',
     kid: alg,
   })
+  const jwks = {
+    rsa: jwk(rsa, 'RS256'),
+    ec: jwk(ec!, 'ES256'),
+    ed: jwk(ed, 'EdDSA'),
+    selfsigned: selfSignedJwk(certificates.selfsigned.certificate),
+  }
   child.stdin.write(
     `${JSON.stringify({
       ...options,
@@ -85,23 +108,19 @@ export async function startOpenIdProvider(options: OpenIdProviderOptions = {}): 
         { pem: pem(rsa.privateKey), kid: 'rs', alg: 'RS256', use: 'sig' },
       ],
       serviceAccountKey: serviceAccount!.publicKey.export({ type: 'spki', format: 'pem' }),
-      clients: clients({
-        rsa: jwk(rsa, 'RS256'),
-        ec: jwk(ec!, 'ES256'),
-        ed: jwk(ed, 'EdDSA'),
-        selfsigned: selfSignedJwk(certificates.selfsigned.certificate),
-      }),
+      clients: [...clients(jwks), ...usualClients(jwks)],
     })}\n`,
   )
   const lines = once(readline.createInterface({ input: child.stdout }), 'line')
   const [line] = (await Promise.race([lines, gone])) as [string]
-  const { issuer, mtls } = JSON.parse(line) as { issuer: string; mtls: string }
+  const { issuer, mtls, port } = JSON.parse(line) as { issuer: string; mtls: string; port: number }
   const httpsAgent = new https.Agent({ ca: authority.certificate, keepAlive: true })
   const http = axios.create({ httpsAgent })
 
   return {
     issuer,
     mtls,
+    port,
     ca: authority.certificate,
     authority,
     certificates,
@@ -112,6 +131,12 @@ export async function startOpenIdProvider(options: OpenIdProviderOptions = {}): 
       serviceAccount: pem(serviceAccount!.privateKey),
     },
     http,
+    mint: (claims) =>
+      jsonwebtoken.sign({ iss: issuer, ver: 'scitoken:2.0', ...claims }, ofTokens!.privateKey, {
+        algorithm: 'ES256',
+        keyid: 'es',
+        expiresIn: 3600,
+      }),
     async seen() {
       return (await http.get<SeenGrant[]>(`${issuer}/seen`)).data
     },
@@ -135,7 +160,7 @@ const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
 
 /** Registered clients, by the way they authenticate. */
-function clients(jwks: Record<'rsa' | 'ec' | 'ed' | 'selfsigned', object>): object[] {
+function usualClients(jwks: Record<'rsa' | 'ec' | 'ed' | 'selfsigned', object>): object[] {
   const robot = { grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }
   const byKey = (alg: string, key: object) => ({
     ...robot,
