@@ -330,6 +330,7 @@ describe('a client that cannot be used is refused at once', () => {
       { issuer: 'cilogon.org' },
       'client.issuer must be the URL of an issuer, as https://issuer.example.org, not this text.',
     ],
+    ['a login in the issuer', { issuer: 'https://me:shh@i.test' }, 'client.issuer must not hold a login.'],
     [
       'a name there is not',
       { issuer: 'https://i.test', secret: 'x' },

@@ -205,6 +205,12 @@ describe('a server', () => {
   const from = (origin: string, http?: AxiosInstance, signal?: AbortSignal) =>
     clientCredentials(clientOf(origin, { ...(http && { http }) }), { signal }).getTokenResponse()
 
+  it.each(['500', 500.5])('is waited for as axios would, with a timeout of %p', async (timeout) => {
+    const server = await servers.serve(() => ({ body: '{"access_token":"a"}' }))
+    const http = axios.create({ timeout: timeout as number })
+    expect(await from(server.origin, http)).toMatchObject({ access_token: 'a' })
+  })
+
   it('that is slow is a time-out, which says after how long', async () => {
     const origin = await raw(() => undefined)
     await expect(from(origin, axios.create({ timeout: 50 }))).rejects.toEqual(

@@ -302,6 +302,18 @@ describe('authorization code, with a browser on this machine', () => {
     expect(axios.isCancel(error)).toBe(true)
   })
 
+  it('opens nothing when nobody wants it any more before it begins', async () => {
+    const open = jest.fn()
+    const { issuer, authorization_endpoint, token_endpoint } = (
+      await provider.http.get<Record<string, string>>(`${provider.issuer}/.well-known/openid-configuration`)
+    ).data
+    const metadata = { issuer, authorization_endpoint, token_endpoint }
+    const source = authorizationCode(cli({ metadata }), { open, signal: AbortSignal.abort() })
+    const error: unknown = await source.getTokenResponse().catch((reason: unknown) => reason)
+    expect(axios.isCancel(error)).toBe(true)
+    expect(open).not.toHaveBeenCalled()
+  })
+
   it('fails with what the browser could not be opened for', async () => {
     const open = () => Promise.reject(new Error('no browser'))
     await expect(authorizationCode(cli(), { open }).getTokenResponse()).rejects.toThrow('no browser')
@@ -370,6 +382,25 @@ describe('device code', () => {
       },
     })
     expect(claimsOf(await source.getToken(GRACEDB))).toMatchObject({ aud: 'https://gracedb.example.org' })
+  })
+
+  it('shows the page by whatever name the server has for it (Google)', async () => {
+    let shown: DevicePrompt | undefined
+    const google = cli({
+      onResponse(response) {
+        response.body = response.body.replace('verification_uri"', 'verification_url"')
+      },
+    })
+    const controller = new AbortController()
+    const source = deviceCode(google, {
+      signal: controller.signal,
+      prompt: (prompt) => {
+        shown = prompt
+        controller.abort()
+      },
+    })
+    await source.getTokenResponse().catch(() => undefined)
+    expect(shown?.verificationUri).toBe(`${provider.issuer}/device`)
   })
 
   it('gives up when the code ends', async () => {
@@ -512,6 +543,18 @@ describe('token exchange', () => {
     const source = tokenExchange(own(), { subject })
     await expect(source.getTokenResponse()).rejects.toMatchObject({ error: 'invalid_grant' })
     expect(await source.getTokenResponse()).toMatchObject(BEARER)
+  })
+
+  it('is kept under a name for whom it is, so that nobody gets what is another’s', () => {
+    const store = { get: jest.fn(), set: jest.fn(), delete: jest.fn() }
+    expect(thrownBy(() => tokenExchange(own(), { subject: () => 'a', store }))).toEqual(
+      ours(
+        'ERR_IGWN_OPTION',
+        'options.store needs options.storeKey: a name for whom the subject is, so that nobody gets what was exchanged for another.',
+      ),
+    )
+    for (const options of [{ subject: 'a' }, { subject: () => 'a', storeKey: 'albert' }])
+      expect(() => tokenExchange(own(), { ...options, store })).not.toThrow()
   })
 
   it('says when there is nothing to exchange', async () => {

@@ -192,6 +192,15 @@ describe('callback', () => {
     )
   })
 
+  it('compares the issuer with what is given, where the endpoints are given too', async () => {
+    const { login, back } = await loggedIn()
+    const metadata = { token_endpoint: `${provider.issuer}/token` }
+    back.searchParams.set('iss', 'https://evil.test')
+    await expect(web({ metadata }).callback(back, login)).rejects.toThrow('it is of another issuer')
+    back.searchParams.delete('iss')
+    expect(await web({ metadata }).callback(back, login)).toMatchObject(BEARER)
+  })
+
   it('says when the person said no', async () => {
     const { steps, login, back } = await loggedIn({ params: { answer: 'no' } })
     await expect(steps.callback(back, login)).rejects.toMatchObject({

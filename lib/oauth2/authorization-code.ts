@@ -85,14 +85,17 @@ export function authorizationCode(client: OAuthClient, options: AuthorizationCod
   async function inTime<T>(answer: Promise<T>, after: number, stop: AbortSignal): Promise<T> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(
-          new OAuthError(
-            'ERR_IGWN_OAUTH_TIMEOUT',
-            `Nobody came back from ${server.name} within ${after} s. Begin again; a page there that speaks of the redirect URI means that http://127.0.0.1${path} is not registered.`,
-          ),
-        )
-      }, after * 1000)
+      timer = setTimeout(
+        () => {
+          reject(
+            new OAuthError(
+              'ERR_IGWN_OAUTH_TIMEOUT',
+              `Nobody came back from ${server.name} within ${after} s. Begin again; a page there that speaks of the redirect URI means that http://127.0.0.1${path} is not registered.`,
+            ),
+          )
+        },
+        Math.min(after * 1000, MAX_TIMER),
+      )
       stop.addEventListener('abort', () => {
         clearTimeout(timer)
       })
@@ -103,3 +106,5 @@ export function authorizationCode(client: OAuthClient, options: AuthorizationCod
 
 /** Seconds. */
 const TIMEOUT = 300
+/** Milliseconds; a timer for more goes off at once. */
+const MAX_TIMER = 2 ** 31 - 1

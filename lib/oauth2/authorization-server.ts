@@ -1,13 +1,13 @@
 import axios from 'axios'
 import { IgwnAuthError } from '../errors'
 import { secondsNow } from '../seconds-now'
-import { unlessCanceled } from './unless-canceled'
 import { clientAuthentication } from './client-authentication'
 import { conversation, type Conversation, type Talk } from './conversation'
 import { failed } from './failed'
 import { httpByAxios } from './http-by-axios'
 import { checkClient, type OAuthClient, type ServerMetadata } from './oauth-client'
 import { isRefused, OAuthError } from './oauth-error'
+import { unlessCanceled } from './unless-canceled'
 
 type OpenIdClient = typeof import('openid-client')
 type Configuration = InstanceType<OpenIdClient['Configuration']>
@@ -44,12 +44,10 @@ export function authorizationServer(given: OAuthClient): AuthorizationServer {
   const client = checkClient(given)
   const authentication = clientAuthentication(client)
   const http = client.http ?? axios
-  const send = httpByAxios(http, {
-    cert: certOf(client),
-    passphrase: client.passphrase,
-    allowInsecureHttp: client.allowInsecureHttp,
-  })
-  const timeout = () => http.defaults.timeout || DEFAULT_TIMEOUT
+  const { passphrase, allowInsecureHttp } = client
+  const send = httpByAxios(http, { cert: () => certOf(client), passphrase, allowInsecureHttp })
+  // As axios reads it; and no signal waits for longer.
+  const timeout = () => Math.min(Math.ceil(Number(http.defaults.timeout)) || DEFAULT_TIMEOUT, MAX_TIMEOUT)
   const speaker = { client, send, authentication, timeout }
   const name = client.issuer ?? client.metadata?.issuer ?? originOf(client.metadata)
   const discovered = rememberedForADay(discover)
@@ -57,7 +55,8 @@ export function authorizationServer(given: OAuthClient): AuthorizationServer {
   return { client, name, metadata, ask, fetchJson }
 
   async function metadata(signal?: AbortSignal): Promise<ServerMetadata> {
-    return client.metadata ?? unlessCanceled(discovered(), signal)
+    if (client.metadata) return { issuer: client.issuer, ...client.metadata }
+    return unlessCanceled(discovered(), signal)
   }
 
   async function ask<T>({ audience, ...about }: About, call: (tools: Tools) => Promise<T>): Promise<T> {
@@ -149,9 +148,12 @@ export function authorizationServer(given: OAuthClient): AuthorizationServer {
 
 /** Milliseconds, as of openid-client. */
 const DEFAULT_TIMEOUT = 30_000
+const MAX_TIMEOUT = 2 ** 31 - 1
 
 /** Seconds. Endpoints move seldom, and programs run for long. */
 const REDISCOVER_AFTER = 86_400
+/** Seconds until it is tried again when there was nothing new to be had. */
+const RETRY_AFTER = 300
 
 /** Keeps what was found; a failure is not remembered, and what is old serves where nothing new can be had. */
 function rememberedForADay<T>(find: () => Promise<T>): () => Promise<T> {
@@ -168,8 +170,9 @@ function rememberedForADay<T>(find: () => Promise<T>): () => Promise<T> {
       held = { value, at: secondsNow() }
       return value
     } catch (error) {
-      if (held) return held.value
-      throw error
+      if (!held) throw error
+      held = { ...held, at: secondsNow() - REDISCOVER_AFTER + RETRY_AFTER }
+      return held.value
     }
   }
 }

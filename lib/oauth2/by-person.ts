@@ -11,6 +11,7 @@ export async function byPerson<T>(
   work: (signal: AbortSignal) => Promise<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
+  if (signal?.aborted) throw new CanceledError()
   const over = new AbortController()
   const stop = signal ? AbortSignal.any([signal, over.signal]) : over.signal
   const showing = async (): Promise<never> => {

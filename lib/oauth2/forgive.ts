@@ -44,6 +44,8 @@ function formIn(body: string): Record<string, unknown> | undefined {
 function mended(read: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const json = Object.fromEntries(Object.entries(read).filter(([, value]) => value !== null && value !== ''))
   if (json.access_token !== undefined) json.token_type ??= 'Bearer'
+  // Google's name for it, of before RFC 8628.
+  if (json.device_code !== undefined) json.verification_uri ??= json.verification_url
   if (Array.isArray(json.scope)) json.scope = json.scope.join(' ')
   const seconds = Number(json.expires_in)
   if (Number.isFinite(seconds) && seconds >= 0) json.expires_in = seconds

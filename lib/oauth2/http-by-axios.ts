@@ -21,6 +21,11 @@ export interface PlainAnswer {
   readonly body: string
 }
 
+interface HttpOptions extends Pick<IgwnAuthOptions, 'passphrase' | 'allowInsecureHttp'> {
+  /** The certificate to present. Asked for each request: agents are often set late. */
+  readonly cert: () => IgwnAuthOptions['cert']
+}
+
 export type SendPlain = (request: PlainRequest) => Promise<PlainAnswer>
 
 /**
@@ -32,21 +37,10 @@ export type SendPlain = (request: PlainRequest) => Promise<PlainAnswer>
  */
 export function httpByAxios(
   http: AxiosInstance,
-  {
-    allowInsecureHttp = false,
-    ...options
-  }: Pick<IgwnAuthOptions, 'cert' | 'passphrase' | 'allowInsecureHttp'>,
+  { cert, passphrase, allowInsecureHttp = false }: HttpOptions,
 ): SendPlain {
-  const { cert, passphrase } = options
-  const sibling = install(
-    new axios.Axios({}) as AxiosInstance,
-    exchange({
-      token: false,
-      netrc: false,
-      cert: cert ?? false,
-      ...(passphrase !== undefined && { passphrase }),
-    }),
-  )
+  const ours = { token: false, netrc: false, ...(passphrase !== undefined && { passphrase }) }
+  const sibling = install(new axios.Axios({}) as AxiosInstance, exchange(ours))
 
   return async ({ method, url, headers, body, signal }) => {
     const ways = waysOf(http)
@@ -63,6 +57,7 @@ export function httpByAxios(
       maxRedirects: 0,
       maxContentLength: MAX_BYTES,
       validateStatus: () => true,
+      igwnAuth: { cert: cert() ?? false },
     })
     return { status: response.status, headers: plain(response.headers), body: textOf(response.data) }
   }

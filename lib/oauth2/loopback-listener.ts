@@ -47,10 +47,12 @@ export async function loopbackListener(port: number, path: string): Promise<Loop
             : !isAnswer
               ? [400, 'This is no answer to the login that is waited for.']
               : [200, isRefusal ? 'The login was refused.' : 'You are logged in. You can close this window.']
-          response.writeHead(status, HEADERS)
-          response.end(page(text), () => {
-            if (isAnswer) resolve(url.searchParams)
-          })
+          // Once it has left, or the browser has gone: the answer is good in either case.
+          if (isAnswer)
+            response.once('close', () => {
+              resolve(url.searchParams)
+            })
+          response.writeHead(status, HEADERS).end(page(text))
         })
       }),
     close() {

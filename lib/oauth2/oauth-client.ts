@@ -160,10 +160,12 @@ const METHODS: readonly ClientAuthenticationMethod[] = [
 ]
 
 const CHECKS: Record<keyof OAuthClient, Check> = {
-  issuer: (value) =>
-    typeof value === 'string' && URL.canParse(value) && /^https?:/i.test(value)
-      ? undefined
-      : `must be the URL of an issuer, as https://issuer.example.org, not ${typeof value === 'string' ? 'this text' : kindOf(value)}`,
+  issuer: (value) => {
+    const isUrl = typeof value === 'string' && URL.canParse(value) && /^https?:/i.test(value)
+    if (!isUrl)
+      return `must be the URL of an issuer, as https://issuer.example.org, not ${typeof value === 'string' ? 'this text' : kindOf(value)}`
+    return new URL(value).username || new URL(value).password ? 'must not hold a login' : undefined
+  },
   metadata: anObject,
   clientId: aText,
   clientSecret: textOrFunction,

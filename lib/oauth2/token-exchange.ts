@@ -12,7 +12,10 @@ import { parametersFor, requestToken } from './token-request'
 export type GivenToken = Token | TokenSource | (() => Token | undefined | Promise<Token | undefined>)
 
 export interface TokenExchangeOptions extends FlowOptions {
-  /** The token that is exchanged: on whose behalf the new one is. */
+  /**
+   * The token that is exchanged: on whose behalf the new one is. It must always be of one and the same person or service; make
+   * a source for each.
+   */
   readonly subject: GivenToken
   /** What kind it is (RFC 8693 section 3): `access_token`, `id_token`, `jwt` and the like, or a URI. Default is `access_token`. */
   readonly subjectTokenType?: string | undefined
@@ -41,6 +44,11 @@ export function tokenExchange(client: OAuthClient, options: TokenExchangeOptions
       requestedTokenType: aText,
     },
   )
+  if (options.store && options.storeKey === undefined && typeof subject !== 'string')
+    throw new IgwnAuthError(
+      'ERR_IGWN_OPTION',
+      'options.store needs options.storeKey: a name for whom the subject is, so that nobody gets what was exchanged for another.',
+    )
   const server = authorizationServer(client)
 
   return renewing(
