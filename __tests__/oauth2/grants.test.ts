@@ -1,6 +1,8 @@
 /* eslint-disable @typescript-eslint/no-deprecated -- what is deprecated works too */
 /** Every grant, against a real provider. */
 import { createPublicKey } from 'node:crypto'
+import { once } from 'node:events'
+import net from 'node:net'
 import axios from 'axios'
 import jsonwebtoken from 'jsonwebtoken'
 import {
@@ -43,6 +45,14 @@ const claimsOf = (token: unknown) => jsonwebtoken.decode(String(token)) as Recor
 /** What asks a service of the provider's with a token of this source. */
 const serviceWith = (token: OAuthTokenSource) =>
   applyIgwnAuth(axios.create({ ...provider.http.defaults, baseURL: provider.issuer } as object), { token })
+
+/** The status that a server answers a line with which no client would send. */
+async function statusOf({ hostname, port, host }: URL, line: string): Promise<number> {
+  const socket = net.connect(Number(port), hostname)
+  socket.end(`${line}\r\nHost: ${host}\r\n\r\n`)
+  const [said] = (await once(socket, 'data')) as [Buffer]
+  return Number(said.toString().split(' ')[1])
+}
 
 describe('client credentials', () => {
   it('give a token for the audience and the scopes of the request', async () => {
@@ -272,12 +282,15 @@ describe('authorization code, with a browser on this machine', () => {
           await status('/callback?code=stolen&state=guessed'),
           await status('/callback?error=access_denied&state=guessed'),
           await status('/callback', { Host: 'evil.example.org' }),
+          await status('//callback'),
+          await statusOf(new URL(back), 'GET * HTTP/1.1'),
+          await statusOf(new URL(back), 'GET http://127.0.0.1/callback HTTP/1.1'),
         )
         await browse(provider.http, url)
       },
     })
     expect(await source.getTokenResponse()).toMatchObject(BEARER)
-    expect(seen).toEqual([404, 400, 400, 400, 404])
+    expect(seen).toEqual([404, 400, 400, 400, 404, 404, 404, 404])
   })
 
   it('gives up when nobody comes back, and says what may be the reason', async () => {

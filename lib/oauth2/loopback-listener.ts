@@ -37,11 +37,13 @@ export async function loopbackListener(port: number, path: string): Promise<Loop
           reject(signal.reason as Error)
         })
         server.on('request', (request, response) => {
-          const url = new URL(request.url ?? '/', `http://${host}`)
+          const target = `http://${host}${request.url ?? ''}`
+          const url = URL.canParse(target) ? new URL(target) : undefined // `*` and the like are none
+          const parameters = url?.searchParams ?? new URLSearchParams()
           // A page anywhere can have a browser ask here; not under this name (DNS rebinding), nor with this state.
-          const isOurs = request.method === 'GET' && request.headers.host === host && url.pathname === path
-          const isAnswer = isOurs && url.searchParams.get('state') === state
-          const isRefusal = url.searchParams.has('error')
+          const isOurs = request.method === 'GET' && request.headers.host === host && url?.pathname === path
+          const isAnswer = isOurs && parameters.get('state') === state
+          const isRefusal = parameters.has('error')
           const [status, text] = !isOurs
             ? [404, 'There is nothing here.']
             : !isAnswer
@@ -50,7 +52,7 @@ export async function loopbackListener(port: number, path: string): Promise<Loop
           // Once it has left, or the browser has gone: the answer is good in either case.
           if (isAnswer)
             response.once('close', () => {
-              resolve(url.searchParams)
+              resolve(parameters)
             })
           response.writeHead(status, HEADERS).end(page(text))
         })
