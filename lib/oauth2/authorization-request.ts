@@ -10,7 +10,9 @@ import { SentSecrets } from './without-secrets'
 
 /** What must be kept of a login between its two halves, for one person alone. Plain JSON; secret. */
 export interface PendingLogin {
+  /** What the answer must bring back (RFC 6749 section 10.12). */
   readonly state: string
+  /** Where the person comes back to. */
   readonly redirectUri: string
   /** Of PKCE (RFC 7636). */
   readonly codeVerifier?: string | undefined

@@ -13,14 +13,18 @@ export interface DPoPKey {
   remember(origin: string, nonce: string): void
 }
 
+/** What a proof is of. */
 export interface DPoPRequest {
+  /** `htm`. */
   readonly method: string
+  /** `htu`, once query and fragment are off. */
   readonly url: URL
   /** The token that goes with the request; none at the token endpoint. */
   readonly accessToken?: string | undefined
 }
 
-export interface DPoPKeyOptions extends KeyOptions {
+/** The key, where it is not to be a new one. */
+export interface DPoPKeyOptions extends Omit<KeyOptions, 'kid'> {
   /**
    * The private key. Default is a new one, P-256, that lives as long as this object: tokens in a store are then of no use
    * after it.

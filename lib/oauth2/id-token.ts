@@ -10,12 +10,18 @@ import type { ServerMetadata } from './oauth-client'
 import { OAuthError } from './oauth-error'
 
 /** The claims of an id_token (OpenID Connect Core 1.0 section 2). */
-export type IdTokenClaims = Readonly<Record<string, unknown>> & {
+export interface IdTokenClaims {
+  /** The issuer. */
   readonly iss: string
+  /** Who it is about, at that issuer. */
   readonly sub: string
+  /** For whom it is: this client. */
   readonly aud: string | readonly string[]
+  /** Seconds since the epoch at which it ends. */
   readonly exp: number
+  /** Seconds since the epoch at which it was made. */
   readonly iat: number
+  readonly [claim: string]: unknown
 }
 
 /** What an id_token is compared with, beside issuer, client and time. */
@@ -28,6 +34,7 @@ export interface IdTokenChecks {
   readonly code?: string | undefined
   /** Seconds since the person logged in, at most, for `auth_time`. Default is any. */
   readonly maxAge?: number | undefined
+  /** Ends what is waited for. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -62,7 +69,7 @@ export function idTokenVerifier(
       const claims = jsonwebtoken.verify(idToken, key, options) as JwtPayload
       const problem = problemIn(claims, alg, checks)
       if (problem) throw new Error(problem)
-      return claims as IdTokenClaims
+      return claims as unknown as IdTokenClaims
     } catch (error) {
       throw untrusted(quote((error as Error).message))
     }

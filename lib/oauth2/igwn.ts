@@ -1,31 +1,46 @@
-/**
- * What public documentation says of IGWN's issuer and services: `issuer` is for a client, each service is for the options of
- * an instance, `applyIgwnAuth(axios.create({ baseURL: igwn.gracedb.url }), { ...igwn.gracedb, token })`. All of it can be put
- * aside by giving something else. Which tokens a client may have is between it and the issuer.
- */
-export const igwn = {
+/** A service of IGWN, in the names of the options of an instance: `applyIgwnAuth(instance, { ...igwn.gracedb, token })`. */
+export interface IgwnService {
+  /** Its address, which is the audience of its tokens too. */
+  readonly url: string
+  /** The scope to read there. */
+  readonly tokenScope: string
+}
+
+/** What public documentation says of IGWN's issuer and services. */
+export interface Igwn {
   /**
-   * The issuer of all tokens of IGWN.
+   * The issuer of all its tokens.
    *
    * @see https://computing.docs.ligo.org/guide/auth/scitokens/
    */
-  issuer: 'https://cilogon.org/igwn',
+  readonly issuer: string
   /**
    * The Gravitational-Wave Candidate Event Database.
    *
    * @see https://computing.docs.ligo.org/guide/auth/scitokens/
    */
-  gracedb: { url: 'https://gracedb.ligo.org', tokenScope: 'gracedb.read' },
+  readonly gracedb: IgwnService
   /**
    * Servers that say where data are, each at an address of its own.
    *
    * @see https://gwdatafind.readthedocs.io/en/stable/auth/
    */
-  datafind: { tokenScope: 'gwdatafind.read' },
+  readonly datafind: Omit<IgwnService, 'url'>
   /**
    * Segments of data quality.
    *
    * @see https://dqsegdb2.readthedocs.io/en/stable/auth/
    */
+  readonly dqsegdb: IgwnService
+}
+
+/**
+ * Issuer and services of IGWN. All of it can be put aside by giving something else; which tokens a client may have is between
+ * it and the issuer.
+ */
+export const igwn: Igwn = {
+  issuer: 'https://cilogon.org/igwn',
+  gracedb: { url: 'https://gracedb.ligo.org', tokenScope: 'gracedb.read' },
+  datafind: { tokenScope: 'gwdatafind.read' },
   dqsegdb: { url: 'https://segments.ligo.org', tokenScope: 'dqsegdb.read' },
-} as const
+}

@@ -23,14 +23,17 @@ export type { StoredToken, TokenStore } from '../stores/token-store'
 export {
   oauth2,
   type AnyToken,
+  type BegunLogin,
   type EndSessionOptions,
+  type Introspection,
   type LoginOptions,
   type OAuth2Steps,
   type StepOptions,
   type TokenHint,
+  type UserInfo,
 } from './oauth2'
 export type { PendingLogin } from './authorization-request'
 export type { IdTokenChecks, IdTokenClaims } from './id-token'
 export { OAuth2Auth, type OAuth2AuthOptions, type TokenPlacement } from './oauth2-auth'
 export { dpop } from './dpop'
-export { igwn } from './igwn'
+export { igwn, type Igwn, type IgwnService } from './igwn'

@@ -13,16 +13,27 @@ import type { DPoPKey } from './dpop-key'
  * section 3.
  */
 export interface ServerMetadata {
+  /** Its name, as in its tokens. Default is that of the client; where there is none, it is compared with nothing. */
   readonly issuer?: string | undefined
+  /** Where people log in. */
   readonly authorization_endpoint?: string | undefined
+  /** Where tokens are got. */
   readonly token_endpoint?: string | undefined
+  /** Where the login on another device begins (RFC 8628). */
   readonly device_authorization_endpoint?: string | undefined
+  /** Where tokens are revoked (RFC 7009). */
   readonly revocation_endpoint?: string | undefined
+  /** Where one asks about a token (RFC 7662). */
   readonly introspection_endpoint?: string | undefined
+  /** Where one asks about the person. */
   readonly userinfo_endpoint?: string | undefined
+  /** Where people log out. */
   readonly end_session_endpoint?: string | undefined
+  /** Where its keys are, to verify id_tokens with. */
   readonly jwks_uri?: string | undefined
+  /** How clients may authenticate. Default is `client_secret_basic`. */
   readonly token_endpoint_auth_methods_supported?: readonly string[] | undefined
+  /** What signs its id_tokens. Default is RS256. */
   readonly id_token_signing_alg_values_supported?: readonly string[] | undefined
   /** Where clients with a certificate go (RFC 8705 section 5). */
   readonly mtls_endpoint_aliases?: Readonly<Record<string, string | undefined>> | undefined
@@ -34,19 +45,25 @@ export type OAuthEndpoint = 'token' | 'device_authorization' | 'revocation' | 'i
 
 /** A request to one of them as it is about to leave, with the client's authentication on it. Secret; free to be changed. */
 export interface OAuthRequest {
+  /** What it is for. */
   readonly endpoint: OAuthEndpoint
+  /** Where it goes. */
   url: URL
   /** Names in lower case. */
   readonly headers: Record<string, string>
+  /** Its parameters; with `tokenMethod` GET they go into the query. */
   readonly body: URLSearchParams
 }
 
 /** An answer as it came, before anything is made of it. Secret; free to be changed. */
 export interface OAuthResponse {
+  /** What was asked. */
   readonly endpoint: OAuthEndpoint
+  /** Of HTTP. */
   status: number
   /** Names in lower case. */
   readonly headers: Record<string, string>
+  /** As text, whatever it is. */
   body: string
 }
 

@@ -10,6 +10,7 @@ import { oneOf } from './checks'
 /** Where a token stands in a request (RFC 6750 section 2). */
 export type TokenPlacement = 'header' | 'query' | 'body'
 
+/** Where a token goes. */
 export interface OAuth2AuthOptions {
   /**
    * Where the token is put: into `Authorization`, or as `access_token` into the query or into a form that is the body. Default
@@ -27,7 +28,9 @@ export interface OAuth2AuthOptions {
  * `ERR_IGWN_OPTION` when the body is no form to put it into. A source is asked for another one when a server refuses.
  */
 export class OAuth2Auth implements AuthScheme {
+  /** For messages and events. */
   readonly name = 'OAuth 2.0'
+  /** Where it puts the token. */
   readonly placement: TokenPlacement
   readonly #token: Token | StoredToken | TokenSource
   /** Which token was put on which request. */

@@ -23,6 +23,14 @@ import {
   type WantOptions,
 } from './token-request'
 
+/** A login that has begun. */
+export interface BegunLogin {
+  /** Where to send the browser of the person. */
+  readonly url: string
+  /** What to keep in their session until they come back. */
+  readonly login: PendingLogin
+}
+
 /** How a login begins. */
 export interface LoginOptions extends WantOptions {
   /** Where the person comes back to, exactly as registered. */
@@ -40,14 +48,30 @@ export interface LoginOptions extends WantOptions {
   readonly responseType?: string | undefined
   /** More parameters, as `prompt` or `login_hint`; they take the place of those of that name. */
   readonly params?: Parameters | undefined
+  /** Ends what is waited for. */
   readonly signal?: AbortSignal | undefined
 }
 
+/** What every step can be told. */
 export interface StepOptions {
   /** More parameters of the request, by their names on the wire. */
   readonly params?: Parameters | undefined
   /** Ends what is waited for. */
   readonly signal?: AbortSignal | undefined
+}
+
+/** What a server says of a token (RFC 7662 section 2.2). */
+export interface Introspection {
+  /** Whether it is good now. All else is there only if so. */
+  readonly active: boolean
+  readonly [claim: string]: unknown
+}
+
+/** What a server knows of a person (OpenID Connect Core 1.0 section 5.1). */
+export interface UserInfo {
+  /** Who it is, at that issuer. */
+  readonly sub: string
+  readonly [claim: string]: unknown
 }
 
 /** A token with all that came with it, or the text of one. */
@@ -62,7 +86,7 @@ export interface OAuth2Steps {
    * Begins a login: where to send the person's browser, and what to keep in their session until they come back (RFC 6749
    * section 4.1.1).
    */
-  authorizationUrl(options: LoginOptions): Promise<{ url: string; login: PendingLogin }>
+  authorizationUrl(options: LoginOptions): Promise<BegunLogin>
   /**
    * Ends a login: the token for the code that the person came back with (RFC 6749 section 4.1.3). An id_token in it is
    * verified.
@@ -93,10 +117,7 @@ export interface OAuth2Steps {
   /** Has the server forget a token, and what was got by it (RFC 7009). A text is tried as what `hint` says. */
   revoke(token: string | StoredToken, options?: StepOptions & TokenHint): Promise<void>
   /** What the server says of a token: `active`, and if so its claims (RFC 7662). */
-  introspect(
-    token: AnyToken,
-    options?: StepOptions & TokenHint,
-  ): Promise<Readonly<Record<string, unknown>> & { active: boolean }>
+  introspect(token: AnyToken, options?: StepOptions & TokenHint): Promise<Introspection>
   /**
    * What the server knows of the person (OpenID Connect Core 1.0 section 5.3).
    *
@@ -106,23 +127,26 @@ export interface OAuth2Steps {
   userInfo(
     token: AnyToken,
     options?: Pick<StepOptions, 'signal'> & { readonly subject?: string | undefined },
-  ): Promise<Readonly<Record<string, unknown>> & { sub: string }>
+  ): Promise<UserInfo>
   /** The claims of an id_token, once its signature and they are checked; see {@link IdTokenChecks}. */
   verifyIdToken(idToken: string, checks?: IdTokenChecks): Promise<IdTokenClaims>
   /** Where to send a browser to log out of the server too (OpenID Connect RP-Initiated Logout 1.0). */
   endSessionUrl(options?: EndSessionOptions): Promise<string>
 }
 
+/** What kind of token a text is, for servers that keep them apart. */
 export interface TokenHint {
   /** `token_type_hint`. Default is none. */
   readonly hint?: 'access_token' | 'refresh_token' | undefined
 }
 
+/** Whose login ends, and where they go then. */
 export interface EndSessionOptions extends StepOptions {
   /** `id_token_hint`: of the login that ends. */
   readonly idToken?: string | undefined
   /** Where the browser goes after it, as registered. */
   readonly postLogoutRedirectUri?: string | undefined
+  /** Comes back with them. */
   readonly state?: string | undefined
 }
 

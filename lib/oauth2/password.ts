@@ -4,7 +4,9 @@ import { aText, textOrFunction } from './checks'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing'
 import { parametersFor, requestToken } from './token-request'
 
+/** Who logs in. */
 export interface PasswordOptions extends FlowOptions {
+  /** As the server knows them. */
   readonly username: string
   /** The password, or a function that gives it, called for each login. */
   readonly password: string | (() => string | Promise<string>)

@@ -18,8 +18,11 @@ export interface SigningKey {
 }
 
 export interface KeyOptions {
+  /** The algorithm that it signs with (RFC 7518 section 3.1). Default goes by the key. */
   readonly alg?: string | undefined
+  /** The name of the key. Default is the one in a JWK, else none. */
   readonly kid?: string | undefined
+  /** Of an encrypted key. */
   readonly passphrase?: string | (() => string) | undefined
 }
 
