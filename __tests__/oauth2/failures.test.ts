@@ -496,6 +496,37 @@ describe('the ways of the instance', () => {
   })
 })
 
+it('leaves a 401 what it is when the renewal fails, and says why', async () => {
+  const issuer = await servers.serve((_seen, index) =>
+    index === 0
+      ? { body: JSON.stringify({ access_token: ACCESS }) }
+      : { status: 400, body: '{"error":"invalid_client","error_description":"ended"}' },
+  )
+  const service = await servers.serve(() => ({
+    status: 401,
+    headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+  }))
+  const instance = applyIgwnAuth(axios.create({ baseURL: service.origin }), {
+    token: clientCredentials(clientOf(issuer.origin)),
+  })
+  const error: unknown = await instance.get('/').catch((reason: unknown) => reason)
+  expect(error).toMatchObject({
+    response: { status: 401 },
+    igwnAuth: {
+      reasons: [
+        {
+          code: 'failed',
+          message: expect.stringContaining(
+            `${issuer.origin} refuses (status 400): invalid_client: ended. Check clientId`,
+          ) as string,
+        },
+      ],
+    },
+  })
+  expect([issuer.seen.length, service.seen.length]).toEqual([2, 1])
+  expectNoSecret(error, CANARIES)
+})
+
 it('holds secrets where printing does not reach', async () => {
   const server = await servers.serve(() => ({
     body: JSON.stringify({ access_token: ACCESS, refresh_token: REFRESH }),
