@@ -9,7 +9,7 @@ import { loopbackListener } from './loopback-listener'
 import type { OAuthClient } from './oauth-client'
 import { OAuthError } from './oauth-error'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing'
-import { loginWant, type Parameters } from './token-request'
+import { loginWant, type OAuthParameters } from './token-request'
 
 export interface AuthorizationCodeOptions extends FlowOptions {
   /** Shows a person the page to log in at: opens a browser, or prints the URL. */
@@ -21,7 +21,7 @@ export interface AuthorizationCodeOptions extends FlowOptions {
   /** Seconds a person has for it. Default is 300. */
   readonly timeout?: number | undefined
   /** More parameters of the login, as `prompt` or `login_hint`. (`params` are those of token requests.) Default is none. */
-  readonly loginParams?: Parameters | undefined
+  readonly loginParams?: OAuthParameters | undefined
 }
 
 /**

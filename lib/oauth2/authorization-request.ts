@@ -5,7 +5,7 @@ import { refused } from './failed'
 import type { idTokenVerifier } from './id-token'
 import type { ServerMetadata } from './oauth-client'
 import { OAuthError } from './oauth-error'
-import { parametersFor, requestToken, type Parameters, type Want } from './token-request'
+import { parametersFor, requestToken, type OAuthParameters, type Want } from './token-request'
 import { SentSecrets } from './without-secrets'
 
 /** What must be kept of a login between its two halves, for one person alone. Plain JSON; secret. */
@@ -30,7 +30,7 @@ export interface AuthorizationRequest {
   readonly nonce?: string | undefined
   /** Default is true. */
   readonly pkce?: boolean | undefined
-  readonly params?: Parameters | undefined
+  readonly params?: OAuthParameters | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -84,7 +84,7 @@ export async function redeemed(
     signal,
   }: {
     readonly want: Want
-    readonly params?: Parameters | undefined
+    readonly params?: OAuthParameters | undefined
     readonly signal?: AbortSignal | undefined
   },
 ): Promise<StoredToken> {

@@ -7,7 +7,7 @@ import { aFunction, anObject } from './checks'
 import type { OAuthClient } from './oauth-client'
 import { isRefused, OAuthError } from './oauth-error'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing'
-import { loginWant, parametersFor, requestToken, type Parameters } from './token-request'
+import { loginWant, parametersFor, requestToken, type OAuthParameters } from './token-request'
 
 /** What a person needs to know to log in on another device (RFC 8628 section 3.2). */
 export interface DevicePrompt {
@@ -25,7 +25,7 @@ export interface DeviceCodeOptions extends FlowOptions {
   /** Tells the person. It is not waited for longer than for the login. */
   readonly prompt: (prompt: DevicePrompt) => void | Promise<void>
   /** More parameters of the login, as `acr_values`. (`params` are those of token requests.) Default is none. */
-  readonly loginParams?: Parameters | undefined
+  readonly loginParams?: OAuthParameters | undefined
 }
 
 /**

@@ -7,7 +7,7 @@ export { deviceCode, type DeviceCodeOptions, type DevicePrompt } from './device-
 export { jwtBearer, type JwtBearerOptions } from './jwt-bearer'
 export { tokenExchange, type GivenToken, type TokenExchangeOptions } from './token-exchange'
 export type { FlowOptions, OAuthTokenSource } from './renewing'
-export type { Parameters, WantOptions } from './token-request'
+export type { OAuthParameters, WantOptions } from './token-request'
 export type {
   OAuthClient,
   OAuthEndpoint,

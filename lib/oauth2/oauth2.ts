@@ -18,7 +18,7 @@ import {
   parametersFor,
   refreshed,
   scopesOf,
-  type Parameters,
+  type OAuthParameters,
   type Want,
   type WantOptions,
 } from './token-request'
@@ -47,7 +47,7 @@ export interface LoginOptions extends WantOptions {
    */
   readonly responseType?: string | undefined
   /** More parameters, as `prompt` or `login_hint`; they take the place of those of that name. */
-  readonly params?: Parameters | undefined
+  readonly params?: OAuthParameters | undefined
   /** Ends what is waited for. */
   readonly signal?: AbortSignal | undefined
 }
@@ -55,7 +55,7 @@ export interface LoginOptions extends WantOptions {
 /** What every step can be told. */
 export interface StepOptions {
   /** More parameters of the request, by their names on the wire. */
-  readonly params?: Parameters | undefined
+  readonly params?: OAuthParameters | undefined
   /** Ends what is waited for. */
   readonly signal?: AbortSignal | undefined
 }

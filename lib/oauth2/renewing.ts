@@ -8,12 +8,19 @@ import { kindOf, type TokenQuery, type TokenSource } from '../token'
 import type { AuthorizationServer } from './authorization-server'
 import { aFunction, anObject, aText } from './checks'
 import { isRefused } from './oauth-error'
-import { refreshed, scopesOf, wantFor, type Parameters, type Want, type WantOptions } from './token-request'
+import {
+  refreshed,
+  scopesOf,
+  wantFor,
+  type OAuthParameters,
+  type Want,
+  type WantOptions,
+} from './token-request'
 
 /** What every flow can be told. */
 export interface FlowOptions extends WantOptions {
   /** More parameters for the token request, by their names on the wire; they take the place of those of that name. */
-  readonly params?: Parameters | undefined
+  readonly params?: OAuthParameters | undefined
   /** Seconds a held token must have left; with less it is waited for a new one. Default is 60. */
   readonly minTimeLeft?: number | undefined
   /**

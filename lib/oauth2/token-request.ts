@@ -7,7 +7,7 @@ import type { About, AuthorizationServer, Tools } from './authorization-server'
 import type { OAuthClient } from './oauth-client'
 
 /** More parameters of a request, by their names on the wire; a list for one that is there several times. */
-export type Parameters = Readonly<Record<string, string | readonly string[] | undefined>>
+export type OAuthParameters = Readonly<Record<string, string | readonly string[] | undefined>>
 
 /** What a token is asked for. */
 export interface Want {
@@ -61,7 +61,7 @@ export function listOf(value: string | readonly string[] | undefined): readonly 
 export function parametersFor(
   { scope, audience }: Want,
   { audienceParameter = 'resource' }: OAuthClient,
-  others: Parameters = {},
+  others: OAuthParameters = {},
 ): URLSearchParams {
   const parameters = new URLSearchParams()
   if (scope.length > 0) parameters.set('scope', scope.join(' '))
@@ -116,7 +116,7 @@ export async function refreshed(
   {
     others,
     signal,
-  }: { readonly others?: Parameters | undefined; readonly signal?: AbortSignal | undefined } = {},
+  }: { readonly others?: OAuthParameters | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<StoredToken> {
   const [audience] = want.audience
   const token = await requestToken(server, { audience, signal }, ({ oc, config }) =>
