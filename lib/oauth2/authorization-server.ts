@@ -1,6 +1,6 @@
 import axios from 'axios'
 import { IgwnAuthError } from '../errors'
-import { secondsNow } from '../seconds-now'
+import { secondsNow, since } from '../seconds-now'
 import { clientAuthentication } from './client-authentication'
 import { conversation, type Conversation, type Talk } from './conversation'
 import { failed } from './failed'
@@ -161,7 +161,7 @@ function rememberedForADay<T>(find: () => Promise<T>): () => Promise<T> {
   let pending: Promise<T> | undefined
 
   return async () => {
-    if (held && secondsNow() - held.at < REDISCOVER_AFTER) return held.value
+    if (held && since(held.at) < REDISCOVER_AFTER) return held.value
     pending ??= find().finally(() => {
       pending = undefined
     })
