@@ -9,6 +9,7 @@ import path from 'node:path'
 import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from 'axios'
 import * as main from '../lib/index'
 import * as oauth1 from '../lib/oauth1/index'
+import * as oauth2 from '../lib/oauth2/index'
 import { expectNoSecret } from './support/canary'
 import { createAuthority } from './support/pki'
 import { challenge, serverGroup, type TestServer } from './support/server'
@@ -51,8 +52,14 @@ beforeAll(async () => {
   secrets.push(...key.split('\n').filter((line) => line.length > 40))
   away = await servers.serve(() => challenge(), { tls: { cert: of.certificate, key: of.key } })
   server = await servers.serve(
-    async ({ url }) => {
+    async ({ url, body, headers }) => {
       const [place] = url.split('?')
+      if (place === '/oauth2')
+        return { body: JSON.stringify({ access_token: SECRETS.opaque, refresh_token: SECRETS.tokenSecret }) }
+      if (place === '/echo') {
+        const said = `${decodeURIComponent(body)} ${headers.authorization ?? ''}`
+        return { status: 400, body: JSON.stringify({ error: 'invalid_grant', error_description: said }) }
+      }
       if (place === '/401') return challenge('error="invalid_token"')
       if (place === '/oauth1')
         return { status: 401, headers: { 'WWW-Authenticate': 'OAuth oauth_problem=token_rejected' } }
@@ -170,6 +177,65 @@ const oauthOptions = {
 }
 const flow = (options: object = {}) =>
   oauth1.oauth1Flow({ clientId: 'me', clientSecret: SECRETS.clientSecret, ...options })
+
+/** A client of the server, whose every endpoint is at one place. */
+const clientAt = (place: string, more: Partial<oauth2.OAuthClient> = {}): oauth2.OAuthClient => {
+  const endpoint = place.startsWith('/') ? server.origin + place : place
+  const names = ['authorization', 'token', 'device_authorization', 'revocation', 'introspection', 'userinfo']
+  const metadata = Object.fromEntries(names.map((name) => [`${name}_endpoint`, endpoint]))
+  return {
+    metadata: { issuer: server.origin, jwks_uri: endpoint, end_session_endpoint: endpoint, ...metadata },
+    clientId: 'me',
+    clientSecret: SECRETS.clientSecret,
+    ...more,
+  }
+}
+/** Sources of one flow, and a request with each, whatever the server does. */
+const sourcesOf = (
+  make: (client: oauth2.OAuthClient) => oauth2.OAuthTokenSource,
+  more: Partial<oauth2.OAuthClient> = {},
+): Act[] =>
+  [
+    '/oauth2',
+    '/echo',
+    '/401',
+    '/403',
+    '/junk',
+    '/away',
+    'https://127.0.0.1:1/',
+    'http://example.org/',
+  ].flatMap((place): Act[] => [
+    () => make(clientAt(place, more)),
+    () => given(make(clientAt(place, more)).getTokenResponse()),
+    () => withAuth({ token: make(clientAt(place, more)) })().get(`${server.origin}/401`),
+  ])
+const wrongClients: object[] = [
+  { clientSecret: [SECRETS.bad] },
+  { clientSecret: () => [SECRETS.bad] },
+  { issuer: `https://me:${SECRETS.bad}@issuer.example.org` },
+  { issuer: SECRETS.bad },
+  { metadata: SECRETS.bad },
+  { privateKey: SECRETS.bad },
+  { privateKey: { kty: SECRETS.bad, d: SECRETS.bad } },
+  { clientAuthentication: SECRETS.bad },
+  { clientAuthentication: 'client_secret_jwt', alg: SECRETS.bad },
+  { audienceParameter: SECRETS.bad },
+  { dpop: SECRETS.bad },
+  { nonsense: SECRETS.bad },
+]
+const ofWrongClients = (make: (client: oauth2.OAuthClient) => unknown): Act[] =>
+  wrongClients.map((wrong) => async () => {
+    const made = make(clientAt('/echo', wrong))
+    return (made as oauth2.OAuthTokenSource).getTokenResponse()
+  })
+const login: oauth2.PendingLogin = {
+  state: 's',
+  redirectUri: 'https://portal.example.org/callback',
+  codeVerifier: SECRETS.verifier,
+}
+const steps = (place: string) => oauth2.oauth2(clientAt(place))
+const encryptedPem = () => fs.readFileSync(encryptedKey, 'utf8')
+const plainPem = () => fs.readFileSync(plainKey, 'utf8')
 
 const ACTS: Record<string, Record<string, Act[]>> = {
   'axios-igwn-auth': {
@@ -495,9 +561,131 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => oauth1.parseAuthorizationResponse(`[${SECRETS.bad}`),
     ],
   },
+  'axios-igwn-auth/oauth2': {
+    clientCredentials: [
+      ...sourcesOf((client) => oauth2.clientCredentials(client)),
+      ...sourcesOf((client) => oauth2.clientCredentials(client), {
+        clientAuthentication: 'client_secret_post',
+        tokenMethod: 'GET',
+      }),
+      ...sourcesOf((client) =>
+        oauth2.clientCredentials({ ...client, privateKey: encryptedPem(), passphrase: SECRETS.passphrase }),
+      ),
+      ...sourcesOf((client) =>
+        oauth2.clientCredentials({ ...client, privateKey: encryptedPem(), passphrase: SECRETS.bad }),
+      ),
+      ...sourcesOf((client) =>
+        oauth2.clientCredentials({ ...client, cert: [certificate, encryptedKey], passphrase: SECRETS.bad }),
+      ),
+      ...ofWrongClients((client) => oauth2.clientCredentials(client)),
+      () => oauth2.clientCredentials(clientAt('/oauth2'), { scope: [[SECRETS.bad]] as never }),
+      () => oauth2.clientCredentials(clientAt('/oauth2'), { nonsense: SECRETS.bad } as never),
+    ],
+    password: sourcesOf((client) =>
+      // eslint-disable-next-line @typescript-eslint/no-deprecated
+      oauth2.password(client, { username: 'albert', password: SECRETS.password }),
+    ),
+    refreshToken: [
+      ...sourcesOf((client) => oauth2.refreshToken(client, { refreshToken: SECRETS.tokenSecret })),
+      () => oauth2.refreshToken(clientAt('/oauth2'), {}).getTokenResponse(),
+      () => oauth2.refreshToken(clientAt('/oauth2'), { refreshToken: [SECRETS.bad] as never }),
+    ],
+    jwtBearer: [
+      ...sourcesOf((client) => oauth2.jwtBearer(client, { issuer: 'robot', key: plainPem() })),
+      ...sourcesOf((client) => oauth2.jwtBearer(client, { issuer: 'robot', key: SECRETS.bad, alg: 'HS256' })),
+      () => oauth2.jwtBearer(clientAt('/oauth2'), { issuer: 'robot', key: SECRETS.bad }),
+      () => oauth2.jwtBearer(clientAt('/oauth2'), { issuer: 'robot', key: plainPem(), alg: SECRETS.bad }),
+    ],
+    tokenExchange: [
+      ...sourcesOf((client) => oauth2.tokenExchange(client, { subject: SECRETS.opaque, actor: source })),
+      () => oauth2.tokenExchange(clientAt('/echo'), { subject: `${SECRETS.bad} x` }).getTokenResponse(),
+      () => oauth2.tokenExchange(clientAt('/echo'), { subject: broken }).getTokenResponse(),
+    ],
+    authorizationCode: [
+      () => oauth2.authorizationCode(clientAt('/oauth2'), { open: () => undefined }),
+      () => oauth2.authorizationCode(clientAt('/echo'), { open: [SECRETS.bad] as never }),
+      ...['/echo', '/junk', 'https://127.0.0.1:1/'].map(
+        (place): Act =>
+          () =>
+            oauth2
+              .authorizationCode(clientAt(place), {
+                open: async (url) => {
+                  const { searchParams } = new URL(url)
+                  const back = searchParams.get('redirect_uri') ?? ''
+                  await axios.get(back, { params: { code: SECRETS.bad, state: searchParams.get('state') } })
+                },
+              })
+              .getTokenResponse(),
+      ),
+    ],
+    deviceCode: sourcesOf((client) => oauth2.deviceCode(client, { prompt: () => undefined })),
+    oauth2: [
+      () => steps('/oauth2'),
+      ...ofWrongClients((client) => oauth2.oauth2(client)),
+      ...['/oauth2', '/echo', '/401', '/403', '/junk', '/away', 'https://127.0.0.1:1/'].flatMap(
+        (place): Act[] => [
+          () => given(steps(place).callback(`/callback?code=${SECRETS.bad}&state=s`, login)),
+          () => given(steps(place).refresh(SECRETS.tokenSecret)),
+          () => steps(place).revoke({ access_token: SECRETS.opaque, refresh_token: SECRETS.tokenSecret }),
+          () => given(steps(place).introspect(SECRETS.opaque)),
+          () => given(steps(place).userInfo(SECRETS.opaque)),
+          () => steps(place).verifyIdToken(jwt),
+        ],
+      ),
+      () => steps('/echo').callback(`/callback?code=${SECRETS.bad}&state=other`, login),
+      () =>
+        steps('/echo').callback(
+          `/callback?code=${SECRETS.bad}&state=s&error=access_denied&error_description=${SECRETS.bad}`,
+          login,
+        ),
+      () => steps('/echo').callback(`/callback?code=${SECRETS.bad}`, undefined as never),
+      () => steps('/echo').verifyIdToken(SECRETS.bad),
+      () =>
+        // eslint-disable-next-line @typescript-eslint/no-deprecated
+        steps('/echo').fromFragment(
+          `https://portal.example.org/#access_token=${SECRETS.bad}&state=other`,
+          login,
+        ),
+      // What a person is sent on with is theirs to see; what is kept of it is given back as it must be.
+      () => given(steps('/echo').authorizationUrl({ redirectUri: login.redirectUri })),
+      () => steps('/echo').endSessionUrl(),
+    ],
+    OAuth2Auth: (['header', 'query', 'body'] as const).flatMap((placement) => [
+      () => new oauth2.OAuth2Auth(SECRETS.opaque, { placement }),
+      () => new oauth2.OAuth2Auth({ access_token: SECRETS.opaque, token_type: SECRETS.bad }, { placement }),
+      () => new oauth2.OAuth2Auth(`${SECRETS.bad} `, { placement }),
+      ...requestsBy(() => withAuth({ scheme: new oauth2.OAuth2Auth(SECRETS.opaque, { placement }) })()),
+      ...requestsBy(() => withAuth({ scheme: new oauth2.OAuth2Auth(source, { placement }) })(), {
+        method: 'post',
+        data: new URLSearchParams({ x: '1' }),
+      }),
+    ]),
+    dpopKey: [
+      () => oauth2.dpopKey(),
+      () => oauth2.dpopKey({ privateKey: plainPem() }),
+      () => oauth2.dpopKey({ privateKey: SECRETS.bad }),
+      () => oauth2.dpopKey({ privateKey: encryptedPem(), passphrase: SECRETS.bad }),
+    ],
+    dpop: requestsBy(() => {
+      const key = oauth2.dpopKey()
+      const bound: Partial<oauth2.OAuthClient> = {
+        dpop: key,
+        onResponse(response) {
+          response.body = response.body.replace('{', '{"token_type":"DPoP",')
+        },
+      }
+      return withAuth({ scheme: oauth2.dpop(oauth2.clientCredentials(clientAt('/oauth2', bound)), key) })()
+    }),
+    OAuthError: [() => new oauth2.OAuthError('ERR_IGWN_OAUTH_REFUSED', 'no', { error: 'invalid_grant' })],
+    igwn: [() => oauth2.igwn],
+  },
 }
 
-const ENTRIES: Record<string, object> = { 'axios-igwn-auth': main, 'axios-igwn-auth/oauth1': oauth1 }
+const ENTRIES: Record<string, object> = {
+  'axios-igwn-auth': main,
+  'axios-igwn-auth/oauth1': oauth1,
+  'axios-igwn-auth/oauth2': oauth2,
+}
 
 it('is looked into for every entry of the package', () => {
   const manifest = JSON.parse(fs.readFileSync(path.join(__dirname, '../package.json'), 'utf8')) as {

@@ -1,6 +1,11 @@
 import type { Check } from '../check-values'
 import { kindOf } from '../token'
 
+/** A name that a caller gave, for a message; what is longer than names are may be a secret in the wrong place. */
+export function shortName(text: string): string {
+  return /^[\w.-]{1,16}$/.test(text) ? text : '[not shown: too long for a name]'
+}
+
 export const aText: Check = (value) =>
   typeof value === 'string' && value !== ''
     ? undefined

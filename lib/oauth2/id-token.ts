@@ -6,6 +6,7 @@ import { secondsNow } from '../seconds-now'
 import { keysIn, publishedKeys } from '../sources/published-keys'
 import { ALGORITHMS } from '../sources/verify'
 import type { AuthorizationServer } from './authorization-server'
+import { shortName } from './checks'
 import type { ServerMetadata } from './oauth-client'
 import { OAuthError } from './oauth-error'
 
@@ -83,7 +84,7 @@ export function idTokenVerifier(
     const { alg } = header
     if (typeof alg === 'string' && expected.includes(alg)) return alg
     throw untrusted(
-      `it is signed with ${typeof alg === 'string' ? quote(alg) : 'nothing'}, not with ${expected.join(' or ')}; idTokenAlg says which it should be`,
+      `it is signed with ${typeof alg === 'string' ? quote(alg) : 'nothing'}, not with ${expected.map(shortName).join(' or ')}; idTokenAlg says which it should be`,
     )
   }
 

@@ -1,11 +1,10 @@
 import { IgwnAuthError } from '../errors'
 import { duration } from '../judge-token'
-import { quote } from '../quote'
 import type { AuthScheme, OutgoingRequest, SchemeAnswer, SchemeParts } from '../schemes/auth-scheme'
 import { secondsNow } from '../seconds-now'
 import type { StoredToken } from '../stores/token-store'
 import { tokenText, type Token, type TokenSource } from '../token'
-import { oneOf } from './checks'
+import { oneOf, shortName } from './checks'
 
 /** Where a token stands in a request (RFC 6750 section 2). */
 export type TokenPlacement = 'header' | 'query' | 'body'
@@ -110,7 +109,7 @@ function textIn(token: Token | StoredToken): string {
   if (/^bearer$/i.test(type)) return tokenText(text, 'access_token')
   throw new IgwnAuthError(
     'ERR_IGWN_OPTION',
-    `The token is of type ${quote(type)}, which OAuth2Auth cannot put on a request: it knows Bearer. For DPoP use dpop().`,
+    `The token is of type ${shortName(type)}, which OAuth2Auth cannot put on a request: it knows Bearer. For DPoP use dpop().`,
   )
 }
 

@@ -8,6 +8,7 @@ import {
   type JsonWebKey,
 } from 'node:crypto'
 import { IgwnAuthError } from '../errors'
+import { shortName } from './checks'
 import type { PrivateKey } from './oauth-client'
 
 /** What signs a JWT. Secret. */
@@ -38,7 +39,7 @@ export function signingKey(material: PrivateKey, options: KeyOptions, owner: str
   if (alg === undefined || !fits(key, alg))
     throw new IgwnAuthError(
       'ERR_IGWN_OPTION',
-      `${owner} is a key of type ${key.asymmetricKeyType ?? key.type}, which does not sign with ${alg ?? 'any algorithm known here'}. ` +
+      `${owner} is a key of type ${key.asymmetricKeyType ?? key.type}, which does not sign with ${alg === undefined ? 'any algorithm known here' : shortName(alg)}. ` +
         'Leave alg out, or give one that fits: RS256, PS256, ES256 (P-256), ES384 (P-384), ES512 (P-521), EdDSA (Ed25519).',
     )
   return { key, alg, kid: options.kid ?? kidIn(material) }
