@@ -483,6 +483,15 @@ describe('a store', () => {
     ])
   })
 
+  it('that cannot be read is an error, since an old refresh token would be used twice', async () => {
+    const { store } = sharedStore()
+    const { byRefresh, asked } = await endpoint()
+    const failing: TokenStore = { ...store, get: () => Promise.reject(new Error('the store is down')) }
+    const kept = byRefresh({ refreshToken: 'refresh-0', store: failing })
+    await expect(kept.getTokenResponse()).rejects.toThrow('the store is down')
+    expect(asked).toEqual([])
+  })
+
   it('without a lock serves all the same', async () => {
     const { store } = sharedStore()
     const { source } = await endpoint()

@@ -30,7 +30,8 @@ export interface FlowOptions extends WantOptions {
   readonly renewAhead?: number | undefined
   /**
    * Where tokens outlive this process and are shared with others; a renewal runs under its lock, so that of many processes
-   * one asks the server, and a refresh token that is good once is used once. Default is none.
+   * one asks the server, and a refresh token that is good once is used once. A store that fails is an error: to go on without
+   * what it has would use such a token twice. What was got all the same is not lost over it. Default is none.
    */
   readonly store?: TokenStore | undefined
   /**
