@@ -1,7 +1,7 @@
 import type { Config } from 'jest'
 
 /** Types are checked by `npm run check`; the tests only have to run, as CommonJS, which is what Jest loads. */
-const common: Config = {
+export const common: Config = {
   testEnvironment: 'node',
   setupFilesAfterEnv: ['<rootDir>/__tests__/support/isolate.ts'],
   // What openid-client brings is for ES modules alone, which Jest does not load: compiled too.

@@ -3,7 +3,8 @@ import { abortable } from './wire/abortable'
 import { concealError, concealResponse } from './wire/conceal'
 import { credentialFinder } from './credentials'
 import type { Credentials, Purpose } from './purpose'
-import { departureIn } from './wire/departure'
+import { causeIn, Departure } from './wire/departure'
+import { isOfNetworkProxy } from './wire/network-proxy'
 import { destinationOf } from './wire/destination'
 import { IgwnAuthError, type Reason } from './errors'
 import type { Explanation } from './explain/explanation'
@@ -111,6 +112,8 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   async function answer(response: AxiosResponse | undefined, error?: unknown): Promise<AxiosResponse> {
     const errand = errandBehind(error ?? response)
     if (!response || !errand || errand.attempt.authenticated) return outcome(response, error)
+    if (isOfNetworkProxy(response, errand.attempt.url, errand.attempt.request.proxy))
+      return outcome(response, error)
     tellOfChallenge(errand, response)
     const reply = await (errand.credentials?.scheme
       ? bySameScheme(errand, errand.credentials.scheme, response)
@@ -198,15 +201,17 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
 
   /** After a redirect to another origin: the rest of the way is a request of its own. */
   function follow(error: unknown): Promise<AxiosResponse> {
-    const departure = departureIn(error)
+    const departure = causeIn(error, Departure)
     const errand = errandBehind(error)
-    if (!departure || !errand) throw error
+    if (!departure || !errand) throw causeIn(error, IgwnAuthError) ?? error
     const { attempt: left, credentials } = errand
     const { request } = departure
     const url = new URL(request.url ?? '')
     const downgraded = left.url.protocol === 'https:' && url.protocol === 'http:'
-    const options = downgraded ? { ...left.options, forceNoAuth: true } : left.options
-    const trusted = !downgraded && isTrusted(left, url)
+    // A network proxy may send a request anywhere, and is nobody who could say where credentials belong.
+    const isBare = downgraded || isOfNetworkProxy(error, left.url, left.request.proxy)
+    const options = isBare ? { ...left.options, forceNoAuth: true } : left.options
+    const trusted = !isBare && isTrusted(left, url)
     const isElsewhere = url.origin !== left.url.origin
     if (isElsewhere) tell(errand, { type: 'hop', to: placeOf(url), trusted })
     const next: Attempt = {

@@ -28,10 +28,11 @@ export interface Issued {
   readonly chain: string
   /** The text of a proxy file, in the order grid tools write it: certificate, key, chain. */
   readonly bundle: string
-  /** The key under a passphrase: PKCS#8 (`ENCRYPTED PRIVATE KEY`) or traditional (`EC PRIVATE KEY`, `Proc-Type`). */
+  /** The key under a passphrase: PKCS#8 (`ENCRYPTED PRIVATE KEY`) or traditional (`EC` or `RSA PRIVATE KEY`, `Proc-Type`). */
   encryptedKey(passphrase: string, form?: 'pkcs8' | 'traditional'): string
   readonly name: x509.JsonName
   readonly privateKey: webcrypto.CryptoKey
+  readonly publicKey: webcrypto.CryptoKey
 }
 
 /** When a certificate is good; the default is from five minutes ago until in twelve hours. */
@@ -113,6 +114,7 @@ const VOMS_ATTRIBUTES = '1.3.6.1.4.1.8005.100.100.5'
 interface Issuer {
   readonly name: x509.JsonName
   readonly privateKey: webcrypto.CryptoKey
+  readonly publicKey: webcrypto.CryptoKey
   readonly certificate: string
   /** The certificates to send for whoever is issued below: none of a CA's, since servers have those. */
   readonly chainBelow?: string
@@ -133,9 +135,10 @@ async function selfSignedAuthority(
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   })
-  return { name, privateKey: keys.privateKey, certificate: pem(certificate), chainBelow: '' }
+  return { name, ...keys, certificate: pem(certificate), chainBelow: '' }
 }
 
 /** A certificate that vouches for itself and nobody else, as clients register theirs (RFC 8705 section 2.2). */
@@ -160,7 +163,12 @@ async function issue(
     signingAlgorithm: algorithm,
     notBefore,
     notAfter,
-    extensions,
+    // VOMS wants to know whose key it was.
+    extensions: [
+      ...extensions,
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+    ],
   })
   const certificate = pem(made)
   const key = await pemOf(keys.privateKey)
@@ -171,11 +179,11 @@ async function issue(
     chain,
     bundle: certificate + key + chain,
     name,
-    privateKey: keys.privateKey,
+    ...keys,
     encryptedKey(passphrase, form = 'pkcs8') {
-      const type = form === 'pkcs8' ? 'pkcs8' : 'sec1'
+      const traditional = algorithm === RSA ? 'pkcs1' : 'sec1'
       return createPrivateKey(key).export({
-        type,
+        type: form === 'pkcs8' ? 'pkcs8' : traditional,
         format: 'pem',
         cipher: 'aes-256-cbc',
         passphrase,

@@ -129,6 +129,25 @@ describe('other refusals', () => {
     }
   })
 
+  it('of Apache, which asks for a certificate when it is too late under TLS 1.3, are explained by what can be done', async () => {
+    const page =
+      "You don't have permission to access this resource.Reason: Cannot perform Post-Handshake Authentication.<br />"
+    const server = await certificateServer({
+      authority,
+      server: await authority.issueServer(),
+      answer: (_, response) => response.writeHead(403, { 'content-type': 'text/html' }).end(page),
+    })
+    const failure = await failureOf(server.url)
+    const said =
+      'The server asks for a certificate only after the handshake, as it does for this path, which Node.js cannot answer ' +
+      "under TLS 1.3 (RFC 8446 section 4.6.2). Give the request an httpsAgent of createX509Agent with maxVersion: 'TLSv1.2'. "
+    expect(tlsRefusal(failure, undefined)).toEqual({ message: `${said}No certificate was presented.` })
+    expect(tlsRefusal(failure, credential)?.message).toMatch(
+      new RegExp(presented.source.replace('Presented', 'Not presented')),
+    )
+    await server.close()
+  })
+
   it('of a server of Node, which only hangs up on proxies, are explained as what they may be', async () => {
     const server = await certificateServer({
       authority,
@@ -154,6 +173,7 @@ describe('other refusals', () => {
       () => ({ response: { status: 400, data: { error: 'no such parameter' } } }),
       true,
     ],
+    ['a status 403 of its own', () => ({ response: { status: 403, data: 'Forbidden' } }), true],
     [
       'a page that says so with status 200',
       () => ({ response: { status: 200, data: 'The SSL certificate error' } }),

@@ -6,6 +6,7 @@ import { tlsRefusal } from '../x509/tls-refusal'
 import type { Explanation } from './explanation'
 import { explanationOf } from './explanation-of'
 import { summaryOf, type ServerSaid } from './summary'
+import { isOfNetworkProxy } from '../wire/network-proxy'
 import { answerOf } from '../wire/sign'
 import type { SchemeParts } from '../schemes/auth-scheme'
 
@@ -53,6 +54,7 @@ export function refusalIn(
   tried: Tried,
 ): Refusal | undefined {
   const { purpose, credentials, unanswered } = tried
+  if (isOfNetworkProxy(response, purpose.url, purpose.request.proxy)) return undefined
   const said = isRefusal(response)
     ? {
         reasons: unanswered ?? credentials.reasons,

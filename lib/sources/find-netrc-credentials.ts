@@ -224,7 +224,8 @@ function withoutBrackets(host: string): string {
 /** As a URL has it: lower case, international names in ASCII, IPv6 addresses short and in brackets; no dot at the end. */
 function oneSpelling(name: string): string {
   const host = withoutBrackets(name).toLowerCase().replace(/\.$/, '')
+  // domainToASCII ends a name at some of these, as a URL does, and leaves the others out.
+  if (/[/?#\\%\t\n\r]/.test(host)) return host
   if (host.includes(':')) return domainToASCII(`[${host}]`) || host
-  // domainToASCII ends a name at these, as a URL does.
-  return /^[\x20-\x7e]*$|[/?#\\%]/.test(host) ? host : domainToASCII(host) || host
+  return /^[\x20-\x7e]*$/.test(host) ? host : domainToASCII(host) || host
 }

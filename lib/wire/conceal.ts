@@ -1,11 +1,18 @@
+import { inspect } from 'node:util'
 import type { AxiosError, AxiosResponse, InternalAxiosRequestConfig } from 'axios'
+import { errandBehind, type Errand } from './send'
 import { veil } from './shield-agent'
 
 /**
  * Takes out of a response what holds a secret, in place: the config that was sent gives way to the caller's, and the
  * request on the wire, whose header lines hold the credential, is still there for code and no longer for printing.
  */
-export function concealResponse(response: AxiosResponse, caller: InternalAxiosRequestConfig): AxiosResponse {
+export function concealResponse(
+  response: AxiosResponse,
+  caller: InternalAxiosRequestConfig,
+  errand = errandBehind(response),
+): AxiosResponse {
+  hideEchoes(response, errand)
   response.config = caller
   hide(response, 'request')
   // A stream leads to its request by many ways.
@@ -17,9 +24,10 @@ export function concealResponse(response: AxiosResponse, caller: InternalAxiosRe
 export function concealError(error: unknown, caller: InternalAxiosRequestConfig): unknown {
   if (typeof error !== 'object' || error === null) return error
   const failure = error as Partial<AxiosError>
+  const errand = errandBehind(error)
   if (failure.config) failure.config = caller
   hide(failure, 'request')
-  if (failure.response) concealResponse(failure.response, caller)
+  if (failure.response) concealResponse(failure.response, caller, errand)
   return error
 }
 
@@ -31,4 +39,15 @@ const HIDDEN = { enumerable: false }
 
 function isStream(data: unknown): data is object {
   return typeof (data as { pipe?: unknown } | null | undefined)?.pipe === 'function'
+}
+
+/** A server may repeat the token that it was shown, as in `Location`: it is there for code, and printed without. */
+function hideEchoes({ headers }: AxiosResponse, errand: Errand | undefined): void {
+  const token = errand?.credentials?.token
+  if (token === undefined) return
+  const fields = headers as Record<string, unknown>
+  const echoes = Object.keys(fields).filter((name) => String(fields[name]).includes(token))
+  if (echoes.length === 0) return
+  const shown = () => ({ ...fields, ...Object.fromEntries(echoes.map((name) => [name, '[hidden]'])) })
+  Object.defineProperties(headers, { [inspect.custom]: { value: shown }, toJSON: { value: shown } })
 }

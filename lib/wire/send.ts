@@ -4,7 +4,8 @@ import axios, {
   type AxiosResponse,
   type InternalAxiosRequestConfig,
 } from 'axios'
-import type { Reason } from '../errors'
+import { isClearText } from '../clear-text'
+import { IgwnAuthError, type Reason } from '../errors'
 import type { Credentials } from '../purpose'
 import type { AuthScheme, SchemeParts } from '../schemes/auth-scheme'
 import { abortable, throwIfAborted } from './abortable'
@@ -137,6 +138,7 @@ function watchOrigin(errand: Errand): NonNullable<Request['beforeRedirect']> {
     const taken = takeOff(redirect.headers, fieldsOf(errand))
     request.beforeRedirect?.(redirect, response, shownOf(details, errand))
     const next = new URL(redirect.href)
+    assertNotTold(next, errand)
     // What a scheme made was for the request as it was.
     const rest = () => restOfTheWay(request, redirect, hops, performance.now() - begin)
     if (next.origin === url.origin && !credentials?.scheme) {
@@ -149,6 +151,21 @@ function watchOrigin(errand: Errand): NonNullable<Request['beforeRedirect']> {
     if (next.origin !== url.origin && !isTrusted(attempt, next))
       credentials?.transport?.leaveBehind?.(redirect)
   }
+}
+
+/**
+ * Some servers put the token that they were shown into the URL they send to, as redirectors of XRootD do (`?authz=Bearer%20…`).
+ * It does not go in clear there either.
+ */
+function assertNotTold(next: URL, { attempt: { options, request }, credentials }: Errand): void {
+  const { token } = credentials ?? {}
+  if (token === undefined || options.allowInsecureHttp || !next.href.includes(token)) return
+  if (isClearText(next, request.proxy))
+    throw new IgwnAuthError(
+      'ERR_IGWN_CLEAR_TEXT',
+      `The server redirects to ${next.host} over clear-text http, with the token in the URL, where everybody on the way can ` +
+        'read it. It was not followed. Have the server redirect to https; or set allowInsecureHttp where nobody listens.',
+    )
 }
 
 /** Takes our fields out of a header, so that no hook sees them: hooks log, and throw what they were given. axios has done so where the origin changes. */

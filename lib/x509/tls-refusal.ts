@@ -21,7 +21,7 @@ export function tlsRefusal(failure: unknown, credential: X509Credential | undefi
   const said = alert
     ? `with the TLS alert ${alert}: ${ALERTS[alert]}`
     : (saidByNginx(failure) ?? saidByReset(failure, credential))
-  if (said === undefined) return undefined
+  if (said === undefined) return isAskedTooLate(failure) ? { message: tooLate(credential) } : undefined
   const message = `The server refused the connection ${said}. ${presented(credential)}`
   return { message, ...(alert && { alert }) }
 }
@@ -73,16 +73,37 @@ function alertIn(failure: unknown): Alert | undefined {
 
 /** nginx lets the handshake pass and answers 400 with a page of its own. */
 function saidByNginx(failure: unknown): string | undefined {
-  const { response } = (failure ?? {}) as { response?: { status?: unknown; data?: unknown } }
-  if (response?.status !== 400) return undefined
-  const { data } = response
-  const page =
-    typeof data === 'string' ? data : data instanceof Uint8Array ? Buffer.from(data).toString('latin1') : ''
+  const page = pageOf(failure, 400)
   if (page.includes('No required SSL certificate was sent'))
     return 'with status 400: it wants a certificate, and none was presented'
   if (page.includes('The SSL certificate error'))
     return 'with status 400: the certificate, or one of its chain, did not verify'
   return undefined
+}
+
+/**
+ * Apache with `SSLVerifyClient` for some paths only asks for the certificate once it knows the path. Under TLS 1.3 a client
+ * must have said in its handshake that it can be asked then, and Node.js has no way to say so.
+ */
+function isAskedTooLate(failure: unknown): boolean {
+  return pageOf(failure, 403).includes('Cannot perform Post-Handshake Authentication')
+}
+
+function tooLate(credential: X509Credential | undefined): string {
+  return (
+    'The server asks for a certificate only after the handshake, as it does for this path, which Node.js cannot answer ' +
+    "under TLS 1.3 (RFC 8446 section 4.6.2). Give the request an httpsAgent of createX509Agent with maxVersion: 'TLSv1.2'. " +
+    (credential ? `Not presented was ${described(credential)}.` : presented(undefined))
+  )
+}
+
+/** The page of a response with this status; '' for none. */
+function pageOf(failure: unknown, status: number): string {
+  const { response } = (failure ?? {}) as { response?: { status?: unknown; data?: unknown } }
+  if (response?.status !== status) return ''
+  const { data } = response
+  if (data instanceof Uint8Array) return Buffer.from(data).toString('latin1')
+  return typeof data === 'string' ? data : ''
 }
 
 /** Some servers just hang up, and all may seem to when they refuse while a large body is being sent. */
@@ -93,14 +114,18 @@ function saidByReset(failure: unknown, credential: X509Credential | undefined): 
 }
 
 function presented(credential: X509Credential | undefined): string {
-  if (!credential) return 'No certificate was presented.'
+  return credential ? `Presented was ${described(credential)}.` : 'No certificate was presented.'
+}
+
+/** Whom it names, where it is, and when it ends. */
+function described(credential: X509Credential): string {
   const { subject, source, expiresAt, certificates } = credential
   const left = expiresAt - secondsNow()
   const chain = certificates.length > 1 ? ` with ${certificates.length - 1} of its issuers` : ''
   const end = new Date(expiresAt * 1000).toISOString()
   const until =
     left > 0 ? `good for ${duration(left)} more (until ${end})` : `expired ${duration(-left)} ago (${end})`
-  return `Presented was ${subject}${chain}, from ${source}, ${until}.`
+  return `${subject}${chain}, from ${source}, ${until}`
 }
 
 const HUNG_UP = ['ECONNRESET', 'EPIPE']

@@ -1,0 +1,168 @@
+import axios from 'axios'
+import { HTTPSciTokenAuth, igwnAxios } from '../../lib/index'
+import { expectNoSecret } from '../support/canary'
+import { createAuthority, RSA, type Authority } from '../support/pki'
+import { emptyPlaces } from '../support/tokens'
+import { startApache, type Apache } from './support/apache'
+import { caFolder } from './support/ca-folder'
+import { createIssuer } from './support/issuer'
+import { gridProxyInit, userFiles, type CredentialFiles } from './support/proxies'
+import { expectExplained, refusalOf } from './support/refusal'
+import { newFolder } from './support/room'
+import { subjectOf } from './support/subject-of'
+import { startTinyproxy, type Tinyproxy } from './support/tinyproxy'
+import { startXrootd, type Xrootd } from './support/xrootd'
+
+/** tinyproxy between us and the servers. What goes through its tunnels it cannot read; what goes in clear it can. */
+const issuer = createIssuer()
+let authority: Authority
+let alice: CredentialFiles
+let certificates: string
+let apache: Apache
+let xrootd: Xrootd
+let proxy: Tinyproxy
+
+beforeAll(async () => {
+  authority = await createAuthority('Interop CA', RSA)
+  const user = await authority.issueUser('Alice Adams')
+  alice = userFiles(user)
+  certificates = caFolder(newFolder('certificates'), authority)
+  ;[apache, xrootd, proxy] = await Promise.all([
+    startApache({ authority, issuer }),
+    startXrootd({
+      authority,
+      issuer,
+      gridmap: { [subjectOf(user.certificate)]: 'alice' },
+      authorizations: ['u alice /grid rl'],
+      files: { 'data/f.txt': 'secret data', 'grid/f.txt': 'grid data' },
+    }),
+    startTinyproxy(),
+  ])
+})
+
+beforeEach(async () => {
+  emptyPlaces()
+  for (const name of Object.keys(process.env)) if (/_PROXY$/i.test(name)) delete process.env[name]
+  process.env.X509_CERT_DIR = certificates
+  process.env.HTTPS_PROXY = proxy.url
+  proxy.requests()
+  await apache.requests()
+})
+
+const tunnelTo = (url: string) => `CONNECT ${new URL(url).host} HTTP/1.1`
+
+it('makes a tunnel for a token, and sees nothing of it', async () => {
+  const token = (process.env.BEARER_TOKEN = issuer.mint())
+  const before = proxy.output().length
+  const { data } = await igwnAxios.create().get<string>(`${apache.origin}/token/file`)
+  expect(data).toBe('a file in token')
+  expect(proxy.requests()).toEqual([tunnelTo(apache.origin)])
+  expect(proxy.output().slice(before)).not.toContain(token)
+})
+
+it('makes a tunnel for a certificate', async () => {
+  const instance = igwnAxios.create({ igwnAuth: { cert: [alice.cert, alice.key] } })
+  const door = `https://localhost:${apache.ports.certificates}`
+  expect((await instance.get(`${door}/open/file`)).status).toBe(200)
+  expect(proxy.requests()).toEqual([tunnelTo(door)])
+  expect(await apache.requests()).toMatchObject([{ subject: 'CN=Alice Adams,DC=example,DC=org' }])
+})
+
+it('makes tunnels for a grid proxy and for a token, to XRootD', async () => {
+  process.env.X509_USER_PROXY = gridProxyInit(alice, certificates)
+  expect((await igwnAxios.create().get(`${xrootd.origin}/grid/f.txt`)).data).toBe('grid data')
+  process.env.BEARER_TOKEN = issuer.mint()
+  expect((await igwnAxios.create().get(`${xrootd.origin}/data/f.txt`)).data).toBe('secret data')
+  delete process.env.X509_USER_PROXY
+  expect(proxy.requests()).toEqual([tunnelTo(xrootd.origin), tunnelTo(xrootd.origin)])
+})
+
+it('lets a certificate be refused, and the refusal says what was presented', async () => {
+  const mallory = userFiles(await (await createAuthority('Foreign CA')).issueUser('Mallory'))
+  const instance = igwnAxios.create({ igwnAuth: { cert: [mallory.cert, mallory.key] } })
+  const error = await refusalOf(instance.get(`https://localhost:${apache.ports.certificates}/open/file`))
+  expectExplained(error, 'refused', /TLS alert unknown_ca.*Presented was \/DC=org\/DC=example\/CN=Mallory/)
+})
+
+it('is used again to answer a challenge', async () => {
+  process.env.BEARER_TOKEN = issuer.mint()
+  const waiting = new HTTPSciTokenAuth().apply(axios.create())
+  expect((await waiting.get(`${apache.origin}/token/file`)).status).toBe(200)
+  expect((await apache.requests()).map(({ status }) => status)).toEqual([401, 200])
+  for (const request of proxy.requests()) expect(request).toBe(tunnelTo(apache.origin))
+})
+
+it('is used for another host that a redirect leads to, with the token for that', async () => {
+  process.env.SCITOKEN = issuer.mint({ aud: apache.origin })
+  process.env.BEARER_TOKEN = issuer.mint({ aud: `https://127.0.0.1:${apache.ports.tls}` })
+  const { data } = await igwnAxios.create().get<string>(`${apache.origin}/other/token/file`)
+  expect(data).toBe('a file in token')
+  expect(proxy.requests()).toEqual([
+    tunnelTo(apache.origin),
+    tunnelTo(`https://127.0.0.1:${apache.ports.tls}`),
+  ])
+  expect(await apache.requests()).toMatchObject([
+    { authorization: `Bearer ${process.env.SCITOKEN}` },
+    { authorization: `Bearer ${process.env.BEARER_TOKEN}` },
+  ])
+})
+
+it.each([
+  ['localhost', []],
+  ['elsewhere.example.org,localhost', []],
+  ['.localhost', ['CONNECT']],
+  ['*', []],
+  ['elsewhere.example.org', ['CONNECT']],
+])('is passed by where NO_PROXY says so: %s', async (noProxy, expected) => {
+  process.env.NO_PROXY = noProxy
+  const instance = igwnAxios.create({ igwnAuth: { cert: [alice.cert, alice.key] } })
+  expect((await instance.get(`https://localhost:${apache.ports.certificates}/open/file`)).status).toBe(200)
+  expect(proxy.requests().map((line) => line.split(' ')[0])).toEqual(expected)
+})
+
+it('is handed no token with a request in clear, not even for this machine', async () => {
+  const token = (process.env.BEARER_TOKEN = issuer.mint())
+  process.env.HTTP_PROXY = proxy.url
+  const url = `http://localhost:${apache.ports.clear}/token/file`
+  expectExplained(await refusalOf(igwnAxios.create().get(url)), 'clear-text', /can read a token/)
+  expect(proxy.requests()).toEqual([`GET ${url} HTTP/1.1`])
+  expect(await apache.requests()).toMatchObject([{ status: 401, authorization: '' }])
+
+  // Without a proxy nobody listens on the way.
+  delete process.env.HTTP_PROXY
+  expect((await igwnAxios.create().get(url)).status).toBe(200)
+  expect(await apache.requests()).toMatchObject([{ authorization: `Bearer ${token}` }])
+})
+
+describe('with a login', () => {
+  let guarded: Tinyproxy
+  beforeAll(async () => {
+    guarded = await startTinyproxy({ login: 'proxyuser:proxy-password', connectPorts: [apache.ports.tls] })
+  })
+
+  it('takes it from the URL of the proxy, beside the token for the server', async () => {
+    process.env.HTTPS_PROXY = guarded.url.replace('//', '//proxyuser:proxy-password@')
+    process.env.BEARER_TOKEN = issuer.mint()
+    const response = await igwnAxios.create().get(`${apache.origin}/token/file`)
+    expect(response.status).toBe(200)
+    expectNoSecret(response, ['proxy-password', process.env.BEARER_TOKEN])
+    expect(await apache.requests()).toMatchObject([{ authorization: `Bearer ${process.env.BEARER_TOKEN}` }])
+  })
+
+  it('refuses a wrong one, and neither login nor token is in what is printed', async () => {
+    process.env.HTTPS_PROXY = guarded.url.replace('//', '//proxyuser:wrong-password@')
+    process.env.BEARER_TOKEN = issuer.mint()
+    const error = await refusalOf(igwnAxios.create().get(`${apache.origin}/token/file`))
+    expect(error.response?.headers.server).toMatch(/^tinyproxy/)
+    expectNoSecret(error, ['wrong-password', process.env.BEARER_TOKEN])
+    expect(await apache.requests()).toEqual([])
+  })
+
+  it.failing('refuses a tunnel to another port, which is no refusal by the server', async () => {
+    process.env.HTTPS_PROXY = guarded.url.replace('//', '//proxyuser:proxy-password@')
+    const instance = igwnAxios.create({ igwnAuth: { cert: [alice.cert, alice.key] } })
+    const error = await refusalOf(instance.get(`https://localhost:${apache.ports.certificates}/open/file`))
+    expectNoSecret(error, ['proxy-password'])
+    expect(error.igwnAuth?.summary).not.toMatch(/^the server refuses/)
+  })
+})

@@ -1,0 +1,13 @@
+/** A test that never ends, with a server: for the test of what becomes of those. It is none of the others'. */
+import fs from 'node:fs'
+import { createAuthority } from '../../support/pki'
+import { RUN_FOLDER } from './room'
+import { startSServer } from './s-server'
+
+it('serves until somebody ends it', async () => {
+  const { pid } = await startSServer({ authority: await createAuthority(), tls: '1.3' })
+  const note = process.env.INTEROP_NOTE ?? ''
+  fs.writeFileSync(`${note}.new`, JSON.stringify({ server: pid, worker: process.pid, folder: RUN_FOLDER }))
+  fs.renameSync(`${note}.new`, note)
+  await new Promise(() => undefined)
+}, 600_000)

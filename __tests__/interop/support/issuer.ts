@@ -1,0 +1,91 @@
+/**
+ * A token issuer without a server: its keys, tokens signed with them, and the keys in the cache of libscitokens. That library
+ * trusts the CAs of the machine only (0.7.3 has no setting for it), so it cannot fetch keys from a server of ours; what is in
+ * its cache it does not fetch.
+ */
+import { generateKeyPairSync } from 'node:crypto'
+import jsonwebtoken from 'jsonwebtoken'
+import { python } from './python'
+
+export type Algorithm = 'ES256' | 'RS256'
+
+export interface Issuer {
+  /** The `iss` of its tokens. */
+  readonly url: string
+  /**
+   * A SciToken 2.0 of ten minutes for any audience, that gives `read:/data`; or with these claims in place of those. One
+   * that is undefined is left out.
+   */
+  mint(claims?: Readonly<Record<string, unknown>>, options?: MintOptions): string
+  /** Its public keys, as it would publish them (RFC 7517). */
+  readonly jwks: readonly object[]
+  /** Its key for ES256, PEM: private (PKCS#8) and public. */
+  readonly pem: { readonly key: string; readonly publicKey: string }
+  /** Puts its keys into a cache of libscitokens, below what is XDG_CACHE_HOME for that. */
+  seedCache(folder: string): void
+}
+
+export interface MintOptions {
+  readonly algorithm?: Algorithm
+  /** More of the header. */
+  readonly header?: Readonly<Record<string, unknown>>
+}
+
+export function createIssuer(url = 'https://issuer.example.org'): Issuer {
+  const keys = {
+    ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+    RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  }
+  const jwks = Object.entries(keys).map(([alg, { publicKey }]) => ({
+    ...publicKey.export({ format: 'jwk' }),
+    alg,
+    kid: alg,
+    use: 'sig',
+  }))
+  let minted = 0
+  return {
+    url,
+    mint(claims = {}, { algorithm = 'ES256', header = {} } = {}) {
+      const now = Math.trunc(Date.now() / 1000)
+      const all = {
+        ver: 'scitoken:2.0',
+        iss: url,
+        sub: 'albert',
+        aud: 'ANY',
+        scope: 'read:/data',
+        jti: `token-${(minted += 1)}`,
+        iat: now - 5,
+        nbf: now - 5,
+        exp: now + 600,
+        ...claims,
+      }
+      // As text, since jsonwebtoken refuses to sign claims of the wrong kind; without what is undefined.
+      return jsonwebtoken.sign(JSON.stringify(all), keys[algorithm].privateKey, {
+        algorithm,
+        keyid: algorithm,
+        header: { alg: algorithm, typ: 'JWT', ...header },
+      })
+    },
+    pem: {
+      key: keys.ES256.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+      publicKey: keys.ES256.publicKey.export({ type: 'spki', format: 'pem' }) as string,
+    },
+    jwks,
+    seedCache(folder) {
+      python(SEED, { folder, issuer: url, keys: jwks })
+    },
+  }
+}
+
+/** Node.js 20 has no SQLite. The two times say when the keys are to be thrown away, and when to ask for newer ones. */
+const SEED = `
+import os, sqlite3, time
+cache = os.path.join(given["folder"], "scitokens")
+os.makedirs(cache, exist_ok=True)
+database = sqlite3.connect(os.path.join(cache, "scitokens_cpp.sqllite"))
+database.execute("CREATE TABLE IF NOT EXISTS keycache (issuer text UNIQUE PRIMARY KEY NOT NULL, keys text NOT NULL)")
+tomorrow = int(time.time()) + 86400
+entry = {"expires": tomorrow, "next_update": tomorrow, "jwks": {"keys": given["keys"]}}
+database.execute("INSERT OR REPLACE INTO keycache VALUES (?, ?)", (given["issuer"], json.dumps(entry)))
+database.commit()
+`

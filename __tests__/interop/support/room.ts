@@ -1,0 +1,46 @@
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+
+/** The folder of the whole run, which the runner makes and removes; servers that run as other users get through it. */
+export const RUN_FOLDER = process.env.INTEROP_FOLDER ?? ''
+if (RUN_FOLDER === '') throw new Error('These tests are started by `npm run test:interop`.')
+
+/** A folder for one server or one test file, gone when the run ends. Whoever knows its name gets through it. */
+export function newFolder(name: string): string {
+  const folder = fs.mkdtempSync(path.join(RUN_FOLDER, `${name}-`))
+  fs.chmodSync(folder, 0o711)
+  return folder
+}
+
+/** Writes a file, and the folders it needs. Closed to others unless said otherwise. */
+export function write(file: string, text: string | Uint8Array, mode = 0o600): string {
+  fs.mkdirSync(path.dirname(file), { recursive: true })
+  fs.writeFileSync(file, text, { mode })
+  fs.chmodSync(file, mode)
+  return file
+}
+
+/** Whom a program is run as. */
+export interface Identity {
+  readonly uid: number
+  readonly gid: number
+}
+
+/**
+ * The user that a server is for, where the tests run as root, which some servers refuse to be. Anybody else can only be
+ * themselves: undefined.
+ */
+export function identityOf(user: string): Identity | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const id = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }))
+  return { uid: id('-u'), gid: id('-g') }
+}
+
+/** Gives a folder and all in it to the user that a server runs as. */
+export function handOver(folder: string, to: Identity | undefined): void {
+  if (!to) return
+  fs.chownSync(folder, to.uid, to.gid)
+  for (const name of fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }))
+    fs.lchownSync(path.join(folder, name), to.uid, to.gid)
+}

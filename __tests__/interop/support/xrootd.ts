@@ -1,0 +1,123 @@
+/** XRootD over HTTPS: SciTokens and WLCG tokens by libscitokens, X.509 and its proxies (RFC 3820), attributes of VOMS. */
+import fs from 'node:fs'
+import path from 'node:path'
+import type { Authority, Issued } from '../../support/pki'
+import { caFolder } from './ca-folder'
+import { freePorts, startDaemon, type Daemon } from './daemon'
+import type { Issuer } from './issuer'
+import { handOver, identityOf, newFolder, write } from './room'
+import { subjectOf } from './subject-of'
+
+export interface XrootdOptions {
+  readonly authority: Authority
+  readonly issuer: Issuer
+  /** Who may do what by certificate: a local name by the subject, as in a grid-mapfile. */
+  readonly gridmap?: Readonly<Record<string, string>>
+  /** Lines of its authorisation file, for those who come without a token. */
+  readonly authorizations?: readonly string[]
+  /** Files that are there from the beginning, by their path. */
+  readonly files?: Readonly<Record<string, string>>
+  /** A VO whose attributes it takes from this issuer of them. */
+  readonly vo?: { readonly name: string; readonly issuer: Issued }
+  /** The origin of another one, to which it sends whoever asks it for anything: it is a redirector then. */
+  readonly redirectsTo?: string
+}
+
+export interface Xrootd extends Daemon {
+  /** `https://localhost:<port>` */
+  readonly origin: string
+  readonly port: number
+  /** A file as it lies there. */
+  read(file: string): Buffer
+}
+
+export async function startXrootd({
+  authority,
+  issuer,
+  gridmap = {},
+  authorizations = [],
+  files = {},
+  vo,
+  redirectsTo,
+}: XrootdOptions): Promise<Xrootd> {
+  const folder = newFolder('xrootd')
+  const { port } = await freePorts('port')
+  const server = await authority.issueServer()
+  const at = (...names: string[]) => path.join(folder, ...names)
+
+  for (const name of ['data', 'admin', 'run', 'cache']) fs.mkdirSync(at(name), { mode: 0o755 })
+  for (const [file, text] of Object.entries(files)) write(at('data', file), text, 0o644)
+  write(at('host.pem'), server.certificate)
+  write(at('host.key'), server.key, 0o400)
+  caFolder(at('certificates'), authority)
+  issuer.seedCache(at('cache'))
+  write(
+    at('gridmap'),
+    Object.entries(gridmap)
+      .map(([subject, name]) => `"${subject}" ${name}\n`)
+      .join(''),
+  )
+  write(at('authdb'), authorizations.map((line) => `${line}\n`).join(''))
+  write(
+    at('scitokens.cfg'),
+    `[Global]
+audience = https://localhost:${port}, https://localhost
+onmissing = passthrough
+[Issuer test]
+issuer = ${issuer.url}
+base_path = /
+default_user = albert
+`,
+  )
+  if (vo) {
+    const chain = `${subjectOf(vo.issuer.certificate)}\n${subjectOf(authority.certificate)}\n`
+    write(at('vomsdir', vo.name, 'localhost.lsc'), chain, 0o644)
+  }
+  write(
+    at('xrootd.cfg'),
+    `all.export /
+oss.localroot ${at('data')}
+all.adminpath ${at('admin')}
+all.pidpath ${at('run')}
+# Who cannot be bound to one address refuses the others.
+xrd.port ${port}
+xrd.allow host localhost
+xrd.allow host 127.0.0.1
+xrd.network nodnr
+xrd.tls ${at('host.pem')} ${at('host.key')}
+xrd.tlsca certdir ${at('certificates')}
+xrd.protocol XrdHttp:${port} libXrdHttp.so
+http.selfhttps2http no
+http.desthttps yes
+http.header2cgi Authorization authz
+http.gridmap ${at('gridmap')}
+${vo ? 'http.secxtractor libXrdHttpVOMS.so' : ''}
+${redirectsTo === undefined ? '' : `xrootd.redirect ${new URL(redirectsTo).host} all`}
+# For whoever reads the output: what is decided, and no token. (http.trace would have them.)
+acc.audit deny grant
+scitokens.trace all
+xrootd.seclib libXrdSec.so
+sec.protocol ztn
+ofs.authorize 1
+acc.authdb ${at('authdb')}
+ofs.authlib ++ libXrdAccSciTokens.so config=${at('scitokens.cfg')}
+`,
+  )
+
+  const identity = identityOf('xrootd')
+  handOver(folder, identity)
+  const daemon = await startDaemon({
+    // With a pid file it leaves its environment beside that, without in /tmp.
+    command: ['xrootd', '-c', at('xrootd.cfg'), '-s', at('run', 'xrootd.pid')],
+    folder,
+    port,
+    identity,
+    env: { XDG_CACHE_HOME: at('cache'), X509_VOMS_DIR: at('vomsdir'), X509_CERT_DIR: at('certificates') },
+  })
+  return {
+    ...daemon,
+    origin: `https://localhost:${port}`,
+    port,
+    read: (file) => fs.readFileSync(at('data', file)),
+  }
+}
