@@ -43,6 +43,8 @@ export interface OpenIdProviderOptions {
   readonly accessTokenLife?: number
   /** Whether its token endpoint wants a nonce in proofs. Default is false. */
   readonly dpopNonce?: boolean
+  /** Whether tokens for services on this machine are JWTs too, as those for `*.example.org` are. Default is false. */
+  readonly jwtForAll?: boolean
   /** Its own name, an https URL that leads to its port; then every other name is that of a service. Default is localhost. */
   readonly issuer?: string
   /** The names in its certificate besides localhost. */

@@ -71,9 +71,14 @@ export function createIssuer(url = 'https://issuer.example.org'): Issuer {
       publicKey: keys.ES256.publicKey.export({ type: 'spki', format: 'pem' }) as string,
     },
     jwks,
-    seedCache(folder) {
-      python(SEED, { folder, issuer: url, keys: jwks })
-    },
+    seedCache: cacheOf(url, jwks),
+  }
+}
+
+/** What puts the keys of an issuer into a cache of libscitokens. */
+export function cacheOf(url: string, jwks: readonly object[]): Issuer['seedCache'] {
+  return (folder) => {
+    python(SEED, { folder, issuer: url, keys: jwks })
   }
 }
 

@@ -10,7 +10,7 @@ import { subjectOf } from './subject-of'
 
 export interface XrootdOptions {
   readonly authority: Authority
-  readonly issuer: Issuer
+  readonly issuer: Pick<Issuer, 'url' | 'seedCache'>
   /** Who may do what by certificate: a local name by the subject, as in a grid-mapfile. */
   readonly gridmap?: Readonly<Record<string, string>>
   /** Lines of its authorisation file, for those who come without a token. */
