@@ -99,9 +99,12 @@ export function tokenNotFound(want: Wanted, reasons: readonly Reason[]): IgwnAut
 
 /** The command that gets a token that would satisfy; IGWN's own server and issuer where the token is to be of IGWN. */
 export function htgettokenFor({ audience, scope, issuer }: Wanted): string {
-  const server = issuer.includes('https://cilogon.org/igwn') ? 'vault.ligo.org -i igwn' : 'VAULT -i ISSUER'
+  const server = issuer.includes('https://cilogon.org/igwn') ? 'vault.ligo.org -i igwn' : TO_FILL_IN
   return `htgettoken -a ${server}${argument('--scopes', scope.join(','))}${argument('--audience', audience.at(-1))}`
 }
+
+/** What of the command only its user knows. */
+export const TO_FILL_IN = 'VAULT -i ISSUER'
 
 /** An argument to paste into a shell; none for a value that a shell would read otherwise: a server may have asked for it. */
 function argument(name: string, value = ''): string {

@@ -105,6 +105,22 @@ describe('on a machine without credentials', () => {
   })
 })
 
+describe('what would mend it', () => {
+  it('begins with authorities that cannot be read, for they stop every request', async () => {
+    process.env.REQUESTS_CA_BUNDLE = room('none')
+    expect((await explain(URL_OF_X)).mends[0]).toBe('unset REQUESTS_CA_BUNDLE')
+  })
+
+  it('leaves no issuer open where one of the tokens names it', async () => {
+    process.env.BEARER_TOKEN = mint({ exp: 1 })
+    put(runtimeFile(), mint({ iss: 'https://cilogon.org/igwn', exp: 1 }))
+    expect((await explain(URL_OF_X)).mends).toEqual([
+      'htgettoken -a vault.ligo.org -i igwn --audience=https://x.example.org',
+    ])
+    delete process.env.BEARER_TOKEN
+  })
+})
+
 describe('tokens', () => {
   it('shows each with what it says, the one that would be attached, and those that are not needed', async () => {
     stopClock()

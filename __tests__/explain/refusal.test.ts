@@ -53,7 +53,15 @@ it('says what the server wants and what the token has', async () => {
   expect(explanation.findings.find(({ source }) => source === runtimeFile())).toMatchObject({
     verdict: 'attached',
     token: { scopes: ['gracedb.read'] },
+    warning: `${runtimeFile()} gives gracedb.read, not gracedb.write`,
   })
+  expect(explanation.mends[0]).toMatch(/^htgettoken .* --scopes=gracedb\.write --audience=/)
+})
+
+it('asks for what the server wants where there is no token', async () => {
+  const { explanation } = await refused(bearer(401, 'scope="gracedb.read"'))
+  expect(explanation.wanted.scope).toEqual(['gracedb.read'])
+  expect(explanation.mends[0]).toMatch(/^htgettoken .* --scopes=gracedb\.read --audience=/)
 })
 
 it('says of a bare 403, as of XRootD, what the token gives and whether that covers the path', async () => {

@@ -164,7 +164,7 @@ function certificates({ options }: Purpose, surroundings: Surroundings): Finding
 }
 
 /** What the search says and no look at a place can: a wrong signature, a scheme that is for another server. */
-function withReasons(findings: Finding[], reasons: readonly Reason[]): Finding[] {
+export function withReasons(findings: Finding[], reasons: readonly Reason[]): Finding[] {
   const all = [...findings]
   for (const reason of reasons) {
     const at = all.findIndex(
@@ -183,7 +183,10 @@ const KINDS: Readonly<Record<string, FindingKind>> = { token: 'token', netrc: 'l
 
 function withAttachment(finding: Finding, attaches: readonly Attachment[]): Finding {
   const isAttached = attaches.some(({ kind, source }) => kind === finding.kind && source === finding.source)
-  return isAttached && finding.verdict === 'satisfies' ? { ...finding, verdict: 'attached' } : finding
+  if (!isAttached) return finding
+  if (finding.verdict === 'satisfies') return { ...finding, verdict: 'attached' }
+  // It was sent, and lacks what the server turned out to want.
+  return finding.code === 'scope' ? { ...finding, verdict: 'attached', warning: finding.message } : finding
 }
 
 /** What would do, and does not cross a clear-text connection. */

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import type { IgwnAuthErrorCode } from '../errors'
 import type { Attachment } from '../attachments'
+import { TO_FILL_IN } from '../find-sci-token'
 import type { Wanted } from '../judge-token'
 import type { Finding } from './finding'
 
@@ -36,12 +37,7 @@ export class Explanation {
 
   /** The commands and actions that would mend what was found wrong, each once, the likeliest first. */
   get mends(): readonly string[] {
-    // A warning about what works comes after what does not.
-    const [warned, broken] = [true, false].map((isWarning) =>
-      this.findings.filter(({ warning }) => (warning !== undefined) === isWarning),
-    ) as [Finding[], Finding[]]
-    const all = [...broken, ...warned].flatMap(({ mend }) => mend ?? [])
-    return [...new Set(all)]
+    return mendsOf(this.findings)
   }
 
   /** As text for people, a line for each finding. */
@@ -76,4 +72,20 @@ export class Explanation {
   [inspect.custom](_depth: number, options: object): string {
     return `Explanation ${inspect(this.toJSON(), options)}`
   }
+}
+
+/** What would mend findings, each once, the likeliest first. */
+export function mendsOf(findings: readonly Finding[]): readonly string[] {
+  const mendsWhere = (isIt: (finding: Finding) => boolean) =>
+    findings.filter(isIt).flatMap(({ mend }) => mend ?? [])
+  const all = new Set([
+    // Authorities that cannot be read stop every request.
+    ...mendsWhere(({ kind }) => kind === 'authorities'),
+    ...mendsWhere(({ warning }) => warning === undefined),
+    // A warning about what works comes after what does not.
+    ...mendsWhere(({ warning }) => warning !== undefined),
+  ])
+  // Where one token tells whose it is, a command that leaves that open says less.
+  const isKnown = [...all].some((mend) => mend.startsWith('htgettoken') && !mend.includes(TO_FILL_IN))
+  return [...all].filter((mend) => !isKnown || !mend.includes(TO_FILL_IN))
 }

@@ -55,14 +55,14 @@ export function refusalIn(
 ): Refusal | undefined {
   const { purpose, credentials, unanswered } = tried
   if (isOfNetworkProxy(response, purpose.url, purpose.request.proxy)) return undefined
-  const said = isRefusal(response)
-    ? {
-        reasons: unanswered ?? credentials.reasons,
-        summary: summaryOf(purpose, credentials, saidIn(response, tried)),
-      }
+  const server = isRefusal(response) ? saidIn(response, tried) : undefined
+  const said = server
+    ? { reasons: unanswered ?? credentials.reasons, summary: summaryOf(purpose, credentials, server) }
     : byTls(failure, credentials)
   if (!said) return undefined
-  const explanation = explanationOf(purpose, { credentials })
+  // What the server asks for is what would mend it.
+  const challengeScope = server?.bearer?.scope ?? purpose.challengeScope ?? []
+  const explanation = explanationOf({ ...purpose, challengeScope }, { credentials })
   return Object.defineProperty(said, 'explanation', { value: explanation }) as Refusal
 }
 
