@@ -185,14 +185,19 @@ function objection(pem: PemPair): CredentialProblem | undefined {
 function lifeOf(certificate: X509Certificate): CertificateLife {
   return {
     subject: subjectOf(certificate),
+    issuer: nameOf(certificate.issuer),
     notBefore: Date.parse(certificate.validFrom) / 1000,
     expiresAt: Date.parse(certificate.validTo) / 1000,
   }
 }
 
+function subjectOf({ subject }: X509Certificate): string {
+  return nameOf(subject)
+}
+
 /** From one attribute a line to the form of grid tools. Node has undefined for a certificate that names nobody. */
-function subjectOf({ subject }: { readonly subject: string | undefined }): string {
-  return subject === undefined ? '(no name)' : `/${subject.replaceAll('\n', '/')}`
+function nameOf(name: string | undefined): string {
+  return name === undefined ? '(no name)' : `/${name.replaceAll('\n', '/')}`
 }
 
 function unusable(about: 'cert' | 'key', problem: ReasonCode, what: string): CredentialProblem {

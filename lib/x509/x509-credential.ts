@@ -2,6 +2,8 @@
 export interface CertificateLife {
   /** As grid tools write it: `/DC=org/DC=example/CN=Alice Adams`. */
   readonly subject: string
+  /** Who signed it, in the same form. */
+  readonly issuer: string
   /** Seconds since the epoch. */
   readonly notBefore: number
   /** Seconds since the epoch. */
