@@ -15,6 +15,7 @@ interface Manifest {
   module: string
   types: string
   exports: unknown
+  bin: Record<string, string>
   sideEffects: unknown
   dependencies: Record<string, string>
   peerDependencies: Record<string, string>
@@ -47,8 +48,10 @@ describe('the tarball', () => {
     const built = (name: string) => ['cjs', 'd.cts', 'd.ts', 'js'].map((end) => `dist/${name}.${end}`)
     // What the entries have in common: code, and types.
     const shared = ['dist/chunk-*.cjs', 'dist/chunk-*.js', 'dist/*.d.cts', 'dist/*.d.ts']
+    // The command is there as a module alone; what is built into it has its licences beside it.
+    const command = ['dist/cli.js', 'dist/commands-*.js', 'dist/progress-bar-*.js', 'dist/LICENSES.txt']
     expect([...new Set(names)].sort()).toEqual(
-      [...PAPERS, ...built('index'), ...built('oauth1'), ...built('oauth2'), ...shared].sort(),
+      [...PAPERS, ...built('index'), ...built('oauth1'), ...built('oauth2'), ...shared, ...command].sort(),
     )
   })
 
@@ -63,7 +66,13 @@ describe('the tarball', () => {
   })
 
   it('has every file that its package.json names, types for ESM and for CommonJS among them', () => {
-    const named = [manifest.main, manifest.module, manifest.types, ...pathsIn(manifest.exports)]
+    const named = [
+      manifest.main,
+      manifest.module,
+      manifest.types,
+      ...pathsIn(manifest.exports),
+      ...Object.values(manifest.bin),
+    ]
     expect(named.filter((name) => !files.has(path.posix.normalize(name)))).toEqual([])
     expect(manifest.exports).toMatchObject({
       '.': {
@@ -99,6 +108,44 @@ describe('the tarball', () => {
         '  return import("openid-client");',
       ])
     for (const kind of ['.d.ts', '.d.cts']) expect(importsIn(textOfAll(kind))).not.toContain('openid-client')
+  })
+})
+
+describe('the command', () => {
+  const project = path.join(scratch, 'command')
+  const bin = path.join(project, 'node_modules', '.bin')
+  beforeAll(() => {
+    install(project, 'axios')
+  })
+
+  it('runs by npx, by its name, and where it is linked into another folder, as a global one is', async () => {
+    const elsewhere = path.join(project, 'elsewhere')
+    fs.symlinkSync(path.relative(project, bin), elsewhere)
+    const { version } = manifest as unknown as { version: string }
+    for (const [command, ...words] of [
+      ['npx', '--no-install', 'igwn-auth'],
+      [path.join(bin, 'igwn-auth')],
+      [path.join(elsewhere, 'igwn-auth')],
+    ] as [string, ...string[]][])
+      expect(await run(command, [...words, '--version'], project)).toBe(`${version}\n`)
+  }, 30_000)
+
+  it('makes a request with the token that it finds', async () => {
+    server.seen.length = 0
+    expect(await run(path.join(bin, 'igwn-auth'), ['get', server.origin], project)).toBe('{"ok":true}')
+    expect(arrived()).toEqual([`GET / Bearer ${token}`])
+  })
+
+  it('takes along the licence of every package that is built into it', () => {
+    const folder = path.join(root, 'lib', 'cli')
+    const sources = fs.readdirSync(folder).map((name) => fs.readFileSync(path.join(folder, name), 'utf8'))
+    const installed = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)]
+    const builtIn = importsIn(sources.join('\n')).filter((name) => !installed.includes(name))
+    expect(builtIn.length).toBeGreaterThan(2)
+    for (const name of builtIn)
+      expect(textOf('dist/LICENSES.txt')).toMatch(
+        new RegExp(`^${name} ${versionOf(name)}\n\n[^]*?permi`, 'm'),
+      )
   })
 })
 
@@ -284,6 +331,12 @@ function install(project: string, axios: string): void {
     fs.writeFileSync(file, text)
   }
   for (const name of Object.keys(manifest.dependencies)) link(name, name)
+  for (const [name, file] of Object.entries(manifest.bin)) {
+    const target = path.join(modules, 'axios-igwn-auth', file)
+    fs.chmodSync(target, 0o755)
+    fs.mkdirSync(path.join(modules, '.bin'), { recursive: true })
+    fs.symlinkSync(path.relative(path.join(modules, '.bin'), target), path.join(modules, '.bin', name))
+  }
   link('axios', axios)
   // The declarations speak of https.Agent; whoever writes TypeScript for Node has these.
   link('@types/node', '@types/node')

@@ -30,8 +30,8 @@ function parse(url: unknown): URL {
   return withHost(absolute)
 }
 
-/** igwn-auth-utils takes a bare host for https; so do its users. What begins as a path has none. */
-function withScheme(url: string): string {
+/** igwn-auth-utils takes a bare host for https; so do its users. What begins as a path has none: the empty text. */
+export function withScheme(url: string): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) return url
   if (url.startsWith('//')) return `https:${url}`
   return /^[./\\?#]/.test(url) ? '' : `https://${url}`

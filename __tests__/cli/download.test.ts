@@ -1,0 +1,478 @@
+import fs from 'node:fs'
+import http from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { igwnAuth, runtimeFile, type CommandOptions, type Running } from '../support/command'
+import { fileServer, type FileServer, type ServedFile } from '../support/file-server'
+import { emptyPlaces, mint, put } from '../support/tokens'
+
+/** A file whose every place is different from every other. */
+const content = Buffer.from(Uint32Array.from({ length: 300_000 }, (_, index) => index * 2_654_435_761).buffer)
+const ETAG = { ETag: '"version-1"' }
+const size = content.length
+
+let server: FileServer
+let folder: string
+let file: string
+beforeEach(() => {
+  emptyPlaces()
+  folder = fs.mkdtempSync(path.join(String(process.env.TMPDIR), 'download-'))
+  file = path.join(folder, 'H1.gwf')
+})
+afterEach(() => server.close())
+
+async function serveFile(served: Partial<ServedFile> = {}): Promise<void> {
+  server = await fileServer({ content, headers: ETAG, ...served })
+}
+
+function get(words: readonly string[] = [], options: CommandOptions = {}) {
+  return igwnAuth(['get', server.url, '-o', file, ...words], options)
+}
+
+/** Waits until so many bytes of the file have come. */
+async function arrivalOf(bytes: number): Promise<void> {
+  while ((fs.statSync(`${file}.part`, { throwIfNoEntry: false })?.size ?? 0) < bytes) await wait(5)
+}
+
+/** And then interrupts. */
+const interruptAt =
+  (bytes: number, signal: NodeJS.Signals = 'SIGINT') =>
+  async ({ child }: Running) => {
+    await arrivalOf(bytes)
+    child.kill(signal)
+  }
+
+/** What asks for the rest of a file; the last bytes before it broke off may be lost on the way. */
+const REST = expect.stringMatching(/^bytes=[1-9]\d{4,6}-$/) as unknown
+/** What is said of a part that can be taken up. */
+const KEPT = /\n {2}\S+\.part has [3-6]\d\d(?:\.\d)? kB of 1\.2 MB: the same command goes on from there\n$/
+
+const names = () => fs.readdirSync(folder).sort()
+const isWhole = () => fs.readFileSync(file).equals(content)
+const ranges = () => server.requests.map(({ range }) => range)
+
+describe('a file', () => {
+  it('is there as a whole, with nothing beside it', async () => {
+    await serveFile()
+    expect(await get()).toEqual({ code: 0, signal: null, stdout: '', stderr: '' })
+    expect(names()).toEqual(['H1.gwf'])
+    expect(isWhole()).toBe(true)
+  })
+
+  it('may be empty, and its length may not be said', async () => {
+    await serveFile({ content: Buffer.alloc(0) })
+    expect((await get()).code).toBe(0)
+    expect(fs.readFileSync(file)).toHaveLength(0)
+    server.file = { content, hidesLength: true }
+    expect((await get()).code).toBe(0)
+    expect(isWhole()).toBe(true)
+  })
+
+  it('has the name that --remote-name takes from the URL', async () => {
+    await serveFile()
+    expect((await igwnAuth(['get', `${server.url}?key=value`, '-O'], { cwd: folder })).code).toBe(0)
+    expect(names()).toEqual(['H1.gwf'])
+  })
+
+  it('takes the place of the one that was there, with its permissions; a link stays a link', async () => {
+    await serveFile()
+    const target = path.join(folder, 'target')
+    fs.writeFileSync(target, 'old')
+    fs.chmodSync(target, 0o640)
+    fs.symlinkSync('target', file)
+    expect((await get()).code).toBe(0)
+    expect(fs.lstatSync(file).isSymbolicLink()).toBe(true)
+    expect(isWhole()).toBe(true)
+    expect((fs.statSync(target).mode & 0o777).toString(8)).toBe('640')
+    expect(names()).toEqual(['H1.gwf', 'target'])
+  })
+
+  it('stays as it was where the answer is not the file, and what the server says is on stderr', async () => {
+    await serveFile()
+    fs.writeFileSync(file, 'old')
+    server.mishaps.push({ status: 404, body: 'no such\n file\u0007' })
+    expect(await get()).toEqual({
+      code: 22,
+      signal: null,
+      stdout: '',
+      stderr: 'igwn-auth: 404 Not Found\n  the server says: no such file?\n',
+    })
+    server.mishaps.push({ status: 304 })
+    expect(await get(['-H', 'If-None-Match: "version-1"'])).toMatchObject({
+      code: 0,
+      stderr: `igwn-auth: 304 Not Modified: ${file} is as it was\n`,
+    })
+    expect(fs.readFileSync(file, 'utf8')).toBe('old')
+    expect(names()).toEqual(['H1.gwf'])
+  })
+
+  it.each<[string, (name: string) => string, string]>([
+    ['in a folder that there is not', (name) => path.join(path.dirname(name), 'none', 'x'), 'ENOENT'],
+    ['that is a folder', (name) => path.dirname(name), 'it is a folder'],
+  ])('%s cannot be written, which is known before anything is sent', async (_, place, why) => {
+    await serveFile()
+    const { code, stderr } = await igwnAuth(['get', server.url, '-o', place(file)])
+    expect(code).toBe(23)
+    expect(stderr).toContain(`cannot be written (${why})`)
+    expect(server.requests).toEqual([])
+  })
+
+  it('that is a device or a pipe is written into, and not replaced', async () => {
+    await serveFile()
+    expect((await igwnAuth(['get', server.url, '-o', '/dev/null'])).code).toBe(0)
+    expect(fs.statSync('/dev/null').isFile()).toBe(false)
+    expect(await igwnAuth(['get', server.url, '-o', '/dev/full'])).toMatchObject({
+      code: 23,
+      stderr: 'igwn-auth: /dev/full cannot be written (ENOSPC)\n',
+    })
+  })
+
+  it('may be the answer to any method, which is then sent once', async () => {
+    await serveFile()
+    server.mishaps.push({ breaksAt: 1000 })
+    const { code, stderr } = await get(['-X', 'POST'])
+    expect({ code, stderr }).toEqual({ code: 18, stderr: 'igwn-auth: the answer broke off (ECONNRESET)\n' })
+    expect(server.requests).toHaveLength(1)
+    expect(names()).toEqual([])
+    expect((await get(['-d', 'a=b'])).code).toBe(0)
+    expect(isWhole()).toBe(true)
+  })
+
+  it('may be a part of another, where a header asks for that', async () => {
+    await serveFile()
+    expect((await get(['-H', 'Range: bytes=1199990-'])).code).toBe(0)
+    expect(fs.readFileSync(file).equals(content.subarray(1_199_990))).toBe(true)
+  })
+
+  it('with --include has the headers on stdout', async () => {
+    await serveFile()
+    const { stdout } = await get(['-i'])
+    expect(stdout).toMatch(/^HTTP\/1.1 200 OK\n[^]*etag: "version-1"\n[^]*\n\n$/)
+    expect(isWhole()).toBe(true)
+  })
+})
+
+describe('what breaks off is taken up where it ended', () => {
+  it('in the same run, at once and as often as need be, and that is said', async () => {
+    await serveFile()
+    server.mishaps.push({ breaksAt: 400_000 }, { breaksAt: 100_000 })
+    const { code, stderr } = await get()
+    expect(code).toBe(0)
+    expect(isWhole()).toBe(true)
+    expect(ranges()).toEqual([undefined, REST, REST])
+    expect(server.requests.map((headers) => headers['if-range'])).toEqual([
+      undefined,
+      '"version-1"',
+      '"version-1"',
+    ])
+    expect(server.statuses).toEqual([200, 206, 206])
+    expect(stderr.split('\n')).toEqual([
+      'the answer broke off (ECONNRESET); it is taken up at once (1 of 5)',
+      'the answer broke off (ECONNRESET); it is taken up at once (2 of 5)',
+      '',
+    ])
+    expect(names()).toEqual(['H1.gwf'])
+  })
+
+  it('without a word where --silent is given', async () => {
+    await serveFile()
+    server.mishaps.push({ breaksAt: 400_000 })
+    expect(await get(['-s'])).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  it('also when the server falls silent', async () => {
+    await serveFile()
+    server.mishaps.push({ silentAt: 400_000 })
+    const { code, stderr } = await get(['--timeout', '0.5'])
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/^127.0.0.1:\d+ was silent for 0.5 seconds; it is taken up at once \(1 of 5\)\n$/)
+    expect(isWhole()).toBe(true)
+  })
+
+  it('after a while, when the server says that it is busy, or nothing of it comes', async () => {
+    await serveFile()
+    server.mishaps.push(
+      { breaksAt: 400_000 },
+      { status: 503, headers: { 'Retry-After': '2' } },
+      { breaksAt: 0 },
+    )
+    const { code, stderr } = await get()
+    expect(code).toBe(0)
+    expect(isWhole()).toBe(true)
+    expect(stderr.split('\n').slice(1)).toEqual([
+      '503 Service Unavailable; it is taken up in 2 seconds (2 of 5)',
+      'the answer broke off (ECONNRESET); it is taken up in 2 seconds (3 of 5)',
+      '',
+    ])
+  })
+
+  it('no more often than --retry says; then by the next run of the same command', async () => {
+    await serveFile()
+    server.mishaps.push({ breaksAt: 400_000 }, { breaksAt: 100_000 }, { breaksAt: 100_000 })
+    const { code, stderr } = await get(['--retry', '2'])
+    expect(code).toBe(18)
+    expect(stderr).toContain('igwn-auth: the answer broke off (ECONNRESET)\n')
+    expect(stderr).toMatch(KEPT)
+    expect(names()).toEqual(['H1.gwf.part', 'H1.gwf.part.json'])
+    expect((await get(['--retry', '0'])).code).toBe(0)
+    expect(ranges().at(-1)).toEqual(REST)
+    expect(isWhole()).toBe(true)
+    expect(names()).toEqual(['H1.gwf'])
+  })
+
+  it('by Last-Modified, where there is no ETag and the file was left alone for a minute', async () => {
+    const modified = new Date(Date.now() - 61_000).toUTCString()
+    await serveFile({ headers: { ETag: 'W/"weak"', 'Last-Modified': modified } })
+    server.mishaps.push({ breaksAt: 400_000 })
+    expect((await get()).code).toBe(0)
+    expect(server.requests[1]).toMatchObject({ range: REST, 'if-range': modified })
+    expect(isWhole()).toBe(true)
+  })
+
+  it('with a token that was renewed meanwhile', async () => {
+    await serveFile()
+    const [first, second] = [mint({ aud: 'ANY', jti: 'first' }), mint({ aud: 'ANY', jti: 'second' })]
+    put(runtimeFile(), first)
+    server.mishaps.push({ breaksAt: 400_000 }, { status: 503 })
+    const meanwhile = async () => {
+      while (server.statuses.length < 2) await wait(5)
+      put(runtimeFile(), second)
+    }
+    expect((await get([], { meanwhile })).code).toBe(0)
+    expect(server.requests.map(({ authorization }) => authorization)).toEqual(
+      [first, first, second].map((token) => `Bearer ${token}`),
+    )
+    expect(isWhole()).toBe(true)
+  })
+
+  it('by a run with a new token, where the old one ended and there was no other', async () => {
+    await serveFile()
+    put(runtimeFile(), mint({ aud: 'ANY' }))
+    const refusal = {
+      status: 401,
+      headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+      body: 'expired',
+    }
+    server.mishaps.push({ breaksAt: 400_000 }, refusal)
+    const { code, stderr } = await get()
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /igwn-auth: 401 Unauthorized: the server says invalid_token; the token from \S+bt_u1000 has/,
+    )
+    expect(stderr).toContain('  the server says: expired\n')
+    expect(stderr).toMatch(KEPT)
+    const renewed = mint({ aud: 'ANY', jti: 'renewed' })
+    put(runtimeFile(), renewed)
+    expect((await get()).code).toBe(0)
+    expect(server.requests.at(-1)).toMatchObject({
+      range: REST,
+      authorization: `Bearer ${renewed}`,
+    })
+    expect(isWhole()).toBe(true)
+  })
+
+  it('also when the server gives it in pieces, and does not say at first how long it is', async () => {
+    await serveFile({ hidesLength: true, atMost: 300_000 })
+    server.mishaps.push({ breaksAt: 400_000 })
+    expect((await get()).code).toBe(0)
+    expect(server.statuses).toEqual([200, 206, 206, 206])
+    expect(isWhole()).toBe(true)
+  })
+
+  it('and is not asked for again where all of it had come', async () => {
+    await serveFile({ hidesLength: true })
+    server.mishaps.push({ silentAt: size })
+    await get([], { meanwhile: interruptAt(size) })
+    expect((await get()).code).toBe(0)
+    expect(server.statuses).toEqual([200, 416])
+    expect(isWhole()).toBe(true)
+  })
+})
+
+describe('it begins anew', () => {
+  it.each<[string, Partial<ServedFile>, number[]]>([
+    ['when the file has changed', { headers: { ETag: '"version-2"' } }, [200, 200]],
+    ['when the server knows no ranges', { ignoresRanges: true }, [200, 200]],
+    [
+      'when it has changed, and the server gives a part of it all the same',
+      { heedsNoCondition: true, headers: { ETag: '"version-2"' } },
+      [200, 206, 200],
+    ],
+    ['when the server gives another part than was asked for', { shifts: 1 }, [200, 206, 200]],
+    ['when nobody says how long it is', { hidesLength: true, sizeSaid: '*' }, [200, 206, 200]],
+    ['when the file has another length now, and the same name', { sizeSaid: 7 }, [200, 206, 200]],
+    ['when it is shorter now', { content: Buffer.from('short'), heedsNoCondition: true }, [200, 416, 200]],
+  ])('%s', async (_, later, statuses) => {
+    await serveFile({ hidesLength: later.hidesLength ?? false })
+    const then = { content: Buffer.from(content).reverse(), headers: ETAG, ...later }
+    server.mishaps.push({ breaksAt: 400_000, then })
+    const { code, stderr } = await get()
+    expect(stderr).toContain('it is taken up at once (1 of 5)')
+    expect(code).toBe(0)
+    expect(server.statuses).toEqual(statuses)
+    expect(fs.readFileSync(file).equals(then.content)).toBe(true)
+  })
+
+  it.each<[string, Record<string, string>]>([
+    ['a weak ETag', { ETag: 'W/"version-1"' }],
+    [
+      'a time so recent that it may change again within the second',
+      { 'Last-Modified': new Date().toUTCString() },
+    ],
+    ['nothing', {}],
+    ['an ETag, but says that it takes no ranges', { ...ETAG, 'Accept-Ranges': 'none' }],
+  ])('where the server has %s to tell that the file is the same', async (_, headers) => {
+    await serveFile({ headers })
+    server.mishaps.push({ breaksAt: 400_000 })
+    expect((await get()).code).toBe(0)
+    expect(ranges()).toEqual([undefined, undefined])
+    expect(isWhole()).toBe(true)
+    // And nothing is kept that cannot be taken up.
+    server.mishaps.push({ silentAt: 400_000 })
+    const { stderr } = await get([], { meanwhile: interruptAt(400_000) })
+    expect(stderr).toBe('igwn-auth: interrupted\n')
+    expect(names()).toEqual(['H1.gwf'])
+  })
+
+  it('for another URL, for another kind of content, and where that is asked for', async () => {
+    await serveFile()
+    for (const words of [
+      [`${server.url}?other`],
+      [server.url, '-H', 'Accept: text/plain'],
+      [server.url, '--no-resume'],
+    ]) {
+      server.mishaps.push({ breaksAt: 400_000 })
+      expect((await get(['--retry', '0'])).code).toBe(18)
+      server.requests.length = 0
+      expect((await igwnAuth(['get', '-o', file, ...words])).code).toBe(0)
+      expect(ranges()).toEqual([undefined])
+      expect(isWhole()).toBe(true)
+    }
+  })
+
+  it('where what is written of the part is not to be understood', async () => {
+    await serveFile()
+    for (const papers of ['', '{', '[]', '{"key":1}', '{"validator":{"etag":"a\\r\\nX: y"},"bytes":3}']) {
+      server.mishaps.push({ breaksAt: 400_000 })
+      await get(['--retry', '0'])
+      const known = JSON.parse(fs.readFileSync(`${file}.part.json`, 'utf8')) as object
+      const text = papers.startsWith('{"v')
+        ? JSON.stringify({ ...known, ...(JSON.parse(papers) as object) })
+        : papers
+      fs.writeFileSync(`${file}.part.json`, text)
+      server.requests.length = 0
+      expect((await get()).code).toBe(0)
+      expect(ranges()).toEqual([undefined])
+    }
+  })
+})
+
+describe('what is there of another download', () => {
+  it('stays where this one does not begin', async () => {
+    await serveFile()
+    server.mishaps.push({ breaksAt: 400_000 })
+    await get(['--retry', '0'])
+    server.mishaps.push({ status: 404 })
+    expect((await igwnAuth(['get', `${server.url}?mistyped`, '-o', file])).code).toBe(22)
+    expect((await get()).code).toBe(0)
+    expect(ranges().at(-1)).toEqual(REST)
+    expect(isWhole()).toBe(true)
+  })
+})
+
+describe('a signal', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s leaves no half file; what came is kept, and taken up',
+    async (signal) => {
+      await serveFile()
+      server.mishaps.push({ silentAt: 400_000 })
+      expect(await get([], { meanwhile: interruptAt(400_000, signal) })).toEqual({
+        code: null,
+        signal,
+        stdout: '',
+        stderr: `igwn-auth: interrupted\n  ${file}.part has 400 kB of 1.2 MB: the same command goes on from there\n`,
+      })
+      expect(names()).toEqual(['H1.gwf.part', 'H1.gwf.part.json'])
+      expect((await get()).code).toBe(0)
+      expect(ranges().at(-1)).toBe('bytes=400000-')
+      expect(isWhole()).toBe(true)
+      expect(names()).toEqual(['H1.gwf'])
+    },
+  )
+
+  it('ends it also while it waits to try again', async () => {
+    await serveFile()
+    server.mishaps.push({ breaksAt: 400_000 }, { status: 503, headers: { 'Retry-After': '50' } })
+    const { signal } = await get([], {
+      meanwhile: async ({ child, said }) => {
+        while (!said.stderr.includes('in 50 seconds')) await wait(5)
+        child.kill('SIGINT')
+      },
+    })
+    expect(signal).toBe('SIGINT')
+    expect(names()).toEqual(['H1.gwf.part', 'H1.gwf.part.json'])
+  })
+
+  it('SIGKILL leaves no half file either, and the next run is not kept from beginning', async () => {
+    await serveFile()
+    server.mishaps.push({ silentAt: 400_000 })
+    expect(await get([], { meanwhile: interruptAt(400_000, 'SIGKILL') })).toMatchObject({ signal: 'SIGKILL' })
+    expect(names()).not.toContain('H1.gwf')
+    expect(names()).toContain('H1.gwf.part.lock')
+    expect((await get()).code).toBe(0)
+    expect(isWhole()).toBe(true)
+    expect(names()).toEqual(['H1.gwf'])
+  })
+})
+
+it('is not written by two at once', async () => {
+  await serveFile()
+  server.mishaps.push({ silentAt: 400_000 })
+  const first = await get([], {
+    meanwhile: async ({ child }) => {
+      await arrivalOf(400_000)
+      const second = await get()
+      expect(second.code).toBe(23)
+      expect(second.stderr).toContain(
+        `igwn-auth: ${file}.part is being written by process ${child.pid} of ${os.hostname()}\n`,
+      )
+      child.kill('SIGINT')
+    },
+  })
+  expect(first.signal).toBe('SIGINT')
+})
+
+it('needs no more memory for a large file than for a small one', async () => {
+  await serveFile()
+  const chunk = Buffer.alloc(1024 * 1024, 'x')
+  const large = http.createServer((request, response) => {
+    let left = Number(request.url?.slice(1))
+    response.writeHead(200, { 'Content-Length': left * chunk.length })
+    const more = () => {
+      while (left > 0 && response.write(chunk)) left -= 1
+      if (left > 0) left -= 1
+      else response.end()
+    }
+    response.on('drain', more)
+    more()
+  })
+  large.listen(0, '127.0.0.1')
+  await once(large, 'listening')
+  const watch = path.join(folder, 'watch.cjs')
+  fs.writeFileSync(watch, "process.on('exit', () => console.error(process.resourceUsage().maxRSS))")
+  const env = { NODE_OPTIONS: `--require "${watch}"` }
+  const url = `http://127.0.0.1:${(large.address() as AddressInfo).port}`
+  const kilobytes: number[] = []
+  for (const megabytes of [1, 300]) {
+    const { code, stderr } = await igwnAuth(['get', `${url}/${megabytes}`, '-o', file], { env })
+    expect(code).toBe(0)
+    expect(fs.statSync(file).size).toBe(megabytes * chunk.length)
+    kilobytes.push(Number(stderr))
+  }
+  large.close()
+  const [small = 0, big = Infinity] = kilobytes
+  expect(big - small).toBeLessThan(100_000)
+}, 60_000)

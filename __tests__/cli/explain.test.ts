@@ -1,0 +1,237 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { igwnAuth, runtimeFile, slashTmp } from '../support/command'
+import { createAuthority, type Authority, type Issued } from '../support/pki'
+import { startSite, type Site } from '../support/site'
+import { emptyPlaces, mint, put, room } from '../support/tokens'
+
+const URL_OF_X = 'https://x.example.org/frames/O4?secret=parameter'
+
+let authority: Authority
+let alice: Issued
+let site: Site
+beforeAll(async () => {
+  authority = await createAuthority()
+  alice = await authority.issueUser('Alice Adams')
+  site = await startSite()
+})
+afterAll(() => site.close())
+
+beforeEach(emptyPlaces)
+
+/** Columns of a terminal that a text takes; characters of East Asia take two. */
+function widthOf(text: string): number {
+  return Array.from(text).reduce((width, one) => width + (one >= '\u2e80' ? 2 : 1), 0)
+}
+
+/** The lines about a place. */
+function rowOf(stdout: string, place: string): string {
+  return stdout.split('\n').find((line) => line.includes(place)) ?? ''
+}
+
+describe('the exit code', () => {
+  it('is 0 when something would be attached', async () => {
+    put(runtimeFile(), mint())
+    const { code, stdout, stderr } = await igwnAuth(['explain', URL_OF_X])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain(`Attached: the token of ${runtimeFile()}, 59 minutes left`)
+  })
+
+  it('is 1 when nothing would, and the command that mends it is said', async () => {
+    const { code, stdout, stderr } = await igwnAuth(['explain', URL_OF_X, '--scope', 'read:/frames'])
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+    expect(stdout).toContain('No credential would be attached.')
+    expect(stdout).toContain(
+      'To mend it:\n  htgettoken -a VAULT -i ISSUER --scopes=read:/frames --audience=https://x.example.org\n',
+    )
+  })
+
+  it('is 1 when the request would not be sent, and the reason is said', async () => {
+    const { code, stdout } = await igwnAuth(['explain', URL_OF_X, '--fail-if-no-auth'])
+    expect(code).toBe(1)
+    expect(stdout).toContain('Nothing would be sent: No credential for https://x.example.org')
+  })
+})
+
+describe('the table', () => {
+  beforeEach(() => {
+    put(runtimeFile(), mint({ scope: 'read:/other', sub: 'albert.einstein' }))
+    put(path.join(slashTmp(), 'bt_u1000'), mint({ aud: 'ANY' }), 0o644)
+    put(path.join(slashTmp(), 'x509up_u1000'), alice.bundle)
+    put(room('.netrc'), 'machine x.example.org login albert password hidden')
+  })
+
+  it('has place, content, verdict and reason in columns where they fit', async () => {
+    const { stdout } = await igwnAuth(['explain', URL_OF_X, '--scope', 'read:/frames'], {
+      env: { COLUMNS: '160' },
+    })
+    const lines = stdout.split('\n')
+    expect(lines[0]).toBe('https://x.example.org/frames/O4')
+    expect(lines[1]).toBe('A token must be for audience https://x.example.org and give read:/frames.')
+    expect(rowOf(stdout, 'Place')).toMatch(/^ {2}Place +What is there +Verdict +Why$/)
+    expect(rowOf(stdout, ' SCITOKEN ')).toMatch(/^ {2}SCITOKEN +- +absent +is not set$/)
+    expect(rowOf(stdout, runtimeFile())).toMatch(
+      /^ {2}\S+ +SciToken of albert.einstein +passed over +gives read:\/other, not read:\/frames$/,
+    )
+    expect(rowOf(stdout, '/tmp/bt_u1000')).toMatch(
+      /^ {2}\/tmp\/bt_u1000 +SciToken of albert.einstein +attached +but can be reached by others \(mode 0644\); chmod/,
+    )
+    for (const text of ['by https://issuer.example.org', 'for ANY', 'gives read:/frames', 'mode 0644'])
+      expect(stdout).toContain(text)
+    expect(rowOf(stdout, '/tmp/x509up_u1000')).toMatch(/ +\/.*CN=Alice Adams +attached$/)
+    expect(rowOf(stdout, '.netrc')).toMatch(/login albert +not needed +has an entry for x.example.org$/)
+    for (const heading of ['Tokens', 'Logins', 'Certificates']) expect(lines).toContain(heading)
+    expect(stdout).toContain(
+      'Attached: the token of /tmp/bt_u1000, 59 minutes left\nAttached: the certificate of /tmp/x509up_u1000, ',
+    )
+    // What was passed over need not be mended where something is attached; what is untidy comes last.
+    const [, mends = ''] = stdout.split('To mend what was passed over:\n')
+    expect(mends).toMatch(/^ {2}htgettoken .*\n {2}chmod 600 \/tmp\/bt_u1000\n$/)
+  })
+
+  it.each([40, 60, 80, 100, 130])('fits into %i columns, but for what is to be copied', async (columns) => {
+    const { stdout } = await igwnAuth(['explain', URL_OF_X, '--scope', 'read:/frames'], {
+      env: { COLUMNS: String(columns) },
+    })
+    const [table = '', mends] = stdout.split('To mend')
+    expect(mends).toContain(
+      'htgettoken -a VAULT -i ISSUER --scopes=read:/frames --audience=https://x.example.org',
+    )
+    expect(table.split('\n').filter((line) => widthOf(line) > columns)).toEqual([])
+    for (const place of ['SCITOKEN', '/tmp/bt_u1000', 'X509_USER_PROXY']) expect(table).toContain(place)
+    // Where it is not whole it is wrapped.
+    if (columns > 60) expect(table).toContain(runtimeFile())
+  })
+
+  it('keeps its columns where characters are wide', async () => {
+    put(runtimeFile(), mint({ sub: '牛頓・艾薩克', aud: 'https://重力波.example.org' }))
+    const { stdout } = await igwnAuth(['explain', URL_OF_X], { env: { COLUMNS: '170' } })
+    const wide = rowOf(stdout, '牛頓')
+    const begin = stdout
+      .split('\n')
+      .find((line) => line.includes('Verdict'))
+      ?.indexOf('Verdict')
+    expect(widthOf(wide.slice(0, wide.indexOf('passed over')))).toBe(begin)
+  })
+
+  it('lets no claim move the cursor', async () => {
+    put(runtimeFile(), mint({ sub: 'me\u001b[2Jyou\u202e', scope: 'read:/\u0007' }))
+    const { stdout } = await igwnAuth(['explain', URL_OF_X])
+    // eslint-disable-next-line no-control-regex
+    expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\u202e]/)
+    expect(stdout).toContain('SciToken of me?[2Jyou?')
+  })
+})
+
+describe('colours', () => {
+  const escape = '\u001b['
+
+  it.each<[string, NodeJS.ProcessEnv, boolean]>([
+    ['are not in a pipe', {}, false],
+    ['are where FORCE_COLOR says so', { FORCE_COLOR: '1' }, true],
+    ['are not where it says 0', { FORCE_COLOR: '0' }, false],
+    ['are where it stands against NO_COLOR', { FORCE_COLOR: '1', NO_COLOR: '1' }, true],
+    ['are not with NO_COLOR', { NO_COLOR: '1' }, false],
+  ])('%s', async (_, env, expected) => {
+    const { stdout, stderr } = await igwnAuth(['explain', URL_OF_X], { env })
+    expect(stdout.includes(escape)).toBe(expected)
+    // Of two that contradict each other, later ones of Node.js have a warning.
+    expect(stderr).not.toContain('igwn-auth')
+  })
+})
+
+describe('options', () => {
+  it('--json prints the explanation as data', async () => {
+    put(runtimeFile(), mint())
+    const { code, stdout } = await igwnAuth(['explain', URL_OF_X, '--json', '--scope', 'read:/frames'])
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      url: 'https://x.example.org/frames/O4',
+      wanted: { audience: ['https://x.example.org'], scope: ['read:/frames'] },
+      attaches: [{ kind: 'token', source: runtimeFile() }],
+      findings: expect.arrayContaining([
+        expect.objectContaining({ source: runtimeFile(), verdict: 'attached', permissions: '0600' }),
+      ]) as unknown,
+      mends: [],
+    })
+  })
+
+  it('take scopes, audiences and issuers, apart or in one', async () => {
+    const words = ['--scope', 'a b', '--scope', 'c', '--audience', 'd', '--audience', 'e', '--issuer', 'f']
+    const { stdout } = await igwnAuth(['explain', URL_OF_X, '--json', '--min-time-left', '5', ...words])
+    expect(JSON.parse(stdout)).toMatchObject({
+      wanted: { scope: ['a', 'b', 'c'], audience: ['d', 'e'], issuer: ['f'], minTimeLeft: 5 },
+    })
+  })
+
+  it('switch credentials off, and name others', async () => {
+    put(runtimeFile(), mint())
+    put(path.join(slashTmp(), 'x509up_u1000'), alice.bundle)
+    put(room('.netrc'), 'machine x.example.org login albert password hidden')
+    put(room('other-netrc'), 'machine x.example.org login robot password hidden')
+    put(room('cert.pem'), alice.certificate)
+    put(room('key.pem'), alice.key)
+    const attaches = async (...words: string[]) => {
+      const { stdout } = await igwnAuth(['explain', URL_OF_X, '--json', ...words])
+      const { attaches } = JSON.parse(stdout) as { attaches: { kind: string; source: string }[] }
+      return attaches.map(({ kind, source }) => `${kind} ${path.basename(source)}`)
+    }
+    expect(await attaches()).toEqual(['token bt_u1000', 'certificate x509up_u1000'])
+    expect(await attaches('--no-x509')).toEqual(['token bt_u1000'])
+    expect(await attaches('--no-token', '--no-x509')).toEqual(['login .netrc'])
+    expect(await attaches('--no-token', '--no-x509', '--no-netrc')).toEqual([])
+    const [login, certificate] = await attaches(
+      ...['--no-token', '--netrc-file', room('other-netrc')],
+      ...['--cert', room('cert.pem'), '--key', room('key.pem')],
+    )
+    expect(login).toBe('login other-netrc (netrc option)')
+    expect(certificate).toBe('certificate key.pem (cert)')
+  })
+
+  it('--passphrase-file opens an encrypted key, and must be closed to others', async () => {
+    put(room('cert.pem'), alice.certificate)
+    put(room('key.pem'), alice.encryptedKey('open sesame'))
+    put(room('passphrase'), 'open sesame\n')
+    const words = [
+      '--cert',
+      room('cert.pem'),
+      '--key',
+      room('key.pem'),
+      '--passphrase-file',
+      room('passphrase'),
+    ]
+    const { code, stdout } = await igwnAuth(['explain', URL_OF_X, ...words])
+    expect(code).toBe(0)
+    expect(stdout).toContain('Attached: the certificate of ')
+    fs.chmodSync(room('passphrase'), 0o644)
+    expect(await igwnAuth(['explain', URL_OF_X, ...words])).toMatchObject({
+      code: 1,
+      stderr: `igwn-auth: ${room('passphrase')} can be reached by others\n  to mend it: chmod 600 ${room('passphrase')}\n`,
+    })
+    fs.rmSync(room('passphrase'))
+    expect(await igwnAuth(['explain', URL_OF_X, ...words])).toMatchObject({
+      code: 26,
+      stderr: `igwn-auth: ${room('passphrase')} cannot be read (ENOENT)\n`,
+    })
+  })
+
+  it('--verify asks the issuer for its keys, and the network is not used without', async () => {
+    fs.writeFileSync(room('ca.pem'), site.ca)
+    const env = { NODE_EXTRA_CA_CERTS: room('ca.pem') }
+    const words = ['explain', `${site.origin}/gracedb/`]
+    put(runtimeFile(), site.mint({}, { forged: true }))
+    expect(await igwnAuth(words, { env })).toMatchObject({ code: 0 })
+    expect(site.requests).toEqual([])
+    const { code, stdout } = await igwnAuth([...words, '--verify'], { env })
+    expect(code).toBe(1)
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(/passed over \S+ has a signature that/)
+    put(runtimeFile(), site.mint())
+    expect(await igwnAuth([...words, '--verify'], { env })).toMatchObject({ code: 0 })
+    expect(site.requests.map(({ url }) => url)).toContain('/jwks')
+  })
+
+  it('take a host without a scheme for one that is reached by https', async () => {
+    const { stdout } = await igwnAuth(['explain', 'X.example.org:8443/a b'])
+    expect(stdout.split('\n')[0]).toBe('https://x.example.org:8443/a%20b')
+  })
+})

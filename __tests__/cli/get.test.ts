@@ -1,0 +1,319 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { igwnAuth, runtimeFile, shell, slashTmp } from '../support/command'
+import { createAuthority, type Authority, type Issued } from '../support/pki'
+import { serverGroup } from '../support/server'
+import { startSite, type Site } from '../support/site'
+import { emptyPlaces, mint, put, room } from '../support/tokens'
+
+const servers = serverGroup()
+let site: Site
+let authority: Authority
+let ofServer: Issued
+beforeAll(async () => {
+  site = await startSite({ login: 'albert:rainbow' })
+  authority = await createAuthority()
+  ofServer = await authority.issueServer()
+})
+afterAll(async () => {
+  await servers.close()
+  await site.close()
+})
+
+let env: NodeJS.ProcessEnv
+beforeEach(() => {
+  emptyPlaces()
+  site.requests.length = 0
+  put(room('ca.pem'), site.ca)
+  env = { SSL_CERT_FILE: room('ca.pem') }
+})
+
+/** A token of the tests for every server. */
+const anyToken = () => mint({ aud: 'ANY' })
+
+describe('a request', () => {
+  it('carries the token that is found, and its answer is on stdout', async () => {
+    put(runtimeFile(), site.mint())
+    const { code, stdout, stderr } = await igwnAuth(
+      ['get', `${site.origin}/gracedb/x`, '--scope', 'gracedb.read'],
+      { env },
+    )
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toMatchObject({ path: '/gracedb/x', user: 'albert.einstein' })
+    expect(site.requests[0]?.headers['user-agent']).toMatch(/^igwn-auth\/\d/)
+  })
+
+  it('carries a login from netrc, and a certificate', async () => {
+    put(room('.netrc'), 'machine localhost login albert password rainbow')
+    expect(await igwnAuth(['get', `${site.origin}/logbook/x`], { env })).toMatchObject({
+      code: 0,
+      stderr: '',
+    })
+    put(path.join(slashTmp(), 'x509up_u1000'), (await site.authority.issueUser('Alice Adams')).bundle)
+    const { stdout } = await igwnAuth(['get', `${site.origin}/grid/x`], { env })
+    expect(JSON.parse(stdout)).toMatchObject({ user: 'CN=Alice Adams' })
+  })
+
+  it('has the method, the headers and the body that the command line says', async () => {
+    const server = await servers.serve(() => ({}))
+    put(room('headers'), 'X-From: a file\r\nX-Twice: 3\n\n')
+    put(room('body'), 'line 1\r\nline 2\n')
+    const words = [
+      '-X',
+      'put',
+      '-H',
+      'X-Twice: 1',
+      '-H',
+      'x-twice:2',
+      '-H',
+      'Accept:',
+      '-H',
+      'X-Empty;',
+      '-H',
+      `@${room('headers')}`,
+    ]
+    const all = [
+      'get',
+      server.origin,
+      ...words,
+      '-d',
+      'a=b',
+      '-d',
+      `@${room('body')}`,
+      '--data',
+      '@-',
+      '-H',
+      'Content-Type: text/plain',
+    ]
+    expect(await igwnAuth(all, { stdin: 'from stdin' })).toMatchObject({ code: 0, stderr: '' })
+    const [{ method, headers, body } = { method: '', headers: {}, body: '' }] = server.seen
+    expect({ method, body }).toEqual({ method: 'PUT', body: 'a=b&line 1\r\nline 2\n&from stdin' })
+    expect(headers).toMatchObject({
+      'x-from': 'a file',
+      'x-twice': '1, 2, 3',
+      'x-empty': '',
+      'content-type': 'text/plain',
+      'accept-encoding': 'identity',
+    })
+    expect(headers).not.toHaveProperty('accept')
+  })
+
+  it('is a POST of a form by default where there is a body', async () => {
+    const server = await servers.serve(() => ({}))
+    await igwnAuth(['get', server.origin, '-d', 'a=b'])
+    expect(server.seen[0]).toMatchObject({
+      method: 'POST',
+      body: 'a=b',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    })
+  })
+
+  it('leaves an Authorization of the command line alone', async () => {
+    put(runtimeFile(), anyToken())
+    const server = await servers.serve(() => ({}))
+    await igwnAuth(['get', server.origin, '-H', 'Authorization: Bearer own'])
+    await igwnAuth(['get', server.origin, '-H', 'authorization:'])
+    expect(server.authorizations).toEqual(['Bearer own', undefined])
+  })
+
+  it('leaves the token behind where a redirect leads elsewhere', async () => {
+    const elsewhere = await servers.serve(() => ({ body: 'elsewhere' }), { host: '127.0.0.2' })
+    const server = await servers.serve(() => ({ status: 302, headers: { Location: elsewhere.origin } }))
+    put(runtimeFile(), mint({ aud: server.origin }))
+    const { code, stdout } = await igwnAuth(['get', server.origin])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'elsewhere' })
+    expect([server.authorizations[0]?.slice(0, 9), ...elsewhere.authorizations]).toEqual([
+      'Bearer ey',
+      undefined,
+    ])
+  })
+
+  it('is not sent without a credential where one is demanded; why is said, and what mends it', async () => {
+    const { code, stdout, stderr } = await igwnAuth(
+      ['get', `${site.origin}/gracedb/x`, '--fail-if-no-auth'],
+      { env },
+    )
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/^igwn-auth: No credential for https:\/\/localhost:\d+, and failIfNoAuth says/)
+    expect(stderr).toContain('\n  to mend it: htgettoken -a VAULT -i ISSUER --audience=')
+    expect(site.requests).toEqual([])
+  })
+})
+
+describe('what is printed', () => {
+  it('has status and headers before the body with --include, and alone with --head', async () => {
+    const server = await servers.serve(() => ({
+      headers: { 'X-A': 'b', 'Set-Cookie': ['a=1', 'b=2'] },
+      body: 'the body',
+    }))
+    const { stdout } = await igwnAuth(['get', server.origin, '-i'])
+    const [head = '', body] = stdout.split('\n\n')
+    expect(head.split('\n')).toEqual(
+      expect.arrayContaining(['HTTP/1.1 200 OK', 'x-a: b', 'set-cookie: a=1', 'set-cookie: b=2']),
+    )
+    expect(body).toBe('the body')
+    const alone = await igwnAuth(['get', server.origin, '-I'])
+    expect(alone.stdout).toMatch(/^HTTP\/1.1 200 OK\n[^]*\n\n$/)
+    expect(server.seen.map(({ method }) => method)).toEqual(['GET', 'HEAD'])
+  })
+
+  it('is every byte of the body as it was sent', async () => {
+    const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256))
+    const server = await servers.serve(() => ({ body: bytes, headers: { 'Content-Encoding': 'gzip' } }))
+    await shell(`$IGWN_AUTH get ${server.origin} > ${room('out')}`)
+    expect(fs.readFileSync(room('out')).equals(bytes)).toBe(true)
+  })
+
+  it('ends quietly, as other programs do, when whoever reads it has read enough', async () => {
+    const server = await servers.serve(() => ({ body: Buffer.alloc(5_000_000, 'x') }))
+    const { stdout, stderr } = await shell(
+      `{ $IGWN_AUTH get ${server.origin}; echo "code $?" >&2; } | head -c 10`,
+    )
+    expect({ stdout, stderr }).toEqual({ stdout: 'xxxxxxxxxx', stderr: 'code 141\n' })
+  })
+
+  it('waits for whoever reads slowly, longer than it would wait for the server', async () => {
+    const server = await servers.serve(() => ({ body: Buffer.alloc(3_000_000, 'x') }))
+    const line = `$IGWN_AUTH get ${server.origin} --timeout 1 | { sleep 2; wc -c; }`
+    const { stdout, stderr } = await shell(line)
+    expect({ stdout: stdout.trim(), stderr }).toEqual({ stdout: '3000000', stderr: '' })
+  })
+
+  it('says with --verbose what happens to the credentials, and what the server answers', async () => {
+    put(runtimeFile(), site.mint())
+    process.env.BEARER_TOKEN = 'garbage'
+    const { stdout, stderr } = await igwnAuth(['get', `${site.origin}/gracedb/x?key=parameter`, '-v'], {
+      env,
+    })
+    delete process.env.BEARER_TOKEN
+    expect(JSON.parse(stdout)).toMatchObject({ path: '/gracedb/x?key=parameter' })
+    const lines = stderr.split('\n')
+    expect(lines[0]).toBe(`> GET ${site.origin}/gracedb/x`)
+    expect(lines[1]).toBe('* passed over: BEARER_TOKEN holds no SciToken (not a JWT)')
+    expect(lines[2]).toMatch(/^\* chosen: the token of .*bt_u1000, which ends .*Z, in 9 minutes$/)
+    expect(lines[3]).toBe('* attached: token')
+    expect(lines[4]).toBe('< HTTP/1.1 200 OK')
+    expect(lines).toContain('< content-type: application/json')
+    expect(stderr).not.toContain('parameter')
+  })
+})
+
+describe('a refusal', () => {
+  it('by 403 says what the server wants, what was sent and what mends it; exit code 1, the body on stdout', async () => {
+    put(runtimeFile(), site.mint({ scope: 'gracedb.write' }))
+    const { code, stdout, stderr } = await igwnAuth(['get', `${site.origin}/gracedb/x`], { env })
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toEqual({ error: 'the token does not give gracedb.read' })
+    expect(stderr).toMatch(
+      /^igwn-auth: 403 Forbidden: the server wants gracedb.read; the token from \S+bt_u1000 has gracedb.write and 9 minutes left\n/,
+    )
+  })
+
+  it('by 401 names every token that was not sent, and the command that gets one', async () => {
+    put(runtimeFile(), site.mint({}, { expiresIn: -130 }))
+    const { code, stderr } = await igwnAuth(['get', `${site.origin}/gracedb/x`, '--fail'], { env })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /^igwn-auth: 401 Unauthorized: the server wants gracedb.read; no token was sent: \S+bt_u1000 expired 2 minutes ago\n {2}to mend it: htgettoken /,
+    )
+  })
+
+  it('by TLS says which certificate was shown', async () => {
+    const other = await createAuthority('Another CA')
+    const strict = await servers.serve(() => ({}), {
+      host: 'localhost',
+      tls: {
+        cert: ofServer.certificate,
+        key: ofServer.key,
+        ca: other.certificate,
+        requestCert: true,
+        minVersion: 'TLSv1.3',
+      },
+    })
+    put(room('ca.pem'), authority.certificate)
+    const { code, stderr } = await igwnAuth(['get', strict.origin], { env })
+    expect(code).toBe(1)
+    expect(stderr).toContain('refused the connection')
+    expect(stderr).toContain('it wants a certificate, and none was presented')
+  })
+
+  it('of another kind is exit code 22, with the body on stdout, or none with --fail', async () => {
+    const server = await servers.serve(() => ({ status: 404, body: '{"detail":"no such event"}' }))
+    const loud = await igwnAuth(['get', server.origin])
+    expect(loud).toMatchObject({
+      code: 22,
+      stdout: '{"detail":"no such event"}',
+      stderr: 'igwn-auth: 404 Not Found\n',
+    })
+    const quiet = await igwnAuth(['get', server.origin, '-f'])
+    expect(quiet).toMatchObject({ code: 22, stdout: '', stderr: 'igwn-auth: 404 Not Found\n' })
+  })
+})
+
+describe('a connection that fails', () => {
+  it('because nobody listens is exit code 7', async () => {
+    expect(await igwnAuth(['get', 'http://127.0.0.1:1/'])).toMatchObject({
+      code: 7,
+      stdout: '',
+      stderr: 'igwn-auth: 127.0.0.1:1 takes no connection (connect ECONNREFUSED 127.0.0.1:1)\n',
+    })
+  })
+
+  it('because the other side knows no TLS is exit code 35', async () => {
+    const server = await servers.serve(() => ({}))
+    expect(await igwnAuth(['get', server.origin.replace('http:', 'https:')])).toMatchObject({
+      code: 35,
+      stderr: `igwn-auth: 127.0.0.1:${server.port} cannot be talked to by TLS (wrong version number)\n`,
+    })
+  })
+
+  it('because nobody vouches for the server is exit code 60, with what mends it', async () => {
+    const { code, stderr } = await igwnAuth(['get', `${site.origin}/x`], { env: { SSL_CERT_FILE: '' } })
+    expect(code).toBe(60)
+    expect(stderr).toMatch(/^igwn-auth: localhost:\d+ shows a certificate that is not to be trusted \(.+\)\n/)
+    expect(stderr).toContain('to mend it: name the file of its authority in SSL_CERT_FILE')
+  })
+
+  it('because redirects have no end is exit code 47', async () => {
+    const server = await servers.serve(() => ({ status: 302, headers: { Location: '/again' } }))
+    expect((await igwnAuth(['get', server.origin])).code).toBe(47)
+  })
+
+  it('because the server is silent is exit code 28', async () => {
+    const server = await servers.serve(() => new Promise(() => undefined))
+    expect(await igwnAuth(['get', server.origin, '--timeout', '0.3'])).toMatchObject({
+      code: 28,
+      stderr: `igwn-auth: 127.0.0.1:${server.port} was silent for 0.3 seconds\n`,
+    })
+    expect(await igwnAuth(['get', server.origin, '--max-time', '0.3'])).toMatchObject({
+      code: 28,
+      stderr: 'igwn-auth: it took longer than 0.3 seconds\n',
+    })
+  })
+
+  it('because a file of the command line cannot be read is exit code 26, and nothing is sent', async () => {
+    const server = await servers.serve(() => ({}))
+    for (const words of [
+      ['-d', '@none'],
+      ['-H', '@none'],
+    ])
+      expect(await igwnAuth(['get', server.origin, ...words], { cwd: slashTmp() })).toMatchObject({
+        code: 26,
+        stderr: 'igwn-auth: none cannot be read (ENOENT)\n',
+      })
+    expect(server.seen).toEqual([])
+  })
+})
+
+describe('a signal', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('%s ends it as it ends other programs', async (name) => {
+    const server = await servers.serve(() => new Promise(() => undefined))
+    const ended = await igwnAuth(['get', server.origin], {
+      meanwhile: async ({ child }) => {
+        while (server.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+        child.kill(name)
+      },
+    })
+    expect(ended).toEqual({ code: null, signal: name, stdout: '', stderr: 'igwn-auth: interrupted\n' })
+  })
+})

@@ -1,0 +1,93 @@
+import path from 'node:path'
+import { igwnAuth, slashTmp } from '../support/command'
+import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
+import { emptyPlaces, put, room } from '../support/tokens'
+
+let authority: Authority
+let alice: Issued
+let proxy: Issued
+beforeAll(async () => {
+  authority = await createAuthority()
+  alice = await authority.issueUser('Alice Adams')
+  proxy = await authority.issueProxy(alice)
+})
+beforeEach(emptyPlaces)
+
+const proxyFile = () => path.join(slashTmp(), 'x509up_u1000')
+
+it('shows the chain as it is presented: whom each certificate names, who signed it, and its life', async () => {
+  put(proxyFile(), proxy.bundle)
+  const { code, stdout, stderr } = await igwnAuth(['x509'])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toMatch(
+    new RegExp(
+      [
+        '^/tmp/x509up_u1000',
+        'certificate 1 of 2',
+        '  subject  (/.*/CN=Alice Adams)/CN=\\d+',
+        '  issuer   \\1',
+        '  begins   [-\\dT:]+Z, .* ago',
+        '  ends     [-\\dT:]+Z, in \\d+ hours',
+        'certificate 2 of 2',
+        '  subject  \\1',
+        '  issuer   /.*',
+        '  begins   [-\\dT:]+Z, .* ago',
+        '  ends     [-\\dT:]+Z, in \\d+ hours',
+        'All of it ends [-\\dT:]+Z, in \\d+ hours\\.\n$',
+      ].join('\n'),
+    ),
+  )
+})
+
+it('--json prints the same as data', async () => {
+  put(proxyFile(), proxy.bundle)
+  const { code, stdout } = await igwnAuth(['x509', '--json'])
+  expect(code).toBe(0)
+  const { certificates, ...data } = JSON.parse(stdout) as {
+    source: string
+    timeLeft: number
+    certificates: { subject: string; issuer: string }[]
+  }
+  expect(data.source).toBe('/tmp/x509up_u1000')
+  expect(data.timeLeft).toBeGreaterThan(3600)
+  expect(certificates).toHaveLength(2)
+  expect(certificates[0]?.issuer).toBe(certificates[1]?.subject)
+})
+
+it('looks at the certificate that is named', async () => {
+  put(room('cert.pem'), alice.certificate)
+  put(room('key.pem'), alice.encryptedKey('open sesame'))
+  put(room('passphrase'), 'open sesame')
+  const words = ['x509', '--cert', room('cert.pem'), '--key', room('key.pem')]
+  const { code, stdout } = await igwnAuth([...words, '--passphrase-file', room('passphrase')])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^certificate 1 of 1\n {2}subject {2}\/.*\/CN=Alice Adams$/m)
+  const locked = await igwnAuth(words)
+  expect(locked).toMatchObject({ code: 1, stdout: '' })
+  expect(locked.stderr.replace(/\s+/g, ' ')).toContain('holds an encrypted private key')
+})
+
+it('says why there is none, and what mends it; exit code 1', async () => {
+  const none = await igwnAuth(['x509'])
+  expect(none).toMatchObject({ code: 1, stdout: '' })
+  expect(none.stderr).toMatch(/^igwn-auth: no certificate satisfies\n\n {2}Certificates\n/)
+  expect(none.stderr).toMatch(/^ +absent +X509_USER_PROXY is not set$/m)
+  expect(none.stderr).toMatch(/^ +To mend it:\n +grid-proxy-init, or voms-proxy-init -rfc\n$/m)
+
+  const expired = await authority.issueProxy(alice, {
+    notBefore: secondsFromNow(-18 * 3600),
+    notAfter: secondsFromNow(-6 * 3600 - 60),
+  })
+  put(proxyFile(), expired.bundle)
+  const late = await igwnAuth(['x509'])
+  expect(late).toMatchObject({ code: 1, stdout: '' })
+  expect(late.stderr.replace(/\s+/g, ' ')).toContain('passed over /tmp/x509up_u1000 expired 6 hours ago')
+})
+
+it('wants as much life as it is told', async () => {
+  put(proxyFile(), proxy.bundle)
+  expect(await igwnAuth(['x509', '--min-time-left', '60'])).toMatchObject({ code: 0 })
+  const { code, stderr } = await igwnAuth(['x509', '--min-time-left', '8640000'])
+  expect(code).toBe(1)
+  expect(stderr.replace(/\s+/g, ' ')).toContain('left, and 100 days are wanted')
+})

@@ -1,0 +1,107 @@
+/** The command as it is shipped, run as a process on a machine of its own: see `user-1000.cjs`. */
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+
+const ROOT = path.join(__dirname, '..', '..')
+export const CLI = path.join(ROOT, 'dist', 'cli.js')
+const USER = path.join(__dirname, 'user-1000.cjs')
+
+if (!fs.existsSync(CLI)) throw new Error('There is no dist/cli.js: npm run build')
+
+/** What is in the folders of a test for user 1000. */
+export const runtimeFile = () => path.join(String(process.env.XDG_RUNTIME_DIR), 'bt_u1000')
+export const slashTmp = () => path.join(String(process.env.HOME), '..', 'slash-tmp')
+
+export interface Ended {
+  /** Null where a signal ended it. */
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CommandOptions {
+  readonly env?: NodeJS.ProcessEnv
+  readonly cwd?: string
+  /** Default is nothing. */
+  readonly stdin?: string | undefined
+  /** Has a look at the process while it runs. */
+  readonly meanwhile?: (running: Running) => unknown
+}
+
+export interface Running {
+  readonly child: ChildProcessWithoutNullStreams
+  /** What it has printed so far. */
+  readonly said: { stdout: string; stderr: string }
+}
+
+/** Runs `igwn-auth` to its end. */
+export function igwnAuth(words: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+  return run(process.execPath, ['--require', USER, CLI, ...words], { stdin: '', ...options })
+}
+
+/** Runs a line of a shell, in which `$IGWN_AUTH` is the command. */
+export function shell(line: string, options: CommandOptions = {}): Promise<Ended> {
+  return run('/bin/sh', ['-c', line], { stdin: '', ...options })
+}
+
+/** Whether this machine has what makes a terminal for a program: `script` of util-linux. */
+const hasTerminals = spawnSync('script', ['--version']).status === 0
+
+/** `it` for what needs a terminal. Where none can be had that is no pass: it is skipped and said, and in CI it fails. */
+export const itOnTerminal = hasTerminals || process.env.CI ? it : it.skip
+if (!hasTerminals) console.warn('There is no script of util-linux here: what needs a terminal is not tested.')
+
+export interface TerminalOptions extends CommandOptions {
+  readonly columns?: number
+  /** A file whose coming makes the terminal as narrow as this. */
+  readonly narrowing?: { readonly file: string; readonly columns: number }
+}
+
+/** Runs `igwn-auth` on a terminal of its own. What it prints, on whichever of the two, is in `stdout`. */
+export function onTerminal(words: readonly string[], options: TerminalOptions = {}): Promise<Ended> {
+  const { columns = 80, narrowing, env, ...others } = options
+  const narrow = narrowing
+    ? `(while [ ! -e '${narrowing.file}' ]; do sleep 0.02; done; stty cols ${narrowing.columns} < /dev/tty) &`
+    : ''
+  const quoted = words.map((word) => `'${word}'`).join(' ')
+  const line = `stty cols ${columns} rows 24; ${narrow} exec $IGWN_AUTH ${quoted}`
+  // What is typed is a pipe that stays open: its end would be an end for the terminal.
+  return run('script', ['-qefc', line, '/dev/null'], {
+    ...others,
+    stdin: undefined,
+    env: { SHELL: '/bin/sh', TERM: 'xterm-256color', ...env },
+  })
+}
+
+async function run(
+  program: string,
+  words: readonly string[],
+  { env, cwd, stdin, meanwhile }: CommandOptions,
+): Promise<Ended> {
+  const child = spawn(program, words, { cwd, env: { ...environment(), ...env }, stdio: 'pipe' })
+  const said = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      said[name] += text
+    })
+  // It may end before it has read.
+  child.stdin.on('error', () => undefined)
+  if (stdin !== undefined) child.stdin.end(stdin)
+  const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+  await meanwhile?.({ child, said })
+  const [code, signal] = await closed
+  return { code, signal, ...said }
+}
+
+/** Of this process, which `isolate.ts` has cleaned, without what would make the command speak otherwise. */
+function environment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !SPEAKS_OTHERWISE.test(name))
+  const igwnAuth = `${process.execPath} --require ${USER} ${CLI}`
+  const standIns = { '/tmp/bt_u': `${slashTmp()}/bt_u`, '/tmp/x509up_u': `${slashTmp()}/x509up_u` }
+  return { ...Object.fromEntries(kept), STAND_INS: JSON.stringify(standIns), IGWN_AUTH: igwnAuth }
+}
+
+const SPEAKS_OTHERWISE = /^(?:NODE_OPTIONS|NODE_DEBUG|FORCE_COLOR|NO_COLOR|COLUMNS|TERM)$/

@@ -1,0 +1,113 @@
+/**
+ * A server of one large file on loopback, which knows ranges and conditions (RFC 9110 sections 13 and 14), and can be told to
+ * fail as servers and networks do: to break off, to fall silent, to have another file meanwhile.
+ */
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export interface FileServer {
+  readonly url: string
+  /** What it serves; changed, the next request sees the other. */
+  file: ServedFile
+  /** What happens to the next requests, one each; then all goes well. */
+  readonly mishaps: Mishap[]
+  /** Every request, with its headers, in order. */
+  readonly requests: http.IncomingHttpHeaders[]
+  /** The status of every answer, in order. */
+  readonly statuses: number[]
+  close(): Promise<void>
+}
+
+export interface ServedFile {
+  readonly content: Buffer
+  readonly headers?: Readonly<Record<string, string>>
+  /** Answers a range with the whole, as servers do that know no ranges. */
+  readonly ignoresRanges?: boolean
+  /** Sends it without saying how long it is. */
+  readonly hidesLength?: boolean
+  /** Gives a part whatever `If-Range` says. */
+  readonly heedsNoCondition?: boolean
+  /** Gives a part that begins so many bytes later than is asked for. */
+  readonly shifts?: number
+  /** Says of a part that the whole has this length; `*` for none. */
+  readonly sizeSaid?: number | '*'
+  /** Gives no more of it at once. */
+  readonly atMost?: number
+}
+
+/**
+ * After so many bytes of the body it breaks off, falls silent, or waits for something; or there is an answer in the place of
+ * the file.
+ */
+export type Mishap = {
+  /** What is served from then on. */
+  readonly then?: ServedFile
+} & (
+  | { readonly breaksAt: number }
+  | { readonly silentAt: number; readonly until?: Promise<unknown> }
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+)
+
+export async function fileServer(file: ServedFile): Promise<FileServer> {
+  const requests: http.IncomingHttpHeaders[] = []
+  const statuses: number[] = []
+  const mishaps: Mishap[] = []
+  const server = http.createServer((request, response) => {
+    requests.push(request.headers)
+    request.resume()
+    const mishap = mishaps.shift()
+    const { file } = running
+    running.file = mishap?.then ?? file
+    if (mishap && 'status' in mishap) {
+      statuses.push(mishap.status)
+      response.writeHead(mishap.status, mishap.headers).end(mishap.body)
+      return
+    }
+    const { status, headers, body } = answerTo(request.headers, file)
+    statuses.push(status)
+    response.writeHead(status, { ...file.headers, ...headers })
+    if (!mishap) response.end(body)
+    else if ('breaksAt' in mishap) response.write(body.subarray(0, mishap.breaksAt), () => response.destroy())
+    else {
+      response.write(body.subarray(0, mishap.silentAt))
+      void mishap.until?.then(() => response.end(body.subarray(mishap.silentAt)))
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const running: FileServer = {
+    url: `http://127.0.0.1:${port}/frames/H1.gwf`,
+    file,
+    mishaps,
+    requests,
+    statuses,
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+  return running
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: Buffer
+}
+
+function answerTo(asked: http.IncomingHttpHeaders, { content, headers = {}, ...file }: ServedFile): Answer {
+  const length = (body: Buffer) => (file.hidesLength ? {} : { 'Content-Length': String(body.length) })
+  const first = Number(/^bytes=(\d+)-$/.exec(asked.range ?? '')?.[1] ?? NaN) + (file.shifts ?? 0)
+  const condition = asked['if-range']
+  const isSame = condition === undefined || Object.values(headers).includes(String(condition))
+  const holds = isSame || file.heedsNoCondition
+  if (Number.isNaN(first) || !holds || file.ignoresRanges)
+    return { status: 200, headers: length(content), body: content }
+  if (first >= content.length)
+    return { status: 416, headers: { 'Content-Range': `bytes */${content.length}` }, body: Buffer.alloc(0) }
+  const body = content.subarray(first, file.atMost === undefined ? undefined : first + file.atMost)
+  const range = `bytes ${first}-${first + body.length - 1}/${file.sizeSaid ?? content.length}`
+  return { status: 206, headers: { ...length(body), 'Content-Range': range }, body }
+}

@@ -1,0 +1,23 @@
+// Loaded before a child process: makes it user 1000 on a machine of its own. Folders of that machine, of its `/tmp` the default
+// files of that user, are led to those in `STAND_INS`, so that the credentials of whoever runs the tests are never looked at;
+// and the files of whoever runs the tests are that user's.
+const fs = require('node:fs')
+
+const own = process.getuid?.()
+process.getuid = process.geteuid = () => 1000
+
+const standIns = Object.entries(JSON.parse(process.env.STAND_INS))
+const led = (file) => {
+  const [place, folder] = standIns.find(([begin]) => typeof file === 'string' && file.startsWith(begin)) ?? []
+  return place === undefined ? file : folder + file.slice(place.length)
+}
+
+for (const name of ['statSync', 'lstatSync', 'openSync', 'fstatSync', 'readdirSync', 'readFileSync']) {
+  const real = fs[name]
+  fs[name] = (file, ...rest) => {
+    const result = real(led(file), ...rest)
+    if (result?.uid === own) result.uid = 1000
+    return result
+  }
+}
+require('node:module').syncBuiltinESMExports()

@@ -1,0 +1,157 @@
+import type { Attachment } from '../attachments'
+import { mendsOf, type Explanation } from '../explain/explanation'
+import type { Finding, FindingKind, FindingVerdict, TokenFacts } from '../explain/finding'
+import type { Wanted } from '../judge-token'
+import { quote } from '../quote'
+import { secondsNow } from '../seconds-now'
+import { EXIT } from './exit-code'
+import { Failure } from './failure'
+import { table, type Row } from './table'
+import { terminalOf, type Paint, type Terminal } from './terminal'
+import { life } from './times'
+
+/** An explanation for people: what was looked at as a table, what would be attached, what mends the rest. */
+export function explanationText(explanation: Explanation, terminal: Terminal): string {
+  const { url, wanted, findings, mends } = explanation
+  const parts = [
+    table([terminal.paint('bold', url), ...wants(wanted)], terminal.width),
+    findingsText(findings, terminal),
+    table([outcome(explanation, terminal.paint)], terminal.width),
+    mendsText(mends, explanation.attaches.length > 0 ? 'To mend what was passed over:' : 'To mend it:'),
+  ]
+  return parts.filter(Boolean).join('\n\n')
+}
+
+/** What a token must satisfy. */
+export function wants({ audience, scope, issuer }: Wanted): string[] {
+  const all = [
+    audience.length > 0 ? `be for audience ${quote(audience.join(' or '))}` : '',
+    scope.length > 0 ? `give ${quote(scope.join(' '))}` : '',
+    issuer.length > 0 ? `be of issuer ${quote(issuer.join(' or '))}` : '',
+  ].filter(Boolean)
+  return all.length > 0 ? [`A token must ${all.join(' and ')}.`] : []
+}
+
+/** Commands stand on lines of their own, however long, to be copied. */
+function mendsText(mends: readonly string[], title: string): string {
+  return mends.length === 0 ? '' : [title, ...mends.map((mend) => `  ${mend}`)].join('\n')
+}
+
+/**
+ * Ends the command where nothing satisfies: what was looked at, and what mends it.
+ *
+ * @param otherwise - what mends it where there is nothing to mend
+ */
+export function noneSatisfies(
+  message: string,
+  findings: readonly Finding[],
+  { wants = [], otherwise = [] }: { wants?: readonly string[]; otherwise?: readonly string[] } = {},
+): Failure {
+  const { width, paint } = terminalOf(process.stderr)
+  // Lines of a failure are two columns in.
+  const looked = findingsText(findings, { width: width - 2, paint })
+  const found = mendsOf(findings)
+  const mends = mendsText(found.length > 0 ? found : otherwise, 'To mend it:')
+  return new Failure(EXIT.refused, message, [...wants, '', ...looked.split('\n'), '', ...mends.split('\n')])
+}
+
+/** Everything that was looked at, as a table; where that would be too narrow to read, as a list. */
+export function findingsText(findings: readonly Finding[], { width, paint }: Terminal): string {
+  const isWide = width >= WIDE
+  const rows: Row[] = isWide ? [TITLES.map((title) => paint('underline', title))] : []
+  let kind: FindingKind | undefined
+  for (const finding of findings) {
+    if (finding.kind !== kind) rows.push(paint('bold', KINDS[finding.kind]))
+    kind = finding.kind
+    rows.push(isWide ? asRow(finding, paint) : asItem(finding, paint))
+  }
+  return table(rows, width)
+}
+
+/** Columns of a terminal that four columns of text need. */
+const WIDE = 120
+
+const TITLES = ['Place', 'What is there', 'Verdict', 'Why']
+
+const KINDS: Readonly<Record<FindingKind, string>> = {
+  request: 'Request',
+  scheme: 'Scheme',
+  token: 'Tokens',
+  login: 'Logins',
+  certificate: 'Certificates',
+  authorities: 'Authorities that vouch for servers',
+}
+
+const VERDICTS: Readonly<Record<FindingVerdict, { text: string; style: Parameters<Paint>[0] }>> = {
+  attached: { text: 'attached', style: 'green' },
+  asked: { text: 'asked later', style: 'yellow' },
+  satisfies: { text: 'not needed', style: 'dim' },
+  'passed-over': { text: 'passed over', style: 'red' },
+  absent: { text: 'absent', style: 'dim' },
+  'in-use': { text: 'in use', style: 'cyan' },
+}
+
+function asRow(finding: Finding, paint: Paint): Row {
+  const { source, verdict } = finding
+  const { text, style } = VERDICTS[verdict]
+  const why = [whyOf(finding), ...warningOf(finding, paint)].filter(Boolean).join('\n')
+  const dim = (cell: string) => (verdict === 'absent' ? paint('dim', cell) : cell)
+  return [dim(source), contentOf(finding).join('\n') || dim('-'), paint(style, text), dim(why)]
+}
+
+function asItem(finding: Finding, paint: Paint): Row {
+  const { text, style } = VERDICTS[finding.verdict]
+  const { source, verdict } = finding
+  if (verdict === 'absent') return [paint(style, text), paint('dim', `${source} ${whyOf(finding)}`)]
+  const lines = [source, whyOf(finding), ...warningOf(finding, paint), contentOf(finding).join(', ')]
+  return [paint(style, text), lines.filter(Boolean).join('\n')]
+}
+
+/** The message of a finding without the place, which stands beside it; nothing where the rest says it. */
+function whyOf({ kind, verdict, source, message }: Finding): string {
+  const isGood = verdict === 'attached' || verdict === 'satisfies'
+  if (isGood && (kind === 'token' || kind === 'certificate')) return ''
+  return message.startsWith(`${source} `) ? message.slice(source.length + 1) : message
+}
+
+function warningOf({ source, warning }: Finding, paint: Paint): string[] {
+  if (warning === undefined) return []
+  const text = warning.startsWith(`${source} `) ? warning.slice(source.length + 1) : warning
+  return [paint('yellow', `but ${text}`)]
+}
+
+/** What is there, a line for each thing to know. */
+function contentOf({ token, certificate, login, permissions, code }: Finding): string[] {
+  const mode = permissions === undefined ? [] : [`mode ${permissions}`]
+  // Of what has expired that is said already.
+  const lasts = (timeLeft: number | undefined) =>
+    [...(code === 'expired' ? [] : [life(timeLeft)]), ...mode].join(', ')
+  if (token) return [...tokenLines(token), lasts(token.timeLeft)].filter(Boolean)
+  if (certificate) {
+    const { subject, length, timeLeft } = certificate
+    const chain = length > 1 ? [`with ${length - 1} of its issuers`] : []
+    return [quote(subject), ...chain, lasts(timeLeft)].filter(Boolean)
+  }
+  return login ? [`login ${quote(login.username)}`, ...mode] : mode
+}
+
+function tokenLines({ profile, issuer, subject, audience = [], scopes = [] }: TokenFacts): string[] {
+  const kind = profile === 'wlcg' ? 'WLCG token' : profile === 'unknown' ? 'token' : 'SciToken'
+  return [
+    subject === undefined ? kind : `${kind} of ${quote(subject)}`,
+    issuer === undefined ? 'names no issuer' : `by ${quote(issuer)}`,
+    audience.length > 0 ? `for ${quote(audience.join(' or '))}` : 'names no audience',
+    scopes.length > 0 ? `gives ${quote(scopes.join(' '))}` : 'gives no scope',
+  ]
+}
+
+function outcome({ attaches, problem }: Explanation, paint: Paint): string {
+  if (problem) return `${paint('red', 'Nothing would be sent:')} ${problem.message}`
+  if (attaches.length === 0) return paint('red', 'No credential would be attached.')
+  return attaches.map((one) => `${paint('green', 'Attached:')} ${attachmentText(one)}`).join('\n')
+}
+
+function attachmentText({ kind, source, expiresAt }: Attachment): string {
+  const left = expiresAt === undefined ? '' : `, ${life(expiresAt - secondsNow())}`
+  return `the ${kind} of ${source}${left}`
+}
