@@ -15,7 +15,8 @@ export interface ConnectProxy {
   close(): Promise<void>
 }
 
-export async function connectProxy(): Promise<ConnectProxy> {
+/** @param led - the port that every tunnel leads to; by default each leads to its own */
+export async function connectProxy(led?: number): Promise<ConnectProxy> {
   const tunnels: string[] = []
   const headers: http.IncomingHttpHeaders[] = []
   const sockets = new Set<net.Socket>()
@@ -28,7 +29,7 @@ export async function connectProxy(): Promise<ConnectProxy> {
     headers.push(request.headers)
     const { hostname, port } = new URL(`http://${request.url ?? ''}`)
     // Names are of this machine whatever they are, so that tests can have several hosts.
-    const target = net.connect(Number(port), hostname.startsWith('[') ? '::1' : '127.0.0.1', () => {
+    const target = net.connect(led ?? Number(port), hostname.startsWith('[') ? '::1' : '127.0.0.1', () => {
       client.write('HTTP/1.1 200 Connection established\r\n\r\n')
       target.write(head)
       target.pipe(client).pipe(target)
