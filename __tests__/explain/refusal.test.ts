@@ -111,6 +111,22 @@ it('repeats what the server says of a token, made fit to print', async () => {
   expect((await refused(bearer(401, 'error="odd"'))).summary).toMatch(/^the server says odd; /)
 })
 
+it('repeats no token that the server repeats, and says what is wrong beside what is wanted', async () => {
+  const token = mint(audience)
+  put(runtimeFile(), token)
+  const refusal = await refused(
+    bearer(
+      401,
+      `error="invalid_token", scope="read:/frames", error_description="${token} has a bad signature"`,
+    ),
+  )
+  expect(refusal.summary).toMatch(
+    /^the server wants read:\/frames and says \[hidden\] has a bad signature; the token/,
+  )
+  expectNoSecret(refusal, [token])
+  expectNoSecret(refusal.explanation, [token])
+})
+
 it.each<[string, IgwnAuthOptions, string]>([
   ['given', { token: 'abc' }, 'a token from the token option that is no JWT was sent'],
   ['of a source', { token: () => 'abc' }, 'a token from the token source that is no JWT was sent'],

@@ -35,7 +35,7 @@ async function find(query: TokenQuery, { strict, verify }: TokenCommandFlags): P
   } catch (error) {
     if (!(error instanceof IgwnAuthError)) throw error
     const want = wanted(query)
-    const findings = withReasons(examineTokens(want, here), error.reasons)
+    const findings = withReasons(examineTokens(want, here), error.reasons, want)
     const said = error.code === 'ERR_IGWN_TOKEN_NOT_FOUND' ? 'no token satisfies' : error.message
     throw noneSatisfies(said, findings, { wants: wants(want) })
   }

@@ -15,6 +15,7 @@ import { examineLogins } from './examine-logins'
 import { askedLater, examineTokens, givenToken } from './examine-tokens'
 import { Explanation } from './explanation'
 import { findingFor, type Finding, type FindingKind } from './finding'
+import { mendToken } from './mend'
 
 /** What became of the search for credentials: what goes on the request, or the error that stops it. */
 export interface Outcome {
@@ -62,7 +63,7 @@ export function explanationOf(
     ...(url.protocol === 'https:' ? examineAuthorities(surroundings) : []),
   ]
   const reasons = [...(outcome.credentials?.reasons ?? []), ...(outcome.error?.reasons ?? [])]
-  const findings = withReasons(found, reasons)
+  const findings = withReasons(found, reasons, want)
     .map((finding) => withAttachment(finding, attaches))
     .map((finding) => (isInClear ? notInClear(finding) : finding))
   const { error } = outcome
@@ -164,15 +165,17 @@ function certificates({ options }: Purpose, surroundings: Surroundings): Finding
 }
 
 /** What the search says and no look at a place can: a wrong signature, a scheme that is for another server. */
-export function withReasons(findings: Finding[], reasons: readonly Reason[]): Finding[] {
+export function withReasons(findings: Finding[], reasons: readonly Reason[], want: Wanted): Finding[] {
   const all = [...findings]
   for (const reason of reasons) {
     const at = all.findIndex(
       ({ source, code }) => source === reason.source || (code === CLEAR_TEXT && reason.code === CLEAR_TEXT),
     )
     if (at < 0) all.push(findingFor(KINDS[reason.source] ?? 'request', reason))
-    else if (all[at]?.verdict === 'satisfies' && reason.code !== 'open-permissions')
-      all[at] = { ...all[at], ...findingFor(all[at].kind, reason) }
+    else if (all[at]?.verdict === 'satisfies' && reason.code !== 'open-permissions') {
+      const mend = all[at].kind === 'token' ? mendToken(reason, want) : undefined
+      all[at] = { ...all[at], ...findingFor(all[at].kind, reason, { mend }) }
+    }
   }
   return all
 }

@@ -81,7 +81,9 @@ export function mendsOf(findings: readonly Finding[]): readonly string[] {
   const all = new Set([
     // Authorities that cannot be read stop every request.
     ...mendsWhere(({ kind }) => kind === 'authorities'),
-    ...mendsWhere(({ warning }) => warning === undefined),
+    // What is there and will not do is what somebody meant to use.
+    ...mendsWhere(({ verdict, warning }) => verdict !== 'absent' && warning === undefined),
+    ...mendsWhere(({ verdict }) => verdict === 'absent'),
     // A warning about what works comes after what does not.
     ...mendsWhere(({ warning }) => warning !== undefined),
   ])

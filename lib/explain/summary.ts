@@ -4,6 +4,7 @@ import type { BearerChallenge, Challenge } from '../formats/www-authenticate'
 import { duration } from '../judge-token'
 import type { Credentials, Purpose } from '../purpose'
 import { printable, quote } from '../quote'
+import { redact } from '../redact'
 import { SciToken } from '../scitoken'
 import { urlOf } from '../wire/destination'
 import { certificateLife } from './examine-certificates'
@@ -22,7 +23,7 @@ export interface ServerSaid {
  * from /run/user/1000/bt_u1000 has gracedb.read and 12 minutes left". No secret is in it.
  */
 export function summaryOf(purpose: Purpose, credentials: Credentials, said: ServerSaid): string {
-  const parts = [wants(said), sent(purpose, credentials, said)]
+  const parts = [wants(said, credentials), sent(purpose, credentials, said)]
   const { credential } = credentials.transport ?? {}
   if (credential)
     parts.push(
@@ -32,7 +33,7 @@ export function summaryOf(purpose: Purpose, credentials: Credentials, said: Serv
 }
 
 /** What the server asks for, as far as it says so. */
-function wants({ status, challenges, bearer }: ServerSaid): string {
+function wants({ status, challenges, bearer }: ServerSaid, { token }: Credentials): string {
   if (!bearer) {
     const schemes = [...new Set(challenges.map(({ scheme }) => capital(scheme)))]
     return schemes.length > 0
@@ -40,10 +41,16 @@ function wants({ status, challenges, bearer }: ServerSaid): string {
       : `the server refuses with ${status} and does not say why`
   }
   const { scope, error, errorDescription } = bearer
-  if (scope.length > 0) return `the server wants ${quote(scope.join(' '))}`
+  // Some repeat the token that they refuse.
+  const says = `says ${redact(errorDescription ?? error ?? '', token === undefined ? [] : [token])}`
+  if (scope.length > 0) {
+    const wanted = `the server wants ${quote(scope.join(' '))}`
+    // What is wrong with a token is known to the server alone; what its scopes lack is said below.
+    return error === 'invalid_token' ? `${wanted} and ${says}` : wanted
+  }
   // Of a request without a token some say that too.
   if (error === undefined || error === 'invalid_request') return 'the server wants a token'
-  return `the server says ${quote(errorDescription ?? error)}`
+  return `the server ${says}`
 }
 
 function sent(purpose: Purpose, credentials: Credentials, said: ServerSaid): string {
@@ -70,7 +77,8 @@ function about(token: SciToken, source: string, { request, url }: Purpose, { bea
   const forWhom = audience.length > 0 ? `, for audience ${quote(audience.join(' or '))}` : ''
   const lacking = (bearer?.scope ?? []).flatMap(splitScopes).filter((scope) => !givesScope(scopes, scope))
   if (lacking.length > 0) return `${named} has ${has} and ${life}`
-  const hint = pathHint(scopes, urlOf(request) ?? url)
+  // A server that names scopes is not one that goes by paths alone.
+  const hint = bearer ? '' : pathHint(scopes, urlOf(request) ?? url)
   return `${named} has ${has} and ${life}${forWhom}${hint}`
 }
 
