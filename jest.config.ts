@@ -27,6 +27,8 @@ export const common: Config = {
 
 const config: Config = {
   testTimeout: 15_000,
+  // Much of the time is spent in waiting for processes: a worker for each core, where Jest would leave one core free.
+  maxWorkers: '100%',
   projects: [
     {
       ...common,

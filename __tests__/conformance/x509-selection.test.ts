@@ -14,6 +14,8 @@ import {
 } from '../support/vectors'
 
 const FILE = 'x509-selection.json'
+/** One for all, so that what ends together ends in the same second. */
+const NOW = Date.now()
 const VARIABLES = ['X509_USER_CERT', 'X509_USER_KEY', 'X509_USER_PROXY']
 
 interface Described {
@@ -68,7 +70,7 @@ afterAll(() => {
 
 /** In the order of the file: who signs comes before who is signed. */
 function issue({ kind, name, signedBy = '', notBefore, notAfter, ...options }: Described): Promise<Issued> {
-  const dates = { notBefore: secondsFromNow(notBefore), notAfter: secondsFromNow(notAfter) }
+  const dates = { notBefore: secondsFromNow(notBefore, NOW), notAfter: secondsFromNow(notAfter, NOW) }
   return kind === 'user'
     ? authority.issueUser(name, dates)
     : authority.issueProxy(of(signedBy), { ...options, ...dates })

@@ -99,7 +99,9 @@ interface Answer {
 
 function answerTo(asked: http.IncomingHttpHeaders, { content, headers = {}, ...file }: ServedFile): Answer {
   const length = (body: Buffer) => (file.hidesLength ? {} : { 'Content-Length': String(body.length) })
-  const first = Number(/^bytes=(\d+)-$/.exec(asked.range ?? '')?.[1] ?? NaN) + (file.shifts ?? 0)
+  const [, from = NaN, to] = /^bytes=(\d+)-(\d*)$/.exec(asked.range ?? '') ?? []
+  const first = Number(from) + (file.shifts ?? 0)
+  const end = to ? Number(to) + 1 + (file.shifts ?? 0) : content.length
   const condition = asked['if-range']
   const isSame = condition === undefined || Object.values(headers).includes(String(condition))
   const holds = isSame || file.heedsNoCondition
@@ -107,7 +109,7 @@ function answerTo(asked: http.IncomingHttpHeaders, { content, headers = {}, ...f
     return { status: 200, headers: length(content), body: content }
   if (first >= content.length)
     return { status: 416, headers: { 'Content-Range': `bytes */${content.length}` }, body: Buffer.alloc(0) }
-  const body = content.subarray(first, file.atMost === undefined ? undefined : first + file.atMost)
+  const body = content.subarray(first, file.atMost === undefined ? end : first + file.atMost)
   const range = `bytes ${first}-${first + body.length - 1}/${file.sizeSaid ?? content.length}`
   return { status: 206, headers: { ...length(body), 'Content-Range': range }, body }
 }

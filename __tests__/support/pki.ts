@@ -62,8 +62,8 @@ export interface Authority {
 }
 
 /** The date so many seconds from now; a negative number is in the past. */
-export function secondsFromNow(seconds: number): Date {
-  return new Date(Math.trunc(Date.now() / 1000 + seconds) * 1000)
+export function secondsFromNow(seconds: number, now = Date.now()): Date {
+  return new Date(Math.trunc(now / 1000 + seconds) * 1000)
 }
 
 /** All that it issues has keys of its algorithm. */

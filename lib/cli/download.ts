@@ -4,13 +4,15 @@ import { EXIT } from './exit-code'
 import { BrokenOff, Failure } from './failure'
 import type { PartFile } from './part-file'
 import type { Progress } from './progress'
-import { contentLengthOf, contentRangeOf, isOfSame, validatorOf } from './validator'
+import { conditionOf, contentLengthOf, contentRangeOf, isOfSame, validatorOf } from './validator'
 
 export interface DownloadOptions {
   /** What is asked for, see `Whole`; undefined where the request is none that can be taken up. */
   readonly key: string | undefined
   /** How often it is taken up when it breaks off. */
   readonly retries: number
+  /** A file of the same size is the same, where the server says no more of it. */
+  readonly sameSize: boolean
   /** Ends it, also between two sends. */
   readonly signal: AbortSignal
   readonly progress: Progress
@@ -71,9 +73,11 @@ async function askForRest(
   options: DownloadOptions,
 ): Promise<Reply | undefined> {
   const { whole, position } = part
-  if (!whole || position === 0) return askForAll(send, part, options)
-  const { etag, lastModified = '' } = whole.validator
-  const reply = await send({ Range: `bytes=${position}-`, 'If-Range': etag ?? lastModified })
+  const mayGoOn = whole && (whole.validator.bySize === undefined || options.sameSize)
+  if (!mayGoOn || position === 0) return askForAll(send, part, options)
+  // XRootD 5 gives nothing where the end is left open.
+  const last = whole.size !== undefined && position < whole.size ? whole.size - 1 : ''
+  const reply = await send({ Range: `bytes=${position}-${last}`, ...conditionOf(whole.validator) })
   if (reply.status === 206 && isRestOf(part, reply)) return reply
   if (reply.status === 416 && isAllOf(part, reply)) {
     reply.discard()
@@ -90,12 +94,16 @@ async function askForAll(send: Courier, part: PartFile, options: DownloadOptions
 }
 
 /** Lets the part begin anew, with this reply. */
-async function anew(reply: Reply, part: PartFile, { key, failureOf }: DownloadOptions): Promise<Reply> {
+async function anew(
+  reply: Reply,
+  part: PartFile,
+  { key, sameSize, failureOf }: DownloadOptions,
+): Promise<Reply> {
   const { status, headers } = reply
   // 206 is what whoever asks for a range of their own wants.
   const isIt = status >= 200 && status < 300 && (status !== 206 || key === undefined)
   if (!isIt) throw await failureOf(reply)
-  const validator = key === undefined ? undefined : validatorOf(headers)
+  const validator = key === undefined ? undefined : validatorOf(headers, sameSize)
   const size = contentLengthOf(headers)
   await part.begin(key !== undefined && validator ? { key, validator, size } : undefined)
   return reply

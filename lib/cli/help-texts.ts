@@ -45,7 +45,8 @@ export const AFTER_GET = `
 A download to FILE is written to FILE.part and renamed when it is complete, so
 that FILE is never half of it. What breaks off is taken up where it ended, also
 by the next run of the same command, when the server can do that and can tell
-(by ETag or Last-Modified) that the file is the same. Each time credentials are
+(by ETag or Last-Modified) that the file is the same; or, with --same-size, when
+its size is. Each time credentials are
 found afresh: a token that was renewed meanwhile is used.
 
 An answer of 400 or above is a failure. Its body goes to stdout where bodies go

@@ -31,6 +31,7 @@ export interface GetFlags extends CredentialFlags {
   readonly maxTime?: number
   readonly retry: number
   readonly resume: boolean
+  readonly sameSize?: boolean
 }
 
 export interface TokenCommandFlags extends TokenFlags {
@@ -86,6 +87,7 @@ export function program(done: (exitCode: number) => void): Command {
     .option('-m, --max-time <seconds>', 'give up when all of it takes longer', seconds)
     .option('--retry <count>', 'take up a download so often when it breaks off', count, 5)
     .option('--no-resume', 'begin anew also where FILE.part has a beginning of it')
+    .option('--same-size', 'a file of the same size is the same, where the server says no more (XRootD)')
     .addHelpText('after', AFTER_GET)
     .action(async (url: string, flags: GetFlags) => {
       const { getCommand } = await import('./commands')

@@ -48,7 +48,14 @@ export async function toFile(
   try {
     // What is no GET may do something each time.
     const retries = key === undefined ? 0 : flags.retry
-    await download(heard, part, { key, retries, signal, progress, failureOf })
+    await download(heard, part, {
+      key,
+      retries,
+      sameSize: flags.sameSize ?? false,
+      signal,
+      progress,
+      failureOf,
+    })
     progress.end()
     await part.complete()
   } catch (error) {

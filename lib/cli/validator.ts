@@ -1,12 +1,14 @@
 import type { AxiosHeaders } from 'axios'
 
 /**
- * What tells by itself that a file of a server is the same, byte for byte: a strong validator (RFC 9110 section 8.8).
- * One of the two is there.
+ * What tells by itself that a file of a server is the same, byte for byte: a strong validator (RFC 9110 section 8.8). One of
+ * the three is there.
  */
 export interface Validator {
   readonly etag?: string
   readonly lastModified?: string
+  /** Its size, where the user says that files of one name and size are the same; XRootD says no more of them. */
+  readonly bySize?: number
 }
 
 /**
@@ -15,13 +17,21 @@ export interface Validator {
  * `Last-Modified` is weak but where the file was left alone for a minute before it was sent: it might have changed twice in
  * one second (RFC 9110 section 8.8.2.2).
  */
-export function validatorOf(headers: AxiosHeaders): Validator | undefined {
+export function validatorOf(headers: AxiosHeaders, sameSize: boolean): Validator | undefined {
   if (fieldOf(headers, 'Accept-Ranges')?.toLowerCase() === 'none') return undefined
   const etag = fieldOf(headers, 'ETag')
   if (etag !== undefined && STRONG.test(etag)) return { etag }
   const lastModified = fieldOf(headers, 'Last-Modified') ?? ''
   const settled = Date.parse(fieldOf(headers, 'Date') ?? '') - Date.parse(lastModified)
-  return settled >= SETTLED_MS ? { lastModified } : undefined
+  if (settled >= SETTLED_MS) return { lastModified }
+  const bySize = sameSize ? contentLengthOf(headers) : undefined
+  return bySize === undefined ? undefined : { bySize }
+}
+
+/** The fields by which a part is asked for only if the file is the same. */
+export function conditionOf({ etag, lastModified }: Validator): Readonly<Record<string, string>> {
+  const validator = etag ?? lastModified
+  return validator === undefined ? {} : { 'If-Range': validator }
 }
 
 /** `entity-tag` without `W/` (RFC 9110 section 8.8.3). */
@@ -69,7 +79,8 @@ export function fieldOf(headers: AxiosHeaders, name: string): string | undefined
 
 /** Whether a value that was stored is a validator still. */
 export function isValidator(value: unknown): value is Validator {
-  const { etag, lastModified } = (value ?? {}) as Record<string, unknown>
+  const { etag, lastModified, bySize } = (value ?? {}) as Record<string, unknown>
+  if (bySize !== undefined) return Number.isSafeInteger(bySize)
   if (typeof etag === 'string') return STRONG.test(etag)
   return typeof lastModified === 'string' && /^[\w:, +-]+$/.test(lastModified)
 }
