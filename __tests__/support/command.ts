@@ -3,6 +3,7 @@ import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:chil
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
+import { runWarm } from './warm-command'
 
 const ROOT = path.join(__dirname, '..', '..')
 export const CLI = path.join(ROOT, 'dist', 'cli.js')
@@ -37,8 +38,11 @@ export interface Running {
   readonly said: { stdout: string; stderr: string }
 }
 
-/** Runs `igwn-auth` to its end. */
+/** Runs `igwn-auth` to its end; in a process of its own where something is typed, or somebody has a look at it. */
 export function igwnAuth(words: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+  const { env, cwd = process.cwd(), stdin, meanwhile } = options
+  if (stdin === undefined && !meanwhile)
+    return runWarm(CLI, USER, { words, env: { ...environment(), ...env }, cwd })
   return run(process.execPath, ['--require', USER, CLI, ...words], { stdin: '', ...options })
 }
 
