@@ -406,7 +406,7 @@ describe('in clear', () => {
   it.each([
     ['PLAINTEXT', 'PLAINTEXT' as const],
     ['a method of one’s own', { name: 'OWN', sign: () => 'secret' }],
-  ])('%s does not', async (_, signatureMethod) => {
+  ])('%s does not go in clear, for it would show the secret', async (_, signatureMethod) => {
     const { outcome, seen } = await away({ signatureMethod })
     expect(outcome).toMatchObject({
       code: 'ERR_IGWN_CLEAR_TEXT',

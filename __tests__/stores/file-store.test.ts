@@ -137,6 +137,23 @@ describe('keeps tokens', () => {
     expect(fs.readdirSync(folder)).toEqual(['tokens.json'])
   })
 
+  it('leaves what was there when the disk is full, and says so', async () => {
+    const store = fileStore(file)
+    await store.set('a', token)
+    const printed = await runProgram(
+      `const store = fileStore(${JSON.stringify(file)})
+       const full = await store.set('b', { access_token: 'y'.repeat(200_000) }).catch((error) => error)
+       console.log(JSON.stringify([full.code, full.message]))`,
+      { room: '2' },
+    )
+    expect(JSON.parse(printed)).toEqual([
+      'ERR_IGWN_STORE_UNUSABLE',
+      `${file} cannot be written (EFBIG). Name a file where you may write.`,
+    ])
+    expect(await store.get('a')).toEqual(token)
+    expect(fs.readdirSync(folder)).toEqual(['tokens.json'])
+  })
+
   it('shows none of them when it is printed', async () => {
     const store = fileStore(file)
     await store.set('a', token)

@@ -4,21 +4,26 @@ import path from 'node:path'
 
 const PACKAGE = path.join(__dirname, '../../dist/index.js')
 
+export interface ProgramOptions {
+  /** Milliseconds after its first output in which it is killed. */
+  readonly killAfterOutput?: number
+  readonly env?: NodeJS.ProcessEnv
+  /** How large a file it may write, in blocks of 512 bytes: what is more is cut off, as on a disk with no more room. */
+  readonly room?: string
+}
+
 /**
  * Runs a program in a process of its own, with everything of the package, as it is built, under its names; gives what it
  * printed.
  */
 export async function runProgram(
   program: string,
-  { killAfterOutput, env }: { killAfterOutput?: number; env?: NodeJS.ProcessEnv } = {},
+  { killAfterOutput, env, room = 'unlimited' }: ProgramOptions = {},
 ): Promise<string> {
+  const text = `import * as all from ${JSON.stringify(PACKAGE)}\n${NAMES}\n${program}`
   const child = spawn(
-    process.execPath,
-    [
-      '--input-type=module',
-      '--eval',
-      `import * as all from ${JSON.stringify(PACKAGE)}\n${NAMES}\n${program}`,
-    ],
+    'sh',
+    ['-c', 'ulimit -f "$0"; exec "$@"', room, process.execPath, '--input-type=module', '--eval', text],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
   )
   let printed = ''
