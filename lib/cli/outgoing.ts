@@ -6,7 +6,7 @@ import { version } from '../../package.json'
 import { pathName } from '../quote'
 import { EXIT } from './exit-code'
 import { Failure, usageFailure } from './failure'
-import type { GetFlags } from './program'
+import type { GetFlags } from './flags'
 import { urlOf } from './url-of'
 
 /** A request as the command line says it, without credentials. */

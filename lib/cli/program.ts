@@ -1,49 +1,10 @@
 import { Command, Option } from 'commander'
 import { version } from '../../package.json'
-import {
-  addCertificateFlags,
-  addCredentialFlags,
-  addTokenFlags,
-  type CertificateFlags,
-  type CredentialFlags,
-  type TokenFlags,
-} from './auth-flags'
+import { addCertificateFlags, addCredentialFlags, addTokenFlags } from './auth-flags'
+import type { ExplainFlags, GetFlags, TokenCommandFlags, X509Flags } from './flags'
 import { AFTER_ALL, AFTER_EXPLAIN, AFTER_GET, AFTER_TOKEN, AFTER_X509 } from './help-texts'
 import { hideTokens } from './hide-tokens'
 import { count, filled, origins, seconds, texts } from './values'
-
-export interface ExplainFlags extends CredentialFlags {
-  readonly json?: boolean
-}
-
-export interface GetFlags extends CredentialFlags {
-  readonly output?: string
-  readonly remoteName?: boolean
-  readonly method?: string
-  readonly header?: readonly string[]
-  readonly data?: readonly string[]
-  readonly head?: boolean
-  readonly include?: boolean
-  readonly fail?: boolean
-  readonly silent?: boolean
-  readonly verbose?: boolean
-  readonly timeout: number
-  readonly maxTime?: number
-  readonly retry: number
-  readonly resume: boolean
-  readonly sameSize?: boolean
-}
-
-export interface TokenCommandFlags extends TokenFlags {
-  readonly decode?: boolean
-  readonly json?: boolean
-  readonly print?: boolean
-}
-
-export interface X509Flags extends CertificateFlags {
-  readonly minTimeLeft?: number
-  readonly json?: boolean
-}
 
 /**
  * The command line: its commands, options and help. What a command needs is loaded when it is run, so that `--version` and

@@ -11,7 +11,7 @@ import { Failure, usageFailure } from './failure'
 import type { Outgoing } from './outgoing'
 import { openPart, unwritable, type PartFile } from './part-file'
 import { plainProgress, type Progress } from './progress'
-import type { GetFlags } from './program'
+import type { GetFlags } from './flags'
 import { refusedReply, saidIn } from './refused-reply'
 import { printHead } from './to-stdout'
 

@@ -3,7 +3,7 @@ import type { Courier, Reply } from './courier'
 import { EXIT } from './exit-code'
 import { Failure } from './failure'
 import { headLines } from './head-lines'
-import type { GetFlags } from './program'
+import type { GetFlags } from './flags'
 import { refusedReply } from './refused-reply'
 
 /** Sends, and has the body of the answer on stdout; also that of a refusal, which may say why, unless `--fail` is given. */
