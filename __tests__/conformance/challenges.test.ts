@@ -21,10 +21,10 @@ describe.each(vectors<Fields, { challenges: ExpectedChallenge[] }>('challenges.j
     })
 
     // As axios gives one field.
-    const alone = fields.length === 1 ? it : it.skip
-    alone('as a text', () => {
-      expect(parseChallenges(fields[0])).toEqual(expected)
-    })
+    if (fields.length === 1)
+      it('as a text', () => {
+        expect(parseChallenges(fields[0])).toEqual(expected)
+      })
   },
 )
 

@@ -4,7 +4,7 @@ import type { BasicCredentials } from '../../lib/formats/basic-credentials'
 import { lookUpNetrc } from '../../lib/sources/find-netrc-credentials'
 import {
   furnish,
-  obstacle,
+  itOnMachine,
   setVariables,
   usualNames,
   vectors,
@@ -56,9 +56,7 @@ describe('which file', () => {
     FILE,
     'place',
   )) {
-    const hindered = obstacle(files)
-    const run = hindered ? it.skip : it
-    run(`${name}${hindered}`, () => {
+    itOnMachine(name, files, () => {
       furnish(files, names, String)
       setVariables(['NETRC'], env, names)
       const { credentials = null, problem } = lookUpNetrc(url)

@@ -8,7 +8,7 @@ import {
   filledIn,
   furnish,
   inTime,
-  obstacle,
+  itOnMachine,
   setVariables,
   usualNames,
   vectorFile,
@@ -68,10 +68,7 @@ function namesNow(): Names {
 
 for (const [name, machine, expected] of vectors<Machine, Found>(FILE, 'find')) {
   const { env, files, query = {}, strict = false } = machine
-  const hindered = obstacle(files)
-  const run = hindered ? it.skip : it
-
-  run(`${name}${hindered}`, () => {
+  itOnMachine(name, files, () => {
     const names = namesNow()
     furnish(files, names, (content) => {
       if (typeof content === 'string') return filledIn(content, names)

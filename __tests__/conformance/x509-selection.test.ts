@@ -4,7 +4,7 @@ import { createAuthority, secondsFromNow, type Authority, type Issued } from '..
 import {
   filledIn,
   furnish,
-  obstacle,
+  itOnMachine,
   setVariables,
   usualNames,
   vectorFile,
@@ -92,10 +92,7 @@ function pemOf(part: Part): string {
 
 for (const [name, machine, expected] of vectors<Machine, Found>(FILE, 'find')) {
   const { env, files, minTimeLeft, passphrase } = machine
-  const hindered = obstacle(files)
-  const run = hindered ? it.skip : it
-
-  run(`${name}${hindered}`, () => {
+  itOnMachine(name, files, () => {
     const names = usualNames()
     furnish(files, names, (parts) => parts.map(pemOf).join(''))
     setVariables(VARIABLES, env, names)

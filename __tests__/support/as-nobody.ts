@@ -1,3 +1,6 @@
+import fs from 'node:fs'
+import path from 'node:path'
+
 /**
  * Acts as a user who may read nothing of ours: root reads every file whatever its mode, and would not meet what others meet.
  * Synchronous, for it changes who this process is. Elsewhere than on POSIX, and as anybody but root, it just acts.
@@ -11,6 +14,13 @@ export function asNobody<T>(act: () => T): T {
   } finally {
     seteuid(0)
   }
+}
+
+/** Lets that user put files into a folder of this one. */
+export function openToNobody(folder: string): void {
+  if (process.geteuid?.() !== 0) return
+  fs.chownSync(folder, NOBODY, NOBODY)
+  for (const name of fs.readdirSync(folder)) fs.chownSync(path.join(folder, name), NOBODY, NOBODY)
 }
 
 /** As a number: it need not be in the machine's list of users. */

@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import { asNobody, openToNobody } from './as-nobody'
 import { here } from '../../lib/surroundings'
 
 export interface Vector<Input, Expected> {
@@ -89,13 +90,25 @@ export interface GivenFile<Content> {
   readonly owner?: number
 }
 
-/** Why a case cannot be run here, as part of its name; empty when it can. */
-export function obstacle(files: readonly GivenFile<unknown>[] = []): string {
+/**
+ * A test on a machine with these files; as somebody from whom modes keep a file, where a file has one that does. What cannot be
+ * done here is skipped, and why stands in the name.
+ */
+export function itOnMachine(
+  name: string,
+  files: readonly GivenFile<unknown>[] | undefined,
+  run: () => void,
+): void {
   const isRoot = process.geteuid?.() === 0
-  if (files.some(({ owner }) => owner !== undefined) && !isRoot)
-    return ' (skipped: only root can give files away)'
-  if (files.some(({ mode }) => mode === '0000') && isRoot) return ' (skipped: root reads everything)'
-  return ''
+  const some = (is: (file: GivenFile<unknown>) => boolean) => files?.some(is) ?? false
+  if (some(({ owner }) => owner !== undefined) && !isRoot)
+    it.skip(`${name} (skipped: only root can give files away)`, run)
+  else if (some(({ mode }) => mode === '0000'))
+    it(name, () => {
+      openToNobody(path.join(process.env.HOME!, '..'))
+      asNobody(run)
+    })
+  else it(name, run)
 }
 
 /** Empties the folders of the test, and puts the files of a case there; they are a minute old. */
