@@ -54,6 +54,33 @@ it('names every code of a reason', () => {
   expect(known.filter((code) => !errors.includes(code))).toEqual([])
 })
 
+it('says of every option what holds without it', () => {
+  const silent = publicInterfaces(/(?:Options|Config|Client)$/).flatMap(({ name, body }) =>
+    Array.from(body.matchAll(/((?:^ +(?:\/\*\*|\*) ?.*\n)*)^ +readonly (\w+)\?:/gm))
+      .filter(([, comment = '']) => !/\b[Dd]efault|\b[Aa]bsent/.test(comment))
+      .map(([, , option]) => `${name}.${option}`),
+  )
+  expect(silent).toEqual([])
+})
+
+/** The interfaces that the entries export, by their names. */
+function publicInterfaces(named: RegExp): { name: string; body: string }[] {
+  const entries = ['index.ts', 'oauth1/index.ts', 'oauth2/index.ts'].map((entry) => read(`lib/${entry}`))
+  const exported = new Set(entries.join('').match(/\w+/g))
+  const files = fs.readdirSync(path.join(ROOT, 'lib'), { recursive: true, encoding: 'utf8' })
+  const found = files
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) =>
+      Array.from(
+        read(`lib/${file}`).matchAll(/^export interface (\w+)[^{]*\{\n([^]*?)^\}/gm),
+        ([, name = '', body = '']) => ({ name, body }),
+      ),
+    )
+    .filter(({ name }) => exported.has(name) && named.test(name))
+  expect(found.length).toBeGreaterThan(20)
+  return found
+}
+
 /** What the rows of a table are about. */
 function rows(text: string): (string | undefined)[] {
   return Array.from(text.matchAll(/^\| `(\w+)`/gm), ([, name]) => name)

@@ -260,6 +260,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'tokenCommand',
   ],
   'axios-igwn-auth/oauth1': [
+    'IgwnAuthError',
     'OAuth1Token',
     'applyOAuth1',
     'oauth1',
@@ -267,6 +268,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'parseAuthorizationResponse',
   ],
   'axios-igwn-auth/oauth2': [
+    'IgwnAuthError',
     'OAuth2Auth',
     'OAuthError',
     'authorizationCode',

@@ -17,6 +17,7 @@ import { callAdapter } from './wire/send'
 
 type Request = InternalAxiosRequestConfig
 
+/** What {@link applyAutoRetry} tries again, how often and how soon. */
 export interface AutoRetryOptions {
   /** Tries after the first. Default is 3. */
   readonly retries?: number | undefined

@@ -3,6 +3,7 @@ import type { Credentials } from './purpose'
 
 /** A credential on a request. */
 export interface Attachment {
+  /** What kind of credential it is. */
   readonly kind: CredentialKind
   /** Where it comes from: a variable, a file, an option, the name of a scheme. */
   readonly source: string

@@ -81,10 +81,15 @@ export type ReasonCode =
   | 'open-permissions'
   /** Not what it should be: no JWT, no PEM, no netrc. */
   | 'malformed'
+  /** It has ended, or has less life left than is wanted (`exp`; `notAfter` of a certificate). */
   | 'expired'
+  /** It begins later (`nbf`; `notBefore` of a certificate). */
   | 'not-yet-valid'
+  /** It is meant for somebody else (`aud`). */
   | 'audience'
+  /** It is of another issuer than the wanted ones (`iss`). */
   | 'issuer'
+  /** It does not allow all that is wanted (`scope`). */
   | 'scope'
   /** A claim that its profile demands is not there, or not of the right kind. */
   | 'claim'
@@ -115,6 +120,7 @@ export type ReasonCode =
 
 /** One candidate credential that was not used: where it was, what is wrong with it. */
 export interface Reason {
+  /** What kind of thing is wrong; for programs. */
   readonly code: ReasonCode
   /** Where it came from: an environment variable, a file, or both. */
   readonly source: string
@@ -122,7 +128,9 @@ export interface Reason {
   readonly message: string
   /** The JWT claim that decided, where one did. */
   readonly claim?: string
+  /** What that claim should have said, or what else was wanted; absent where nothing was compared. */
   readonly wanted?: unknown
+  /** What it says; of a value of the wrong kind, the kind. Never a secret. */
   readonly got?: unknown
 }
 
@@ -131,10 +139,19 @@ export interface Reason {
  * `reasons` has one entry for every credential that was looked at and not used.
  */
 export class IgwnAuthError extends Error {
+  /** For printing. To tell it from other errors there are `instanceof` and `code`. */
   override readonly name = 'IgwnAuthError'
+  /** What kind of thing went wrong; for programs. */
   readonly code: IgwnAuthErrorCode
+  /** Every credential that was looked at and not used, in the order in which they were looked at; empty where none was. */
   readonly reasons: readonly Reason[]
 
+  /**
+   * For sources and schemes of your own, too.
+   *
+   * @param message - without a secret: it names the thing, says why and what to do
+   * @param options - `reasons`: default is none. `cause`: what was thrown below, default is nothing
+   */
   constructor(
     code: IgwnAuthErrorCode,
     message: string,

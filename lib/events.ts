@@ -8,40 +8,75 @@ export type CredentialKind = 'token' | 'login' | 'certificate' | 'scheme'
 
 /**
  * What happens to the credentials of a request, as it happens. No event ever holds a token, a password, a passphrase or a
- * key; URLs are without login, parameters and fragment.
+ * key.
  */
 export type IgwnAuthEvent =
-  /** A candidate was looked at and passed over: why. */
-  | { readonly type: 'considered'; readonly url: string; readonly reason: Reason }
-  /** This one is for the request. `source` says where it comes from: a variable, a file, an option, the name of a scheme. */
-  | {
-      readonly type: 'chosen'
-      readonly url: string
+  /** A candidate was looked at and passed over. */
+  | (EventOfRequest<'considered'> & {
+      /** Why. */
+      readonly reason: Reason
+    })
+  /** This one is for the request. */
+  | (EventOfRequest<'chosen'> & {
+      /** What kind of credential it is. */
       readonly kind: CredentialKind
+      /** Where it comes from: a variable, a file, an option, the name of a scheme. */
       readonly source: string
       /** Seconds since the epoch at which it ends, where that is known. */
       readonly expiresAt?: number | undefined
-    }
-  /** The request leaves, with these kinds of credential on it, or with none. */
-  | { readonly type: 'attached'; readonly url: string; readonly kinds: readonly CredentialKind[] }
-  /** The server answered 401, and asks for this. */
-  | { readonly type: 'challenged'; readonly url: string; readonly challenges: readonly Challenge[] }
+    })
+  /** The request leaves. */
+  | (EventOfRequest<'attached'> & {
+      /** The kinds of credential on it; empty for none. */
+      readonly kinds: readonly CredentialKind[]
+    })
+  /** The server answered 401. */
+  | (EventOfRequest<'challenged'> & {
+      /** What it asks for (`WWW-Authenticate`, RFC 9110 section 11.6.1); empty where it does not say. */
+      readonly challenges: readonly Challenge[]
+    })
   /** The refusal is answered: the request is sent once more. */
-  | { readonly type: 'answered'; readonly url: string }
-  /** The server's refusal stands and goes back to the caller. `summary` is one sentence for people. */
-  | {
-      readonly type: 'refused'
-      readonly url: string
-      /** Absent where the connection was refused before there was one. */
+  | EventOfRequest<'answered'>
+  /** The server's refusal stands and goes back to the caller. */
+  | (EventOfRequest<'refused'> & {
+      /** The status of HTTP. Absent where the connection was refused before there was one. */
       readonly status?: number | undefined
+      /** What was wanted, what was sent and what would mend it, in one sentence for people. */
       readonly summary: string
+    })
+  /** A redirect leads to another origin. */
+  | (EventOfRequest<'hop'> & {
+      /** Where it leads, in the form of `url`. */
+      readonly to: string
+      /** Whether the credentials go along: the two are among the `trustedOrigins`. */
+      readonly trusted: boolean
+    })
+  /** A token source has a new token. */
+  | {
+      /** What happened. */
+      readonly type: 'renewed'
+      /** The kind of source: `reuse`, `externallyManagedJwt`, `clientCredentials`. */
+      readonly source: string
+      /** Seconds since the epoch at which the token ends, where that is known. */
+      readonly expiresAt?: number | undefined
     }
-  /** A redirect leads elsewhere; `trusted` when the credentials go along. */
-  | { readonly type: 'hop'; readonly url: string; readonly to: string; readonly trusted: boolean }
-  /** A token source has a new token. `source` is the kind of source: `reuse`, `externallyManagedJwt`, `clientCredentials`. */
-  | { readonly type: 'renewed'; readonly source: string; readonly expiresAt?: number | undefined }
   /** Something that a person should look at though all goes on. */
-  | { readonly type: 'warning'; readonly source: string; readonly message: string }
+  | {
+      /** What happened. */
+      readonly type: 'warning'
+      /** What it is about: a file, a kind of source. */
+      readonly source: string
+      /** One sentence that says what is not as it should be. */
+      readonly message: string
+    }
+
+/** What the events of a request have in common. */
+export interface EventOfRequest<Type extends string> {
+  /** What happened. */
+  readonly type: Type
+  /** Where the request goes: without login, parameters and fragment, which may be secret. */
+  readonly url: string
+}
 
 /** Hears the events of an instance. What it throws is reported as a warning of the process and stops nothing. */
 export type EventListener = (event: IgwnAuthEvent) => void

@@ -8,6 +8,7 @@ import { discovery, type Discovery, type Look, type LookOptions } from './source
 import { verifier, type Verify } from './sources/verify'
 import type { TokenQuery } from './token'
 
+/** How {@link findSciToken} looks at what it finds. */
 export interface FindOptions {
   /**
    * Stop with an error at the first candidate that is broken (malformed, unreadable, not ours), as WLCG Bearer Token

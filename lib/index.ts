@@ -1,15 +1,24 @@
+/**
+ * Finds the SciToken, X.509 proxy or netrc login that is there, puts the right one on each request of axios, and says why when
+ * there is none. {@link igwnAxios} and {@link applyIgwnAuth} do it all; the rest are its parts.
+ *
+ * @module axios-igwn-auth
+ */
+
 // In the order in which a request meets them: find, judge, attach.
 export { findSciToken, type FindOptions } from './find-sci-token'
 export { SciToken, type TokenProfile } from './scitoken'
-export { isValidToken } from './judge-token'
+export { isValidToken, type Wanted } from './judge-token'
 export { targetAudience } from './target-audience'
 export { tokenAuthorizationHeader, type Token, type TokenQuery, type TokenSource } from './token'
 export { parseChallenges, type Challenge } from './formats/www-authenticate'
 export { findX509Credentials, type FindX509Options } from './x509/find-x509-credentials'
 export { X509Credential, type CertificateLife, type PemPair } from './x509/x509-credential'
 export { createX509Agent, type X509AgentOptions } from './x509/create-x509-agent'
+export type { Passphrase } from './x509/understand-credential'
 export { findNetrcCredentials, type NetrcOptions } from './sources/find-netrc-credentials'
 export type { BasicCredentials } from './formats/basic-credentials'
+export type { Surroundings } from './surroundings'
 export { staticToken } from './sources/static-token'
 export { discovered } from './sources/discovered-tokens'
 export { chain } from './sources/chain'
@@ -21,6 +30,8 @@ export {
   type ExternallyManagedJwtOptions,
   type GivenJwt,
   type Jwt,
+  type JwtHook,
+  type ManagedJwtOptions,
 } from './sources/externally-managed-jwt'
 export { tokenCommand, type TokenCommandOptions } from './sources/token-command'
 export { getSciToken, type GetSciTokenOptions } from './sources/get-sci-token'
@@ -48,5 +59,11 @@ export type { CertificateFacts, Finding, FindingKind, FindingVerdict, TokenFacts
 export { HTTPSciTokenAuth, type HTTPSciTokenAuthOptions } from './schemes/http-sci-token-auth'
 export type { IgwnAxiosError, Refusal } from './explain/refusal'
 export type { IgwnAuthOptions, TokenFunction } from './options'
-export { EVENT_CHANNEL, type CredentialKind, type EventListener, type IgwnAuthEvent } from './events'
+export {
+  EVENT_CHANNEL,
+  type CredentialKind,
+  type EventListener,
+  type EventOfRequest,
+  type IgwnAuthEvent,
+} from './events'
 export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from './errors'

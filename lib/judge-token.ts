@@ -7,9 +7,13 @@ import { kindOf, secondsNow, type Token, type TokenQuery } from './token'
 
 /** A query with its defaults in place, every list a list. */
 export interface Wanted {
+  /** Audiences of which one must be named (`aud`); empty for any. */
   readonly audience: readonly string[]
+  /** Scopes that must be given, all of them; empty for any. */
   readonly scope: readonly string[]
+  /** Issuers of which one must have made it (`iss`); empty for any. */
   readonly issuer: readonly string[]
+  /** Seconds of life it must have left. */
   readonly minTimeLeft: number
 }
 

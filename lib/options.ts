@@ -88,7 +88,7 @@ export interface IgwnAuthOptions {
    */
   readonly trustedOrigins?: readonly string[] | undefined
   /**
-   * Hears what happens to the credentials of each request, see {@link IgwnAuthEvent}. Default is nobody; whoever subscribes to
+   * Hears what happens to the credentials of each request, see {@link EventListener}. Default is nobody; whoever subscribes to
    * the diagnostics channel `axios-igwn-auth` hears all instances, and `NODE_DEBUG=igwn-auth` prints them.
    */
   readonly onEvent?: EventListener | undefined

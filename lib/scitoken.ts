@@ -55,6 +55,11 @@ export class SciToken {
     return this.#text
   }
 
+  /**
+   * Which rules it follows, as its claims `wlcg.ver` and `ver` say.
+   *
+   * @see WLCG profile 1.3 section 2.1, SciTokens Claims: `ver`
+   */
   get profile(): TokenProfile {
     if (this.claims['wlcg.ver'] !== undefined) return 'wlcg'
     const { ver } = this.claims
@@ -113,10 +118,12 @@ export class SciToken {
     return { source, profile, issuer, subject, audience, scopes, expiresAt }
   }
 
+  /** Its issuer and where it was found, for a line of text; never the token itself. */
   toString(): string {
     return `SciToken of ${this.issuer ?? 'an unnamed issuer'}${this.source ? ` from ${this.source}` : ''}`
   }
 
+  /** What `toJSON` gives, for `console.log`. */
   [Symbol.for('nodejs.util.inspect.custom')](
     _depth: number,
     options: object,

@@ -10,11 +10,11 @@ export type Token = string | Uint8Array | SciToken
 
 /** What a token is wanted for. Everything is optional; what is absent is not asked for. */
 export interface TokenQuery {
-  /** The audience the server expects (`aud`, RFC 7519 section 4.1.3); any one of several will do. */
+  /** The audience the server expects (`aud`, RFC 7519 section 4.1.3); any one of several will do. Default is any. */
   readonly audience?: string | readonly string[] | undefined
-  /** Scopes the token must give, every one of them: a list, or one string with spaces between (RFC 6749 section 3.3). */
+  /** Scopes the token must give, every one of them: a list, or one string with spaces between (RFC 6749 section 3.3). Default is any. */
   readonly scope?: string | readonly string[] | undefined
-  /** The issuer that must have made it (`iss`); any one of several will do. */
+  /** The issuer that must have made it (`iss`); any one of several will do. Default is any. */
   readonly issuer?: string | readonly string[] | undefined
   /** Seconds of life the token must have left. Default is 60, as in igwn-auth-utils and htgettoken. */
   readonly minTimeLeft?: number | undefined

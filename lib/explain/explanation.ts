@@ -19,7 +19,14 @@ export class Explanation {
   /** What would go on the request; empty for nothing. */
   readonly attaches: readonly Attachment[]
   /** The error that a request would end with before it leaves; undefined when it would leave. */
-  readonly problem: { readonly code: IgwnAuthErrorCode; readonly message: string } | undefined
+  readonly problem:
+    | {
+        /** Its `code`; for programs. */
+        readonly code: IgwnAuthErrorCode
+        /** Its message: the thing, why, and what to do. */
+        readonly message: string
+      }
+    | undefined
 
   constructor({
     url,
@@ -64,11 +71,13 @@ export class Explanation {
     return this.attaches.map(({ kind, source }) => `the ${kind} of ${source} would be attached`).join('; ')
   }
 
+  /** As data: `url`, `wanted`, `findings`, `attaches`, `problem` and `mends`. */
   toJSON(): Record<string, unknown> {
     const { url, wanted, findings, attaches, problem, mends } = this
     return { url, wanted, findings, attaches, problem, mends }
   }
 
+  /** The same for `console.log`. */
   [inspect.custom](_depth: number, options: object): string {
     return `Explanation ${inspect(this.toJSON(), options)}`
   }

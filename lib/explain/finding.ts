@@ -17,23 +17,33 @@ export type FindingVerdict = 'attached' | 'asked' | 'satisfies' | 'passed-over' 
 
 /** One thing that was looked at, in the order in which it is looked at for a request. None of it is secret. */
 export interface Finding {
+  /** What it is about. */
   readonly kind: FindingKind
   /** Where it is: a variable, a file, an option. */
   readonly source: string
+  /** What became of it. */
   readonly verdict: FindingVerdict
   /** One sentence, without a full stop. */
   readonly message: string
+  /** Why it will not do; for programs. Absent for what will do. */
   readonly code?: ReasonCode | undefined
   /** The JWT claim that decided, where one did. */
   readonly claim?: string | undefined
+  /** What that claim should have said, or what else was wanted; absent where nothing was compared. */
   readonly wanted?: unknown
+  /** What it says; of a value of the wrong kind, the kind. */
   readonly got?: unknown
   /** What the token says. */
   readonly token?: TokenFacts | undefined
   /** What the certificate says. */
   readonly certificate?: CertificateFacts | undefined
-  /** Whom the login is for; never the password. */
-  readonly login?: { readonly username: string } | undefined
+  /** What a netrc entry says, but for the password. */
+  readonly login?:
+    | {
+        /** The user name (`user-id` of RFC 7617), as the entry has it. */
+        readonly username: string
+      }
+    | undefined
   /** The permissions of its file, as `0600`. */
   readonly permissions?: string | undefined
   /** What is not as it should be though it can be used. */
@@ -44,18 +54,25 @@ export interface Finding {
 
 /** What a token says of itself. Times are seconds since the epoch, lengths seconds. */
 export interface TokenFacts {
+  /** Which rules it follows. */
   readonly profile: TokenProfile
+  /** Who made it (`iss`); undefined when it does not say so in a string. */
   readonly issuer: string | undefined
+  /** Whom it is about (`sub`); undefined when it does not say so in a string. */
   readonly subject: string | undefined
+  /** For whom it is (`aud`); empty when it does not say, undefined when the claim is of the wrong kind. */
   readonly audience: readonly string[] | undefined
+  /** What it allows (`scope`, or `scp`); empty when it does not say, undefined when the claim is of the wrong kind. */
   readonly scopes: readonly string[] | undefined
+  /** When it ends (`exp`); undefined when it does not say so in a number. */
   readonly expiresAt: number | undefined
-  /** Negative when it has ended. */
+  /** Life it has left, negative when it has ended; undefined when its end is not known. */
   readonly timeLeft: number | undefined
 }
 
 /** What a certificate says of itself. Times are seconds since the epoch, lengths seconds. */
 export interface CertificateFacts {
+  /** Whom it is about: the distinguished name in the form of grid tools, as `/DC=org/CN=Albert Einstein`. */
   readonly subject: string
   /** How many certificates are presented, the issuers of a proxy among them. */
   readonly length: number

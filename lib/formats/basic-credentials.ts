@@ -2,7 +2,9 @@ import { IgwnAuthError } from '../errors'
 
 /** A login, as axios' `auth` takes it. */
 export interface BasicCredentials {
+  /** The user name (`user-id`); without a colon. */
   readonly username: string
+  /** A secret. */
   readonly password: string
 }
 

@@ -5,16 +5,19 @@ import { oauth1 } from './oauth1'
 import type { OAuth1Options } from './oauth1-options'
 
 /** What of the options of `applyIgwnAuth` goes with OAuth 1: how requests are connected, and who hears of them. */
-export type ConnectionOptions = Pick<IgwnAuthOptions, (typeof CONNECTION)[number]>
+export type ConnectionOptions = Pick<
+  IgwnAuthOptions,
+  'cert' | 'certMinTimeLeft' | 'passphrase' | 'allowInsecureHttp' | 'trustedOrigins' | 'onEvent'
+>
 
-const CONNECTION = [
-  'cert',
-  'certMinTimeLeft',
-  'passphrase',
-  'allowInsecureHttp',
-  'trustedOrigins',
-  'onEvent',
-] as const satisfies (keyof IgwnAuthOptions)[]
+const CONNECTION: Readonly<Record<keyof ConnectionOptions, true>> = {
+  cert: true,
+  certMinTimeLeft: true,
+  passphrase: true,
+  allowInsecureHttp: true,
+  trustedOrigins: true,
+  onEvent: true,
+}
 
 /**
  * Signs the requests of an axios instance with OAuth 1.0, and returns that instance; in the place of what was applied to it
@@ -37,7 +40,7 @@ export function applyOAuth1<Instance extends AxiosInstance>(
 export function parted<Options extends ConnectionOptions>(
   options: Options,
 ): { connection: IgwnAuthOptions; own: Omit<Options, keyof ConnectionOptions> } {
-  const isOfConnection = ([name]: [string, unknown]) => (CONNECTION as readonly string[]).includes(name)
+  const isOfConnection = ([name]: [string, unknown]) => Object.hasOwn(CONNECTION, name)
   // In JavaScript they may be forgotten; then it is clientId that is missing.
   const all: [string, unknown][] = Object.entries((options as Options | undefined) ?? {})
   const own = Object.fromEntries(all.filter((entry) => !isOfConnection(entry)))

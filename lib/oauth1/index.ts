@@ -1,3 +1,9 @@
+/**
+ * OAuth 1.0 (RFC 5849): {@link applyOAuth1} signs the requests of an instance, {@link oauth1Flow} gets a token.
+ *
+ * @module axios-igwn-auth/oauth1
+ */
+
 // Declares `igwnAuth` in the config of a request, also for who imports this subpath alone.
 import '../apply-igwn-auth'
 
@@ -17,3 +23,5 @@ export { applyOAuth1, type ConnectionOptions } from './apply-oauth1'
 export { oauth1 } from './oauth1'
 export type { OAuth1Options, SignatureType } from './oauth1-options'
 export type { Signable, SignatureMethod, SignatureMethodName } from './signature-method'
+// Of the main entry, and the same class: what the others of this one throw.
+export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from '../errors'

@@ -18,6 +18,7 @@ import { noVerifier, parseAuthorizationResponse } from './parse-authorization-re
 import { assertCallbackConfirmed, parseTokenAnswer } from './parse-token-answer'
 import { describeProblem, problemIn } from './problem'
 
+/** How requests for tokens are signed, how they are connected, and where the user goes. */
 export interface OAuth1FlowOptions extends OAuth1Options, ConnectionOptions {
   /**
    * Where the server sends the user back to (`oauth_callback`). Default is `oob`: it shows the user a verifier, or sends them
@@ -34,29 +35,32 @@ export interface OAuth1FlowOptions extends OAuth1Options, ConnectionOptions {
 }
 
 /** What a request for a token may have besides: anything of axios's config, as `timeout`, `params`, `data` or `method`. */
-export interface OAuth1StepConfig extends Omit<AxiosRequestConfig, 'url' | 'igwnAuth'> {
-  /** In the place of the `realm` of the flow, for this request. */
+export interface OAuth1StepConfig extends Omit<AxiosRequestConfig, 'url' | 'igwnAuth' | 'igwnRetry'> {
+  /** In the place of the `realm` of the flow, for this request. Default is that. */
   readonly realm?: string | undefined
 }
 
+/** What the request of the first step may have besides. */
 export interface RequestTokenConfig extends OAuth1StepConfig {
-  /** In the place of the `redirectUri` of the flow. */
+  /** In the place of the `redirectUri` of the flow. Default is that. */
   readonly redirectUri?: string | undefined
 }
 
+/** What the URL of the second step may have besides. */
 export interface AuthorizationUrlOptions {
-  /** What else stands in the query, as `{ perms: 'read' }`. */
+  /** What else stands in the query, as `{ perms: 'read' }`. Default is nothing. */
   readonly params?: Readonly<Record<string, string>> | undefined
-  /** In the place of the token that the flow holds. */
+  /** In the place of the token that the flow holds. Default is that. */
   readonly requestToken?: OAuth1TokenPair | undefined
 }
 
+/** What the request of the last step has, and may have besides. */
 export interface AccessTokenConfig extends OAuth1StepConfig {
-  /** What the server showed the user. */
+  /** What the server showed the user. Default is that of the flow, or of `callbackUrl`. */
   readonly verifier?: string | undefined
-  /** The URL to which the server sent the user back, in the place of the verifier. */
+  /** The URL to which the server sent the user back, in the place of the verifier. Default is none. */
   readonly callbackUrl?: string | URL | undefined
-  /** In the place of the token that the flow holds: where another process, or another user of this one, made the first step. */
+  /** In the place of the token that the flow holds: where another process, or another user of this one, made the first step. Default is that. */
   readonly requestToken?: OAuth1TokenPair | undefined
 }
 
@@ -64,6 +68,7 @@ export interface AccessTokenConfig extends OAuth1StepConfig {
 export interface OAuth1Flow {
   /** The request token, then the access token; undefined before the first step. A secret; printed it shows nothing. */
   get token(): OAuth1Token | undefined
+  /** For where another process made the steps before, or to begin anew with undefined. */
   set token(token: OAuth1TokenPair | undefined)
   /**
    * The first step: a request token, by POST unless `method` says otherwise.

@@ -9,6 +9,7 @@ import { signatureMethods, type SignatureMethod, type SignatureMethodName } from
 /** Where the protocol parameters stand in a request (RFC 5849 section 3.5). */
 export type SignatureType = 'header' | 'query' | 'body'
 
+/** Who signs requests with OAuth 1.0, and how (RFC 5849). */
 export interface OAuth1Options {
   /** The client identifier, or consumer key (`oauth_consumer_key`): the server gives it when you register. */
   readonly clientId: string

@@ -6,7 +6,7 @@ import { kindOf } from '../token'
 export interface OAuth1TokenPair {
   /** `oauth_token`. */
   readonly token: string
-  /** `oauth_token_secret`; may be empty where requests are signed with RSA. */
+  /** `oauth_token_secret`; may be empty where requests are signed with RSA. Default is empty. */
   readonly tokenSecret?: string | undefined
 }
 
@@ -54,10 +54,14 @@ export class OAuth1Token implements OAuth1TokenPair {
   }
 
   /** The names of what else the server said: some servers give secrets there, as `oauth_session_handle`. */
-  toJSON(): { parameters: string[] } {
+  toJSON(): {
+    /** The names. */
+    parameters: string[]
+  } {
     return { parameters: Object.keys(this.#parameters) }
   }
 
+  /** The same for `console.log`. */
   [inspect.custom](): string {
     return `OAuth1Token ${inspect(this.toJSON())}`
   }

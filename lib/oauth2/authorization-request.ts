@@ -14,9 +14,9 @@ export interface PendingLogin {
   readonly state: string
   /** Where the person comes back to. */
   readonly redirectUri: string
-  /** Of PKCE (RFC 7636). */
+  /** Of PKCE (RFC 7636). Absent where it is not used. */
   readonly codeVerifier?: string | undefined
-  /** Of OpenID Connect. */
+  /** Of OpenID Connect. Absent where neither it nor `openid` is asked for. */
   readonly nonce?: string | undefined
 }
 

@@ -1,3 +1,9 @@
+/**
+ * OAuth 2 and OpenID Connect: a token source for every grant, and {@link oauth2} with the single steps for web applications.
+ *
+ * @module axios-igwn-auth/oauth2
+ */
+
 export { clientCredentials } from './client-credentials'
 // eslint-disable-next-line @typescript-eslint/no-deprecated
 export { password, type PasswordOptions } from './password'
@@ -37,3 +43,5 @@ export type { IdTokenChecks, IdTokenClaims } from './id-token'
 export { OAuth2Auth, type OAuth2AuthOptions, type TokenPlacement } from './oauth2-auth'
 export { dpop } from './dpop'
 export { igwn, type Igwn, type IgwnService } from './igwn'
+// Of the main entry, and the same class: what the others of this one throw.
+export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from '../errors'

@@ -22,11 +22,11 @@ export interface JwtBearerOptions extends FlowOptions {
   readonly alg?: string | undefined
   /** The name of the key at the server, in the header. Default is the one in a JWK, else none. */
   readonly kid?: string | undefined
-  /** Of an encrypted key. */
+  /** Of an encrypted key. Default is none. */
   readonly passphrase?: string | (() => string) | undefined
-  /** More members of the header. */
+  /** More members of the header. Default is none. */
   readonly header?: Readonly<Record<string, unknown>> | undefined
-  /** More claims, over those that are made; `scope` is one where there are scopes (as Authlib and Google have it). */
+  /** More claims, over those that are made; `scope` is one where there are scopes (as Authlib and Google have it). Default is none. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined
   /** Seconds from `iat` to `exp`. Default is 3600, as in Authlib. */
   readonly lifetime?: number | undefined

@@ -77,17 +77,17 @@ export type PrivateKey = string | Uint8Array | KeyObject | Readonly<Record<strin
  * given as `metadata`, and then nothing is discovered.
  */
 export interface OAuthClient {
-  /** The issuer, a URL as its tokens name it; its endpoints are discovered. */
+  /** The issuer, a URL as its tokens name it; its endpoints are discovered. Default is none: then `metadata` has the endpoints. */
   readonly issuer?: string | undefined
-  /** The endpoints, where they are not to be discovered: at least the one that is needed. */
+  /** The endpoints, where they are not to be discovered: at least the one that is needed. Default is what is discovered. */
   readonly metadata?: ServerMetadata | undefined
-  /** `client_id`, as registered. (A JWT bearer assertion needs none.) */
+  /** `client_id`, as registered. (A JWT bearer assertion needs none.) Default is none. */
   readonly clientId?: string | undefined
-  /** `client_secret`, or a function that gives it, called for each request. */
+  /** `client_secret`, or a function that gives it, called for each request. Default is none. */
   readonly clientSecret?: string | (() => string | Promise<string>) | undefined
-  /** The key that signs for `private_key_jwt`. */
+  /** The key that signs for `private_key_jwt`. Default is none. */
   readonly privateKey?: PrivateKey | undefined
-  /** Of an encrypted `privateKey`, and of the key of `cert`. */
+  /** Of an encrypted `privateKey`, and of the key of `cert`. Default is none. */
   readonly passphrase?: string | (() => string) | undefined
   /**
    * The algorithm that signs for `private_key_jwt` and `client_secret_jwt` (RFC 7518 section 3.1). Default goes by the key:
@@ -144,9 +144,9 @@ export interface OAuthClient {
   readonly http?: AxiosInstance | undefined
   /** Let secrets cross a clear-text connection to a host that is not this machine. Default is false. */
   readonly allowInsecureHttp?: boolean | undefined
-  /** Sees each request with a client's authentication before it leaves, and may change it (Authlib: `*_request` hooks). */
+  /** Sees each request with a client's authentication before it leaves, and may change it (Authlib: `*_request` hooks). Default is none. */
   readonly onRequest?: ((request: OAuthRequest) => void | Promise<void>) | undefined
-  /** Sees each answer to one before it is read, and may change it (Authlib: `*_response` hooks). */
+  /** Sees each answer to one before it is read, and may change it (Authlib: `*_response` hooks). Default is none. */
   readonly onResponse?: ((response: OAuthResponse) => void | Promise<void>) | undefined
 }
 

@@ -2,11 +2,11 @@ import { IgwnAuthError, type IgwnAuthErrorCode, type Reason } from '../errors'
 
 /** What an authorization server said of a request that it refused (RFC 6749 sections 4.1.2.1 and 5.2). */
 export interface OAuthRefusal {
-  /** The server's code: `invalid_client`, `invalid_grant`, `access_denied`. */
+  /** The server's code: `invalid_client`, `invalid_grant`, `access_denied`. Absent where it gave none. */
   readonly error?: string | undefined
-  /** `error_description`: what the server says to developers. */
+  /** `error_description`: what the server says to developers. Absent where it gave none. */
   readonly errorDescription?: string | undefined
-  /** `error_uri`: a page about it. */
+  /** `error_uri`: a page about it. Absent where it gave none. */
   readonly errorUri?: string | undefined
   /** The status of HTTP; absent where the refusal came by way of a browser. */
   readonly status?: number | undefined
@@ -19,6 +19,12 @@ export class OAuthError extends IgwnAuthError implements OAuthRefusal {
   declare readonly errorUri?: string
   declare readonly status?: number
 
+  /**
+   * For flows of your own, too.
+   *
+   * @param message - without a secret: it names the thing, says why and what to do
+   * @param refusal - what the server said, each default is absent; `reasons` and `cause` as of {@link IgwnAuthError}
+   */
   constructor(
     code: IgwnAuthErrorCode,
     message: string,

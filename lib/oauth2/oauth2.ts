@@ -46,17 +46,17 @@ export interface LoginOptions extends WantOptions {
    * {@link OAuth2Steps.fromFragment}.
    */
   readonly responseType?: string | undefined
-  /** More parameters, as `prompt` or `login_hint`; they take the place of those of that name. */
+  /** More parameters, as `prompt` or `login_hint`; they take the place of those of that name. Default is none. */
   readonly params?: OAuthParameters | undefined
-  /** Ends what is waited for. */
+  /** Ends what is waited for. Default is nothing. */
   readonly signal?: AbortSignal | undefined
 }
 
 /** What every step can be told. */
 export interface StepOptions {
-  /** More parameters of the request, by their names on the wire. */
+  /** More parameters of the request, by their names on the wire. Default is none. */
   readonly params?: OAuthParameters | undefined
-  /** Ends what is waited for. */
+  /** Ends what is waited for. Default is nothing. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -142,11 +142,11 @@ export interface TokenHint {
 
 /** Whose login ends, and where they go then. */
 export interface EndSessionOptions extends StepOptions {
-  /** `id_token_hint`: of the login that ends. */
+  /** `id_token_hint`: of the login that ends. Default is none. */
   readonly idToken?: string | undefined
-  /** Where the browser goes after it, as registered. */
+  /** Where the browser goes after it, as registered. Default is that the server decides. */
   readonly postLogoutRedirectUri?: string | undefined
-  /** Comes back with them. */
+  /** Comes back with them. Default is none. */
   readonly state?: string | undefined
 }
 

@@ -19,7 +19,7 @@ import {
 
 /** What every flow can be told. */
 export interface FlowOptions extends WantOptions {
-  /** More parameters for the token request, by their names on the wire; they take the place of those of that name. */
+  /** More parameters for the token request, by their names on the wire; they take the place of those of that name. Default is none. */
   readonly params?: OAuthParameters | undefined
   /** Seconds a held token must have left; with less it is waited for a new one. Default is 60. */
   readonly minTimeLeft?: number | undefined
@@ -39,10 +39,10 @@ export interface FlowOptions extends WantOptions {
    * another; where several people log in by one client, give each their own.
    */
   readonly storeKey?: string | undefined
-  /** Called with each new token, and the one before it, once it is kept (Authlib: `update_token`). */
+  /** Called with each new token, and the one before it, once it is kept (Authlib: `update_token`). Default is nobody. */
   readonly onToken?:
     ((token: StoredToken, before: StoredToken | undefined) => void | Promise<void>) | undefined
-  /** Ends what this source is waiting for, a person's login too. */
+  /** Ends what this source is waiting for, a person's login too. Default is nothing. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -23,7 +23,7 @@ export interface KeyOptions {
   readonly alg?: string | undefined
   /** The name of the key. Default is the one in a JWK, else none. */
   readonly kid?: string | undefined
-  /** Of an encrypted key. */
+  /** Of an encrypted key. Default is none. */
   readonly passphrase?: string | (() => string) | undefined
 }
 

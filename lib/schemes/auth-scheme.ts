@@ -19,16 +19,17 @@ export interface OutgoingRequest {
 
 /** What a scheme puts on a request; what is absent stays as it is. All of it is held to be secret. */
 export interface SchemeParts {
-  /** Header fields, over those of the request. */
+  /** Header fields, over those of the request. Default is none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** In the place of the URL; of the same origin. */
+  /** In the place of the URL; of the same origin. Default is as it is. */
   readonly url?: URL | undefined
-  /** In the place of the body. */
+  /** In the place of the body. Default is as it is. */
   readonly body?: string | undefined
 }
 
 /** What a server said to a request that a scheme had its part in. */
 export interface SchemeAnswer {
+  /** The status of HTTP. */
   readonly status: number
   /** A header field of the answer by its name, in any case of letters. */
   readonly header: (name: string) => string | undefined

@@ -11,6 +11,7 @@ import { staticToken } from '../sources/static-token'
 import { targetAudience } from '../target-audience'
 import { tokenAuthorizationHeader, tokenText, type Token } from '../token'
 
+/** What {@link HTTPSciTokenAuth} is made with: the arguments of that of `requests_scitokens`. */
 export interface HTTPSciTokenAuthOptions {
   /** The token to send. Absent: searched for when a server asks for one. `true`: searched for before each request, as `force`. */
   readonly token?: Token | true | undefined
@@ -29,7 +30,9 @@ export interface HTTPSciTokenAuthOptions {
  */
 export class HTTPSciTokenAuth {
   readonly #token: string | undefined
+  /** The audience that a searched token must be for, as it was given; undefined for that of each URL. */
   readonly audience: string | readonly string[] | undefined
+  /** Whether a token is searched for before each request and nothing sent without one; false waits for a challenge. */
   readonly force: boolean
 
   /** @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_MALFORMED` when the token could not be sent */

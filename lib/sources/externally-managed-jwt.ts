@@ -19,17 +19,20 @@ import { COMMAND_OPTIONS, tokenCommand, type TokenCommandOptions } from './token
 
 /** A token and when it ends: a `Date`, or seconds since the epoch as in `exp`. Bitfount's `JWT`. */
 export interface Jwt {
+  /** The token. */
   readonly jwt: Token
+  /** When it ends: a `Date`, or seconds since the epoch. */
   readonly expires: Date | number
 }
 
 /** What a hook may give: token and end, as an object or a pair; or a JWT alone, whose `exp` says its end. */
 export type GivenJwt = Jwt | readonly [jwt: Token, expires: Date | number] | Token
 
-interface CommonOptions {
+/** What {@link externallyManagedJwt} can be told wherever its tokens come from. */
+export interface ManagedJwtOptions {
   /** The first token; only together with `expires`. Default is none: the hook is asked for it. */
   readonly jwt?: Token | undefined
-  /** When the first token ends: a `Date`, or seconds since the epoch; only together with `jwt`. */
+  /** When the first token ends: a `Date`, or seconds since the epoch; only together with `jwt`. Default is none. */
   readonly expires?: Date | number | undefined
   /** Seconds a token must have left; with less it counts as expired. Default is 60, as in Bitfount. */
   readonly minTimeLeft?: number | undefined
@@ -41,13 +44,20 @@ interface CommonOptions {
 }
 
 /** Where the tokens come from: a hook of yours, or a command. */
-export type ExternallyManagedJwtOptions = CommonOptions &
+export type ExternallyManagedJwtOptions = ManagedJwtOptions &
   (
-    | (ManagedByHook & { readonly command?: undefined })
-    | (TokenCommandOptions & { readonly getToken?: undefined })
+    | (JwtHook & {
+        /** Not together with `getToken`. */
+        readonly command?: undefined
+      })
+    | (TokenCommandOptions & {
+        /** Not together with `command`. */
+        readonly getToken?: undefined
+      })
   )
 
-interface ManagedByHook {
+/** Tokens that {@link externallyManagedJwt} gets from a hook. */
+export interface JwtHook {
   /** Gives the next token. What it throws is thrown; there is no other try then. */
   readonly getToken: () => GivenJwt | Promise<GivenJwt>
 }
@@ -68,7 +78,10 @@ export interface ExternallyManagedJwt extends TokenSource {
    *
    * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_EXPIRED` when there is no token or it has expired: `authenticate` first
    */
-  readonly requestHeaders: { readonly authorization: string }
+  readonly requestHeaders: {
+    /** `Bearer` and the token. A secret. */
+    readonly authorization: string
+  }
 }
 
 /**
@@ -210,7 +223,7 @@ function hookOf({ getToken, ...options }: ExternallyManagedJwtOptions): Hook {
 }
 
 /** The token to begin with. One without the other is of no use: nobody would know when to ask for the next. */
-function firstOf({ jwt, expires }: CommonOptions): Held | undefined {
+function firstOf({ jwt, expires }: ManagedJwtOptions): Held | undefined {
   if (jwt !== undefined && expires !== undefined)
     return {
       text: tokenText(jwt, 'options.jwt'),
@@ -264,7 +277,7 @@ function endOf(expires: unknown, what: string, code: 'ERR_IGWN_OPTION' | 'ERR_IG
 /** In seconds it is the year 5138; in milliseconds it was 1973. */
 const MILLISECONDS = 1e11
 
-const OPTIONS: Record<keyof CommonOptions | 'getToken' | keyof TokenCommandOptions, Check> = {
+const OPTIONS: Record<keyof ManagedJwtOptions | 'getToken' | keyof TokenCommandOptions, Check> = {
   jwt: () => undefined,
   expires: () => undefined,
   getToken: (value) => (typeof value === 'function' ? undefined : `must be a function, not ${kindOf(value)}`),

@@ -14,6 +14,7 @@ import { kindOf } from '../token'
 import { rememberedReads, statOf } from './read-file'
 import type { FileProblem } from './read-file'
 
+/** Which file {@link findNetrcCredentials} reads, and whether its `default` counts. */
 export interface NetrcOptions {
   /**
    * The path of a netrc file, which then has to be usable; or `false` for none at all. A `~` at its beginning is the
@@ -34,6 +35,7 @@ export interface NetrcOptions {
  *
  * On POSIX the file must be ours and closed to all others. An unchanged file is read once.
  *
+ * @param surroundings - variables and user in the place of those of this process, for tests
  * @throws {@link IgwnAuthError} `ERR_IGWN_URL` when the URL cannot be read; `ERR_IGWN_NETRC_UNUSABLE` when the file that
  *   `options.netrc` names cannot be used (any other that cannot is passed over); `ERR_IGWN_OPTION`
  * @see Python's netrc, requests.utils.get_netrc_auth, safe_netrc

@@ -15,17 +15,17 @@ import { COMMAND_OPTIONS, writtenBy } from './token-command'
  * `false` to leave it out. See `htgettoken --help`.
  */
 export interface GetSciTokenOptions {
-  /** The Vault server, or its URL. */
+  /** The Vault server, or its URL. Default is that of `htgettoken`. */
   readonly vaultserver?: string | undefined
-  /** The issuer by its name in Vault, as `igwn`. */
+  /** The issuer by its name in Vault, as `igwn`. Default is that of `htgettoken`. */
   readonly issuer?: string | undefined
-  /** The role by its name in Vault. */
+  /** The role by its name in Vault. Default is that of `htgettoken`. */
   readonly role?: string | undefined
-  /** What the token must allow; less than it may. Scopes are joined by commas. */
+  /** What the token must allow; less than it may. Scopes are joined by commas. Default is all that it may. */
   readonly scopes?: string | readonly string[] | undefined
-  /** For whom it must be. Several are joined by commas. */
+  /** For whom it must be. Several are joined by commas. Default is that of the issuer. */
   readonly audience?: string | readonly string[] | undefined
-  /** The key of the secret in Vault. */
+  /** The key of the secret in Vault. Default is that of `htgettoken`. */
   readonly credkey?: string | undefined
   /** Where the token goes. Default is `BEARER_TOKEN_FILE`, else `bt_u<euid>` in `XDG_RUNTIME_DIR` or `/tmp`, where it is found. */
   readonly outfile?: string | undefined
@@ -35,15 +35,17 @@ export interface GetSciTokenOptions {
   readonly quiet?: boolean | undefined
   /** Do not have the user log in with a browser. Default is true where there is no terminal to say so. */
   readonly nooidc?: boolean | undefined
+  /** Do not try Kerberos. Default is false. */
   readonly nokerberos?: boolean | undefined
+  /** Do not try the keys of an SSH agent. Default is false. */
   readonly nossh?: boolean | undefined
-  /** More arguments, as they are, before the others. */
+  /** More arguments, as they are, before the others. Default is none. */
   readonly args?: readonly string[] | undefined
   /** The program, and arguments before all others. Default is `['htgettoken']`. */
   readonly command?: readonly [program: string, ...args: string[]] | undefined
   /** Seconds after which it is ended. Default is 60; 300 at a terminal, where a user may have to log in. */
   readonly timeout?: number | undefined
-  /** Environment variables for it, over those of this process. */
+  /** Environment variables for it, over those of this process. Default is none. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   readonly [option: string]: unknown
 }
@@ -52,6 +54,7 @@ export interface GetSciTokenOptions {
  * Gets a SciToken with `htgettoken`, which asks a Vault server, and puts it where discovery finds it. One that is there and
  * has `minsecs` left stays. At a terminal `htgettoken` may have the user log in with a browser; elsewhere it is told not to.
  *
+ * @param surroundings - variables and user in the place of those of this process, for tests
  * @throws {@link IgwnAuthError} `ERR_IGWN_COMMAND` when `htgettoken` is not installed, fails or takes too long;
  *   `ERR_IGWN_TOKEN_MALFORMED` when its file holds no SciToken; `ERR_IGWN_OPTION`
  * @returns the token; its `source` is the path of the file

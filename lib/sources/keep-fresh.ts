@@ -8,6 +8,7 @@ import { SciToken } from '../scitoken'
 import { tokenText, type Token, type TokenQuery, type TokenSource } from '../token'
 import { REUSE_OPTIONS, reuse, type ReuseOptions } from './reuse'
 
+/** What {@link keepFresh} can be told besides. */
 export interface KeepFreshOptions extends ReuseOptions {
   /** Seconds until the next try when a renewal failed. Default is 10. */
   readonly retryAfter?: number | undefined

@@ -9,6 +9,7 @@ import { keyFor, sharedTokens, type Held, type SharedTokens } from '../stores/sh
 import type { TokenStore } from '../stores/token-store'
 import { kindOf, secondsNow, tokenText, type Token, type TokenQuery, type TokenSource } from '../token'
 
+/** How long {@link reuse} keeps tokens, and with whom it shares them. */
 export interface ReuseOptions {
   /** Seconds a held token must have left; with less it is waited for a new one. Default is 60. */
   readonly minTimeLeft?: number | undefined
@@ -29,7 +30,7 @@ export interface ReuseOptions {
   /**
    * Under which key tokens are in the store: a text, to which is added what is wanted (audience, scopes, issuer), or a
    * function that gives the whole key. Who shares tokens has the same; who has another source or another user's tokens, a
-   * different one. Needed with `store`.
+   * different one. Needed with `store`. Default is none.
    */
   readonly storeKey?: string | ((query: TokenQuery) => string) | undefined
 }

@@ -6,6 +6,7 @@ import { readWhole } from './read-file'
 import { runCommand } from './run-command'
 import { accessTokenIn } from './token-places'
 
+/** The command that {@link tokenCommand} runs, and how. */
 export interface TokenCommandOptions {
   /** The program and its arguments, as `['htgettoken', '-a', 'vault.ligo.org']`. No shell reads them. */
   readonly command: readonly [program: string, ...args: string[]]
@@ -13,7 +14,7 @@ export interface TokenCommandOptions {
   readonly outFile?: string | undefined
   /** Seconds after which the command, and whatever it started, is ended. Default is 60. */
   readonly timeout?: number | undefined
-  /** Environment variables over those of this process; undefined takes one away. */
+  /** Environment variables over those of this process; undefined takes one away. Default is none. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
 }
 

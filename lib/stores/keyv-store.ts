@@ -6,12 +6,19 @@ import type { StoredToken, TokenStore } from './token-store'
 
 /** What Keyv, cache-manager and others of their kind have in common; their methods may be synchronous or not. */
 export interface KeyvLike {
+  /** What is kept under a key, or a promise of it; undefined or null for nothing. */
   get(key: string): unknown
-  /** @param ttl - milliseconds after which the value may be forgotten; undefined for never */
+  /**
+   * Keeps a value under a key; `false`, or a promise of it, says that it was not kept.
+   *
+   * @param ttl - milliseconds after which the value may be forgotten; undefined for never
+   */
   set(key: string, value: unknown, ttl?: number): unknown
+  /** Forgets what is kept under a key. What it gives is not looked at. */
   delete(key: string): unknown
 }
 
+/** How {@link keyvStore} uses a store. */
 export interface KeyvStoreOptions {
   /** Put before each key, for a store that others use too. Default is none. */
   readonly prefix?: string | undefined

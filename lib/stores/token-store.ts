@@ -3,12 +3,17 @@
  * the place of the seconds it lives. All of it is secret. Members not named here are kept too.
  */
 export interface StoredToken {
+  /** The access token. */
   readonly access_token: string
   /** Seconds since the epoch at which the access token ends; absent when nobody said. */
   readonly expires_at?: number | undefined
+  /** How it is sent, as `Bearer` or `DPoP` (RFC 6749 section 7.1); absent when nobody said. */
   readonly token_type?: string | undefined
+  /** What gets the next access token (RFC 6749 section 6); absent when there is none. */
   readonly refresh_token?: string | undefined
+  /** What the access token allows, separated by spaces; absent when it is what was asked for. */
   readonly scope?: string | undefined
+  /** Who logged in (OpenID Connect Core section 2); absent where nobody did. */
   readonly id_token?: string | undefined
   readonly [member: string]: unknown
 }

@@ -13,6 +13,7 @@ import type { X509Credential } from './x509-credential'
 import { namedPlace, VARIABLES, X509_PLACES } from './x509-places'
 import type { X509Place } from './x509-places'
 
+/** Which credential {@link findX509Credentials} looks for. */
 export interface FindX509Options {
   /**
    * The path of a file with certificate and key, as proxies are, or the paths of both. Default, and `true`: searched for.

@@ -39,6 +39,13 @@ export class X509Credential {
   readonly certificates: readonly CertificateLife[]
   readonly #pem: PemPair
 
+  /**
+   * For credentials from elsewhere than a file, too. Nothing is checked here; {@link findX509Credentials} does.
+   *
+   * @param place - `cert`, `key`, `source`: as the properties of these names
+   * @param certificates - what each says, the presented one first
+   * @param pem - what TLS is given. A secret
+   */
   constructor(
     place: { readonly cert: string; readonly key?: string | undefined; readonly source: string },
     certificates: readonly CertificateLife[],
