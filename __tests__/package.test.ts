@@ -26,6 +26,7 @@ const PAPERS = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
 const scratch = fs.mkdtempSync(path.join(process.env.TMPDIR ?? '', 'package-'))
 const token = mint()
 
+let tarball: Buffer
 let files: Map<string, string>
 let manifest: Manifest
 let server: TestServer
@@ -33,8 +34,9 @@ let server: TestServer
 beforeAll(async () => {
   server = await serve(({ url }) => (url === '/token' ? { body: '{"access_token":"from-there"}' } : {}))
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', scratch], root)
-  const tarball = fs.readdirSync(scratch).find((name) => name.endsWith('.tgz'))
-  files = unpack(fs.readFileSync(path.join(scratch, tarball ?? '')))
+  const name = fs.readdirSync(scratch).find((one) => one.endsWith('.tgz'))
+  tarball = fs.readFileSync(path.join(scratch, name ?? ''))
+  files = unpack(tarball)
   manifest = JSON.parse(textOf('package.json')) as Manifest
 }, 30_000)
 
@@ -53,6 +55,16 @@ describe('the tarball', () => {
     expect([...new Set(names)].sort()).toEqual(
       [...PAPERS, ...built('index'), ...built('oauth1'), ...built('oauth2'), ...shared, ...command].sort(),
     )
+  })
+
+  it('is within its budget: what is downloaded, and what is on the disk then', () => {
+    const unpacked = [...files.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+    // A little above what it is. Who adds much says so here.
+    expect(tarball.length).toBeLessThan(340_000)
+    expect(unpacked).toBeLessThan(1_260_000)
+    // It is of that size, and not read wrong.
+    expect(tarball.length).toBeGreaterThan(250_000)
+    expect(unpacked).toBeGreaterThan(1_000_000)
   })
 
   it('holds no key, no token and no trace of the machine it was packed on', () => {
@@ -146,6 +158,19 @@ describe('the command', () => {
       expect(textOf('dist/LICENSES.txt')).toMatch(
         new RegExp(`^${name} ${versionOf(name)}\n\n[^]*?permi`, 'm'),
       )
+  })
+
+  it('has in docs/licences.md what is built into it, and under which licence', () => {
+    const names = Array.from(
+      textOf('dist/LICENSES.txt').matchAll(/^(\S+) \d+\.\d+\.\d+$/gm),
+      ([, name = '']) => name,
+    )
+    const builtIn = [...new Set(names)].sort().map((name) => [name, manifestOf(name).license])
+    const listed = fs.readFileSync(path.join(root, 'docs/licences.md'), 'utf8')
+    const rows = listed
+      .slice(listed.indexOf('## What is built into the command'))
+      .matchAll(/^\| (\S+) +\| (\S+) +\|$/gm)
+    expect(Array.from(rows, ([, name, licence]) => [name, licence]).slice(2)).toEqual(builtIn)
   })
 })
 
@@ -385,8 +410,12 @@ function unpack(tarball: Buffer): Map<string, string> {
 
 /** The version of a package that is installed here. */
 function versionOf(name: string): string {
+  return manifestOf(name).version
+}
+
+function manifestOf(name: string): { version: string; license: string } {
   const text = fs.readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
+  return JSON.parse(text) as { version: string; license: string }
 }
 
 function textOf(name: string): string {

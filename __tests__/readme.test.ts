@@ -9,6 +9,12 @@ import { examplesIn, fencesIn } from './support/examples'
 const ROOT = path.join(__dirname, '..')
 const readme = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8')
 
+const manifest = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+  scripts: object
+  dependencies: object
+  peerDependencies: object
+}
+
 const examples = examplesIn(readme)
 
 let machine: ExampleMachine
@@ -34,10 +40,7 @@ it('has no example in a language that is not run', () => {
 it('names the two commands that show the package and test it, and both exist', () => {
   expect(readme).toMatch(/^npm install && npm run demo$/m)
   expect(readme).toMatch(/^npm install && npm test$/m)
-  const { scripts } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
-    scripts: object
-  }
-  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['demo', 'test']))
+  expect(Object.keys(manifest.scripts)).toEqual(expect.arrayContaining(['demo', 'test']))
 })
 
 it('has a row for every option there is, and for no other', () => {
@@ -49,6 +52,12 @@ it('has a row for every option there is, and for no other', () => {
   }
   const options = /there are (.*)\.$/.exec(message)?.[1]?.split(', ')
   expect(rows('Options').sort()).toEqual(options?.sort())
+})
+
+it('gives a reason for each dependency, and for none that there is not', () => {
+  const explained = Array.from(section('Dependencies').matchAll(/^- `(.+?)` .{10,}/gm), ([, name]) => name)
+  const { dependencies, peerDependencies } = manifest
+  expect(explained.sort()).toEqual(Object.keys({ ...dependencies, ...peerDependencies }).sort())
 })
 
 function section(heading: string): string {
