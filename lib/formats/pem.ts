@@ -1,3 +1,5 @@
+import { withLineFeeds } from './line-ends'
+
 /** One block of PEM text: a certificate, a key, or something else between BEGIN and END (RFC 7468). */
 export interface PemBlock {
   /** What it says it is: `CERTIFICATE`, `PRIVATE KEY`, ... */
@@ -24,10 +26,16 @@ export function parsePem(text: string): PemBlock[] {
 const BLOCK = /-----BEGIN ([^-\r\n]+)-----((?:(?!-----(?:BEGIN|END) )[^])*)-----END \1-----/g
 
 function block(label: string, body: string): string {
-  const lines = body.split(/\r\n|\r|\n/).map((line) => line.trim())
-  // The headers of a traditional encrypted key (RFC 1421 section 4.6) end with an empty line; no other one has a meaning.
-  const kept = lines.filter((line, index) => line !== '' || lines[index - 1]?.includes(':'))
-  return [`-----BEGIN ${label}-----`, ...kept, `-----END ${label}-----`, ''].join('\n')
+  const kept: string[] = []
+  let before = ''
+  for (const line of withLineFeeds(body).split('\n')) {
+    const trimmed = line.trim()
+    // The headers of a traditional encrypted key (RFC 1421 section 4.6) end with an empty line; no other one has a meaning.
+    if (trimmed !== '' || before.includes(':')) kept.push(trimmed)
+    before = trimmed
+  }
+  const text = kept.length > 0 ? `${kept.join('\n')}\n` : ''
+  return `-----BEGIN ${label}-----\n${text}-----END ${label}-----\n`
 }
 
 /** Whether it is a certificate, under any of the labels OpenSSL has for one. */
