@@ -54,16 +54,16 @@ interface Machine {
 
 function entriesOf(machines: readonly Machine[]): Map<string, NetrcEntry> {
   const values: string[] = ['']
-  const numbered = (key: string, value: string): string =>
-    value === '' ? '' : ` ${key} v${values.push(value) - 1}`
+  const numbered = (key: string, value: string): string => ` ${key} v${values.push(value) - 1}`
+  const where = (key: string, value: string): string => (value === '' ? '' : numbered(key, value))
   // The last entry of a name is the one that counts. One line: the package takes its time with each.
   const plainText = Array.from(
     new Map(machines.map((machine) => [machine.name, machine])).values(),
     ({ name, login, account, password }) =>
       numbered('machine', name) +
-      numbered('login', login) +
-      numbered('account', account) +
-      numbered('password', password),
+      where('login', login) +
+      where('account', account) +
+      where('password', password),
   ).join('')
   const valueOf = (number = 'v0'): string => values[Number(number.slice(1))] ?? ''
   return new Map(

@@ -1,19 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { IgwnAuthError } from '../errors'
 import { secondsNow } from '../seconds-now'
-import type { OAuthClient, OAuthRequest, ServerMetadata } from './oauth-client'
+import type { ClientAuthenticationMethod, OAuthClient, OAuthRequest, ServerMetadata } from './oauth-client'
 import { secretKey, signingKey, signJwt, type SigningKey } from './signing-key'
-
-/** How a client says who it is: the methods of RFC 6749 section 2.3, RFC 7523, OpenID Connect Core section 9 and RFC 8705. */
-export type ClientAuthenticationMethod =
-  | 'client_secret_basic'
-  | 'client_secret_basic_raw'
-  | 'client_secret_post'
-  | 'client_secret_jwt'
-  | 'private_key_jwt'
-  | 'tls_client_auth'
-  | 'self_signed_tls_client_auth'
-  | 'none'
 
 export interface ClientAuthentication {
   /** For messages: the name of a method, or that it is a function of the caller's. */

@@ -1,7 +1,6 @@
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { secondsNow } from '../seconds-now'
-import type { PrivateKey } from './oauth-client'
-import { publicJwk, signingKey, signJwt, thumbprint, type KeyOptions } from './signing-key'
+import { publicJwk, signingKey, signJwt, thumbprint, type KeyOptions, type PrivateKey } from './signing-key'
 
 /** A key that tokens are bound to (DPoP, RFC 9449). It shows in nothing; what it gives are proofs for single requests. */
 export interface DPoPKey {

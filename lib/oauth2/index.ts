@@ -15,14 +15,14 @@ export { tokenExchange, type GivenToken, type TokenExchangeOptions } from './tok
 export type { FlowOptions, OAuthTokenSource } from './renewing'
 export type { OAuthParameters, WantOptions } from './token-request'
 export type {
+  ClientAuthenticationMethod,
   OAuthClient,
   OAuthEndpoint,
   OAuthRequest,
   OAuthResponse,
-  PrivateKey,
   ServerMetadata,
 } from './oauth-client'
-export type { ClientAuthenticationMethod } from './client-authentication'
+export type { PrivateKey } from './signing-key'
 export { dpopKey, type DPoPKey, type DPoPKeyOptions, type DPoPRequest } from './dpop-key'
 export { OAuthError, type OAuthRefusal } from './oauth-error'
 export type { StoredToken, TokenStore } from '../stores/token-store'

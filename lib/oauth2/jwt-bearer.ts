@@ -4,9 +4,9 @@ import { IgwnAuthError } from '../errors'
 import { secondsNow } from '../seconds-now'
 import { authorizationServer } from './authorization-server'
 import { anObject, aText, textOrFunction } from './checks'
-import type { OAuthClient, PrivateKey } from './oauth-client'
+import type { OAuthClient } from './oauth-client'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing'
-import { secretKey, signingKey, signJwt, type SigningKey } from './signing-key'
+import { secretKey, signingKey, signJwt, type PrivateKey, type SigningKey } from './signing-key'
 import { parametersFor, requestToken } from './token-request'
 
 export interface JwtBearerOptions extends FlowOptions {

@@ -1,12 +1,11 @@
-import type { KeyObject } from 'node:crypto'
 import type { AxiosInstance } from 'axios'
 import { checkValues, flag, textOrList, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import type { IgwnAuthOptions } from '../options'
 import { kindOf } from '../token'
 import { aFunction, anObject, aText, oneOf, textOrFunction } from './checks'
-import type { ClientAuthenticationMethod } from './client-authentication'
 import type { DPoPKey } from './dpop-key'
+import type { PrivateKey } from './signing-key'
 
 /**
  * What an authorization server says of itself, in the names of RFC 8414 section 2 and OpenID Connect Discovery 1.0
@@ -67,8 +66,16 @@ export interface OAuthResponse {
   body: string
 }
 
-/** A private key: PEM (PKCS#1, PKCS#8, SEC 1, encrypted ones too), a JWK (RFC 7517), or Node's own. */
-export type PrivateKey = string | Uint8Array | KeyObject | Readonly<Record<string, unknown>>
+/** How a client says who it is: the methods of RFC 6749 section 2.3, RFC 7523, OpenID Connect Core section 9 and RFC 8705. */
+export type ClientAuthenticationMethod =
+  | 'client_secret_basic'
+  | 'client_secret_basic_raw'
+  | 'client_secret_post'
+  | 'client_secret_jwt'
+  | 'private_key_jwt'
+  | 'tls_client_auth'
+  | 'self_signed_tls_client_auth'
+  | 'none'
 
 /**
  * A client of an authorization server (RFC 6749 section 1.1): whom it asks, and how it says who it is.

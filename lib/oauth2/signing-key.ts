@@ -9,7 +9,9 @@ import {
 } from 'node:crypto'
 import { IgwnAuthError } from '../errors'
 import { shortName } from './checks'
-import type { PrivateKey } from './oauth-client'
+
+/** A private key: PEM (PKCS#1, PKCS#8, SEC 1, encrypted ones too), a JWK (RFC 7517), or Node's own. */
+export type PrivateKey = string | Uint8Array | KeyObject | Readonly<Record<string, unknown>>
 
 /** What signs a JWT. Secret. */
 export interface SigningKey {

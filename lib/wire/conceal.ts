@@ -44,9 +44,9 @@ function isStream(data: unknown): data is object {
 /** A server may repeat the token that it was shown, as in `Location`: it is there for code, and printed without. */
 function hideEchoes({ headers }: AxiosResponse, errand: Errand | undefined): void {
   const token = errand?.credentials?.token
+  if (token === undefined) return
   // An adapter of the caller's may leave the headers out.
-  if (token === undefined || !headers) return
-  const fields = headers as Record<string, unknown>
+  const fields = (headers as Record<string, unknown> | undefined) ?? {}
   const echoes = Object.keys(fields).filter((name) => String(fields[name]).includes(token))
   if (echoes.length === 0) return
   const shown = () => ({ ...fields, ...Object.fromEntries(echoes.map((name) => [name, '[hidden]'])) })
