@@ -6,8 +6,17 @@ import { programExample } from './support/examples'
 
 const FOLDER = path.join(__dirname, '../examples')
 
-/** Those that need a server of their own are run beside the tests of that. */
-const ELSEWHERE: readonly string[] = []
+/** Those that need a server of their own, and the test that has it and runs them. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'authorization-code.ts': 'oauth2.test.ts',
+  'client-credentials.ts': 'oauth2.test.ts',
+  'device-code.ts': 'oauth2.test.ts',
+  'jwt-bearer.ts': 'oauth2.test.ts',
+  'refresh-token.ts': 'oauth2.test.ts',
+  'token-exchange.ts': 'oauth2.test.ts',
+  'oauth1.ts': 'oauth1.test.ts',
+  'managed-tokens.ts': 'managed-tokens.test.ts',
+}
 
 let machine: ExampleMachine
 beforeAll(async () => {
@@ -15,10 +24,15 @@ beforeAll(async () => {
 })
 afterAll(() => machine.close())
 
-const programs = fs.readdirSync(FOLDER).filter((name) => name.endsWith('.ts') && !ELSEWHERE.includes(name))
+const programs = fs.readdirSync(FOLDER).filter((name) => name.endsWith('.ts'))
 
-it.each(programs)('%s runs, and prints what it says', async (name) => {
-  const example = programExample(name, fs.readFileSync(path.join(FOLDER, name), 'utf8'))
+it.each(programs.filter((name) => !(name in ELSEWHERE)))('%s runs, and prints what it says', async (name) => {
+  const example = programExample(name)
   expect(example.prints).not.toEqual([])
   expect(await machine.run(example)).toEqual(machine.prints(example))
+})
+
+it.each(Object.entries(ELSEWHERE))('%s is run by docs/%s', (name, test) => {
+  expect(programs).toContain(name)
+  expect(fs.readFileSync(path.join(__dirname, 'docs', test), 'utf8')).toContain(`'${name}'`)
 })

@@ -4,7 +4,7 @@ import path from 'node:path'
 import axios from 'axios'
 import { applyAutoRetry } from '../../lib/index'
 import { exampleMachine, type ExampleMachine } from '../support/example-machine'
-import { examplesIn, fencesIn } from '../support/examples'
+import { examplesIn, fencesIn, programExample } from '../support/examples'
 import { thrownBy } from '../support/thrown-by'
 
 const document = fs.readFileSync(path.join(__dirname, '../../docs/managed-tokens.md'), 'utf8')
@@ -42,6 +42,12 @@ it.each(examplesIn(document).map((example, index) => [index + 1, example.heading
     expect(await machine.run(example)).toEqual(machine.prints(example))
   },
 )
+
+it('the program managed-tokens.ts runs, and prints what it says', async () => {
+  process.geteuid = geteuid
+  const example = programExample('managed-tokens.ts')
+  expect(await machine.run(example)).toEqual(machine.prints(example))
+})
 
 it('has no example in a language that is not run', () => {
   expect(new Set(fencesIn(document).map(({ language }) => language))).toEqual(new Set(['ts']))

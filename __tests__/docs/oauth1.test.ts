@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import axios from 'axios'
 import { oauth1Flow, type OAuth1Options } from '../../lib/oauth1/index'
-import { examplesIn, fencesIn, runExample } from '../support/examples'
+import { examplesIn, fencesIn, programExample, runExample } from '../support/examples'
 import { leadHosts } from '../support/lead-hosts'
 import { CLIENT, oauth1Server, type OAuth1Server } from '../support/oauth1-server'
 import { createAuthority } from '../support/pki'
@@ -70,6 +70,19 @@ it.each(examples.map((example, index) => [index + 1, example.heading, example] a
     expect(server.problems.splice(0)).toEqual(refused)
   },
 )
+
+it('the program oauth1.ts runs, and prints what it says', async () => {
+  const example = programExample('oauth1.ts')
+  /** A user who sees the URL says yes. */
+  const says = (text: string) => {
+    const url = /^Open (\S+)/.exec(text)?.[1]
+    if (url !== undefined) globals.openBrowser(url)
+    return normal(text)
+  }
+  expect(
+    await runExample(example, { folder, slashTmp: path.join(folder, '..', 'slash-tmp'), normal: says }),
+  ).toEqual(example.prints)
+})
 
 it('has no example in a language that is not run', () => {
   expect(new Set(fencesIn(document).map(({ language }) => language))).toEqual(new Set(['ts', 'js']))

@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { oauth2 } from '../../lib/oauth2'
 import { browse } from '../support/browser'
-import { examplesIn, fencesIn, runExample, type Example } from '../support/examples'
+import { examplesIn, fencesIn, programExample, runExample, type Example } from '../support/examples'
 import { leadHosts } from '../support/lead-hosts'
 import { startOpenIdProvider, type OpenIdProvider } from '../support/openid-provider'
 
@@ -96,8 +96,13 @@ async function alreadyThere(): Promise<void> {
   process.env.BEARER_TOKEN = provider.mint({ sub: 'albert', aud: 'ANY', scope: 'gracedb.read' })
 }
 
-/** A person who sees a code on a terminal enters it on their telephone. */
+/** A person who sees a URL on a terminal opens it, and one who sees a code enters it on their telephone. */
 function normal(text: string): string {
+  const url = /^Open (\S+\?\S+)$/.exec(text)?.[1]
+  if (url !== undefined) {
+    void browse(provider.http, url)
+    return text.replace(/\?.*/, '?…')
+  }
   const code = /enter ([A-Z-]{9})\./.exec(text)?.[1]
   if (code === undefined) return text
   void browse(provider.http, `${issuer}/device?user_code=${code}`)
@@ -108,18 +113,29 @@ const openBrowser = (url: string) => browse(provider.http, url)
 const visit = async (url: string) =>
   (await browse(provider.http, url, 'https://portal.example.org/callback')).url.href
 
+async function printsWhatItSays(example: Example): Promise<void> {
+  await alreadyThere()
+  // Its client is registered with a secret of its own.
+  if (example.code.includes("clientId: 'dpop'")) process.env.CLIENT_SECRET = 'secret of dpop'
+  else process.env.CLIENT_SECRET = CLIENT_SECRET
+  expect(example.prints).not.toEqual([])
+  const surroundings = { folder, slashTmp: `${folder}/tmp`, normal, globals: { openBrowser, visit } }
+  expect(await runExample(example, surroundings)).toEqual(example.prints)
+}
+
 it.each(examplesIn(document).map((example, index) => [index + 1, example.heading, example] as const))(
   'example %i (%s) runs, and prints what it says',
-  async (_index, _heading, example: Example) => {
-    await alreadyThere()
-    // Its client is registered with a secret of its own.
-    if (example.code.includes("clientId: 'dpop'")) process.env.CLIENT_SECRET = 'secret of dpop'
-    else process.env.CLIENT_SECRET = CLIENT_SECRET
-    expect(example.prints).not.toEqual([])
-    const surroundings = { folder, slashTmp: `${folder}/tmp`, normal, globals: { openBrowser, visit } }
-    expect(await runExample(example, surroundings)).toEqual(example.prints)
-  },
+  async (_index, _heading, example) => printsWhatItSays(example),
 )
+
+it.each([
+  'client-credentials.ts',
+  'device-code.ts',
+  'authorization-code.ts',
+  'refresh-token.ts',
+  'jwt-bearer.ts',
+  'token-exchange.ts',
+])('the program %s runs, and prints what it says', async (name) => printsWhatItSays(programExample(name)))
 
 it('has no example in a language that is not run', () => {
   expect(new Set(fencesIn(document).map(({ language }) => language))).toEqual(new Set(['ts', 'js']))

@@ -2,6 +2,8 @@
  * The examples of a document, run: each alone, in the order they stand in, with the sources in the place of the package. What
  * an example says it prints (`// → 200`) is what it must print.
  */
+import fs from 'node:fs'
+import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { format } from 'node:util'
 import ts from 'typescript'
@@ -31,9 +33,10 @@ export function examplesIn(document: string): Example[] {
   return fencesIn(document).filter(({ language }) => ['ts', 'js'].includes(language))
 }
 
-/** A whole program as an example. */
-export function programExample(heading: string, code: string): Example {
-  return { heading, language: 'ts', code, prints: printsOf(code) }
+/** A whole program of `examples/` as an example. */
+export function programExample(name: string): Example {
+  const code = fs.readFileSync(path.join(__dirname, '../../examples', name), 'utf8')
+  return { heading: name, language: 'ts', code, prints: printsOf(code) }
 }
 
 /** `// → text`, and the lines below it that go on three spaces in. */
@@ -95,7 +98,7 @@ export async function runExample(
       ...Object.values(globals),
     )
     // A CommonJS example has no `await` at its top and ends before its request does.
-    while (printed.length < prints.length) await wait(5)
+    for (let left = 1000; printed.length < prints.length && left > 0; left -= 1) await wait(5)
   } finally {
     process.chdir(before)
   }

@@ -1,0 +1,20 @@
+/** A person with a browser on this machine logs in (OAuth 2, authorization code with PKCE and a listener on 127.0.0.1). */
+import { igwnAxios } from 'axios-igwn-auth'
+import { authorizationCode } from 'axios-igwn-auth/oauth2'
+
+const token = authorizationCode(
+  { issuer: 'https://issuer.example.org', clientId: 'gw-cli' },
+  {
+    scope: 'openid offline_access gracedb.read',
+    // The package `open` would do it for them.
+    open: (url) => {
+      console.log(`Open ${url}`)
+    },
+    loginParams: { prompt: 'consent' },
+  },
+)
+const gracedb = igwnAxios.create({ baseURL: 'https://gracedb.example.org', igwnAuth: { token, cert: false } })
+const { data } = await gracedb.get<{ sub: string }>('/api/superevents/')
+console.log(data.sub)
+// → Open https://issuer.example.org/auth?…
+// → albert

@@ -1,0 +1,31 @@
+/**
+ * A person at a terminal logs in on another device (OAuth 2, device code). The login is kept in a file that is closed to others,
+ * so that the next program does not ask again.
+ */
+import { fileStore, igwnAxios } from 'axios-igwn-auth'
+import { deviceCode } from 'axios-igwn-auth/oauth2'
+
+const login = () =>
+  deviceCode(
+    { issuer: 'https://issuer.example.org', clientId: 'gw-cli' },
+    {
+      scope: 'offline_access gwdatafind.read',
+      prompt: ({ verificationUri, userCode }) => {
+        console.log(`Open ${verificationUri} and enter ${userCode}.`)
+      },
+      store: fileStore('login.json'),
+      storeKey: 'albert',
+    },
+  )
+
+const url = 'https://datafind.example.org/api/version'
+const { data } = await igwnAxios.get<{ sub: string }>(url, { igwnAuth: { token: login(), cert: false } })
+console.log(data.sub)
+// → Open https://issuer.example.org/device and enter WDJB-MJHT.
+// → albert
+
+// What another program has, or this one when it is started again.
+const { data: again } = await igwnAxios.get<{ sub: string }>(url, {
+  igwnAuth: { token: login(), cert: false },
+})
+console.log(again.sub) // → albert

@@ -1,0 +1,17 @@
+/** One broad token of this machine, made into a narrow one, with no scope but the wanted (OAuth 2, token exchange). */
+import { discovered, igwnAxios } from 'axios-igwn-auth'
+import { tokenExchange } from 'axios-igwn-auth/oauth2'
+
+const token = tokenExchange(
+  {
+    issuer: 'https://issuer.example.org',
+    clientId: 'portal',
+    clientSecret: () => process.env.CLIENT_SECRET ?? '',
+  },
+  { subject: discovered(), scope: 'gracedb.read' },
+)
+const { data } = await igwnAxios.get<{ sub: string; scope: string }>(
+  'https://gracedb.example.org/api/superevents/',
+  { igwnAuth: { token, cert: false } },
+)
+console.log(data.sub, data.scope) // → albert gracedb.read
