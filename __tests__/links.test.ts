@@ -4,12 +4,27 @@ import path from 'node:path'
 
 const ROOT = path.join(__dirname, '..')
 
+/** How to do something. The others say how things are. */
+const HOW_TO = [
+  'tokens',
+  'certificates',
+  'netrc',
+  'oauth2',
+  'oauth1',
+  'managed-tokens',
+  'htcondor-and-kubernetes',
+  'redirects-and-trust',
+  'troubleshooting',
+  'interop',
+]
+
 const GUIDES = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
 const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',
   'SECURITY.md',
   'conformance/README.md',
+  'examples/README.md',
   ...GUIDES.map((name) => `docs/${name}`),
 ]
 
@@ -25,6 +40,23 @@ it('the README leads to every guide, under "Where to go next"', () => {
   const led = linksIn('README.md', 'Where to go next').map(({ file }) => file)
   expect(led).toEqual(expect.arrayContaining(GUIDES.map((name) => `docs/${name}`)))
 })
+
+it.each(HOW_TO)('docs/%s.md leads to a program that does it', (name) => {
+  expect(linksIn(`docs/${name}.md`).filter(({ file }) => isProgram(file))).not.toEqual([])
+})
+
+it('every program is in examples/README.md, and in a guide', () => {
+  const all = fs.readdirSync(path.join(ROOT, 'examples')).map((name) => `examples/${name}`)
+  const programs = all.filter(isProgram).sort()
+  const listed = linksIn('examples/README.md').map(({ file }) => file)
+  expect([...new Set(listed.filter(isProgram))].sort()).toEqual(programs)
+  const led = new Set(HOW_TO.flatMap((name) => linksIn(`docs/${name}.md`)).map(({ file }) => file))
+  expect(programs.filter((program) => !led.has(program))).toEqual([])
+})
+
+function isProgram(file: string): boolean {
+  return /^examples\/[\w-]+\.ts$/.test(file)
+}
 
 it('tells a dead link from a live one', () => {
   expect(anchorsIn('README.md')).toContain('what-happens-to-a-request')
