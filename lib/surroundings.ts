@@ -26,6 +26,14 @@ export const here: Surroundings & { temporaryFolder: string } = {
   temporaryFolder: '/tmp',
 }
 
+/**
+ * The same at this moment, each thing asked once: to get at the variables takes as long as to read one. They themselves are not
+ * copied.
+ */
+export function momentOf({ env, euid, uid, temporaryFolder }: Surroundings): Surroundings {
+  return { env, euid, uid, temporaryFolder }
+}
+
 /** The home of this user; undefined for one that has none. */
 export function homeOf(env: Surroundings['env']): string | undefined {
   try {

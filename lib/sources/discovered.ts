@@ -1,7 +1,7 @@
 import { IgwnAuthError, type Reason } from '../errors'
 import { CLOCK_TOLERANCE, judgeToken, reasonFor, type Wanted } from '../judge-token'
 import type { SciToken } from '../scitoken'
-import { here, type Surroundings } from '../surroundings'
+import { here, momentOf, type Surroundings } from '../surroundings'
 import { secondsNow } from '../token'
 import { markOf, sameMark, type Mark } from './mark'
 import { statOf } from './read-file'
@@ -37,12 +37,13 @@ export function discovery(surroundings: Surroundings = here): Look {
   const decisions = new Map<string, Decision>()
 
   return (want, { strict = false, passOver } = {}) => {
-    if (passOver) return search(places, surroundings, want, strict, passOver).discovery
+    const now = momentOf(surroundings)
+    if (passOver) return search(places, now, want, strict, passOver).discovery
     const key = keyOf(want, strict)
     const before = decisions.get(key)
-    if (before && holds(before, places, surroundings)) return before.discovery
+    if (before && holds(before, places, now)) return before.discovery
 
-    const decision = search(places, surroundings, want, strict)
+    const decision = search(places, now, want, strict)
     if (decisions.size >= MAX_DECISIONS) decisions.clear()
     if (decision.marks) decisions.set(key, decision)
     else decisions.delete(key)

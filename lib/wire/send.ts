@@ -98,7 +98,7 @@ function tellScheme({ credentials, sent }: Errand, response: AxiosResponse | und
 function outgoingOf(errand: Errand): Request {
   const { attempt, credentials } = errand
   const { request } = attempt
-  const outgoing = Object.assign(Object.create(null), request, credentials?.transport?.settings) as Request
+  const outgoing = Object.assign(copyOf(request), credentials?.transport?.settings)
   // Own properties only: a copy made any other way loses what the caller switched off by false.
   outgoing.headers = Object.assign(new AxiosHeaders(), request.headers)
   // Not by `set`, which looks through all names and cleans the value: there is no other, and ours was checked.
@@ -108,6 +108,15 @@ function outgoingOf(errand: Errand): Request {
   if (httpAgent) outgoing.httpAgent = shieldAgent(httpAgent)
   if (httpsAgent) outgoing.httpsAgent = shieldAgent(httpsAgent)
   return outgoing
+}
+
+/** As `Object.assign` makes one, which takes three times as long with what has no prototype, as configs of axios have none. */
+function copyOf(request: Request): Request {
+  const copy = Object.create(null) as Record<string | symbol, unknown>
+  const source = request as unknown as typeof copy
+  for (const name of Object.keys(source)) copy[name] = source[name]
+  for (const name of Object.getOwnPropertySymbols(source)) copy[name] = source[name]
+  return copy as unknown as Request
 }
 
 /** Has a scheme see the request as it leaves, and puts on what it gives. */

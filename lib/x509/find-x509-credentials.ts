@@ -11,7 +11,7 @@ import type { ReadCredential } from './credential-reader'
 import type { Passphrase } from './understand-credential'
 import type { X509Credential } from './x509-credential'
 import { namedPlace, VARIABLES, X509_PLACES } from './x509-places'
-import type { X509Place } from './x509-places'
+import type { NamedFile, X509Place } from './x509-places'
 
 /** Which credential {@link findX509Credentials} looks for. */
 export interface FindX509Options {
@@ -152,8 +152,12 @@ function markOfFile(path: string, shared: boolean): Mark | undefined {
   return shared ? markOfShared(path) : markOf(path, statOf(path))
 }
 
+/** Without a certificate it does not matter whether there is a key. */
 function filesOf({ cert, key, shared = false }: X509Place): Looked[] {
-  return [cert, ...(key ? [key] : [])].map(({ path }) => ({ path, shared, mark: markOfFile(path, shared) }))
+  const looked = ({ path }: NamedFile): Looked => ({ path, shared, mark: markOfFile(path, shared) })
+  const first = looked(cert)
+  const isAbsent = typeof first.mark === 'object' && first.mark.stats === undefined
+  return key && !isAbsent ? [first, looked(key)] : [first]
 }
 
 function variablesIn({ env }: Surroundings): (string | undefined)[] {
