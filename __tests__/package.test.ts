@@ -67,6 +67,14 @@ describe('the tarball', () => {
     expect(unpacked).toBeGreaterThan(1_000_000)
   })
 
+  it('says in its changelog what its version can do', () => {
+    const { version } = JSON.parse(textOf('package.json')) as { version: string }
+    const said = textOf('CHANGELOG.md')
+      .split(/^## /m)
+      .find((section) => section.startsWith(`[${version}] - 20`))
+    expect(said).toMatch(/^- /m)
+  })
+
   it('holds no key, no token and no trace of the machine it was packed on', () => {
     for (const [name, text] of files) {
       const finds = text.match(
