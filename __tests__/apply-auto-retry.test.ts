@@ -674,6 +674,33 @@ describe('the instance', () => {
     expect(target.authorizations).toEqual([undefined, undefined])
   })
 
+  it.each([
+    ['nobody is there', nobody],
+    ['the server there is busy', async () => (await servers.serve(answering({ status: 503 }))).origin],
+  ])('does not repeat a POST that was answered by a redirect, when %s', async (_, elsewhere) => {
+    const location = await elsewhere()
+    for (const status of [301, 302, 303])
+      for (const apply of [(instance: AxiosInstance) => instance, applyIgwnAuth]) {
+        const server = await servers.serve(() => ({ status, headers: { location } }))
+        const instance = apply(retrying())
+        made.push(instance)
+        await failureOf(instance.post(server.origin, { a: 1 }))
+        expect(server.seen).toHaveLength(1)
+        await failureOf(instance.put(server.origin, { a: 1 }))
+        expect(server.seen).toHaveLength(5)
+      }
+  })
+
+  it("repeats a POST whose redirect keeps the method, for nothing was done; the caller's hook hears of each", async () => {
+    const location = await nobody()
+    const server = await servers.serve(() => ({ status: 307, headers: { location } }))
+    const heard: unknown[] = []
+    const beforeRedirect = ({ href }: Record<string, unknown>) => heard.push(href)
+    await failureOf(retrying().post(server.origin, { a: 1 }, { beforeRedirect }))
+    expect(server.seen).toHaveLength(4)
+    expect(heard).toEqual(Array.from({ length: 4 }, () => `${location}/`))
+  })
+
   it('does many requests at once, each with its own count', async () => {
     const tries = new Map<string, number>()
     const server = await servers.serve(({ url }) => {

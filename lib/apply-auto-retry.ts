@@ -64,7 +64,9 @@ const installed = new WeakMap<AxiosInstance, number>()
  * - a certificate that is refused, by either side. With a certificate and a body, a connection that is cut is taken for that
  *   too: servers hang up so when they refuse one in the middle of a body
  * - a POST or PATCH that may have been done (RFC 9110 section 9.2.2): only when no connection was made, or the server said
- *   404, 408, 425, 429 or 503, it is sent again; with an `Idempotency-Key`, or `nonIdempotent`, like the others
+ *   404, 408, 425, 429 or 503, it is sent again; with an `Idempotency-Key`, or `nonIdempotent`, like the others. One that a
+ *   server answered with a redirect to look elsewhere (303, or 301 and 302 after POST) was done, whatever becomes of the look;
+ *   the fetch adapter does not tell of redirects
  * - what did not fail at the server or on the way there: an abort, an `IgwnAuthError`, a wrong URL
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used
@@ -101,7 +103,7 @@ function retrying(ofInstance: AutoRetryOptions): Way {
   axiosRetry(client as unknown as AxiosInstance, {
     retryCondition(error) {
       const attempt = attemptBehind(error)
-      return attempt !== undefined && mayPass(error, attempt.request, attempt.policy)
+      return attempt !== undefined && mayPass(error, attempt.request, attempt.policy, attempt.isCarriedOut)
     },
     retryDelay(count, error) {
       const { backoff = 0 } = attemptBehind(error)?.policy ?? {}
@@ -135,6 +137,9 @@ function retrying(ofInstance: AutoRetryOptions): Way {
 
 /** A request, and how it is tried. Being of a class, it passes axios by identity. */
 class Attempt {
+  /** A server has answered it with a redirect to something else, which is what failed then. */
+  isCarriedOut = false
+
   constructor(
     readonly request: Request,
     readonly goesOn: Request['adapter'],
@@ -167,10 +172,16 @@ function attemptBehind({ config }: AxiosError): Attempt | undefined {
 
 /** The adapter of our own axios: sends a copy of the request, for adapters write into what they are given. */
 async function tryOnce(config: Request): Promise<AxiosResponse> {
-  const { request, goesOn, policy } = attemptOf(config) as Attempt
+  const attempt = attemptOf(config) as Attempt
+  const { request, goesOn, policy } = attempt
   const copy = Object.assign(Object.create(null), request) as Request
   copy.headers = Object.assign(new AxiosHeaders(), request.headers)
   copy.timeout = request.timeout || policy.timeout * 1000
+  copy.beforeRedirect = (redirect, ...details) => {
+    // With the method kept nothing was done yet (RFC 9110 section 15.4).
+    if (redirect.method !== request.method?.toUpperCase()) attempt.isCarriedOut = true
+    request.beforeRedirect?.(redirect, ...details)
+  }
   try {
     const response = await callAdapter(goesOn, copy)
     if (policy.codes.has(response.status)) throw new Accepted(response)

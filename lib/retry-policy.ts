@@ -19,13 +19,19 @@ export interface RetryPolicy {
  */
 export const RETRY_CODES = [404, 408, 425, 429, 500, 502, 503, 504]
 
-/** Whether a failure may pass, so that the request is worth another try. */
+/**
+ * Whether a failure may pass, so that the request is worth another try.
+ *
+ * @param isCarriedOut - the request itself was answered, by a redirect to look elsewhere; what failed is the look
+ */
 export function mayPass(
   error: AxiosError,
   request: InternalAxiosRequestConfig,
   policy: RetryPolicy,
+  isCarriedOut: boolean,
 ): boolean {
   const canRepeat = policy.nonIdempotent || isIdempotent(request)
+  if (isCarriedOut && !canRepeat) return false
   const { response } = error
   if (response && !isCutShort(error))
     return (
