@@ -41,7 +41,7 @@ const config: Config = {
       // What crosses the wire, once more with the oldest axios that is allowed.
       displayName: 'axios 1.18.0',
       testMatch: [
-        '<rootDir>/__tests__/{attach,answer,apply-auto-retry,redirects,company,canary,netrc,trust,events,schemes/by-scheme,explain/refusal}.test.ts',
+        '<rootDir>/__tests__/{attach,answer,fetch-redirects,apply-auto-retry,redirects,company,canary,netrc,trust,events,schemes/by-scheme,explain/refusal}.test.ts',
       ],
       moduleNameMapper: { '^axios$': '<rootDir>/node_modules/axios-lowest/dist/node/axios.cjs' },
     },

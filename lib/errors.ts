@@ -34,7 +34,7 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_NO_CREDENTIAL'
   /** A token or password would cross a clear-text connection. */
   | 'ERR_IGWN_CLEAR_TEXT'
-  /** The transport cannot carry what was required, as a client certificate through the fetch adapter. */
+  /** The transport cannot do what is required: the fetch adapter presents no client certificate, and lets nobody see redirects. */
   | 'ERR_IGWN_UNSUPPORTED'
   /** OAuth 1: a request cannot be signed: its body cannot be read ahead or cannot carry a signature, or signing failed. */
   | 'ERR_IGWN_OAUTH1_UNSIGNED'

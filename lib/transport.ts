@@ -3,6 +3,7 @@ import tls from 'node:tls'
 import type { InternalAxiosRequestConfig } from 'axios'
 import type { Purpose, Transport } from './purpose'
 import type { RedirectOptions } from './wire/departure'
+import { isFetch } from './wire/fetch-adapter'
 import { IgwnAuthError, type Reason } from './errors'
 import { certChoice } from './options'
 import type { Surroundings } from './surroundings'
@@ -74,7 +75,7 @@ export function transports(surroundings: Surroundings): Transports {
     credential: X509Credential | undefined,
   ): Pick<Transport, 'settings' | 'leaveBehind'> {
     // Neither asks us: fetch has no way to be told, and the caller's agent knows by itself.
-    if (isFetch(request) || (request.httpsAgent && !isHttp2(request))) return {}
+    if (isFetch(request.adapter) || (request.httpsAgent && !isHttp2(request))) return {}
     const trusted = trust()
     if (!credential && !trusted) return {}
     if (isHttp2(request)) {
@@ -117,7 +118,7 @@ function leaveBehind(
 
 /** Why no certificate of ours can go with this request; undefined when one can. */
 function obstacleIn(request: InternalAxiosRequestConfig): string | undefined {
-  if (isFetch(request))
+  if (isFetch(request.adapter))
     return 'cannot be presented: the fetch adapter has no client certificates. Use the http adapter, or set cert to false'
   if (isHttp2(request))
     return IDENTITY.some((name) => http2OptionsOf(request)?.[name] != null)
@@ -138,10 +139,4 @@ function http2OptionsOf(request: InternalAxiosRequestConfig): Record<string, unk
 /** As axios tells; over HTTP/2 it heeds no agent. */
 function isHttp2({ httpVersion }: InternalAxiosRequestConfig): boolean {
   return Number(httpVersion) === 2
-}
-
-/** axios takes the first adapter of a list that there is; Node has no XMLHttpRequest. */
-function isFetch({ adapter }: InternalAxiosRequestConfig): boolean {
-  const first = Array.isArray(adapter) ? adapter.find((one) => one !== 'xhr') : adapter
-  return typeof first === 'string' && first.toLowerCase() === 'fetch'
 }

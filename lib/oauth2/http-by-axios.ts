@@ -55,6 +55,8 @@ export function httpByAxios(
       signal,
       responseType: 'arraybuffer',
       maxRedirects: 0,
+      // The fetch adapter of axios 1.18 heeds this alone.
+      fetchOptions: { ...ways.fetchOptions, redirect: 'manual' },
       maxContentLength: MAX_BYTES,
       validateStatus: () => true,
       igwnAuth: { cert: cert() ?? false },

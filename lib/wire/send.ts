@@ -10,6 +10,7 @@ import type { Credentials } from '../purpose'
 import type { AuthScheme, SchemeParts } from '../schemes/auth-scheme'
 import { abortable, throwIfAborted } from './abortable'
 import { Departure, restOfTheWay, type RedirectOptions } from './departure'
+import { assertNoRedirect, holdRedirects } from './fetch-adapter'
 import type { IgwnAuthOptions } from '../options'
 import { canResend } from './resend'
 import { shieldAgent } from './shield-agent'
@@ -72,15 +73,21 @@ export function send(errand: Errand): Promise<AxiosResponse> {
 }
 
 function transmit(outgoing: Request, errand: Errand): Promise<AxiosResponse> {
-  return callAdapter(errand.attempt.adapter, outgoing).then(
+  const { attempt, credentials, sent } = errand
+  const isHeld = sent !== undefined && holdRedirects(outgoing, attempt.adapter, sent)
+  const hear = (response: AxiosResponse | undefined) => {
+    tellScheme(errand, response)
+    if (isHeld && response && credentials?.scheme) assertNoRedirect(response, credentials.scheme, attempt.url)
+  }
+  return callAdapter(attempt.adapter, outgoing).then(
     (response) => {
       mark(response, errand)
-      tellScheme(errand, response)
+      hear(response)
       return response
     },
     (error: unknown) => {
       if (typeof error === 'object' && error !== null) mark(error, errand)
-      tellScheme(errand, (error as AxiosError | undefined)?.response)
+      hear((error as AxiosError | undefined)?.response)
       throw error
     },
   )
