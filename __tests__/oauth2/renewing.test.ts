@@ -1,6 +1,8 @@
 /** How tokens are kept and renewed, whatever grant they come by. */
 import {
   clientCredentials,
+   
+  password,
   refreshToken,
   type FlowOptions,
   type OAuthClient,
@@ -402,6 +404,21 @@ describe('a store', () => {
       `clientCredentials ${server.origin} me y [["https://a.test"],["y"]]`,
       'mine [[],["x"]]',
     ])
+  })
+
+  it('never takes the login of one for that of another whose name reads like it', async () => {
+    const { store, kept } = sharedStore()
+    const { client } = await endpoint((parameters) => {
+      const who = parameters.get('username') ?? parameters.get('refresh_token') ?? ''
+      return { access_token: `token-of-${who.replace(' ', '-')}`, refresh_token: who }
+    })
+    const tokenOf = (username: string, options: FlowOptions) =>
+      // eslint-disable-next-line @typescript-eslint/no-deprecated
+      password(client, { username, password: 'secret', store, ...options }).getToken({})
+    expect(await tokenOf('alice', { scope: 'read' })).toBe('token-of-alice')
+    expect(await tokenOf('alice read', {})).toBe('token-of-alice-read')
+    expect(await tokenOf('alice%20read', {})).toBe('token-of-alice%20read')
+    expect(kept.size).toBe(6)
   })
 
   it('has the login under a name of its own, and its refresh token nowhere else', async () => {

@@ -266,10 +266,13 @@ function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
   }
 }
 
-/** The name of a login in a store: the same in every process that runs the same program. */
+/**
+ * The name of a login in a store: the same in every process that runs the same program. Each word is one whatever is in it, so
+ * that who is called "alice read" gets nothing of alice's who asked for the scope `read`.
+ */
 function nameOf({ name, client }: AuthorizationServer, grant: Grant, { scope }: FlowOptions): string {
-  const words = [grant.name, name, client.clientId, ...(grant.identity ?? []), ...scopesOf(scope)]
-  return words.filter((word) => word !== undefined).join(' ')
+  const words = [grant.name, name, client.clientId ?? '', ...(grant.identity ?? []), ...scopesOf(scope)]
+  return words.map((word) => word.replace(/[\s%]/g, encodeURIComponent)).join(' ')
 }
 
 /** More services than a program talks to. */
