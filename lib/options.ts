@@ -245,14 +245,20 @@ export function certChoice(cert: IgwnAuthOptions['cert'], { env }: Surroundings)
  * @throws {@link IgwnAuthError} `ERR_IGWN_ENVIRONMENT` for anything else. (igwn-auth-utils takes "on" for no.)
  */
 export function environmentSwitch(env: Surroundings['env'], name: string): boolean | undefined {
-  const value = variable(env, name)?.toLowerCase()
+  const value = variable(env, name)
   if (value === undefined) return undefined
-  if (YES.includes(value)) return true
-  if (NO.includes(value)) return false
+  const meaning = meaningOf(value)
+  if (meaning !== undefined) return meaning
   throw new IgwnAuthError(
     'ERR_IGWN_ENVIRONMENT',
     `${name} is set to a value that means nothing. Use one of ${YES.join(', ')} to require, one of ${NO.join(', ')} to disable, or unset it.`,
   )
+}
+
+/** What a value of a switch says; undefined for one that means nothing, which may be a token in the wrong variable. */
+export function meaningOf(value: string): boolean | undefined {
+  const word = value.toLowerCase()
+  return YES.includes(word) ? true : NO.includes(word) ? false : undefined
 }
 
 const YES = ['y', 'yes', 'true', '1']

@@ -103,6 +103,18 @@ describe('on a machine without credentials', () => {
     expect(explanation.problem?.code).toBe('ERR_IGWN_ENVIRONMENT')
     expect(explanation.mends).toContain('unset IGWN_AUTH_UTILS_FIND_SCITOKEN')
   })
+
+  it('shows what a switch is set to only where that is a word of a switch, and no token in the wrong variable', async () => {
+    const token = mint()
+    process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = token
+    process.env.IGWN_AUTH_UTILS_FIND_X509 = 'No'
+    const explanation = await explain(URL_OF_X)
+    expectNoSecret(explanation, [token, signatureOf(token)])
+    const { message } = about(explanation, 'IGWN_AUTH_UTILS_FIND_SCITOKEN')
+    expect(message).toBe('IGWN_AUTH_UTILS_FIND_SCITOKEN is set to a value that means nothing')
+    const switchedOff = about(explanation, 'IGWN_AUTH_UTILS_FIND_X509').message
+    expect(switchedOff).toBe('IGWN_AUTH_UTILS_FIND_X509 is set to "No"')
+  })
 })
 
 describe('what would mend it', () => {

@@ -4,7 +4,7 @@ import type { CredentialFinder } from '../credentials'
 import { IgwnAuthError, type Reason } from '../errors'
 import { placeOf } from '../events'
 import type { Wanted } from '../judge-token'
-import { certChoice, tokenChoice, type TokenChoice } from '../options'
+import { certChoice, meaningOf, tokenChoice, type TokenChoice } from '../options'
 import type { Credentials, Purpose } from '../purpose'
 import { isStranger, wantedFor } from '../schemes/wanted-for'
 import { here, type Surroundings } from '../surroundings'
@@ -111,8 +111,12 @@ function examineRequest(
       mend: 'use https',
     })
   }
-  for (const name of ['IGWN_AUTH_UTILS_FIND_SCITOKEN', 'IGWN_AUTH_UTILS_FIND_X509'])
-    if (here.env[name]) say(name, `${name} is set to ${JSON.stringify(here.env[name])}`, `unset ${name}`)
+  for (const name of ['IGWN_AUTH_UTILS_FIND_SCITOKEN', 'IGWN_AUTH_UTILS_FIND_X509']) {
+    const value = here.env[name]
+    if (!value) continue
+    const shown = meaningOf(value) === undefined ? 'a value that means nothing' : JSON.stringify(value)
+    say(name, `${name} is set to ${shown}`, `unset ${name}`)
+  }
   if (scheme)
     findings.push({
       kind: 'scheme',
