@@ -3,10 +3,17 @@ import diagnostics from 'node:diagnostics_channel'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import axios, { type AxiosInstance } from 'axios'
-import { applyIgwnAuth, EVENT_CHANNEL, type IgwnAuthEvent, type IgwnAuthOptions } from '../lib/index'
+import {
+  applyIgwnAuth,
+  EVENT_CHANNEL,
+  type IgwnAuthEvent,
+  type IgwnAuthOptions,
+  type IgwnAxiosError,
+} from '../lib/index'
+import { OAuth2Auth } from '../lib/oauth2'
 import { expectNoSecret } from './support/canary'
 import { challenge, serverGroup } from './support/server'
-import { emptyPlaces, mint, put, room, runtimeFile } from './support/tokens'
+import { emptyPlaces, mint, put, room, runtimeFile, signatureOf } from './support/tokens'
 
 const servers = serverGroup()
 let events: IgwnAuthEvent[]
@@ -53,6 +60,28 @@ it('tells of a refusal that is answered', async () => {
     chosen,
     { type: 'attached', url, kinds: ['token'] },
   ])
+})
+
+it('tells and explains without the token or the login what a server repeats of them', async () => {
+  const token = mint({ aud: 'ANY' })
+  const netrc = put(room('.netrc'), 'machine 127.0.0.1 login albert password sosecretpassword')
+  const basic = Buffer.from('albert:sosecretpassword').toString('base64')
+  const { origin } = await servers.serve(({ headers: { authorization = '' } }) => {
+    const shown = authorization.slice(authorization.indexOf(' ') + 1)
+    return challenge(`scope="a ${shown}", error="invalid_token", error_description="no ${authorization}"`)
+  })
+  const scheme = new OAuth2Auth(token)
+  for (const options of [{ token }, { token: () => token }, { token: false, netrc }, { scheme }]) {
+    const error: unknown = await listening(options)
+      .get(origin)
+      .catch((failure: unknown) => failure)
+    expect(told().filter(({ type }) => type === 'challenged')).toHaveLength(1)
+    expect(error).toMatchObject({ igwnAuth: { summary: expect.stringContaining('a [hidden]') as string } })
+    const { igwnAuth } = error as IgwnAxiosError
+    const all = [events, igwnAuth, igwnAuth?.explanation, String(igwnAuth?.explanation)]
+    expectNoSecret(all, [token, signatureOf(token), basic, 'sosecretpassword'])
+    events = []
+  }
 })
 
 it('tells of a refusal that stands, once, whether or not axios makes an error of it', async () => {

@@ -11,7 +11,7 @@ import type { Explanation } from './explain/explanation'
 import { foresee } from './explain/explanation-of'
 import type { BearerChallenge } from './formats/www-authenticate'
 import { checkOptions, mergeOptions, type IgwnAuthOptions } from './options'
-import { isRefusal, refusalIn, type IgwnAxiosError, type Tried } from './explain/refusal'
+import { isRefusal, refusalIn, shownIn, type IgwnAxiosError, type Tried } from './explain/refusal'
 import { isHeard, placeOf } from './events'
 import { tell, tellOfChallenge, tellOfCredentials, tellOfReasons } from './wire/tell'
 import { challengeOf, reasonsOf } from './wire/refusal'
@@ -115,9 +115,11 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
     if (isOfNetworkProxy(response, errand.attempt.url, errand.attempt.request.proxy))
       return outcome(response, error)
     tellOfChallenge(errand, response)
-    const reply = await (errand.credentials?.scheme
-      ? bySameScheme(errand, errand.credentials.scheme, response)
-      : byAnother(errand, challengeOf(response)))
+    const { credentials: refused = { reasons: [] }, sent } = errand
+    const challenge = challengeOf(response, shownIn(refused, sent))
+    const reply = await (refused.scheme
+      ? bySameScheme(errand, refused.scheme, response, challenge)
+      : byAnother(errand, challenge))
     if (!reply) return outcome(response, error)
     const { credentials, reasons } = reply
     if (!credentials) {
@@ -153,6 +155,7 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
     errand: Errand,
     scheme: AuthScheme,
     response: AxiosResponse,
+    challenge: BearerChallenge | undefined,
   ): Promise<Reply | undefined> {
     const { attempt, credentials: refused = { reasons: [] }, sent } = errand
     if (response.status !== 401 || !scheme.answers || !sent) return undefined
@@ -161,7 +164,7 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
       const refusal = answerOf(response)
       if (!(await abortable(scheme.answers(refusal, sent), attempt.request)))
         return { reasons: [refusedByServer(scheme.name)] }
-      const credentials = await findAgain(attempt, refused, challengeOf(response)?.scope)
+      const credentials = await findAgain(attempt, refused, challenge?.scope)
       return { credentials, reasons: credentials.reasons }
     } catch (failure) {
       return failedReply(failure)

@@ -67,17 +67,37 @@ export function refusalIn(
 }
 
 function saidIn(response: AxiosResponse, { credentials, sent }: Tried): ServerSaid {
-  const challenges = challengesOf(response)
+  const challenges = challengesOf(response, shownIn(credentials, sent))
   const toScheme = sent && credentials.scheme?.explains?.(answerOf(response), sent)
   return { status: response.status, challenges, bearer: bearerChallenge(challenges), toScheme }
 }
 
-/** The challenges of a response. */
-export function challengesOf({ headers }: AxiosResponse): Challenge[] {
+/**
+ * The challenges of a response.
+ *
+ * @param shown - what the server was shown; some repeat the token that they refuse, and it is taken out
+ */
+export function challengesOf({ headers }: AxiosResponse, shown: readonly string[] = []): Challenge[] {
   // Adapters of others give plain objects, with names in any case.
   const field = AxiosHeaders.from(headers as AxiosHeaders).get('WWW-Authenticate')
-  return parseChallenges(field as string | string[] | undefined)
+  const fields = [field as string | string[] | undefined].flat().filter((one) => one !== undefined)
+  return parseChallenges(fields.map((one) => shown.reduce(withoutSecret, one)))
 }
+
+function withoutSecret(text: string, secret: string): string {
+  return text.replaceAll(secret, '[hidden]')
+}
+
+/** What of credentials a server was shown in a header field, without the name of the scheme. A secret. */
+export function shownIn({ authorization }: Credentials, sent: SchemeParts | undefined): string[] {
+  const values = authorization === undefined ? Object.values(sent?.headers ?? {}) : [authorization]
+  return values
+    .map((value) => value.slice(value.indexOf(' ') + 1))
+    .filter(({ length }) => length >= MIN_SECRET)
+}
+
+/** A shorter text would be found in words that are none. */
+const MIN_SECRET = 6
 
 function byTls(failure: unknown, { transport }: Credentials): Omit<Refusal, 'explanation'> | undefined {
   const refusal = tlsRefusal(failure, transport?.credential)

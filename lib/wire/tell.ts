@@ -1,5 +1,5 @@
 import type { AxiosResponse } from 'axios'
-import { challengesOf } from '../explain/refusal'
+import { challengesOf, shownIn } from '../explain/refusal'
 import { attachmentsIn } from '../attachments'
 import type { Reason } from '../errors'
 import { isHeard, placeOf, publish, type IgwnAuthEvent } from '../events'
@@ -37,5 +37,6 @@ export function tellOfReasons(errand: Errand, reasons: readonly Reason[]): void 
 /** What a server asks for that refused. */
 export function tellOfChallenge(errand: Errand, response: AxiosResponse): void {
   if (response.status !== 401 || !isHeard(errand.attempt.options.onEvent)) return
-  tell(errand, { type: 'challenged', challenges: challengesOf(response) })
+  const { credentials = { reasons: [] }, sent } = errand
+  tell(errand, { type: 'challenged', challenges: challengesOf(response, shownIn(credentials, sent)) })
 }
