@@ -109,6 +109,27 @@ it('renews no more once it is stopped, and still gives tokens', async () => {
   expect(await fresh.getToken({})).toBe(first)
 })
 
+it('renews for a hundred wants and no more, since servers can ask for any; it warns of no leak', async () => {
+  const warnings = jest.fn()
+  process.on('warning', warnings)
+  const asked = new Map<string, number>()
+  const source = {
+    getToken({ scope }: TokenQuery): never {
+      asked.set(String(scope), (asked.get(String(scope)) ?? 0) + 1)
+      throw new Error('no such scope')
+    },
+  }
+  const fresh = keepFresh(source, { ...OPTIONS, retryAfter: 0.05 })
+  for (let n = 0; n < 120; n += 1)
+    await expect(Promise.resolve(fresh.getToken({ scope: `scope-${n}` }))).rejects.toThrow('no such scope')
+  await wait(200)
+  fresh.stop()
+  expect(asked.size).toBe(120)
+  expect([...asked.values()].filter((times) => times > 1)).toHaveLength(100)
+  process.off('warning', warnings)
+  expect(warnings).not.toHaveBeenCalled()
+})
+
 it('forgets a refused token', async () => {
   const fresh = keepFresh(maker())
   const first = String(await fresh.getToken({}))

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { checkValues, seconds, type Check } from '../check-values'
 import { publish } from '../events'
@@ -23,7 +24,8 @@ export interface FreshTokens extends TokenSource {
 /**
  * Like {@link reuse}, and renews each token when its time comes, also when nobody asks: for requests that shall never wait,
  * and for a token file that other programs read. It begins for what is wanted with the first `getToken` for that, and ends
- * with `stop()`. It does not keep a program running.
+ * with `stop()`. It does not keep a program running. Of more than a hundred wants only the first hundred are renewed so, for what
+ * is wanted may go by what servers ask for; the others are kept as by `reuse`.
  *
  * A renewal that fails is published as a warning, and tried again every ten seconds; as long as the token is good it serves.
  *
@@ -36,6 +38,8 @@ export function keepFresh(source: TokenSource, options: KeepFreshOptions = {}): 
   const { minTimeLeft = MIN_TIME_LEFT, renewAhead = 60 } = rest
   const kept = reuse(warning(source), rest)
   const stopped = new AbortController()
+  // One for each want, and those are counted.
+  setMaxListeners(0, stopped.signal)
   const tended = new Set<string>()
   const known = new WeakSet<TokenQuery>()
 
@@ -55,7 +59,7 @@ export function keepFresh(source: TokenSource, options: KeepFreshOptions = {}): 
   function tend(query: TokenQuery): void {
     known.add(query)
     const key = JSON.stringify([query.audience, query.scope, query.issuer, query.minTimeLeft])
-    if (tended.has(key) || stopped.signal.aborted) return
+    if (tended.has(key) || tended.size >= MAX_TENDED || stopped.signal.aborted) return
     tended.add(key)
     // Ends by `stop` alone, which `wait` tells by an error.
     renewing(query).catch(() => undefined)
@@ -80,6 +84,9 @@ export function keepFresh(source: TokenSource, options: KeepFreshOptions = {}): 
     }
   }
 }
+
+/** More wants than a program has of its own. */
+const MAX_TENDED = 100
 
 /** Longer waits are more than a timer can. */
 const LONGEST_WAIT = 24 * 3600
