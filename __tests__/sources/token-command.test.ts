@@ -254,8 +254,12 @@ describe('options', () => {
   })
 })
 
-it('leaves no listener on the process behind', async () => {
+it('leaves no listener on the process behind, and has one while it runs, however many run at once', async () => {
   const before = process.listenerCount('exit')
+  const many = Array.from({ length: 3 }, async () => tokenCommand({ command: printing('abc') }).getToken({}))
+  expect(process.listenerCount('exit')).toBe(before + 1)
+  await Promise.all(many)
+  expect(process.listenerCount('exit')).toBe(before)
   await tokenCommand({ command: printing('abc') }).getToken({})
   await failure({ command: ['no-such-program'] })
   expect(process.listenerCount('exit')).toBe(before)

@@ -33,7 +33,7 @@ export async function runCommand(
   const endToo = () => {
     signal(child, 'SIGTERM', atTerminal)
   }
-  process.once('exit', endToo)
+  endWithUs(endToo)
   try {
     const outcome = await endOf(child, program)
     const { aborted: tooLate } = late.signal
@@ -48,8 +48,22 @@ export async function runCommand(
     )
   } finally {
     clearTimeout(timer)
-    process.off('exit', endToo)
+    running.delete(endToo)
+    if (running.size === 0) process.off('exit', endAll)
   }
+}
+
+/** What ends the programs that run now. */
+const running = new Set<() => void>()
+
+/** By one listener, however many run: Node warns of a leak at the eleventh. */
+function endWithUs(end: () => void): void {
+  if (running.size === 0) process.on('exit', endAll)
+  running.add(end)
+}
+
+function endAll(): void {
+  for (const end of running) end()
 }
 
 /** More than any token, and all that it may print beside. */
