@@ -1,41 +1,96 @@
 import fs from 'node:fs'
 import https from 'node:https'
 import path from 'node:path'
-import axios from 'axios'
+import axios, { type AxiosInstance } from 'axios'
 import { applyIgwnAuth, removeIgwnAuth } from 'axios-igwn-auth'
-import { compare, type Effort } from './measure'
-import { counted, measured, type Result } from './report'
-import { startServer } from './start-server'
-import type { Surroundings } from './surroundings'
+import { compare, spreadOf } from './measure'
+import { counted, measured, measuredTwice, type Result } from './report'
+import type { Setting } from './setting'
 
-/** Sequential requests with a client certificate, against a new agent for each, as one writes it first. */
-export async function* certificates(surroundings: Surroundings, { rounds }: Effort): AsyncGenerator<Result> {
-  const { listening, stop } = await startServer()
+/** Requests with a client certificate, against a new agent for each, as one writes it first; and through a network proxy. */
+export async function* certificates({ surroundings, listening, quick }: Setting): AsyncGenerator<Result> {
   const folder = surroundings.folder('certificates')
   const cert = path.join(folder, 'x509up')
   fs.writeFileSync(cert, listening.proxy, { mode: 0o600 })
   process.env.REQUESTS_CA_BUNDLE = path.join(folder, 'ca.pem')
   fs.writeFileSync(process.env.REQUESTS_CA_BUNDLE, listening.ca)
+  const tls = { ca: listening.ca, cert: listening.proxy, key: listening.proxy }
+  const plain = axios.create({ baseURL: listening.asking })
   const ours = applyIgwnAuth(axios.create({ baseURL: listening.asking }), { cert, token: false })
+  const keepAlive = new https.Agent({ ...tls, keepAlive: true })
+  const anew = async () => {
+    const httpsAgent = new https.Agent(tls)
+    await plain.get('/', { httpsAgent })
+    httpsAgent.destroy()
+  }
   try {
-    const plain = axios.create({ baseURL: listening.asking })
-    const anew = async () => {
-      const httpsAgent = new https.Agent({ ca: listening.ca, cert: listening.proxy, key: listening.proxy })
-      await plain.get('/', { httpsAgent })
-      httpsAgent.destroy()
-    }
-    const handshakes = async () => (await ours.get<{ handshakes: number }>('/')).data.handshakes
-    const before = await handshakes()
-    for (let request = 0; request < 200; request++) await ours.get('/')
-    yield counted('200 sequential requests: handshakes', (await handshakes()) - before + 1, 1)
+    const many = quick ? 50 : 200
+    yield counted(`${many} requests in a row: handshakes`, await handshakesOf(ours, many), 1)
+    const { byHand, ...times } = await compare(
+      {
+        byHand: () => plain.get('/', { httpsAgent: keepAlive }),
+        ours: () => ours.get('/'),
+        anew,
+      },
+      { rounds: quick ? 5 : 51, batch: 10, warmUp: quick ? 3 : 20 },
+    )
+    yield measuredTwice('one request, one agent that is kept by hand', 'µs', byHand.time)
+    yield measuredTwice('  ours over it', '×', times.ours.ratio, 1.1)
+    yield measuredTwice('  an agent for each request over it', '×', times.anew.ratio)
 
-    const times = await compare({ anew, ours: () => ours.get('/') }, { rounds, batch: 20 })
-    yield measured('one request, over one with an agent of its own', '×', times.ours.ratio, 0.1)
-    yield measured('  with an agent of its own', 'µs', times.anew.microseconds)
-    yield measured('  with the certificate attached by us', 'µs', times.ours.microseconds)
+    const rounds = quick ? 3 : 15
+    yield measured('20 at a time: ours', 'per s', await throughput(() => ours.get('/'), rounds))
+    yield measured('  an agent for each request', 'per s', await throughput(anew, rounds))
+
+    yield* throughProxy(listening.tunnel)
   } finally {
     removeIgwnAuth(ours)
+    keepAlive.destroy()
     delete process.env.REQUESTS_CA_BUNDLE
-    stop()
   }
+
+  /** axios makes a tunnel for each request, with whatever agent. */
+  async function* throughProxy(url: string): AsyncGenerator<Result> {
+    process.env.HTTPS_PROXY = url
+    const baseURL = listening.asking.replace('127.0.0.1', 'localhost')
+    try {
+      yield counted('20 requests through a CONNECT proxy: handshakes', await handshakesOf(ours, 20, baseURL))
+      const { byHand, tunneled } = await compare(
+        {
+          byHand: () => plain.get('/', { baseURL, httpsAgent: keepAlive }),
+          tunneled: () => ours.get('/', { baseURL }),
+        },
+        { rounds: quick ? 3 : 31, batch: 10, warmUp: 2 },
+      )
+      yield measuredTwice('  one request, one agent that is kept by hand', 'µs', byHand.time)
+      yield measuredTwice('  ours over it', '×', tunneled.ratio, 1.1)
+    } finally {
+      delete process.env.HTTPS_PROXY
+    }
+  }
+}
+
+/** As the server counts them. */
+async function handshakesOf(instance: AxiosInstance, requests: number, url = '/'): Promise<number> {
+  const handshakes = async () => (await instance.get<{ handshakes: number }>(url)).data.handshakes
+  // The one of the first request is counted with it.
+  const before = (await handshakes()) - 1
+  for (let request = 2; request < requests; request++) await instance.get(url)
+  return (await handshakes()) - before
+}
+
+/** Requests a second with twenty under way. */
+async function throughput(request: () => Promise<unknown>, rounds: number) {
+  const rates: number[] = []
+  for (let round = 0; round <= rounds; round++) {
+    const begin = performance.now()
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        for (let times = 0; times < 5; times++) await request()
+      }),
+    )
+    // The first makes the connections.
+    if (round > 0) rates.push(100_000 / (performance.now() - begin))
+  }
+  return spreadOf(rates)
 }

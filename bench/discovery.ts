@@ -1,25 +1,21 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import type { findSciToken } from 'axios-igwn-auth'
-import { compare, spreadOf, type Effort, type Spread } from './measure'
+import { discovered, findSciToken } from 'axios-igwn-auth'
+import { compare, spreadOf, type Spread } from './measure'
 import { counted, measured, type Result } from './report'
-import { settled, type Surroundings } from './surroundings'
-
-type Find = typeof findSciToken
+import type { Setting } from './setting'
+import { settled } from './surroundings'
 
 const AUDIENCE = 'https://service.example.org'
 const COUNTS = [1, 10, 1000] as const
 
-/** A second discovery with nothing changed: what it asks of the file system, and how long it takes. */
-export async function* discovery(
-  mint: (audience: string) => string,
-  surroundings: Surroundings,
-  effort: Effort,
-): AsyncGenerator<Result> {
-  const usual = await freshFind()
+/** First discovery and the second with nothing changed: how long it takes, and what it asks of the file system. */
+export async function* discovery({ mint, surroundings, quick }: Setting): AsyncGenerator<Result> {
+  const effort = { rounds: quick ? 9 : 101, batch: quick ? 100 : 500 }
+  const usual = () => findSciToken({ audience: AUDIENCE })
   await usual()
   const alone = await compare({ usual }, effort)
-  yield measured('findSciToken again, token in $XDG_RUNTIME_DIR/bt_u<euid>', 'µs', alone.usual.microseconds)
+  yield measured('findSciToken again, token in $XDG_RUNTIME_DIR/bt_u<euid>', 'µs', alone.usual.time.cpu)
   yield* callsOf('that token', usual)
 
   const folders = new Map<number, string>()
@@ -29,25 +25,24 @@ export async function* discovery(
   })
   const warm: Record<string, () => unknown> = {}
   for (const count of COUNTS) {
-    const inFolder = async () => {
-      const find = await freshFind()
+    const inFolder = () => {
+      const find = freshFind()
       return () => {
         process.env._CONDOR_CREDS = folders.get(count)
         return find()
       }
     }
-    yield measured(`first discovery, ${candidateWord(count)}`, 'µs', await cold(inFolder))
-    const again = await inFolder()
+    yield measured(`first discovery, ${candidateWord(count)}`, 'µs', await cold(inFolder, quick ? 5 : 25))
+    const again = inFolder()
     await again()
     yield* callsOf(candidateWord(count), again)
     warm[count] = again
   }
   const compared = await compare(warm, effort)
   for (const count of COUNTS) {
-    const name = `second discovery, ${candidateWord(count)}`
-    const { microseconds, ratio } = compared[count] ?? {}
-    if (microseconds) yield measured(name, 'µs', microseconds)
-    if (ratio && count > 1) yield measured('  over that of 1', '×', ratio, 1.2)
+    const { time, ratio } = compared[count] ?? {}
+    if (time) yield measured(`second discovery, ${candidateWord(count)}`, 'µs', time.cpu)
+    if (ratio && count > 1) yield measured('  over that of 1', '×', ratio.cpu, 1.1)
   }
   delete process.env._CONDOR_CREDS
 }
@@ -67,27 +62,23 @@ function candidates(count: number, mint: (audience: string) => string, folder: s
   return folder
 }
 
-let copies = 0
-
-/** `findSciToken` of a copy of the package of its own, which remembers nothing yet. */
-async function freshFind(): Promise<() => ReturnType<Find>> {
-  copies += 1
-  const copy = (await import(`${import.meta.resolve('axios-igwn-auth')}?copy=${copies}`)) as {
-    findSciToken: Find
-  }
-  return () => copy.findSciToken({ audience: AUDIENCE })
+/** A discovery with a memory of its own, which remembers nothing yet. */
+function freshFind(): () => Promise<unknown> {
+  const source = discovered()
+  const query = { audience: [AUDIENCE], scope: [], issuer: [], minTimeLeft: 60 }
+  return () => Promise.resolve(source.getToken(query))
 }
 
-/** The first discovery of copies of the package that have found nothing yet, in microseconds. */
-async function cold(make: () => Promise<() => Promise<unknown>>): Promise<Spread> {
-  const times: number[] = []
-  for (let copy = 0; copy < 15; copy++) {
-    const find = await make()
+/** The first discovery of those that have found nothing yet, in microseconds by the clock. */
+async function cold(make: () => () => Promise<unknown>, times: number): Promise<Spread> {
+  const taken: number[] = []
+  for (let one = 0; one < times; one++) {
+    const find = make()
     const begin = performance.now()
     await find()
-    times.push((performance.now() - begin) * 1000)
+    taken.push((performance.now() - begin) * 1000)
   }
-  return spreadOf(times)
+  return spreadOf(taken)
 }
 
 /** What one run asks of the file system, and whether it reads a token again. */
@@ -95,10 +86,8 @@ async function* callsOf(what: string, run: () => Promise<unknown>): AsyncGenerat
   const calls = await watched(run)
   const stats = ['statSync', 'lstatSync'].reduce((sum, name) => sum + (calls.get(name) ?? 0), 0)
   const all = [...calls.values()].reduce((sum, count) => sum + count, 0)
-  const parses = calls.get('JSON.parse') ?? 0
   yield counted(`second discovery of ${what}: stats`, stats)
-  yield counted(`second discovery of ${what}: other calls of fs`, all - stats - parses, 0)
-  yield counted(`second discovery of ${what}: JSON.parse`, parses, 0)
+  yield counted('  other calls of fs, and of JSON.parse', all - stats, 0)
 }
 
 /** Counts the calls of every function of fs, and of JSON.parse, while something runs. */

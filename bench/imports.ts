@@ -1,37 +1,51 @@
 import { execFileSync } from 'node:child_process'
 import { spreadOf } from './measure'
 import { measured, type Result } from './report'
-
-const PROCESSES = 15
+import type { Setting } from './setting'
 
 /** Where the package is known by its own name. */
 const cwd = new URL('..', import.meta.url)
 
-/** How long `import` of the package takes when axios is loaded already, in processes that have loaded nothing else. */
-export function* imports(): Generator<Result> {
-  const load = {
-    ESM: (name: string) => `await import('${name}')`,
-    CommonJS: (name: string) => `require('${name}')`,
-  }
-  for (const [kind, loading] of Object.entries(load)) {
-    const program = [
-      'const begin = performance.now()',
-      loading('axios'),
-      'const between = performance.now()',
-      loading('axios-igwn-auth'),
-      'console.log(JSON.stringify([between - begin, performance.now() - between]))',
-    ].join('\n')
-    const type = kind === 'ESM' ? 'module' : 'commonjs'
-    const run = () =>
-      execFileSync(process.execPath, [`--input-type=${type}`, '--eval', program], { cwd, encoding: 'utf8' })
-    run() // fills the file system's cache
-    const times = Array.from({ length: PROCESSES }, () => JSON.parse(run()) as [number, number])
-    yield measured(
-      `import, ${kind}: the package over axios alone`,
-      'ms',
-      spreadOf(times.map(([, ours]) => ours)),
-      20,
+const LOAD = {
+  ESM: { type: 'module', load: (name: string) => `await import('${name}')` },
+  CommonJS: { type: 'commonjs', load: (name: string) => `require('${name}')` },
+}
+
+/** What the package loads that others made, as it loads them. */
+const DEPENDENCIES = ['jsonwebtoken/decode.js', 'netrc', 'axios-retry', 'proxy-from-env']
+
+/**
+ * How long an import takes when axios is loaded already, and what was asked for by the same program before; in processes that
+ * have loaded nothing else.
+ */
+export function* imports({ quick }: Setting): Generator<Result> {
+  for (const [kind, { type, load }] of Object.entries(LOAD)) {
+    const timesOf = (...names: readonly string[]) => {
+      const program = names.map((name) => `times.push(performance.now())\n${load(name)}`)
+      const text = ['const times = []', ...program, 'times.push(performance.now())', PRINT].join('\n')
+      const args = [`--input-type=${type}`, '--eval', text]
+      const run = () =>
+        JSON.parse(execFileSync(process.execPath, args, { cwd, encoding: 'utf8' })) as number[]
+      run() // fills the file system's cache
+      const runs = Array.from({ length: quick ? 3 : 21 }, run)
+      return names.map((_, index) => spreadOf(runs.map((times) => times[index] ?? NaN)))
+    }
+    const [axios, core, oauth1, oauth2] = timesOf(
+      'axios',
+      'axios-igwn-auth',
+      'axios-igwn-auth/oauth1',
+      'axios-igwn-auth/oauth2',
     )
-    yield measured('  axios alone', 'ms', spreadOf(times.map(([axios]) => axios)))
+    if (!axios || !core || !oauth1 || !oauth2) return
+    yield measured(`${kind}: axios alone`, 'ms', axios)
+    yield measured('  the package, over axios', 'ms', core, 20)
+    const dependencies = timesOf('axios', ...DEPENDENCIES).slice(1)
+    const sum = (of: 'median' | 'low' | 'high') => dependencies.reduce((all, one) => all + one[of], 0)
+    const [median, low, high] = [sum('median'), sum('low'), sum('high')]
+    yield measured('  of which what it loads of others', 'ms', { median, low, high })
+    yield measured('  /oauth1, over both', 'ms', oauth1)
+    yield measured('  /oauth2, over all', 'ms', oauth2)
   }
 }
+
+const PRINT = 'console.log(JSON.stringify(times.slice(1).map((time, index) => time - times[index])))'

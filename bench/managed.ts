@@ -5,17 +5,13 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { fileStore, reuse, type TokenSource } from 'axios-igwn-auth'
-import { compare, type Effort } from './measure'
+import { compare, type Effort, type Spread } from './measure'
 import { counted, measured, type Result } from './report'
-import type { Surroundings } from './surroundings'
+import type { Setting } from './setting'
 
 /** What it costs to keep a token, and what processes that share one do when it has expired. */
-export async function* managed(
-  mint: (audience: string) => string,
-  surroundings: Surroundings,
-  effort: Effort,
-): AsyncGenerator<Result> {
-  yield* warm(mint('ANY'), effort)
+export async function* managed({ mint, surroundings, quick }: Setting): AsyncGenerator<Result> {
+  yield* warm(mint('ANY'), { rounds: quick ? 9 : 101, batch: 2 })
   yield* fleet(mint('ANY'), surroundings.folder('fleet'))
 }
 
@@ -28,18 +24,14 @@ async function* warm(token: string, effort: Effort): AsyncGenerator<Result> {
   const often = (source: TokenSource) => () => {
     for (let i = 0; i < TIMES; i += 1) if (source.getToken(query) !== token) throw new Error('not held')
   }
-  const batch = Math.max(1, Math.round(effort.batch / 50))
-  const times = await compare(
-    { constant: often(constant), kept: often(kept) },
-    { rounds: effort.rounds, batch },
-  )
-  yield measured('reuse, warm: over a source that is a constant', '×', times.kept.ratio)
-  const each = ({ median, low, high }: typeof times.kept.microseconds) => ({
+  const times = await compare({ constant: often(constant), kept: often(kept) }, effort)
+  yield measured('reuse, warm: over a source that is a constant', '×', times.kept.ratio.cpu)
+  const each = ({ median, low, high }: Spread) => ({
     median: median / TIMES,
     low: low / TIMES,
     high: high / TIMES,
   })
-  yield measured('  one token of it', 'µs', each(times.kept.microseconds), 2)
+  yield measured('  one token of it', 'µs', each(times.kept.time.cpu), 2)
 }
 
 const TIMES = 1000

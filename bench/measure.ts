@@ -10,13 +10,23 @@ export interface Effort {
   readonly rounds: number
   /** How often a variant runs in its turn. */
   readonly batch: number
+  /** Turns before the first that counts, until everything is compiled. Default is 40. */
+  readonly warmUp?: number
+}
+
+/** What a clock says, and what the processor time of this process says, which other processes hardly touch. */
+interface Times<T> {
+  readonly wall: T
+  readonly cpu: T
 }
 
 export interface Compared {
   /** Time over the time of the first variant in the same round. */
-  readonly ratio: Spread
-  /** Time of one run. */
-  readonly microseconds: Spread
+  readonly ratio: Times<Spread>
+  /** Microseconds of one run. */
+  readonly time: Times<Spread>
+  /** Microseconds of one run above those of the first variant in the same round. */
+  readonly extra: Times<Spread>
 }
 
 /**
@@ -25,30 +35,45 @@ export interface Compared {
  */
 export async function compare<Name extends string>(
   variants: Record<Name, () => unknown>,
-  { rounds, batch }: Effort,
+  { rounds, batch, warmUp = 40 }: Effort,
 ): Promise<Record<Name, Compared>> {
   const names = Object.keys(variants) as Name[]
-  const times = new Map<Name, number[]>(names.map((name) => [name, []]))
-  for (const name of names) await timed(variants[name], batch)
+  const times = new Map<Name, Times<number>[]>(names.map((name) => [name, []]))
+  for (let turn = 0; turn < warmUp; turn++) for (const name of names) await timed(variants[name], batch)
   globalThis.gc?.() // what was left behind before is on nobody's account
   for (let round = 0; round < rounds; round++)
     for (const name of round % 2 === 0 ? names : [...names].reverse())
       times.get(name)?.push(await timed(variants[name], batch))
 
   const baseline = times.get(names[0] as Name) ?? []
-  const compared = names.map((name) => {
-    const own = times.get(name) ?? []
-    const ratio = spreadOf(own.map((time, round) => time / (baseline[round] ?? NaN)))
-    return [name, { ratio, microseconds: spreadOf(own.map((time) => time * 1000)) }] as const
-  })
-  return Object.fromEntries(compared) as Record<Name, Compared>
+  return Object.fromEntries(names.map((name) => [name, compared(times.get(name) ?? [], baseline)])) as Record<
+    Name,
+    Compared
+  >
 }
 
-/** Milliseconds that one run takes, as the mean of a batch: what it leaves for later counts too. */
-async function timed(run: () => unknown, batch: number): Promise<number> {
+/** Microseconds that one run takes, as the mean of a batch: what it leaves for later counts too. */
+async function timed(run: () => unknown, batch: number): Promise<Times<number>> {
+  const cpuBefore = process.cpuUsage()
   const begin = performance.now()
   for (let times = 0; times < batch; times++) await run()
-  return (performance.now() - begin) / batch
+  const wall = performance.now() - begin
+  const { user, system } = process.cpuUsage(cpuBefore)
+  return { wall: (wall * 1000) / batch, cpu: (user + system) / batch }
+}
+
+/** What the batches of one variant say beside those of the first. */
+export function compared(own: readonly Times<number>[], baseline: readonly Times<number>[]): Compared {
+  const both = (of: (time: number, base: number) => number): Times<Spread> => {
+    const spread = (clock: keyof Times<number>) =>
+      spreadOf(own.map((time, round) => of(time[clock], baseline[round]?.[clock] ?? NaN)))
+    return { wall: spread('wall'), cpu: spread('cpu') }
+  }
+  return {
+    ratio: both((time, base) => time / base),
+    time: both((time) => time),
+    extra: both((time, base) => time - base),
+  }
 }
 
 export function spreadOf(values: readonly number[]): Spread {
@@ -61,4 +86,18 @@ function quantile(sorted: readonly number[], share: number): number {
   const below = sorted[Math.floor(at)] ?? NaN
   const above = sorted[Math.ceil(at)] ?? NaN
   return below + (above - below) * (at - Math.floor(at))
+}
+
+/** The straight line through points that leaves the least squares, and how far its slope may be off by chance. */
+export function slopeOf(points: readonly (readonly [x: number, y: number])[]): {
+  slope: number
+  error: number
+} {
+  const count = points.length
+  const mean = (of: 0 | 1) => points.reduce((sum, point) => sum + point[of], 0) / count
+  const [middleX, middleY] = [mean(0), mean(1)]
+  const width = points.reduce((sum, [x]) => sum + (x - middleX) ** 2, 0)
+  const slope = points.reduce((sum, [x, y]) => sum + (x - middleX) * (y - middleY), 0) / width
+  const rest = points.reduce((sum, [x, y]) => sum + (y - middleY - slope * (x - middleX)) ** 2, 0)
+  return { slope, error: Math.sqrt(rest / (count - 2) / width) }
 }

@@ -3,37 +3,93 @@ import type { Spread } from './measure'
 /** One line of the result. */
 export interface Result {
   readonly what: string
-  readonly unit: '×' | 'ms' | 'µs' | 'calls'
+  readonly unit: Unit
   readonly value: number
   /** Lower and upper quartile, where it was measured more than once. */
   readonly quartiles?: readonly [number, number]
+  /** The same by the processor time of our process, where that is told beside the clock. */
+  readonly cpu?: number
   /** It may be at most this. */
   readonly target?: number
 }
 
-export function measured(what: string, unit: Result['unit'], spread: Spread, target?: number): Result {
-  const { median: value, low, high } = spread
+type Unit = '×' | 's' | 'ms' | 'µs' | 'MB' | 'kB' | 'per s' | 'bytes' | ''
+
+/** What could not be measured here, and why. */
+export interface Note {
+  readonly note: string
+}
+
+/** What belongs together, in the order in which it is told. */
+export interface Section {
+  readonly title: string
+  readonly results: readonly Result[]
+  readonly notes: readonly string[]
+}
+
+export function measured(
+  what: string,
+  unit: Unit,
+  { median: value, low, high }: Spread,
+  target?: number,
+): Result {
   return { what, unit, value, quartiles: [low, high], ...(target !== undefined && { target }) }
 }
 
-export function counted(what: string, value: number, target?: number): Result {
-  return { what, unit: 'calls', value, ...(target !== undefined && { target }) }
+/** By the clock, with the processor time beside it. */
+export function measuredTwice(
+  what: string,
+  unit: Unit,
+  { wall, cpu }: { wall: Spread; cpu: Spread },
+  target?: number,
+): Result {
+  return { ...measured(what, unit, wall, target), cpu: cpu.median }
+}
+
+export function counted(what: string, value: number, target?: number, unit: Unit = ''): Result {
+  return { what, unit, value, ...(target !== undefined && { target }) }
 }
 
 export function isMissed({ value, target }: Result): boolean {
   return target !== undefined && !(value <= target)
 }
 
-export function printTitle(title: string): void {
-  console.log(`\n${title.padEnd(58)}${'median'.padStart(11)}  ${'quartiles'.padEnd(15)}  target`)
+/** Ratios and what is small with two digits behind the point, all else with three that count. */
+export function numberText(value: number, unit: Unit): string {
+  if (unit === '×' || (!Number.isInteger(value) && Math.abs(value) < 10)) return value.toFixed(2)
+  return Math.abs(value) < 100 && !Number.isInteger(value) ? value.toFixed(1) : grouped(Math.round(value))
 }
 
-export function printResult(result: Result): void {
-  const { what, unit, value, quartiles, target } = result
-  const number = (one: number) => one.toFixed(unit === 'calls' ? 0 : unit === 'µs' ? 1 : 2)
-  const spread = quartiles ? quartiles.map(number).join(' to ') : ''
-  const goal = target === undefined ? '' : `${isMissed(result) ? 'MISSED' : 'met'}: at most ${number(target)}`
-  console.log(
-    `  ${what.padEnd(56)}${`${number(value)} ${unit}`.padStart(11)}  ${spread.padEnd(15)}  ${goal}`.trimEnd(),
-  )
+function grouped(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
+/** What a line says, column by column: what it is, the median, the quartiles, the processor time, the target. */
+export function cells(result: Result): [string, string, string, string, string] {
+  const { what, unit, value, quartiles, cpu, target } = result
+  const number = (one: number) => numberText(one, unit)
+  return [
+    what,
+    `${number(value)} ${unit}`.trimEnd(),
+    quartiles ? quartiles.map(number).join(' to ') : '',
+    cpu === undefined ? '' : `${number(cpu)} ${unit}`.trimEnd(),
+    target === undefined ? '' : `${isMissed(result) ? 'missed' : 'met'}: at most ${number(target)}`,
+  ]
+}
+
+const COLUMNS = ['median', 'quartiles', 'CPU', 'target'] as const
+
+export function printTitle(title: string): void {
+  console.log(`\n${line([title, ...COLUMNS])}`)
+}
+
+export function printLine(one: Result | Note): void {
+  console.log(`  ${'note' in one ? one.note : line(cells(one), 2)}`)
+}
+
+function line(
+  [what, value, spread, cpu, target]: readonly [string, string, string, string, string],
+  indent = 0,
+): string {
+  return `${what.padEnd(66 - indent)}${value.padStart(12)}  ${spread.padEnd(18)}${cpu.padStart(10)}  ${target}`.trimEnd()
 }

@@ -1,60 +1,47 @@
 import http from 'node:http'
 import https from 'node:https'
-import axios, { type AxiosAdapter, type AxiosRequestConfig } from 'axios'
-import { applyIgwnAuth } from 'axios-igwn-auth'
+import type { AxiosAdapter, AxiosRequestConfig } from 'axios'
+import { BARE, ways } from './ways'
 import { compare, type Effort } from './measure'
-import { measured, type Result } from './report'
-import { startServer } from './start-server'
+import { measuredTwice, type Result } from './report'
+import type { Setting } from './setting'
 
-/** A request with a token that is discovered, against one of axios alone that is given the same header. */
-export async function* requests(token: string, effort: Effort): AsyncGenerator<Result> {
-  const { listening, stop } = await startServer()
-  try {
-    const httpAgent = new http.Agent({ keepAlive: true })
-    const httpsAgent = new https.Agent({ keepAlive: true, ca: listening.ca })
-    yield* overhead(
-      'HTTPS, loopback, keep-alive',
-      { baseURL: listening.https, httpsAgent },
-      token,
-      effort,
-      1.15,
-    )
-    yield* overhead('HTTP, loopback, keep-alive', { baseURL: listening.http, httpAgent }, token, effort, 1.25)
-    httpAgent.destroy()
-    httpsAgent.destroy()
-  } finally {
-    stop()
-  }
+/** One request after the other with a token, by all ways, against axios alone that is given the header. */
+export async function* requests({ token, listening, quick }: Setting): AsyncGenerator<Result> {
+  const rounds = quick ? 9 : 151
+  const network = { rounds, batch: quick ? 10 : 25 }
+  const httpsAgent = new https.Agent({ keepAlive: true, ca: listening.ca })
+  yield* overhead('HTTPS', { baseURL: listening.https, httpsAgent }, token, network, 1.1)
+  httpsAgent.destroy()
+  const httpAgent = new http.Agent({ keepAlive: true })
+  yield* overhead('HTTP', { baseURL: listening.http, httpAgent }, token, network, 1.15)
+  httpAgent.destroy()
   const instant = { baseURL: 'https://127.0.0.1', adapter: answerAtOnce }
-  yield* overhead('no network (an adapter that answers at once)', instant, token, {
-    rounds: effort.rounds,
-    batch: effort.batch * 5,
-  })
+  yield* overhead('no network', instant, token, { rounds, batch: quick ? 50 : 200 })
 }
 
 async function* overhead(
-  what: string,
+  where: string,
   config: AxiosRequestConfig,
   token: string,
   effort: Effort,
   target?: number,
 ): AsyncGenerator<Result> {
-  const bare = axios.create({ ...config, headers: { Authorization: `Bearer ${token}` } })
-  const ours = applyIgwnAuth(axios.create(config))
-  const allowed = await ours.get<{ allowed: boolean }>('/checked')
-  if (!allowed.data.allowed) throw new Error('the token was not discovered; there is nothing to measure')
-
-  const times = await compare(
-    { bare: () => bare.get('/'), ours: () => ours.get('/'), control: () => bare.get('/') },
-    effort,
-  )
-  yield measured(what, '×', times.ours.ratio, target)
-  yield measured('  axios alone against itself: the noise', '×', times.control.ratio)
-  yield measured('  one request of axios alone', 'µs', times.bare.microseconds)
-  yield measured('  one request with a discovered token', 'µs', times.ours.microseconds)
+  const instances = ways(config, token)
+  for (const [name, instance] of Object.entries(instances)) {
+    const { data } = await instance.get<{ allowed: boolean }>('/')
+    if (!data.allowed) throw new Error(`${name}: no token was sent; there is nothing to measure`)
+  }
+  const runs = Object.entries(instances).map(([name, instance]) => [name, () => instance.get('/')] as const)
+  const times = await compare(Object.fromEntries(runs), effort)
+  for (const [name, { time, ratio }] of Object.entries(times)) {
+    if (name === BARE) yield measuredTwice(`${where}: ${name}`, 'µs', time)
+    else yield measuredTwice(`${where}: ${name}`, '×', ratio, name.startsWith('ours') ? target : undefined)
+  }
 }
 
-const answerAtOnce: AxiosAdapter = (config) => {
+/** An adapter without a network: what is left is what axios and we do ourselves. */
+export const answerAtOnce: AxiosAdapter = (config) => {
   const allowed = config.headers.has('Authorization')
   return Promise.resolve({ data: { allowed }, status: 200, statusText: 'OK', headers: {}, config })
 }

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { connectProxy } from '../__tests__/support/connect-proxy'
 import { createAuthority, RSA } from '../__tests__/support/pki'
 
 export interface Listening {
@@ -13,15 +14,19 @@ export interface Listening {
   readonly https: string
   /** The certificate of its CA, PEM. */
   readonly ca: string
-  /** Asks for a client certificate; `/handshakes` tells how many handshakes there were. */
+  /** Asks for a client certificate; tells how many handshakes there were, and how many connections there are. */
   readonly asking: string
   /** A user's proxy certificate with key and chain, PEM. */
   readonly proxy: string
+  /** The next of that user. */
+  readonly renewedProxy: string
+  /** A network proxy that makes tunnels. */
+  readonly tunnel: string
 }
 
 const authority = await createAuthority('Throw-away CA', RSA)
 const { certificate, key } = await authority.issueServer()
-const { bundle } = await authority.issueProxy(await authority.issueUser())
+const user = await authority.issueUser()
 const asking = https.createServer(
   { cert: certificate, key, requestCert: true, rejectUnauthorized: false },
   answerAll,
@@ -33,7 +38,9 @@ const listening: Listening = {
   https: `https://127.0.0.1:${await listen(https.createServer({ cert: certificate, key }, answer))}`,
   ca: authority.certificate,
   asking: `https://127.0.0.1:${await listen(asking)}`,
-  proxy: bundle,
+  proxy: (await authority.issueProxy(user)).bundle,
+  renewedProxy: (await authority.issueProxy(user)).bundle,
+  tunnel: (await connectProxy()).url,
 }
 process.on('disconnect', () => process.exit())
 process.send?.(listening)
@@ -49,10 +56,12 @@ function answer(request: http.IncomingMessage, response: http.ServerResponse): v
   response.end(body)
 }
 
-/** How many handshakes there were, for whoever asks. */
+/** How many handshakes there were, and how many connections there are, for whoever asks. */
 function answerAll(_: http.IncomingMessage, response: http.ServerResponse): void {
-  response.writeHead(200, { 'Content-Type': 'application/json' })
-  response.end(JSON.stringify({ handshakes }))
+  asking.getConnections((_error, connections) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' })
+    response.end(JSON.stringify({ handshakes, connections }))
+  })
 }
 
 async function listen(server: http.Server): Promise<number> {
