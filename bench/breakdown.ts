@@ -27,7 +27,7 @@ export async function* breakdown({ token, listening, quick }: Setting): AsyncGen
   const httpAgent = new http.Agent({ keepAlive: true })
   const wire = { baseURL: listening.http, httpAgent }
   yield* steps('no network', instant, token, lookups, { rounds, batch: quick ? 50 : 200 })
-  yield* steps('HTTP', wire, token, lookups, { rounds, batch: quick ? 10 : 25 })
+  yield* steps('HTTP', wire, token, lookups, { rounds, batch: quick ? 10 : 25, warmUp: quick ? 15 : 40 })
   httpAgent.destroy()
 }
 
@@ -86,7 +86,8 @@ function looking(config: AxiosRequestConfig, { variables, files }: Lookups): Axi
   const instance = axios.create(config)
   instance.interceptors.request.use(
     (request) => {
-      for (const name of variables) Reflect.get(process.env, name)
+      const { env } = process
+      for (const name of variables) Reflect.get(env, name)
       for (const file of files) fs.statSync(file, { throwIfNoEntry: false })
       return request
     },
@@ -116,7 +117,7 @@ async function lookupsOf(instance: AxiosInstance): Promise<Lookups> {
       return stat(file, options)
     }) as typeof fs.statSync
   system.statSync = watched(statSync)
-  system.lstatSync = watched(lstatSync as typeof fs.statSync)
+  system.lstatSync = watched(lstatSync)
   try {
     await instance.get('/')
   } finally {

@@ -24,7 +24,7 @@ export async function* certificates({ surroundings, listening, quick }: Setting)
     httpsAgent.destroy()
   }
   try {
-    const many = quick ? 50 : 200
+    const many = quick ? 20 : 200
     yield counted(`${many} requests in a row: handshakes`, await handshakesOf(ours, many), 1)
     const { byHand, ...times } = await compare(
       {
@@ -32,13 +32,13 @@ export async function* certificates({ surroundings, listening, quick }: Setting)
         ours: () => ours.get('/'),
         anew,
       },
-      { rounds: quick ? 5 : 51, batch: 10, warmUp: quick ? 3 : 20 },
+      { rounds: quick ? 3 : 51, batch: quick ? 5 : 10, warmUp: quick ? 2 : 20 },
     )
     yield measuredTwice('one request, one agent that is kept by hand', 'µs', byHand.time)
     yield measuredTwice('  ours over it', '×', times.ours.ratio, 1.1)
     yield measuredTwice('  an agent for each request over it', '×', times.anew.ratio)
 
-    const rounds = quick ? 3 : 15
+    const rounds = quick ? 1 : 15
     yield measured('20 at a time: ours', 'per s', await throughput(() => ours.get('/'), rounds))
     yield measured('  an agent for each request', 'per s', await throughput(anew, rounds))
 
@@ -60,7 +60,7 @@ export async function* certificates({ surroundings, listening, quick }: Setting)
           byHand: () => plain.get('/', { baseURL, httpsAgent: keepAlive }),
           tunneled: () => ours.get('/', { baseURL }),
         },
-        { rounds: quick ? 3 : 31, batch: 10, warmUp: 2 },
+        { rounds: quick ? 3 : 31, batch: quick ? 5 : 10, warmUp: 2 },
       )
       yield measuredTwice('  one request, one agent that is kept by hand', 'µs', byHand.time)
       yield measuredTwice('  ours over it', '×', tunneled.ratio, 1.1)

@@ -27,7 +27,7 @@ export function* imports({ quick }: Setting): Generator<Result> {
       const run = () =>
         JSON.parse(execFileSync(process.execPath, args, { cwd, encoding: 'utf8' })) as number[]
       run() // fills the file system's cache
-      const runs = Array.from({ length: quick ? 3 : 21 }, run)
+      const runs = Array.from({ length: quick ? 2 : 21 }, run)
       return names.map((_, index) => spreadOf(runs.map((times) => times[index] ?? NaN)))
     }
     const [axios, core, oauth1, oauth2] = timesOf(

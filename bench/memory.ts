@@ -14,7 +14,7 @@ export async function* memory(setting: Setting): AsyncGenerator<Result> {
 
 /** Each token is good for a hundred requests; then it is refused, and the next is got. */
 async function* heap({ mint, quick }: Setting): AsyncGenerator<Result> {
-  const requests = quick ? 40_000 : 1_000_000
+  const requests = quick ? 10_000 : 1_000_000
   let renewals = 0
   let left = 0
   const token = reuse({
@@ -62,7 +62,7 @@ async function* sockets({ listening, surroundings, quick }: Setting): AsyncGener
   process.env.REQUESTS_CA_BUNDLE = path.join(folder, 'ca.pem')
   fs.writeFileSync(process.env.REQUESTS_CA_BUNDLE, listening.ca)
   const instance = applyIgwnAuth(axios.create({ baseURL: listening.asking }), { cert, token: false })
-  const renewals = quick ? 20 : 100
+  const renewals = quick ? 10 : 100
   for (let renewal = 0; renewal < renewals; renewal++) {
     fs.writeFileSync(`${cert}.new`, renewal % 2 === 0 ? listening.proxy : listening.renewedProxy, {
       mode: 0o600,

@@ -74,18 +74,18 @@ export async function* parsing({ token, listening, quick }: Setting): AsyncGener
     },
   }
   for (const [name, { read, usual, hostile }] of Object.entries(formats)) {
-    const effort = { rounds: quick ? 9 : 51, batch: quick ? 100 : 1000 }
+    const effort = { rounds: quick ? 5 : 51, batch: quick ? 50 : 1000 }
     const { one } = await compare({ one: () => read(usual) }, effort)
     yield measured(`${name}, ${usual.length} bytes`, 'µs', one.time.cpu)
 
-    const times = (size: number) => hostile.map((parts) => timeOf(read, textOf(parts, size), quick ? 2 : 5))
+    const times = (size: number) => hostile.map((parts) => timeOf(read, textOf(parts, size), quick ? 1 : 5))
     const [eighth, whole] = [times(MEGABYTE / 8), times(MEGABYTE)]
     const worst = whole.reduce((one, other) => (other.median > one.median ? other : one))
     yield measured(`  1 MB, the worst of ${hostile.length}`, 'ms', worst, 50)
     const growth = whole.map(({ median }, index) => median / (eighth[index]?.median ?? NaN))
     // What takes no time at all has no growth to speak of.
     const slow = growth.filter((_, index) => (whole[index]?.median ?? 0) > 1)
-    if (name === 'netrc') yield* netrcOfLogins(quick ? 2 : 5)
+    if (name === 'netrc') yield* netrcOfLogins(quick ? 1 : 5)
     yield counted('  1 MB over an eighth of it (8 is linear, 64 quadratic)', Math.max(...slow, 0), 16, '×')
   }
 }

@@ -9,7 +9,7 @@ import type { Setting } from './setting'
 /** One request after the other with a token, by all ways, against axios alone that is given the header. */
 export async function* requests({ token, listening, quick }: Setting): AsyncGenerator<Result> {
   const rounds = quick ? 9 : 151
-  const network = { rounds, batch: quick ? 10 : 25 }
+  const network = { rounds, batch: quick ? 10 : 25, warmUp: quick ? 15 : 40 }
   const httpsAgent = new https.Agent({ keepAlive: true, ca: listening.ca })
   yield* overhead('HTTPS', { baseURL: listening.https, httpsAgent }, token, network, 1.1)
   httpsAgent.destroy()

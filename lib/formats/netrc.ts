@@ -52,13 +52,13 @@ interface Machine {
   password: string
 }
 
-function entriesOf(machines: readonly Machine[]): Map<string, NetrcEntry> {
+function entriesOf(machines: ReadonlyMap<string, Machine>): Map<string, NetrcEntry> {
   const values: string[] = ['']
   const numbered = (key: string, value: string): string => ` ${key} v${values.push(value) - 1}`
   const where = (key: string, value: string): string => (value === '' ? '' : numbered(key, value))
-  // The last entry of a name is the one that counts. One line: the package takes its time with each.
+  // One line: the package takes its time with each.
   const plainText = Array.from(
-    new Map(machines.map((machine) => [machine.name, machine])).values(),
+    machines.values(),
     ({ name, login, account, password }) =>
       numbered('machine', name) +
       where('login', login) +
@@ -78,10 +78,10 @@ const MAX_FAULTS = 20
 
 /** Reads all machines of a text; `as Python` stops at the first thing that Python refuses, and says so in `refused`. */
 class MachineReader {
-  readonly machines: Machine[] = []
+  /** By name, each in the place of the first of that name; the last one counts. */
+  readonly machines = new Map<string, Machine>()
   readonly faults: NetrcFault[] = []
   refused: NetrcFault | undefined
-  readonly #names = new Set<string>()
   readonly #words: Words
   readonly #tolerant: boolean
 
@@ -146,10 +146,9 @@ class MachineReader {
   }
 
   #add(machine: Machine, name: Word): void {
-    if (this.#names.has(machine.name))
+    if (this.machines.has(machine.name))
       this.#note(name, 'a machine that was named before; the last entry is used')
-    this.#names.add(machine.name)
-    this.machines.push(machine)
+    this.machines.set(machine.name, machine)
   }
 
   /** A macro ends with an empty line; the word before is its name. */
@@ -213,6 +212,8 @@ interface Word {
 class Words {
   #at = 0
   #line = 1
+  /** Whether there was what ends the last word. */
+  #closed = false
   constructor(readonly text: string) {}
 
   get atEnd(): boolean {
@@ -231,8 +232,9 @@ class Words {
     while (isSpace(this.text.charCodeAt(this.#at))) this.#advance()
     const start = this.#at
     const line = this.#line
-    const { word, closed } = this.text.charCodeAt(start) === QUOTE ? this.#quoted() : this.#bare()
-    return { text: word, start, line, crossesLine: this.#line > before, unclosed: !closed }
+    const isQuoted = this.text.charCodeAt(start) === QUOTE
+    const text = isQuoted ? this.#quoted() : this.#upTo(isSpace)
+    return { text, start, line, crossesLine: this.#line > before, unclosed: isQuoted && !this.#closed }
   }
 
   /** What is left of the line. */
@@ -251,37 +253,32 @@ class Words {
   }
 
   /** Up to the next quote, across lines. */
-  #quoted(): { word: string; closed: boolean } {
+  #quoted(): string {
     this.#advance()
-    return this.#upTo((code) => code === QUOTE)
+    return this.#upTo(isQuote)
   }
 
-  /** Up to white space, and past one character of it; a quote inside is a character like others. */
-  #bare(): { word: string; closed: boolean } {
-    return { word: this.#upTo(isSpace).word, closed: true }
-  }
-
-  /** Up to what ends a word, and past it; a backslash takes its meaning from the character behind it. */
-  #upTo(ends: (code: number) => boolean): { word: string; closed: boolean } {
+  /**
+   * Up to what ends a word, and past one character of it; for a bare word a quote is a character like others. A backslash
+   * takes its meaning from the character behind it.
+   */
+  #upTo(ends: (code: number) => boolean): string {
     const { text } = this
-    const pieces: string[] = []
+    let before: string[] | undefined
     let from = this.#at
-    while (!this.atEnd) {
-      const code = text.charCodeAt(this.#at)
-      if (ends(code)) {
-        pieces.push(text.slice(from, this.#at))
-        this.#advance()
-        return { word: pieces.join(''), closed: true }
-      }
-      if (code === BACKSLASH) {
-        pieces.push(text.slice(from, this.#at))
+    while (!this.atEnd && !ends(text.charCodeAt(this.#at))) {
+      if (text.charCodeAt(this.#at) === BACKSLASH) {
+        before ??= []
+        before.push(text.slice(from, this.#at))
         this.#at += 1
         from = this.#at
       }
       this.#advance()
     }
-    pieces.push(text.slice(from))
-    return { word: pieces.join(''), closed: false }
+    const last = text.slice(from, this.#at)
+    this.#closed = !this.atEnd
+    this.#advance()
+    return before ? before.join('') + last : last
   }
 
   #advance(): void {
@@ -298,6 +295,10 @@ class Words {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const LINE_FEED = 0x0a
+
+function isQuote(code: number): boolean {
+  return code === QUOTE
+}
 
 /** Space, tab and line feed. (By number: a character that is a string of its own takes ten times as long.) */
 function isSpace(code: number): boolean {
