@@ -1,7 +1,6 @@
 /** How tokens are kept and renewed, whatever grant they come by. */
 import {
   clientCredentials,
-   
   password,
   refreshToken,
   type FlowOptions,
