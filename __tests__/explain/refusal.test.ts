@@ -1,7 +1,13 @@
 /** What a refusal by the server carries: one sentence, the reasons, and the whole explanation. */
 import { inspect } from 'node:util'
 import axios, { type AxiosInstance } from 'axios'
-import { applyIgwnAuth, type IgwnAuthOptions, type IgwnAxiosError, type Refusal } from '../../lib/index'
+import {
+  applyIgwnAuth,
+  HTTPSciTokenAuth,
+  type IgwnAuthOptions,
+  type IgwnAxiosError,
+  type Refusal,
+} from '../../lib/index'
 import { oauth1 } from '../../lib/oauth1/index'
 import { expectNoSecret } from '../support/canary'
 import { createAuthority } from '../support/pki'
@@ -154,6 +160,29 @@ it('says that a login was sent, and of which file', async () => {
   put(room('.netrc'), 'machine 127.0.0.1 login albert password sosecretword')
   const { summary } = await refused({ status: 401, headers: { 'WWW-Authenticate': 'Basic realm="x"' } })
   expect(summary).toBe(`the server wants Basic authentication; the login of ${room('.netrc')} was sent`)
+})
+
+it('says besides why no token was, where the server wants one', async () => {
+  put(room('.netrc'), 'machine 127.0.0.1 login albert password sosecretword')
+  const login = `the server wants gracedb.read; the login of ${room('.netrc')} was sent`
+  expect((await refused(bearer(401, 'scope="gracedb.read"'))).summary).toBe(login)
+  put(runtimeFile(), mint({ aud: 'https://y.example.org' }))
+  const { summary } = await refused(bearer(401, 'scope="gracedb.read"'))
+  expect(summary).toContain(
+    `${login}, and no token: ${runtimeFile()} is for audience https://y.example.org, not`,
+  )
+})
+
+it('says why none was sent also where none is looked for before the server asks', async () => {
+  put(runtimeFile(), mint({ aud: 'https://y.example.org' }))
+  const { origin } = await servers.serve(() => bearer(401, 'scope="gracedb.read"'))
+  const error = (await new HTTPSciTokenAuth()
+    .apply(axios.create())
+    .get(origin)
+    .catch((one: unknown) => one)) as IgwnAxiosError
+  expect(error.igwnAuth?.summary).toContain(
+    `the server wants gracedb.read; no token was sent: ${runtimeFile()} is for audience https://y.example.org, not`,
+  )
 })
 
 it("says that the credentials were the caller's own", async () => {

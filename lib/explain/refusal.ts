@@ -57,7 +57,10 @@ export function refusalIn(
   if (isOfNetworkProxy(response, purpose.url, purpose.request.proxy)) return undefined
   const server = isRefusal(response) ? saidIn(response, tried) : undefined
   const said = server
-    ? { reasons: unanswered ?? credentials.reasons, summary: summaryOf(purpose, credentials, server) }
+    ? {
+        reasons: unanswered ?? credentials.reasons,
+        summary: summaryOf(purpose, credentials, server, unanswered),
+      }
     : byTls(failure, credentials)
   if (!said) return undefined
   // What the server asks for is what would mend it.

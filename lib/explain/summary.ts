@@ -21,9 +21,16 @@ export interface ServerSaid {
 /**
  * One sentence that says what a server wants, what was sent, and what that lacks: "the server wants gracedb.write; the token
  * from /run/user/1000/bt_u1000 has gracedb.read and 12 minutes left". No secret is in it.
+ *
+ * @param unanswered - why a challenge was not answered
  */
-export function summaryOf(purpose: Purpose, credentials: Credentials, said: ServerSaid): string {
-  const parts = [wants(said, credentials), sent(purpose, credentials, said)]
+export function summaryOf(
+  purpose: Purpose,
+  credentials: Credentials,
+  said: ServerSaid,
+  unanswered: readonly Reason[] = [],
+): string {
+  const parts = [wants(said, credentials), sent(purpose, credentials, said, unanswered)]
   const { credential } = credentials.transport ?? {}
   if (credential)
     parts.push(
@@ -53,7 +60,12 @@ function wants({ status, challenges, bearer }: ServerSaid, { token }: Credential
   return `the server ${says}`
 }
 
-function sent(purpose: Purpose, credentials: Credentials, said: ServerSaid): string {
+function sent(
+  purpose: Purpose,
+  credentials: Credentials,
+  said: ServerSaid,
+  unanswered: readonly Reason[],
+): string {
   const { authorization, token, scheme, source = 'the request', found, reasons } = credentials
   if (purpose.authenticated) return 'the credentials were those that the request brought itself'
   if (scheme)
@@ -62,8 +74,11 @@ function sent(purpose: Purpose, credentials: Credentials, said: ServerSaid): str
     const read = found ?? SciToken.read(token, source)
     return read ? about(read, source, purpose, said) : `a token from ${source} that is no JWT was sent`
   }
-  if (authorization !== undefined) return `the login of ${source} was sent`
-  return `no token was sent: ${whyNone(reasons)}`
+  // Where nothing is looked for before a server asks, only the answer to it knows.
+  const why = whyNone(reasons.length > 0 ? reasons : unanswered)
+  if (authorization === undefined) return `no token was sent: ${why ?? 'there is none on this machine'}`
+  const login = `the login of ${source} was sent`
+  return said.bearer && why !== undefined ? `${login}, and no token: ${why}` : login
 }
 
 /** What of a token may matter to this server. */
@@ -96,10 +111,10 @@ function pathHint(scopes: readonly string[], { pathname }: URL): string {
 /** The scopes whose paths are those of files: SciTokens' and WLCG's. */
 const STORAGE = /^(?:read|write|create|modify|stage|storage\.\w+)$/
 
-function whyNone(reasons: readonly Reason[]): string {
+/** Why no token was sent; undefined where there was none at all. */
+function whyNone(reasons: readonly Reason[]): string | undefined {
   const telling = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => message)
-  if (telling.length > 0) return telling.slice(0, MAX_SAID).join('; ')
-  return 'there is none on this machine'
+  return telling.length > 0 ? telling.slice(0, MAX_SAID).join('; ') : undefined
 }
 
 /** Reasons that make a sentence still; `reasons` has them all. */
