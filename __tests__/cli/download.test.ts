@@ -110,7 +110,11 @@ describe('a file', () => {
   })
 
   it.each<[string, (name: string) => string, string]>([
-    ['in a folder that there is not', (name) => path.join(path.dirname(name), 'none', 'x'), 'ENOENT'],
+    [
+      'in a folder that there is not',
+      (name) => path.join(path.dirname(name), 'none', 'x'),
+      'there is no such folder',
+    ],
     ['that is a folder', (name) => path.dirname(name), 'it is a folder'],
   ])('%s cannot be written, which is known before anything is sent', async (_, place, why) => {
     await serveFile()

@@ -86,6 +86,11 @@ describe('a command line that cannot be understood is said in one line, with whe
     ],
     ['an unknown command', ['explode'], "unknown command 'explode' (Did you mean explain?)"],
     [
+      'a URL without a command',
+      ['https://albert:sosecret@a.example.org/'],
+      'the command is missing before the URL: explain, get or token',
+    ],
+    [
       'a missing value',
       ['get', 'https://a.example.org', '-o'],
       "get: option '-o, --output <file>' argument missing",

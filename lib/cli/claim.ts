@@ -23,7 +23,10 @@ export function claim(file: string, what: string): () => void {
     } catch (error) {
       const { code = 'unknown error' } = error as NodeJS.ErrnoException
       if (code !== 'EEXIST')
-        throw new Failure(EXIT.unwritable, `${pathName(what)} cannot be written (${code})`)
+        throw new Failure(
+          EXIT.unwritable,
+          `${pathName(what)} cannot be written (${code === 'ENOENT' ? 'there is no such folder' : code})`,
+        )
       const owner = ownerIn(file)
       if (isSecond || isThere(owner))
         throw new Failure(

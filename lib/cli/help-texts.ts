@@ -3,7 +3,7 @@
 export const AFTER_ALL = `
 Environment:
   NO_COLOR, FORCE_COLOR   colours never, or always; else on a terminal alone
-  NODE_DEBUG=igwn-auth    has what happens to credentials on stderr
+  NODE_DEBUG=igwn-auth    says on stderr what happens to credentials
   The variables that credentials are found by are in the README of
   https://www.npmjs.com/package/axios-igwn-auth
 
@@ -46,11 +46,12 @@ A download to FILE is written to FILE.part and renamed when it is complete, so
 that FILE is never half of it. What breaks off is taken up where it ended, also
 by the next run of the same command, when the server can do that and can tell
 (by ETag or Last-Modified) that the file is the same; or, with --same-size, when
-its size is. Each time credentials are
-found afresh: a token that was renewed meanwhile is used.
+its size is. Each time credentials are found afresh: a token that was renewed
+meanwhile is used.
 
-An answer of 400 or above is a failure. Its body goes to stdout where bodies go
-there, unless --fail is given; never to FILE: its beginning stands on stderr.
+An answer of 400 or above is a failure. Its body never goes into FILE: there its
+beginning stands on stderr. Without FILE it goes to stdout, or with --fail
+nowhere.
 
 Exit codes (from 6 on those of curl):
   0    the server answered, with less than 400

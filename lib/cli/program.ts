@@ -46,7 +46,7 @@ export function program(done: (exitCode: number) => void): Command {
     .option('-v, --verbose', 'say on stderr what happens to the credentials, and what the server answers')
     .option('--timeout <seconds>', 'give up when the server is silent for so long', seconds, 300)
     .option('-m, --max-time <seconds>', 'give up when all of it takes longer', seconds)
-    .option('--retry <count>', 'take up a download so often when it breaks off', count, 5)
+    .option('--retry <count>', 'how often to take up a download that breaks off', count, 5)
     .option('--no-resume', 'begin anew also where FILE.part has a beginning of it')
     .option('--same-size', 'a file of the same size is the same, where the server says no more (XRootD)')
     .addHelpText('after', AFTER_GET)
@@ -117,6 +117,8 @@ function oneLine(text: string): string {
   const lines = hideTokens(text)
     .replace(/^error: /, '')
     .replace(/(option '-[^'=]*)=[^']*'/, "$1'")
+    // Without the URL: it may hold a password.
+    .replace(/^unknown command 'https?:[^]*/i, 'the command is missing before the URL: explain, get or token')
     .split('\n')
   return lines
     .map((line) => line.trim())
