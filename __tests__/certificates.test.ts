@@ -959,7 +959,7 @@ describe('a refusal by TLS', () => {
     const server = await site()
     const error = await failure(igwnAxios.get(server.url))
     expect(error.code).toMatch(/UNABLE_TO_VERIFY|SELF_SIGNED|UNABLE_TO_GET_ISSUER/)
-    expect(error.igwnAuth).toBeUndefined()
+    expect(error.igwnAuth?.reasons.map(({ source }) => source)).toEqual(['certificate of the server'])
     expect(server.seen).toHaveLength(0)
   })
 })

@@ -3,6 +3,8 @@ import { checkOptions, environmentSwitch, mergeOptions, queryFor, tokenChoice } 
 import { SciToken } from '../lib/scitoken'
 import { staticToken } from '../lib/sources/static-token'
 import { here, type Surroundings } from '../lib/surroundings'
+import { applyAutoRetry, applyIgwnAuth, igwnAxios } from './support/all'
+import { thrownBy } from './support/thrown-by'
 import { mint, ours, signatureOf } from './support/tokens'
 
 const SWITCH = 'IGWN_AUTH_UTILS_FIND_SCITOKEN'
@@ -24,17 +26,33 @@ describe('options', () => {
     expect(checkOptions({}, 'options')).toEqual({})
   })
 
-  it.each([
-    ['a text', mint()],
-    ['bytes', Buffer.from(mint())],
-    ['a SciToken', SciToken.deserialize(mint())],
-    ['a source', staticToken(mint())],
-    ['a function', () => undefined],
-    ['true', true],
-    ['false', false],
-  ])('take a token that is %s', (_, token) => {
-    expect(checkOptions({ token }, 'options').token).toBe(token)
-  })
+  it.each(['token', 'tokenScope', 'cert', 'failIfNoAuth'])(
+    'that stand in the config itself, as %s, are an error',
+    (name) => {
+      expect(() => igwnAxios.create({ [name]: true })).toThrow(
+        ours(
+          'ERR_IGWN_OPTION',
+          `${name} stands in the config itself, where nothing reads it: write igwnAxios.create({ igwnAuth: { ${name}: ... } }).`,
+        ),
+      )
+      expect(igwnAxios.create({ url: 'https://host.example.org' }).defaults.url).toBe(
+        'https://host.example.org',
+      )
+    },
+  )
+
+  it.each([undefined, null, {}, 'axios', () => undefined])(
+    'are for an axios instance, not for %p',
+    (what) => {
+      for (const install of [applyIgwnAuth, applyAutoRetry])
+        expect(thrownBy(() => install(what as never))).toMatchObject({
+          code: 'ERR_IGWN_OPTION',
+          message: expect.stringMatching(
+            /^What this is to be installed on must be an axios instance, as axios\.create\(\) makes one, not .+\.$/,
+          ) as string,
+        })
+    },
+  )
 
   const list = 'must be a string or a list of strings, none empty, not'
   const secs = 'must be a number of seconds, 0 or more, not'

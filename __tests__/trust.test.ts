@@ -5,9 +5,9 @@ import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import axios, { type AxiosError } from 'axios'
-import { applyIgwnAuth, igwnAxios, IgwnAuthError, removeIgwnAuth } from './support/all'
+import { applyIgwnAuth, igwnAxios, IgwnAuthError, removeIgwnAuth, type IgwnAxiosError } from './support/all'
 import { connectProxy } from './support/connect-proxy'
-import { createAuthority, type Authority, type Issued } from './support/pki'
+import { createAuthority, secondsFromNow, type Authority, type Issued } from './support/pki'
 import { serverGroup } from './support/server'
 
 /** Whom a request trusts: a server of a private CA, and what the environment says of that. */
@@ -57,8 +57,39 @@ const UNKNOWN_CA =
 describe('a server of a private CA', () => {
   it('is not trusted when the environment says nothing', async () => {
     const server = await site()
-    expect((await failure(igwnAxios.get(server.origin))).code).toMatch(UNKNOWN_CA)
+    const error: IgwnAxiosError = await failure(igwnAxios.get(server.origin))
+    expect(error.code).toMatch(UNKNOWN_CA)
     expect(server.seen).toHaveLength(0)
+    // What mends it is joined to the error.
+    const { host } = new URL(server.origin)
+    const summary = `the certificate of ${host} is not to be trusted (${error.code}), so nothing was sent. Name the file of its authority in SSL_CERT_FILE, or the folder of the grid in X509_CERT_DIR.`
+    expect(error.igwnAuth?.summary).toBe(summary)
+    expect(error.igwnAuth?.reasons).toEqual([
+      { code: 'not-verified', source: 'certificate of the server', message: summary },
+    ])
+  })
+
+  it.each<[string, object, string, string]>([
+    [
+      'under a name that is not its own',
+      { names: ['other.example.org'] },
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+      'It is for other names',
+    ],
+    [
+      'when it has expired',
+      { notBefore: secondsFromNow(-7200), notAfter: secondsFromNow(-3600) },
+      'CERT_HAS_EXPIRED',
+      "Tell whoever runs the server, or set this machine's clock.",
+    ],
+  ])('is not trusted %s either, and what mends it is said', async (_, options, code, mend) => {
+    process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', authority.certificate)
+    const { certificate, key } = await authority.issueServer(options)
+    const server = await servers.serve(() => ({}), { tls: { cert: certificate, key } })
+    const error: IgwnAxiosError = await failure(igwnAxios.get(server.origin))
+    expect(error.code).toBe(code)
+    expect(error.igwnAuth?.summary).toContain(mend)
+    expect(server.seen).toEqual([])
   })
 
   it.each(['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE'])('is trusted by %s', async (name) => {

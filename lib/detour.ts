@@ -1,4 +1,6 @@
 import type { AxiosInstance, AxiosResponse, InternalAxiosRequestConfig } from 'axios'
+import { IgwnAuthError } from './errors'
+import { kindOf } from './token'
 import { callAdapter } from './wire/send'
 
 type Request = InternalAxiosRequestConfig
@@ -14,9 +16,20 @@ type Place = 'retries' | 'credentials'
  * Hears of each request of an instance, synchronously, as its interceptors are run.
  *
  * @returns the id of the interceptor, to take it off by
+ * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` for what is no axios instance
  */
 export function onRequest(instance: AxiosInstance, handle: (request: Request) => Request): number {
+  if (typeof (instance as Loose | undefined)?.interceptors?.request?.use !== 'function')
+    throw new IgwnAuthError(
+      'ERR_IGWN_OPTION',
+      `What this is to be installed on must be an axios instance, as axios.create() makes one, not ${kindOf(instance)}.`,
+    )
   return instance.interceptors.request.use(handle, rethrow, { synchronous: true })
+}
+
+/** What might be given where an instance should be. */
+interface Loose {
+  readonly interceptors?: { readonly request?: { readonly use?: unknown } }
 }
 
 /** axios 1.18 fails on an interceptor that has no handler for errors when all of them are synchronous. */

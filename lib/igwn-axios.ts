@@ -1,10 +1,14 @@
 import axios, { type AxiosInstance, type CreateAxiosDefaults } from 'axios'
 import { applyIgwnAuth } from './apply-igwn-auth'
-import { checkOptions, mergeOptions, type IgwnAuthOptions } from './options'
+import { checkOptions, checkPlace, mergeOptions, type IgwnAuthOptions } from './options'
 
 /** An axios instance with IGWN auth, which makes more of its kind. */
 export interface IgwnAxiosInstance extends AxiosInstance {
-  /** A new instance with IGWN auth, with defaults and options over those of this one; options stand in the config as `igwnAuth`. */
+  /**
+   * A new instance with IGWN auth, with defaults and options over those of this one; options stand in the config as `igwnAuth`.
+   *
+   * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used, or stands beside `igwnAuth`
+   */
   create(config?: CreateAxiosDefaults & { igwnAuth?: IgwnAuthOptions }): IgwnAxiosInstance
 }
 
@@ -15,8 +19,10 @@ function make(instance: AxiosInstance, options: IgwnAuthOptions): IgwnAxiosInsta
   // What axios gives its instances, and its types only axios itself.
   // eslint-disable-next-line @typescript-eslint/unbound-method -- a closure of the instance
   const { create: createPlain } = instance as typeof axios
-  const create: IgwnAxiosInstance['create'] = ({ igwnAuth = {}, ...defaults } = {}) =>
-    make(createPlain(defaults), mergeOptions(options, checkOptions(igwnAuth, 'igwnAuth')))
+  const create: IgwnAxiosInstance['create'] = ({ igwnAuth = {}, ...defaults } = {}) => {
+    checkPlace(defaults, 'igwnAxios.create')
+    return make(createPlain(defaults), mergeOptions(options, checkOptions(igwnAuth, 'igwnAuth')))
+  }
   return Object.assign(applyIgwnAuth(instance, options), { create })
 }
 

@@ -109,6 +109,20 @@ export function checkOptions(options: IgwnAuthOptions, owner: string): IgwnAuthO
   return checkValues(options, CHECKS, owner)
 }
 
+/**
+ * An option of ours that stands in a config itself, as it does in Python, would be lost there.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` for one that is no option of axios too
+ */
+export function checkPlace(config: object, call: string): void {
+  const name = Object.keys(CHECKS).find((one) => one !== 'url' && Object.hasOwn(config, one))
+  if (name !== undefined)
+    throw new IgwnAuthError(
+      'ERR_IGWN_OPTION',
+      `${name} stands in the config itself, where nothing reads it: write ${call}({ igwnAuth: { ${name}: ... } }).`,
+    )
+}
+
 /** The same options with their secrets where printing does not reach, and a token checked once; what is of a wrong type waits for its error. */
 export function sealed(options: IgwnAuthOptions): IgwnAuthOptions {
   if (typeof options !== 'object' || (options as unknown) === null) return options

@@ -1,6 +1,7 @@
 import { AxiosHeaders, type AxiosError, type InternalAxiosRequestConfig } from 'axios'
 import { retryAfter } from 'axios-retry'
 import type { IgwnAxiosError } from './explain/refusal'
+import { failuresIn } from './failures-in'
 import { tlsRefusal } from './x509/tls-refusal'
 
 /** What is worth another try, and after how long. Times are in seconds. */
@@ -119,17 +120,3 @@ function hasCertificate(agent: unknown): boolean {
     (agent as { options?: Record<string, unknown> } | undefined)?.options ?? {}
   return cert !== undefined || pfx !== undefined || secureContext !== undefined
 }
-
-/** An error and what caused it: the fetch adapter says only there what happened. */
-function failuresIn(error: AxiosError): { readonly code: string; readonly syscall: unknown }[] {
-  const found: { code: string; syscall: unknown }[] = []
-  let next: unknown = error
-  while (typeof next === 'object' && next !== null && found.length < MAX_CAUSES) {
-    const { code, syscall, cause } = next as { code?: unknown; syscall?: unknown; cause?: unknown }
-    found.push({ code: typeof code === 'string' ? code : '', syscall })
-    next = cause
-  }
-  return found
-}
-
-const MAX_CAUSES = 4

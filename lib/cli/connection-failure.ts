@@ -1,6 +1,7 @@
 import { isAxiosError } from 'axios'
 import type { IgwnAxiosError } from '../explain/refusal'
 import { printable } from '../quote'
+import { UNTRUSTED } from '../x509/untrusted-server'
 import { EXIT } from './exit-code'
 import { BrokenOff, Failure } from './failure'
 import { mendLines } from './mend-lines'
@@ -11,8 +12,9 @@ export function connectionFailure(error: unknown, { host }: URL): unknown {
   const { code = 'unknown error', message, igwnAuth } = error as IgwnAxiosError
   const { exitCode, what, isPassing } = meaningOf(code, igwnAuth !== undefined)
   const details = [
-    ...(igwnAuth ? [igwnAuth.summary, ...mendLines(igwnAuth.explanation.mends)] : []),
-    ...(exitCode === EXIT.untrusted ? [WHO_VOUCHES] : []),
+    ...(igwnAuth ? [igwnAuth.summary] : []),
+    // No credential mends a server.
+    ...(igwnAuth && exitCode !== EXIT.untrusted ? mendLines(igwnAuth.explanation.mends) : []),
   ]
   return new (isPassing ? BrokenOff : Failure)(
     exitCode,
@@ -20,9 +22,6 @@ export function connectionFailure(error: unknown, { host }: URL): unknown {
     details,
   )
 }
-
-const WHO_VOUCHES =
-  'to mend it: name the file of its authority in SSL_CERT_FILE, or the folder of the grid in X509_CERT_DIR'
 
 /** Of what OpenSSL says only what people can read: its reason, between numbers and places in its source. */
 function saidBy(message: string): string {
@@ -59,10 +58,6 @@ const MEANINGS: readonly (Meaning & { readonly codes: RegExp })[] = [
   { codes: /^(?:ECONNRESET|EPIPE)$/, exitCode: EXIT.transfer, what: 'ended the connection', isPassing: true },
   { codes: /^ERR_FR_TOO_MANY_REDIRECTS$/, exitCode: EXIT.redirects, what: 'redirects without end' },
   { codes: /^(?:ERR_SSL_|EPROTO$)/, exitCode: EXIT.tls, what: 'cannot be talked to by TLS' },
-  {
-    codes: /CERT|UNABLE_TO_|CRL_|INVALID_(?:CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH/,
-    exitCode: EXIT.untrusted,
-    what: 'shows a certificate that is not to be trusted',
-  },
+  { codes: UNTRUSTED, exitCode: EXIT.untrusted, what: 'shows a certificate that is not to be trusted' },
   { codes: /^HPE_/, exitCode: EXIT.transfer, what: 'answers what is no HTTP' },
 ]

@@ -3,6 +3,7 @@ import type { Reason } from '../errors'
 import { bearerChallenge, parseChallenges, type Challenge } from '../formats/www-authenticate'
 import type { Credentials, Purpose } from '../purpose'
 import { tlsRefusal } from '../x509/tls-refusal'
+import { untrustedServer } from '../x509/untrusted-server'
 import type { Explanation } from './explanation'
 import { explanationOf } from './explanation-of'
 import { summaryOf, type ServerSaid } from './summary'
@@ -47,7 +48,10 @@ export function isRefusal(response: AxiosResponse | undefined): response is Axio
   return response?.status === 401 || response?.status === 403
 }
 
-/** What is known of the refusal in a response, or in an error by which a server ended the handshake; undefined for others. */
+/**
+ * What is known of the refusal in a response, or in an error by which either side ended the handshake; undefined
+ * for others.
+ */
 export function refusalIn(
   failure: unknown,
   response: AxiosResponse | undefined,
@@ -61,7 +65,7 @@ export function refusalIn(
         reasons: unanswered ?? credentials.reasons,
         summary: summaryOf(purpose, credentials, server, unanswered),
       }
-    : byTls(failure, credentials)
+    : (byTls(failure, credentials) ?? ofServer(failure, purpose))
   if (!said) return undefined
   // What the server asks for is what would mend it.
   const challengeScope = server?.bearer?.scope ?? purpose.challengeScope ?? []
@@ -108,4 +112,14 @@ function byTls(failure: unknown, { transport }: Credentials): Omit<Refusal, 'exp
   const { message } = refusal
   const reason: Reason = { code: 'refused', source: 'certificate', message }
   return { summary: message, reasons: [reason, ...(transport?.reasons ?? [])] }
+}
+
+/** The other way round: it is we who refuse the server. */
+function ofServer(failure: unknown, { url }: Purpose): Omit<Refusal, 'explanation'> | undefined {
+  const message = untrustedServer(failure, url.host)
+  if (message === undefined) return undefined
+  return {
+    summary: message,
+    reasons: [{ code: 'not-verified', source: 'certificate of the server', message }],
+  }
 }

@@ -1,4 +1,4 @@
-import https from 'node:https'
+import { Agent, type AgentOptions } from 'node:https'
 import tls from 'node:tls'
 import { inspect } from 'node:util'
 import { IgwnAuthError } from '../errors'
@@ -8,10 +8,7 @@ import type { Passphrase } from './understand-credential'
 import { X509Credential } from './x509-credential'
 
 /** Options of Node's agent; what is the credential's own is left out. */
-export type X509AgentOptions = Omit<
-  https.AgentOptions,
-  'cert' | 'key' | 'pfx' | 'passphrase' | 'secureContext'
-> & {
+export type X509AgentOptions = Omit<AgentOptions, 'cert' | 'key' | 'pfx' | 'passphrase' | 'secureContext'> & {
   /** The passphrase of an encrypted key, or a function that gives it. Default is none. */
   readonly passphrase?: Passphrase | undefined
 }
@@ -31,11 +28,11 @@ export function createX509Agent(
   credential:
     X509Credential | { cert: string; key?: string | undefined } | string | readonly [string, string],
   { passphrase, ...agentOptions }: X509AgentOptions = {},
-): https.Agent {
+): Agent {
   const found =
     credential instanceof X509Credential ? assertInForce(credential) : read(credential, passphrase)
   const ca = agentOptions.ca ?? lookForTrust()?.ca
-  return secureAgent(found, { ...agentOptions, ...(ca && { ca: ca as https.AgentOptions['ca'] }) })
+  return secureAgent(found, { ...agentOptions, ...(ca && { ca: ca as AgentOptions['ca'] }) })
 }
 
 function read(
@@ -60,14 +57,11 @@ const IDLE_TIMEOUT = 30_000
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_UNUSABLE` when OpenSSL refuses what it is given
  */
-export function secureAgent(
-  credential: X509Credential | undefined,
-  options: https.AgentOptions,
-): https.Agent {
+export function secureAgent(credential: X509Credential | undefined, options: AgentOptions): Agent {
   const others = { ...options }
   delete others.ca // else it is part of the name under which each connection is pooled
   delete others.crl
-  const agent = new https.Agent({
+  const agent = new Agent({
     keepAlive: true,
     timeout: IDLE_TIMEOUT,
     ...others,
@@ -91,7 +85,7 @@ function secureContext(options: tls.SecureContextOptions): tls.SecureContext {
 
 /** Shows of an agent what may be shown: its sockets hold the tokens of requests, its session cache the keys of sessions. */
 function reticent(
-  agent: https.Agent,
+  agent: Agent,
   { presents, until }: { presents: string | undefined; until: number | undefined },
 ) {
   const summary = () => ({

@@ -1,3 +1,4 @@
+import { failuresIn } from '../failures-in'
 import { duration } from '../judge-token'
 import { secondsNow } from '../token'
 import type { X509Credential } from './x509-credential'
@@ -129,18 +130,3 @@ function described(credential: X509Credential): string {
 }
 
 const HUNG_UP = ['ECONNRESET', 'EPIPE']
-
-/** A failure and what caused it: over HTTP/2 that of the connection stands behind that of the stream. */
-function failuresIn(failure: unknown): { message: string; code: string }[] {
-  const found: { message: string; code: string }[] = []
-  let next = failure
-  while (typeof next === 'object' && next !== null && found.length < 4) {
-    const { message, code, cause } = next as { message?: unknown; code?: unknown; cause?: unknown }
-    found.push({
-      message: typeof message === 'string' ? message : '',
-      code: typeof code === 'string' ? code : '',
-    })
-    next = cause
-  }
-  return found
-}
