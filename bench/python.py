@@ -41,7 +41,7 @@ clients = {}
 results = {}
 for name, make in {
     "requests": alone,
-    "the same once more: the noise": alone,
+    "requests alone once more (the noise)": alone,
     "authlib, token given": authlib,
     "igwn-auth-utils, token discovered": igwn_auth_utils,
     "requests-scitokens, token discovered": requests_scitokens,

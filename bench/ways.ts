@@ -11,7 +11,7 @@ export function ways(config: AxiosRequestConfig, token: string): Record<string, 
   const fixed = { ...config, headers: { Authorization: `Bearer ${token}` } }
   return {
     [BARE]: axios.create(fixed),
-    'the same once more: the noise': axios.create(fixed),
+    'axios alone once more (the noise)': axios.create(fixed),
     'an interceptor that sets the header': withInterceptor(config, token),
     'ours, token given': applyIgwnAuth(axios.create(config), { token }),
     'ours, token reused': applyIgwnAuth(axios.create(config), {
