@@ -524,6 +524,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
         oauth1.applyOAuth1(axios.create(), { ...oauthOptions, signatureMethod: 'PLAINTEXT', signatureType }),
       ),
     ]),
+    IgwnAuthError: [() => new oauth1.IgwnAuthError('ERR_IGWN_OPTION', 'no')],
     OAuth1Token: [
       () =>
         new oauth1.OAuth1Token(
@@ -650,6 +651,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => given(steps('/echo').authorizationUrl({ redirectUri: login.redirectUri })),
       () => steps('/echo').endSessionUrl(),
     ],
+    IgwnAuthError: [() => new oauth2.IgwnAuthError('ERR_IGWN_OPTION', 'no')],
     OAuth2Auth: (['header', 'query', 'body'] as const).flatMap((placement) => [
       () => new oauth2.OAuth2Auth(SECRETS.opaque, { placement }),
       () => new oauth2.OAuth2Auth({ access_token: SECRETS.opaque, token_type: SECRETS.bad }, { placement }),
