@@ -12,6 +12,7 @@ import { findSciToken } from '../../lib/find-sci-token'
 import { SciToken } from '../../lib/scitoken'
 import { verifier } from '../../lib/sources/verify'
 import { createAuthority } from '../support/pki'
+import { serverGroup } from '../support/server'
 import {
   createSigningKey,
   emptyPlaces,
@@ -483,4 +484,24 @@ describe('findSciToken with verify', () => {
     axios.interceptors.request.eject(id)
     expect(seen).toEqual([])
   })
+})
+
+const servers = serverGroup()
+afterEach(servers.close)
+
+it('takes no keys that the fetch adapter was led to, which may have come in clear', async () => {
+  const others = await servers.serve(() => ({
+    body: JSON.stringify({ issuer: 'https://issuer.test', keys: [key.jwk] }),
+  }))
+  const leading = await servers.serve(() => ({ status: 302, headers: { location: others.origin } }))
+  const toLoopback = async ({ url, redirect }: Request) =>
+    fetch(url.replace('https://issuer.test', leading.origin), { redirect })
+  const byFetch = axios.create({ adapter: 'fetch', env: { fetch: toLoopback } } as object)
+  const token = SciToken.deserialize(mintFor({ iss: 'https://issuer.test' }, key))
+  expect(await verifier(byFetch)(token)).toEqual({
+    code: 'not-verified',
+    message: `could not be verified: https://issuer.test${OIDC} cannot be fetched (status 302)`,
+  })
+  expect(leading.seen).toHaveLength(2)
+  expect(others.seen).toEqual([])
 })

@@ -120,6 +120,8 @@ function keysOfIssuers(http: AxiosInstance): (issuer: string) => Promise<readonl
         beforeRedirect: ({ protocol }: { protocol?: string }) => {
           if (protocol !== 'https:') throw new Error('it redirects to a clear-text connection')
         },
+        // The fetch adapter asks nobody where it goes.
+        fetchOptions: { redirect: 'manual' },
       })
       if (typeof data === 'object' && data !== null) return data
     } catch (error) {
