@@ -1,5 +1,6 @@
 import axios, {
   AxiosError,
+  type AxiosAdapter,
   type AxiosInstance,
   type AxiosResponse,
   type InternalAxiosRequestConfig,
@@ -208,4 +209,33 @@ describe('the caller', () => {
     expect(server.seen[0]!.headers).toMatchObject({ authorization: 'Bearer abc' })
     expect(server.seen[0]!.headers['x-second']).toBeUndefined()
   })
+})
+
+it('requests that an adapter fails by one and the same error are each answered with a credential of their own', async () => {
+  const ok = { status: 200, statusText: 'OK', data: {}, headers: {} }
+  const arrived: unknown[] = []
+  const refusal = new AxiosError('refused')
+  let refuse: (error: AxiosError) => void = () => undefined
+  const both = new Promise<never>((_, reject) => {
+    refuse = reject
+  })
+  const adapter: AxiosAdapter = (config) => {
+    arrived.push(config.headers.Authorization)
+    if (arrived.length > 2) return Promise.resolve({ ...ok, config })
+    const headers = { 'www-authenticate': 'Bearer error="invalid_token"' }
+    if (arrived.length === 2) {
+      refusal.config = config
+      refusal.response = { ...ok, status: 401, headers, config }
+      refuse(refusal)
+    }
+    return both
+  }
+  const instance = applyIgwnAuth(axios.create({ adapter }))
+  const answers = ['alice', 'bob'].map((name) => {
+    let calls = 0
+    const token = () => `${name}-${(calls += 1)}`
+    return instance.get('https://x.example.org/', { igwnAuth: { token } })
+  })
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200])
+  expect(arrived.slice(2).sort()).toEqual(['Bearer alice-2', 'Bearer bob-2'])
 })

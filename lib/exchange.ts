@@ -44,9 +44,9 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   const { find, close } = credentialFinder(habits)
   const client: Interceptors = {
     request: attach,
-    fulfilled: (response) => (isRefusal(response) ? answer(response).then(note) : response),
-    rejected: (error) =>
-      answer((error as AxiosError | undefined)?.response, error)
+    fulfilled: (response, errand) => (isRefusal(response) ? answer(errand, response).then(note) : response),
+    rejected: (error, errand) =>
+      answer(errand, (error as AxiosError | undefined)?.response, error)
         .then(note, explain)
         // After `answer`: a refusal at the end of the rest of the way was answered there.
         .catch(follow),
@@ -109,9 +109,14 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   }
 
   /** After a refusal: finds other credentials and sends once more. Without, the refusal stands, with the reasons joined. */
-  async function answer(response: AxiosResponse | undefined, error?: unknown): Promise<AxiosResponse> {
-    const errand = errandBehind(error ?? response)
-    if (!response || !errand || errand.attempt.authenticated) return outcome(response, error)
+  async function answer(
+    errand: Errand,
+    response: AxiosResponse | undefined,
+    error?: unknown,
+  ): Promise<AxiosResponse> {
+    // One that comes of looking for a token is of another server.
+    if (!response || !errandBehind(error ?? response) || errand.attempt.authenticated)
+      return outcome(response, error)
     if (isOfNetworkProxy(response, errand.attempt.url, errand.attempt.request.proxy))
       return outcome(response, error)
     tellOfChallenge(errand, response)

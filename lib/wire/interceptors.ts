@@ -9,8 +9,8 @@ export interface Interceptors {
   /** Before a send. Gives a promise only where there is something to wait for. */
   readonly request: (errand: Errand) => void | Promise<void>
   /** After it, for a response and for an error. */
-  readonly fulfilled: (response: AxiosResponse) => AxiosResponse | Promise<AxiosResponse>
-  readonly rejected: (error: unknown) => AxiosResponse | Promise<AxiosResponse>
+  readonly fulfilled: (response: AxiosResponse, errand: Errand) => AxiosResponse | Promise<AxiosResponse>
+  readonly rejected: (error: unknown, errand: Errand) => AxiosResponse | Promise<AxiosResponse>
 }
 
 /**
@@ -29,5 +29,8 @@ export function go(
     return send(errand)
   }
   const ready = request(errand)
-  return (isPromise(ready) ? ready.then(leave) : leave()).then(fulfilled, rejected)
+  return (isPromise(ready) ? ready.then(leave) : leave()).then(
+    (response) => fulfilled(response, errand),
+    (error: unknown) => rejected(error, errand),
+  )
 }
