@@ -32,7 +32,7 @@ function rowOf(stdout: string, place: string): string {
 describe('the exit code', () => {
   it('is 0 when something would be attached', async () => {
     put(runtimeFile(), mint())
-    const { code, stdout, stderr } = await igwnAuth(['explain', URL_OF_X])
+    const { code, stdout, stderr } = await igwnAuth(['explain', URL_OF_X], { env: { COLUMNS: '220' } })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain(`Attached: the token of ${runtimeFile()}, 59 minutes left`)
   })
@@ -63,7 +63,7 @@ describe('the table', () => {
 
   it('has place, content, verdict and reason in columns where they fit', async () => {
     const { stdout } = await igwnAuth(['explain', URL_OF_X, '--scope', 'read:/frames'], {
-      env: { COLUMNS: '160' },
+      env: { COLUMNS: '220' },
     })
     const lines = stdout.split('\n')
     expect(lines[0]).toBe('https://x.example.org/frames/O4')
@@ -99,13 +99,13 @@ describe('the table', () => {
     )
     expect(table.split('\n').filter((line) => widthOf(line) > columns)).toEqual([])
     for (const place of ['SCITOKEN', '/tmp/bt_u1000', 'X509_USER_PROXY']) expect(table).toContain(place)
-    // Where it is not whole it is wrapped.
-    if (columns > 60) expect(table).toContain(runtimeFile())
+    // Of both places; where a path is not whole it is wrapped, and how depends on where the test runs.
+    if (columns > 60) expect(table.match(/bt_u1000/g)?.length).toBeGreaterThan(1)
   })
 
   it('keeps its columns where characters are wide', async () => {
     put(runtimeFile(), mint({ sub: '牛頓・艾薩克', aud: 'https://重力波.example.org' }))
-    const { stdout } = await igwnAuth(['explain', URL_OF_X], { env: { COLUMNS: '170' } })
+    const { stdout } = await igwnAuth(['explain', URL_OF_X], { env: { COLUMNS: '220' } })
     const wide = rowOf(stdout, '牛頓')
     const begin = stdout
       .split('\n')
