@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { Config } from 'jest'
 
 /** Types are checked by `npm run check`; the tests only have to run, as CommonJS, which is what Jest loads. */
@@ -27,8 +28,8 @@ export const common: Config = {
 
 const config: Config = {
   testTimeout: 15_000,
-  // Much of the time is spent in waiting for processes: a worker for each core, where Jest would leave one core free.
-  maxWorkers: '100%',
+  // Much of the time is spent in waiting for processes and clocks: a worker more than cores, where Jest would leave one free.
+  maxWorkers: availableParallelism() + 1,
   projects: [
     {
       ...common,

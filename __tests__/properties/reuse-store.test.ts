@@ -127,7 +127,7 @@ function expectAlways(check: (happened: Happened) => void, faulty: fc.Arbitrary<
     fc.asyncProperty(fc.scheduler(), acts, endings, faulty, async (scheduler, todo, ends, failing) => {
       check(await happen(scheduler, todo, ends, failing))
     }),
-    runs(60),
+    runs(40),
   )
 }
 

@@ -123,7 +123,7 @@ function expectAlways(check: (happened: Happened) => void) {
         check(await happen(scheduler, acts, ends))
       },
     ),
-    runs(60),
+    runs(40),
   )
 }
 
