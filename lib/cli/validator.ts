@@ -40,10 +40,11 @@ const STRONG = /^"[\x21\x23-\x7e\x80-\xff]*"$/
 const SETTLED_MS = 60_000
 
 /** Whether a part of a file that comes with these headers can be of the file that had this validator. */
-export function isOfSame(headers: AxiosHeaders, { etag, lastModified }: Validator): boolean {
+export function isOfSame(headers: AxiosHeaders, { etag, lastModified, bySize }: Validator): boolean {
   const fits = (name: string, value: string | undefined) =>
     value === undefined || [undefined, value].includes(fieldOf(headers, name))
-  return fits('ETag', etag) && fits('Last-Modified', lastModified)
+  const hasSize = bySize === undefined || contentRangeOf(headers)?.size === bySize
+  return hasSize && fits('ETag', etag) && fits('Last-Modified', lastModified)
 }
 
 /** What `Content-Range` says (RFC 9110 section 14.4). */

@@ -2,7 +2,7 @@ import { failuresIn } from '../failures-in'
 
 /** The codes of Node.js and OpenSSL for a server whose certificate does not verify, and for a name that is not its own. */
 export const UNTRUSTED =
-  /^(?:(?:CERT|CRL|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|INVALID_(?:CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH)(?:_|$)|ERR_TLS_CERT_ALTNAME_)/
+  /^(?:(?:CERT|CRL|ERROR_IN_CERT|ERROR_IN_CRL|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|INVALID_(?:CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH)(?:_|$)|ERR_TLS_CERT_ALTNAME_)/
 
 /**
  * Says what mends it that a server is not to be trusted. Undefined when that is not what failed.
