@@ -13,7 +13,7 @@ import { mayPass, RETRY_CODES, waitAskedFor, type RetryPolicy } from './retry-po
 import { kindOf } from './token'
 import { abortable } from './wire/abortable'
 import { canResend, discard, withBodyToKeep } from './wire/resend'
-import { callAdapter } from './wire/send'
+import { callAdapter, copyOf } from './wire/send'
 
 type Request = InternalAxiosRequestConfig
 
@@ -174,7 +174,7 @@ function attemptBehind({ config }: AxiosError): Attempt | undefined {
 async function tryOnce(config: Request): Promise<AxiosResponse> {
   const attempt = attemptOf(config) as Attempt
   const { request, goesOn, policy } = attempt
-  const copy = Object.assign(Object.create(null), request) as Request
+  const copy = copyOf(request)
   copy.headers = Object.assign(new AxiosHeaders(), request.headers)
   copy.timeout = request.timeout || policy.timeout * 1000
   copy.beforeRedirect = (redirect, ...details) => {

@@ -8,16 +8,35 @@ export interface Failure {
 
 /** A failure and what caused it: over HTTP/2, and with the fetch adapter, only the cause says what happened. */
 export function failuresIn(failure: unknown): Failure[] {
-  const found: Failure[] = []
-  let next = failure
-  while (typeof next === 'object' && next !== null && found.length < MAX_CAUSES) {
-    const { message, code, syscall, cause } = next as Record<string, unknown>
-    found.push({
+  return causesOf(failure).map((one) => {
+    const { message, code, syscall } = one as Record<string, unknown>
+    return {
       message: typeof message === 'string' ? message : '',
       code: typeof code === 'string' ? code : '',
       syscall,
-    })
-    next = cause
+    }
+  })
+}
+
+/** The code by which the other side hung up without a word; undefined where it did not. */
+export function hungUp(failure: unknown): string | undefined {
+  return failuresIn(failure).find(({ code }) => code === 'ECONNRESET' || code === 'EPIPE')?.code
+}
+
+/** What we threw in the midst of a send, which axios and follow-redirects have wrapped in errors of theirs. */
+export function causeIn<T extends Error>(
+  error: unknown,
+  kind: abstract new (...args: never[]) => T,
+): T | undefined {
+  return causesOf(error).find((one): one is T => one instanceof kind)
+}
+
+function causesOf(error: unknown): object[] {
+  const found: object[] = []
+  let next = error
+  while (typeof next === 'object' && next !== null && found.length < MAX_CAUSES) {
+    found.push(next)
+    next = (next as { cause?: unknown }).cause
   }
   return found
 }

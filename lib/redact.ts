@@ -8,9 +8,7 @@ import { printable } from './quote'
  * @param secrets - texts that are known to be secret, taken out wherever they are
  */
 export function redact(text: string, secrets: readonly string[] = []): string {
-  let shown = endOf(text)
-  for (const secret of secrets) if (secret.length >= MIN_SECRET) shown = shown.replaceAll(secret, HIDDEN)
-  shown = shown
+  const shown = withoutSecrets(endOf(text), secrets)
     .replace(PEM, HIDDEN)
     .replace(JWT, HIDDEN)
     .replace(USERINFO, `$1${HIDDEN}@`)
@@ -18,6 +16,13 @@ export function redact(text: string, secrets: readonly string[] = []): string {
     .replace(WORD, (word) => (isLikeASecret(word) ? HIDDEN : word))
   const line = printable(shown.trim().replace(/\s+/g, ' '))
   return line.length > MAX_SHOWN ? `...${line.slice(-MAX_SHOWN)}` : line
+}
+
+/** A text without texts that are known to be secret; all else stays. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  return secrets
+    .filter(({ length }) => length >= MIN_SECRET)
+    .reduce((shown, secret) => shown.replaceAll(secret, HIDDEN), text)
 }
 
 /** The last lines of a long text; no word is cut, for half a secret may not look like one. */

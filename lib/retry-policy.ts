@@ -1,7 +1,7 @@
 import { AxiosHeaders, type AxiosError, type InternalAxiosRequestConfig } from 'axios'
 import { retryAfter } from 'axios-retry'
 import type { IgwnAxiosError } from './explain/refusal'
-import { failuresIn } from './failures-in'
+import { failuresIn, hungUp } from './failures-in'
 import { tlsRefusal } from './x509/tls-refusal'
 
 /** What is worth another try, and after how long. Times are in seconds. */
@@ -110,10 +110,8 @@ function isCertificateRefused(error: AxiosError, { data, httpsAgent }: InternalA
   const presented =
     igwnAuth?.reasons.some(({ code, source }) => code === 'refused' && source === 'certificate') === true ||
     hasCertificate(httpsAgent)
-  return presented && data != null && failuresIn(error).some(({ code }) => HUNG_UP.has(code))
+  return presented && data != null && hungUp(error) !== undefined
 }
-
-const HUNG_UP = new Set(['ECONNRESET', 'EPIPE'])
 
 function hasCertificate(agent: unknown): boolean {
   const { cert, pfx, secureContext } =

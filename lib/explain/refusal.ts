@@ -2,6 +2,7 @@ import { AxiosHeaders, type AxiosError, type AxiosResponse } from 'axios'
 import type { Reason } from '../errors'
 import { bearerChallenge, parseChallenges, type Challenge } from '../formats/www-authenticate'
 import type { Credentials, Purpose } from '../purpose'
+import { withoutSecrets } from '../redact'
 import { tlsRefusal } from '../x509/tls-refusal'
 import { untrustedServer } from '../x509/untrusted-server'
 import type { Explanation } from './explanation'
@@ -88,23 +89,14 @@ export function challengesOf({ headers }: AxiosResponse, shown: readonly string[
   // Adapters of others give plain objects, with names in any case.
   const field = AxiosHeaders.from(headers as AxiosHeaders).get('WWW-Authenticate')
   const fields = [field as string | string[] | undefined].flat().filter((one) => one !== undefined)
-  return parseChallenges(fields.map((one) => shown.reduce(withoutSecret, one)))
-}
-
-function withoutSecret(text: string, secret: string): string {
-  return text.replaceAll(secret, '[hidden]')
+  return parseChallenges(fields.map((one) => withoutSecrets(one, shown)))
 }
 
 /** What of credentials a server was shown in a header field, without the name of the scheme. A secret. */
 export function shownIn({ authorization }: Credentials, sent: SchemeParts | undefined): string[] {
   const values = authorization === undefined ? Object.values(sent?.headers ?? {}) : [authorization]
-  return values
-    .map((value) => value.slice(value.indexOf(' ') + 1))
-    .filter(({ length }) => length >= MIN_SECRET)
+  return values.map((value) => value.slice(value.indexOf(' ') + 1))
 }
-
-/** A shorter text would be found in words that are none. */
-const MIN_SECRET = 6
 
 function byTls(failure: unknown, { transport }: Credentials): Omit<Refusal, 'explanation'> | undefined {
   const refusal = tlsRefusal(failure, transport?.credential)

@@ -24,19 +24,6 @@ export class Departure extends Error {
   }
 }
 
-/** What we threw in the midst of a send, which axios and follow-redirects have wrapped in errors of theirs. */
-export function causeIn<T extends Error>(
-  error: unknown,
-  kind: abstract new (...args: never[]) => T,
-): T | undefined {
-  let cause = error
-  for (let depth = 0; depth < 4 && typeof cause === 'object' && cause !== null; depth += 1) {
-    if (cause instanceof kind) return cause
-    cause = (cause as { cause?: unknown }).cause
-  }
-  return undefined
-}
-
 /** Redirects that follow-redirects follows when axios does not say how many. */
 const FOLLOWED = 21
 

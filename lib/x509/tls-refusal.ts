@@ -1,4 +1,4 @@
-import { failuresIn } from '../failures-in'
+import { failuresIn, hungUp } from '../failures-in'
 import { duration } from '../judge-token'
 import { secondsNow } from '../token'
 import type { X509Credential } from './x509-credential'
@@ -109,7 +109,7 @@ function pageOf(failure: unknown, status: number): string {
 
 /** Some servers just hang up, and all may seem to when they refuse while a large body is being sent. */
 function saidByReset(failure: unknown, credential: X509Credential | undefined): string | undefined {
-  const code = failuresIn(failure).find((one) => HUNG_UP.includes(one.code))?.code
+  const code = hungUp(failure)
   if (!credential || code === undefined) return undefined
   return `without a word (${code}); that may be because of the certificate: Node's own server cannot verify proxies, and others hang up when a large body is under way`
 }
@@ -128,5 +128,3 @@ function described(credential: X509Credential): string {
     left > 0 ? `good for ${duration(left)} more (until ${end})` : `expired ${duration(-left)} ago (${end})`
   return `${subject}${chain}, from ${source}, ${until}`
 }
-
-const HUNG_UP = ['ECONNRESET', 'EPIPE']
