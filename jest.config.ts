@@ -42,7 +42,7 @@ const config: Config = {
       // What crosses the wire, once more with the oldest axios that is allowed.
       displayName: 'axios 1.18.0',
       testMatch: [
-        '<rootDir>/__tests__/{attach,answer,fetch-redirects,apply-auto-retry,redirects,company,canary,netrc,trust,events,schemes/by-scheme,explain/refusal}.test.ts',
+        '<rootDir>/__tests__/{request/*,instance/apply-auto-retry,instance/other-interceptors,secrets/requests,netrc/requests-with-netrc,x509/requests-with-trusted-cas,events,explain/refusal}.test.ts',
       ],
       moduleNameMapper: { '^axios$': '<rootDir>/node_modules/axios-lowest/dist/node/axios.cjs' },
     },

@@ -11,7 +11,7 @@ import {
   type IgwnAxiosError,
 } from '../lib/index'
 import { OAuth2Auth } from '../lib/oauth2'
-import { expectNoSecret } from './support/canary'
+import { expectNoSecret } from './support/expect-no-secret'
 import { challenge, serverGroup } from './support/server'
 import { emptyPlaces, mint, put, room, runtimeFile, signatureOf } from './support/tokens'
 

@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import { isBuiltin } from 'node:module'
 import path from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { mint } from './support/mint'
+import { mint } from './support/make-token'
 import { serve, type TestServer } from './support/server'
 
 interface Manifest {
@@ -168,13 +168,13 @@ describe('the command', () => {
       )
   })
 
-  it('has in docs/licences.md what is built into it, and under which licence', () => {
+  it('has in docs/licenses.md what is built into it, and under which licence', () => {
     const names = Array.from(
       textOf('dist/LICENSES.txt').matchAll(/^(\S+) \d+\.\d+\.\d+$/gm),
       ([, name = '']) => name,
     )
     const builtIn = [...new Set(names)].sort().map((name) => [name, manifestOf(name).license])
-    const listed = fs.readFileSync(path.join(root, 'docs/licences.md'), 'utf8')
+    const listed = fs.readFileSync(path.join(root, 'docs/licenses.md'), 'utf8')
     const rows = listed
       .slice(listed.indexOf('## What is built into the command'))
       .matchAll(/^\| (\S+) +\| (\S+) +\|$/gm)

@@ -27,7 +27,7 @@ import { isMissed, printLine, printTitle, type Note, type Result, type Section }
 import { requests } from './requests'
 import type { Part, Setting } from './setting'
 import { startServer } from './start-server'
-import { ownSurroundings, settled, usualTokenFile } from './surroundings'
+import { ownSurroundings, settled, usualTokenFile } from './environment'
 
 const flag = { type: 'boolean', default: false } as const
 const { values: wanted } = parseArgs({

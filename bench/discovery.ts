@@ -4,7 +4,7 @@ import { discovered, findSciToken } from 'axios-igwn-auth'
 import { compare, spreadOf, type Spread } from './measure'
 import { counted, measured, type Result } from './report'
 import type { Setting } from './setting'
-import { settled } from './surroundings'
+import { settled } from './environment'
 
 const AUDIENCE = 'https://service.example.org'
 const COUNTS = [1, 10, 1000] as const

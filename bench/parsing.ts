@@ -1,6 +1,6 @@
 import netrcPackage from 'netrc'
 import { decodeJwt } from '../lib/formats/jwt'
-import { parseNetrc } from '../lib/formats/netrc'
+import { parseNetrc } from '../lib/netrc/parse-netrc'
 import { isEncrypted, parsePem } from '../lib/formats/pem'
 import { bearerChallenge, parseChallenges } from '../lib/formats/www-authenticate'
 import { compare, spreadOf } from './measure'

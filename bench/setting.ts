@@ -1,6 +1,6 @@
 import type { Listening } from './server'
 import type { Note, Result } from './report'
-import type { Surroundings } from './surroundings'
+import type { Surroundings } from './environment'
 
 /** What every part of the benchmark has to work with. */
 export interface Setting {

@@ -1,6 +1,6 @@
 import { IgwnAuthError } from './errors'
-import { quote } from './quote'
-import { kindOf } from './token'
+import { quote } from './secrets/sanitize'
+import { kindOf } from './tokens/token'
 
 /** Checks one value: undefined when it fits; else what it must be, as the end of a sentence. */
 export type Check = (value: unknown) => string | undefined

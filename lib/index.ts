@@ -6,24 +6,24 @@
  */
 
 // In the order in which a request meets them: find, judge, attach.
-export { findSciToken, type FindOptions } from './find-sci-token'
-export { SciToken, type TokenProfile } from './scitoken'
-export { isValidToken, type Wanted } from './judge-token'
-export { targetAudience } from './target-audience'
-export { tokenAuthorizationHeader, type Token, type TokenQuery, type TokenSource } from './token'
+export { findSciToken, type FindOptions } from './tokens/find-sci-token'
+export { SciToken, type TokenProfile } from './tokens/scitoken'
+export { isValidToken, type Wanted } from './tokens/validate-claims'
+export { targetAudience } from './tokens/target-audience'
+export { tokenAuthorizationHeader, type Token, type TokenQuery, type TokenSource } from './tokens/token'
 export { parseChallenges, type Challenge } from './formats/www-authenticate'
 export { findX509Credentials, type FindX509Options } from './x509/find-x509-credentials'
 export { X509Credential, type CertificateLife, type PemPair } from './x509/x509-credential'
 export { createX509Agent, type X509AgentOptions } from './x509/create-x509-agent'
-export type { Passphrase } from './x509/understand-credential'
-export { findNetrcCredentials, type NetrcOptions } from './sources/find-netrc-credentials'
+export type { Passphrase } from './x509/load-credential'
+export { findNetrcCredentials, type NetrcOptions } from './netrc/find-netrc-credentials'
 export type { BasicCredentials } from './formats/basic-credentials'
-export type { Surroundings } from './surroundings'
-export { staticToken } from './sources/static-token'
-export { discovered } from './sources/discovered-tokens'
-export { chain } from './sources/chain'
-export { reuse, type ReuseOptions } from './sources/reuse'
-export { keepFresh, type FreshTokens, type KeepFreshOptions } from './sources/keep-fresh'
+export type { Surroundings } from './environment'
+export { staticToken } from './tokens/static-token'
+export { discovered } from './tokens/discovered-tokens'
+export { chain } from './tokens/chain'
+export { reuse, type ReuseOptions } from './tokens/reuse'
+export { keepFresh, type FreshTokens, type KeepFreshOptions } from './tokens/auto-renew'
 export {
   externallyManagedJwt,
   type ExternallyManagedJwt,
@@ -32,13 +32,13 @@ export {
   type Jwt,
   type JwtHook,
   type ManagedJwtOptions,
-} from './sources/externally-managed-jwt'
-export { tokenCommand, type TokenCommandOptions } from './sources/token-command'
-export { getSciToken, type GetSciTokenOptions } from './sources/get-sci-token'
+} from './tokens/externally-managed-jwt'
+export { tokenCommand, type TokenCommandOptions } from './tokens/token-command'
+export { getSciToken, type GetSciTokenOptions } from './tokens/get-sci-token'
 export { fileStore } from './stores/file-store'
 export { keyvStore, type KeyvLike, type KeyvStoreOptions } from './stores/keyv-store'
 export type { StoredToken, TokenStore } from './stores/token-store'
-export { applyAutoRetry, removeAutoRetry, type AutoRetryOptions } from './apply-auto-retry'
+export { applyAutoRetry, removeAutoRetry, type AutoRetryOptions } from './instance/apply-auto-retry'
 export {
   igwnAxios,
   request,
@@ -49,14 +49,14 @@ export {
   post,
   put,
   type IgwnAxiosInstance,
-} from './igwn-axios'
-export { applyIgwnAuth, removeIgwnAuth } from './apply-igwn-auth'
+} from './instance/igwn-axios'
+export { applyIgwnAuth, removeIgwnAuth } from './instance/apply-igwn-auth'
 export type { AuthScheme, OutgoingRequest, SchemeParts, SchemeAnswer } from './schemes/auth-scheme'
-export { explain } from './explain/explain'
-export type { Attachment } from './attachments'
+export { explain } from './instance/explain'
+export type { Attachment } from './explain/attached-credentials'
 export type { Explanation } from './explain/explanation'
 export type { CertificateFacts, Finding, FindingKind, FindingVerdict, TokenFacts } from './explain/finding'
-export { HTTPSciTokenAuth, type HTTPSciTokenAuthOptions } from './schemes/http-sci-token-auth'
+export { HTTPSciTokenAuth, type HTTPSciTokenAuthOptions } from './instance/http-sci-token-auth'
 export type { IgwnAxiosError, Refusal } from './explain/refusal'
 export type { IgwnAuthOptions, TokenFunction } from './options'
 export {

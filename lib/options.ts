@@ -1,15 +1,15 @@
 import type { AxiosInstance } from 'axios'
 import { checkValues, flag, flagOrAxios, seconds, textOrList, type Check } from './check-values'
 import { IgwnAuthError } from './errors'
-import { parseUrl } from './formats/parse-url'
+import { parseUrl } from './formats/url'
 import type { EventListener } from './events'
-import { wanted, type Wanted } from './judge-token'
+import { wanted, type Wanted } from './tokens/validate-claims'
 import type { AuthScheme } from './schemes/auth-scheme'
-import { SciToken } from './scitoken'
-import { StaticToken } from './sources/static-token'
-import { variable, type Surroundings } from './surroundings'
-import { targetAudience } from './target-audience'
-import { kindOf, tokenText, type Token, type TokenQuery, type TokenSource } from './token'
+import { SciToken } from './tokens/scitoken'
+import { StaticToken } from './tokens/static-token'
+import { variable, type Surroundings } from './environment'
+import { targetAudience } from './tokens/target-audience'
+import { kindOf, tokenText, type Token, type TokenQuery, type TokenSource } from './tokens/token'
 
 /** Options of an instance, and of one request under the config key `igwnAuth`; those of the request win, key by key. */
 export interface IgwnAuthOptions {

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Surroundings } from '../bench/surroundings'
+import type { Surroundings } from '../bench/environment'
 import { LOGIN } from './login'
 import type { Site } from './site'
 import type { Ask } from './start-site'

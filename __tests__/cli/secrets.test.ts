@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { igwnAuth, runtimeFile, slashTmp } from '../support/command'
-import { expectNoSecret } from '../support/canary'
+import { expectNoSecret } from '../support/expect-no-secret'
 import { fileServer } from '../support/file-server'
 import type { Issued } from '../support/pki'
 import { startSite, type Site } from '../support/site'

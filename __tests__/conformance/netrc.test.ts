@@ -1,7 +1,7 @@
 import path from 'node:path'
-import { parseNetrc, type NetrcEntry } from '../../lib/formats/netrc'
+import { parseNetrc, type NetrcEntry } from '../../lib/netrc/parse-netrc'
 import type { BasicCredentials } from '../../lib/formats/basic-credentials'
-import { lookUpNetrc } from '../../lib/sources/find-netrc-credentials'
+import { lookUpNetrc } from '../../lib/netrc/find-netrc-credentials'
 import {
   furnish,
   itOnMachine,

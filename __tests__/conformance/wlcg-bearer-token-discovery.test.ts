@@ -1,7 +1,7 @@
 import { IgwnAuthError } from '../../lib/errors'
-import { wanted } from '../../lib/judge-token'
-import { discovery } from '../../lib/sources/discovered'
-import type { TokenQuery } from '../../lib/token'
+import { wanted } from '../../lib/tokens/validate-claims'
+import { discovery } from '../../lib/tokens/discovery'
+import type { TokenQuery } from '../../lib/tokens/token'
 import { createSigningKey, now } from '../support/tokens'
 import { thrownBy } from '../support/thrown-by'
 import {

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { oauth2 } from '../../lib/oauth2'
 import { browse } from '../support/browser'
 import { examplesIn, fencesIn, programExample, runExample, type Example } from '../support/examples'
-import { leadHosts } from '../support/lead-hosts'
+import { leadHosts } from '../support/redirect-hosts'
 import { startOpenIdProvider, type OpenIdProvider } from '../support/openid-provider'
 
 const document = fs.readFileSync(path.join(__dirname, '../../docs/oauth2.md'), 'utf8')

@@ -9,7 +9,7 @@ import {
   type Refusal,
 } from '../../lib/index'
 import { oauth1 } from '../../lib/oauth1/index'
-import { expectNoSecret } from '../support/canary'
+import { expectNoSecret } from '../support/expect-no-secret'
 import { createAuthority } from '../support/pki'
 import { serverGroup, type Answer } from '../support/server'
 import { emptyPlaces, mint, now, put, room, runtimeFile, stopClock } from '../support/tokens'

@@ -4,7 +4,7 @@ import http from 'node:http'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import axios, { type AxiosError, type AxiosInstance, type AxiosRequestConfig } from 'axios'
 import { applyIgwnAuth } from '../support/all'
-import { expectNoSecret } from '../support/canary'
+import { expectNoSecret } from '../support/expect-no-secret'
 import { emptyPlaces, mint, signatureOf } from '../support/tokens'
 
 interface FaultyServer {

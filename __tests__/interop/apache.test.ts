@@ -11,7 +11,7 @@ import {
   type IgwnAuthOptions,
 } from '../../lib/index'
 import { tlsRefusal } from '../../lib/x509/tls-refusal'
-import { expectNoSecret } from '../support/canary'
+import { expectNoSecret } from '../support/expect-no-secret'
 import { createAuthority, RSA, secondsFromNow, type Authority, type Issued } from '../support/pki'
 import { emptyPlaces, now, passTime, put, stopClock } from '../support/tokens'
 import { startApache, type Apache, type Logged } from './support/apache'

@@ -1,6 +1,6 @@
 import axios from 'axios'
 import { HTTPSciTokenAuth, igwnAxios } from '../../lib/index'
-import { expectNoSecret } from '../support/canary'
+import { expectNoSecret } from '../support/expect-no-secret'
 import { createAuthority, RSA, type Authority } from '../support/pki'
 import { emptyPlaces } from '../support/tokens'
 import { startApache, type Apache } from './support/apache'

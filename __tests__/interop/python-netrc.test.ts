@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { findNetrcCredentials } from '../../lib/index'
-import { parseNetrc } from '../../lib/formats/netrc'
+import { parseNetrc } from '../../lib/netrc/parse-netrc'
 import { vectorFile, type Vector } from '../support/vectors'
 import { numbers, picker } from './support/numbers'
 import { python } from './support/python'

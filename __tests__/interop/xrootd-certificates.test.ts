@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { igwnAxios, type IgwnAuthError } from '../../lib/index'
-import { here } from '../../lib/surroundings'
+import { here } from '../../lib/environment'
 import { createAuthority, RSA, secondsFromNow, type Authority, type Issued } from '../support/pki'
 import { emptyPlaces, passTime, put, stopClock } from '../support/tokens'
 import { caFolder } from './support/ca-folder'

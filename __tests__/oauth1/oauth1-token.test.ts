@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { oauth1Flow, OAuth1Token } from '../../lib/oauth1/index'
-import { expectNoSecret } from '../support/canary'
+import { expectNoSecret } from '../support/expect-no-secret'
 import { thrownBy } from '../support/thrown-by'
 
 const pair = { token: 'the-token-itself', tokenSecret: 'the-secret-of-it' }

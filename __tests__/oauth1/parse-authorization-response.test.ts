@@ -1,5 +1,5 @@
 import { parseAuthorizationResponse } from '../../lib/oauth1/index'
-import { expectNoSecret } from '../support/canary'
+import { expectNoSecret } from '../support/expect-no-secret'
 import { thrownBy } from '../support/thrown-by'
 
 it('reads the callback of RFC 5849 section 1.2', () => {

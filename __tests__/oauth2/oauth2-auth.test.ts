@@ -7,7 +7,7 @@ import {
   type StoredToken,
 } from '../../lib/oauth2'
 import { applyIgwnAuth, SciToken, staticToken, type Token, type TokenSource } from '../support/all'
-import { expectNoSecret } from '../support/canary'
+import { expectNoSecret } from '../support/expect-no-secret'
 import { startOpenIdProvider, type OpenIdProvider } from '../support/openid-provider'
 import { challenge, serverGroup } from '../support/server'
 import { thrownBy } from '../support/thrown-by'

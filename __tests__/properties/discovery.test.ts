@@ -1,9 +1,9 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
-import { wanted } from '../../lib/judge-token'
-import { discovery, type Discovery } from '../../lib/sources/discovered'
-import type { TokenQuery } from '../../lib/token'
+import { wanted } from '../../lib/tokens/validate-claims'
+import { discovery, type Discovery } from '../../lib/tokens/discovery'
+import type { TokenQuery } from '../../lib/tokens/token'
 import { runs, SEEDED } from '../support/properties'
 import {
   age,

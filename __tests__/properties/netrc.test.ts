@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
-import { parseNetrc } from '../../lib/formats/netrc'
+import { parseNetrc } from '../../lib/netrc/parse-netrc'
 import { startPythonNetrc, type PythonEntries, type PythonNetrc } from '../support/python-netrc'
 import { runs, SEEDED, textOf } from '../support/properties'
 

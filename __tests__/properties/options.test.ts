@@ -4,7 +4,7 @@ import axios from 'axios'
 import fc from 'fast-check'
 import { checkOptions, mergeOptions } from '../../lib/options'
 import { applyIgwnAuth, igwnAxios, type IgwnAuthOptions } from '../support/all'
-import { mint } from '../support/mint'
+import { mint } from '../support/make-token'
 import { runs, SEEDED } from '../support/properties'
 import { serve, type TestServer } from '../support/server'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { parsePem } from '../../lib/formats/pem'
-import { readPemFile, understandCredential } from '../../lib/x509/understand-credential'
+import { readPemFile, understandCredential } from '../../lib/x509/load-credential'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
 import { runs, SEEDED, textOf } from '../support/properties'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { climbs, givesScope, parseScope } from '../../lib/formats/scopes'
-import { isValidToken } from '../../lib/judge-token'
+import { isValidToken } from '../../lib/tokens/validate-claims'
 import { runs, SEEDED, textOf } from '../support/properties'
 import { mint } from '../support/tokens'
 

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
-import { here } from '../../lib/surroundings'
+import { here } from '../../lib/environment'
 import { x509Discovery, type X509Discovery } from '../../lib/x509/find-x509-credentials'
 import { createAuthority, secondsFromNow } from '../support/pki'
 import { runs, SEEDED } from '../support/properties'

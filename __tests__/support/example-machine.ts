@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { runExample, type Example } from './examples'
-import { leadHosts } from './lead-hosts'
+import { leadHosts } from './redirect-hosts'
 import type { Issued } from './pki'
 import { startSite, type Site } from './site'
 

@@ -83,7 +83,7 @@ export async function runExample(
     const source = SOURCES[name]
     if (source === undefined) return jest.requireActual(name)
     // Fresh modules have forgotten the stand-in for /tmp.
-    const { here } = jest.requireActual<typeof import('../../lib/surroundings')>('../../lib/surroundings')
+    const { here } = jest.requireActual<typeof import('../../lib/environment')>('../../lib/environment')
     here.temporaryFolder = slashTmp
     return jest.requireActual(source)
   }

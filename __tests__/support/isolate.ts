@@ -7,7 +7,7 @@ import './watch-errors'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { here } from '../../lib/surroundings'
+import { here } from '../../lib/environment'
 
 const FROM_OUTSIDE =
   /^(SCITOKEN|BEARER_TOKEN|_CONDOR|X509_|IGWN_|NETRC$|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT|NODE_EXTRA_CA|HTGETTOKEN|ALL_PROXY$|HTTPS?_PROXY$|NO_PROXY$)/i

@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import jsonwebtoken from 'jsonwebtoken'
 import type { IgwnAuthErrorCode } from '../../lib/errors'
-import { here } from '../../lib/surroundings'
+import { here } from '../../lib/environment'
 
 export interface SigningKey {
   /** A token with these claims exactly, but for undefined ones; the header may be added to. */

@@ -5,8 +5,8 @@
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { asNobody, openToNobody } from './as-nobody'
-import { here } from '../../lib/surroundings'
+import { asNobody, openToNobody } from './as-other-user'
+import { here } from '../../lib/environment'
 
 export interface Vector<Input, Expected> {
   readonly name: string

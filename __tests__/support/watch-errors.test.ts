@@ -1,5 +1,5 @@
 import { IgwnAuthError, type Reason } from '../../lib/errors'
-import { mint } from './mint'
+import { mint } from './make-token'
 import { takeLeaks } from './watch-errors'
 
 it.each<[string, () => unknown]>([

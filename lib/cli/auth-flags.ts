@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import type { Command } from 'commander'
 import type { IgwnAuthOptions } from '../options'
-import { pathName } from '../quote'
+import { pathName } from '../secrets/sanitize'
 import { EXIT } from './exit-code'
 import { Failure, usageFailure } from './failure'
 import { filled, seconds, texts } from './values'

@@ -1,10 +1,10 @@
 import { isAxiosError } from 'axios'
 import type { IgwnAxiosError } from '../explain/refusal'
-import { printable } from '../quote'
+import { printable } from '../secrets/sanitize'
 import { UNTRUSTED } from '../x509/untrusted-server'
 import { EXIT } from './exit-code'
 import { BrokenOff, Failure } from './failure'
-import { mendLines } from './mend-lines'
+import { mendLines } from './fix-lines'
 
 /** Why there was no answer, in words. What is no failure of a connection is given back as it is. */
 export function connectionFailure(error: unknown, { host }: URL): unknown {

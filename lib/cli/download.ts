@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Courier, Reply } from './courier'
+import type { Courier, Reply } from './http-client'
 import { EXIT } from './exit-code'
 import { BrokenOff, Failure } from './failure'
 import type { PartFile } from './part-file'

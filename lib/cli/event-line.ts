@@ -1,5 +1,5 @@
 import type { IgwnAuthEvent } from '../events'
-import { printable } from '../quote'
+import { printable } from '../secrets/sanitize'
 import { moment } from './times'
 
 /** What happens to the credentials of a request, in a line; undefined for what is not worth one. */

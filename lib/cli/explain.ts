@@ -1,10 +1,10 @@
-import { explain } from '../explain/explain'
+import { explain } from '../instance/explain'
 import { authOptionsOf } from './auth-flags'
 import { EXIT } from './exit-code'
 import { explanationText } from './explanation-text'
 import type { ExplainFlags } from './flags'
 import { terminalOf } from './terminal'
-import { understood } from './misuse'
+import { understood } from './usage-error'
 import { urlOf } from './url-of'
 
 /** `igwn-auth explain URL`: 0 when something would be attached. */

@@ -1,5 +1,5 @@
-import { printable } from '../quote'
-import type { Reply } from './courier'
+import { printable } from '../secrets/sanitize'
+import type { Reply } from './http-client'
 import { hideTokens } from './hide-tokens'
 
 /** The status line and the header fields of an answer, as they are. */

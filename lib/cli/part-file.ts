@@ -1,11 +1,11 @@
 import fs from 'node:fs'
 import { open, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { pathName } from '../quote'
-import { isStats, linkStatOf, statOf } from '../sources/read-file'
+import { pathName } from '../secrets/sanitize'
+import { isStats, linkStatOf, statOf } from '../files/read-file'
 import { EXIT } from './exit-code'
 import { Failure } from './failure'
-import { claim } from './claim'
+import { claim } from './lock-file'
 import { isValidator, type Validator } from './validator'
 
 /** What a part is the beginning of. */

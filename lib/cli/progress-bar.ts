@@ -1,6 +1,6 @@
 import { SingleBar, type Options, type Params } from 'cli-progress'
 import stringWidth from 'string-width'
-import { duration } from '../judge-token'
+import { duration } from '../tokens/validate-claims'
 import { bytes } from './bytes'
 import { lineOf, type Progress } from './progress'
 

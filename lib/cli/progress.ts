@@ -1,4 +1,4 @@
-import { duration } from '../judge-token'
+import { duration } from '../tokens/validate-claims'
 
 /** Says how far a download is. */
 export interface Progress {

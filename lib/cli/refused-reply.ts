@@ -1,9 +1,9 @@
-import { quote } from '../quote'
-import type { Reply } from './courier'
+import { quote } from '../secrets/sanitize'
+import type { Reply } from './http-client'
 import { EXIT } from './exit-code'
 import { BrokenOff, Failure } from './failure'
 import { hideTokens } from './hide-tokens'
-import { mendLines } from './mend-lines'
+import { mendLines } from './fix-lines'
 import { fieldOf } from './validator'
 
 /** The failure that an answer is: its status, why, and what mends it. */

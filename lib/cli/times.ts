@@ -1,5 +1,5 @@
-import { duration } from '../judge-token'
-import { secondsNow } from '../seconds-now'
+import { duration } from '../tokens/validate-claims'
+import { secondsNow } from '../clock'
 
 /** A time, in seconds since the epoch, as a date and from now: `2026-01-01T00:00:00Z, in 12 minutes`. */
 export function moment(seconds: number): string {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Courier, Reply } from './courier'
+import type { Courier, Reply } from './http-client'
 import { EXIT } from './exit-code'
 import { Failure } from './failure'
 import { headLines } from './head-lines'

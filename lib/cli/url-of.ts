@@ -1,5 +1,5 @@
-import { parseUrl } from '../formats/parse-url'
-import { withScheme } from '../target-audience'
+import { parseUrl } from '../formats/url'
+import { withScheme } from '../tokens/target-audience'
 import { usageFailure } from './failure'
 
 /** The URL that a word of the command line means: as with igwn-auth-utils, a host without a scheme is reached by https. */

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { parseUrl } from '../formats/parse-url'
+import { parseUrl } from '../formats/url'
 
 /** An option that may be given several times. */
 export function texts(text: string, before: readonly string[] = []): readonly string[] {

@@ -1,7 +1,7 @@
 import { IgwnAuthError } from '../errors'
-import { examineCertificates } from '../explain/examine-certificates'
-import { secondsNow } from '../seconds-now'
-import { here } from '../surroundings'
+import { examineCertificates } from '../x509/describe-certificates'
+import { secondsNow } from '../clock'
+import { here } from '../environment'
 import { findX509Credentials } from '../x509/find-x509-credentials'
 import type { X509Credential } from '../x509/x509-credential'
 import { certOf, passphraseOf } from './auth-flags'
@@ -11,7 +11,7 @@ import type { X509Flags } from './flags'
 import { table, type Row } from './table'
 import { terminalOf } from './terminal'
 import { moment } from './times'
-import { understood } from './misuse'
+import { understood } from './usage-error'
 
 /** `igwn-auth x509`: shows the certificate chain that would be presented. */
 export async function x509Command(flags: X509Flags): Promise<number> {

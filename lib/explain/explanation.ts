@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import type { IgwnAuthErrorCode } from '../errors'
-import type { Attachment } from '../attachments'
-import { TO_FILL_IN } from '../find-sci-token'
-import type { Wanted } from '../judge-token'
+import type { Attachment } from './attached-credentials'
+import { TO_FILL_IN } from '../tokens/find-sci-token'
+import type { Wanted } from '../tokens/validate-claims'
 import type { Finding } from './finding'
 
 /**

@@ -1,5 +1,5 @@
 import type { Reason, ReasonCode } from '../errors'
-import type { TokenProfile } from '../scitoken'
+import type { TokenProfile } from '../tokens/scitoken'
 
 /** What something that was looked at is about. */
 export type FindingKind = 'token' | 'login' | 'certificate' | 'authorities' | 'scheme' | 'request'

@@ -1,13 +1,13 @@
 import type { Reason } from '../errors'
 import { givesScope, parseScope, splitScopes } from '../formats/scopes'
 import type { BearerChallenge, Challenge } from '../formats/www-authenticate'
-import { duration } from '../judge-token'
-import type { Credentials, Purpose } from '../purpose'
-import { printable, quote } from '../quote'
-import { redact } from '../redact'
-import { SciToken } from '../scitoken'
-import { urlOf } from '../wire/destination'
-import { certificateLife } from './examine-certificates'
+import { duration } from '../tokens/validate-claims'
+import type { Credentials, Purpose } from '../request/context'
+import { printable, quote } from '../secrets/sanitize'
+import { redact } from '../secrets/redact'
+import { SciToken } from '../tokens/scitoken'
+import { urlOf } from '../request/destination'
+import { certificateLife } from '../x509/describe-certificates'
 
 /** What a server said in refusing. */
 export interface ServerSaid {

@@ -1,5 +1,5 @@
 import type { AxiosInstance } from 'axios'
-import { applyIgwnAuth } from '../apply-igwn-auth'
+import { applyIgwnAuth } from '../instance/apply-igwn-auth'
 import type { IgwnAuthOptions } from '../options'
 import { oauth1 } from './oauth1'
 import type { OAuth1Options } from './oauth1-options'

@@ -5,7 +5,7 @@
  */
 
 // Declares `igwnAuth` in the config of a request, also for who imports this subpath alone.
-import '../apply-igwn-auth'
+import '../instance/apply-igwn-auth'
 
 // In the order of use: get a token, sign with it.
 export {

@@ -4,18 +4,18 @@ import axios, {
   type AxiosResponse,
   type HeadersDefaults,
 } from 'axios'
-import { applyIgwnAuth, removeIgwnAuth } from '../apply-igwn-auth'
+import { applyIgwnAuth, removeIgwnAuth } from '../instance/apply-igwn-auth'
 import { checkValues, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { placeOf } from '../events'
 import { challengesOf } from '../explain/refusal'
-import { kindOf } from '../token'
+import { kindOf } from '../tokens/token'
 import { parted, type ConnectionOptions } from './apply-oauth1'
 import { signing } from './oauth1'
 import { filledText, signerOf, type OAuth1Options, type Signer } from './oauth1-options'
 import { OAuth1Token, type OAuth1TokenPair } from './oauth1-token'
 import { noVerifier, parseAuthorizationResponse } from './parse-authorization-response'
-import { assertCallbackConfirmed, parseTokenAnswer } from './parse-token-answer'
+import { assertCallbackConfirmed, parseTokenAnswer } from './parse-token-response'
 import { describeProblem, problemIn } from './problem'
 
 /** How requests for tokens are signed, how they are connected, and where the user goes. */

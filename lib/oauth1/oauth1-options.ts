@@ -2,7 +2,7 @@ import { createPrivateKey, getHashes, KeyObject } from 'node:crypto'
 import { checkValues, flag, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { isEncrypted, parsePem } from '../formats/pem'
-import { kindOf } from '../token'
+import { kindOf } from '../tokens/token'
 import { OAuth1Token } from './oauth1-token'
 import { signatureMethods, type SignatureMethod, type SignatureMethodName } from './signature-method'
 

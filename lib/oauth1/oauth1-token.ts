@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { IgwnAuthError } from '../errors'
-import { kindOf } from '../token'
+import { kindOf } from '../tokens/token'
 
 /** A token and its secret, as they are kept between runs. Both are secret. */
 export interface OAuth1TokenPair {

@@ -1,5 +1,5 @@
 import type { Check } from '../check-values'
-import { kindOf } from '../token'
+import { kindOf } from '../tokens/token'
 
 /** A name that a caller gave, for a message; what is longer than names are may be a secret in the wrong place. */
 export function shortName(text: string): string {

@@ -4,16 +4,16 @@
  * @module axios-igwn-auth/oauth2
  */
 
-export { clientCredentials } from './client-credentials'
+export { clientCredentials } from './grants/client-credentials'
 // eslint-disable-next-line @typescript-eslint/no-deprecated
-export { password, type PasswordOptions } from './password'
-export { refreshToken, type RefreshTokenOptions } from './refresh-token'
-export { authorizationCode, type AuthorizationCodeOptions } from './authorization-code'
-export { deviceCode, type DeviceCodeOptions, type DevicePrompt } from './device-code'
-export { jwtBearer, type JwtBearerOptions } from './jwt-bearer'
-export { tokenExchange, type GivenToken, type TokenExchangeOptions } from './token-exchange'
-export type { FlowOptions, OAuthTokenSource } from './renewing'
-export type { OAuthParameters, WantOptions } from './token-request'
+export { password, type PasswordOptions } from './grants/password'
+export { refreshToken, type RefreshTokenOptions } from './grants/refresh-token'
+export { authorizationCode, type AuthorizationCodeOptions } from './grants/authorization-code'
+export { deviceCode, type DeviceCodeOptions, type DevicePrompt } from './grants/device-code'
+export { jwtBearer, type JwtBearerOptions } from './grants/jwt-bearer'
+export { tokenExchange, type GivenToken, type TokenExchangeOptions } from './grants/token-exchange'
+export type { FlowOptions, OAuthTokenSource } from './grants/renewing-grant'
+export type { OAuthParameters, WantOptions } from './server/token-request'
 export type {
   ClientAuthenticationMethod,
   OAuthClient,
@@ -21,9 +21,9 @@ export type {
   OAuthRequest,
   OAuthResponse,
   ServerMetadata,
-} from './oauth-client'
-export type { PrivateKey } from './signing-key'
-export { dpopKey, type DPoPKey, type DPoPKeyOptions, type DPoPRequest } from './dpop-key'
+} from './client'
+export type { PrivateKey } from './dpop/signing-key'
+export { dpopKey, type DPoPKey, type DPoPKeyOptions, type DPoPRequest } from './dpop/dpop-key'
 export { OAuthError, type OAuthRefusal } from './oauth-error'
 export type { StoredToken, TokenStore } from '../stores/token-store'
 export {
@@ -37,11 +37,11 @@ export {
   type StepOptions,
   type TokenHint,
   type UserInfo,
-} from './oauth2'
+} from './web-login'
 export type { PendingLogin } from './authorization-request'
 export type { IdTokenChecks, IdTokenClaims } from './id-token'
 export { OAuth2Auth, type OAuth2AuthOptions, type TokenPlacement } from './oauth2-auth'
-export { dpop } from './dpop'
+export { dpop } from './dpop/dpop'
 export { igwn, type Igwn, type IgwnService } from './igwn'
 // Of the main entry, and the same class: what the others of this one throw.
 export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from '../errors'

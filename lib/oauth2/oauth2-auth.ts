@@ -1,9 +1,9 @@
 import { IgwnAuthError } from '../errors'
-import { duration } from '../judge-token'
+import { duration } from '../tokens/validate-claims'
 import type { AuthScheme, OutgoingRequest, SchemeAnswer, SchemeParts } from '../schemes/auth-scheme'
-import { secondsNow } from '../seconds-now'
+import { secondsNow } from '../clock'
 import type { StoredToken } from '../stores/token-store'
-import { tokenText, type Token, type TokenSource } from '../token'
+import { tokenText, type Token, type TokenSource } from '../tokens/token'
 import { oneOf, shortName } from './checks'
 
 /** Where a token stands in a request (RFC 6750 section 2). */

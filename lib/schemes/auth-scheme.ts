@@ -1,5 +1,5 @@
 import type { Challenge } from '../formats/www-authenticate'
-import type { TokenQuery } from '../token'
+import type { TokenQuery } from '../tokens/token'
 
 /** A request as it is about to leave: everybody's interceptors and transforms are through with it. */
 export interface OutgoingRequest {

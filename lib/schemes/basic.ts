@@ -1,9 +1,9 @@
-import { isClearText, readableOnTheWay } from '../clear-text'
-import type { Credentials, Purpose } from '../purpose'
+import { isClearText, readableOnTheWay } from '../request/insecure-transport'
+import type { Credentials, Purpose } from '../request/context'
 import { IgwnAuthError } from '../errors'
 import { formatBasicCredentials } from '../formats/basic-credentials'
-import { lookUpNetrc, netrcUnusable } from '../sources/find-netrc-credentials'
-import type { Surroundings } from '../surroundings'
+import { lookUpNetrc, netrcUnusable } from '../netrc/find-netrc-credentials'
+import type { Surroundings } from '../environment'
 
 /**
  * The Basic scheme (RFC 7617): the login that netrc has for the host, unless it would be sent in clear. As a header, not as

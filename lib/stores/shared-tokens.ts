@@ -1,8 +1,8 @@
 import { IgwnAuthError } from '../errors'
 import { publish } from '../events'
 import { splitScopes } from '../formats/scopes'
-import { redact } from '../redact'
-import { tokenText, type Token, type TokenQuery } from '../token'
+import { redact } from '../secrets/redact'
+import { tokenText, type Token, type TokenQuery } from '../tokens/token'
 import { storedToken } from './stored-token'
 import type { TokenStore } from './token-store'
 

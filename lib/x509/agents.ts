@@ -1,6 +1,6 @@
 import https from 'node:https'
 import { secureAgent } from './create-x509-agent'
-import type { Trust } from './trust'
+import type { Trust } from './trusted-cas'
 import type { X509Credential } from './x509-credential'
 
 /** The agents of one axios instance. */

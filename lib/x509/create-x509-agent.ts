@@ -3,8 +3,8 @@ import tls from 'node:tls'
 import { inspect } from 'node:util'
 import { IgwnAuthError } from '../errors'
 import { assertInForce, lookForX509 } from './find-x509-credentials'
-import { lookForTrust } from './trust'
-import type { Passphrase } from './understand-credential'
+import { lookForTrust } from './trusted-cas'
+import type { Passphrase } from './load-credential'
 import { X509Credential } from './x509-credential'
 
 /** Options of Node's agent; what is the credential's own is left out. */

@@ -1,12 +1,12 @@
 import type fs from 'node:fs'
 import type { Reason } from '../errors'
-import { isStats, linkStatOf, rememberedReads, statOf } from '../sources/read-file'
-import type { FileProblem } from '../sources/read-file'
-import type { Surroundings } from '../surroundings'
-import { readPemFile, understandCredential } from './understand-credential'
-import type { Passphrase, PemFile } from './understand-credential'
+import { isStats, linkStatOf, rememberedReads, statOf } from '../files/read-file'
+import type { FileProblem } from '../files/read-file'
+import type { Surroundings } from '../environment'
+import { readPemFile, understandCredential } from './load-credential'
+import type { Passphrase, PemFile } from './load-credential'
 import { X509Credential } from './x509-credential'
-import type { NamedFile, X509Place } from './x509-places'
+import type { NamedFile, X509Place } from './x509-locations'
 
 /** A credential that is in order, whatever the time is; with what is not as it should be though it can be used. */
 export interface ReadCredential {

@@ -1,4 +1,4 @@
-import type { Trust } from './trust'
+import type { Trust } from './trusted-cas'
 import type { X509Credential } from './x509-credential'
 
 /** What axios hands to `http2.connect`. */

@@ -1,6 +1,6 @@
-import { failuresIn, hungUp } from '../failures-in'
-import { duration } from '../judge-token'
-import { secondsNow } from '../token'
+import { failuresIn, hungUp } from '../formats/error-causes'
+import { duration } from '../tokens/validate-claims'
+import { secondsNow } from '../tokens/token'
 import type { X509Credential } from './x509-credential'
 
 /** Why a server would not have the certificate it was shown, or the lack of one. */

@@ -1,4 +1,4 @@
-import { failuresIn } from '../failures-in'
+import { failuresIn } from '../formats/error-causes'
 
 /** The codes of Node.js and OpenSSL for a server whose certificate does not verify, and for a name that is not its own. */
 export const UNTRUSTED =

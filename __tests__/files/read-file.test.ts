@@ -1,0 +1,194 @@
+import fs from 'node:fs'
+import { rememberedReads, linkStatOf, readWhole, statOf } from '../../lib/files/read-file'
+import { age, emptyPlaces, put, room } from '../support/tokens'
+
+beforeEach(emptyPlaces)
+afterEach(() => {
+  jest.restoreAllMocks()
+})
+
+const reader = () => {
+  const parse = jest.fn((text: string) => ({ text }))
+  return { parse, read: rememberedReads(parse, 100) }
+}
+
+/** What a system call fails with. */
+const systemError = (code: string) => () => {
+  throw Object.assign(new Error(`${code}: something with a path`), { code })
+}
+
+describe('a file is read once', () => {
+  it('and gives the same value as long as it is unchanged', () => {
+    const { parse, read } = reader()
+    const file = put(room('a'), 'one')
+    const value = read(file)
+    expect(value).toEqual({ text: 'one' })
+    expect(read(file)).toBe(value)
+    expect(read(file, fs.statSync(file))).toBe(value)
+    expect(parse.mock.calls).toEqual([['one', file]])
+  })
+
+  it('and again when it has changed: its content, its place, its permissions', () => {
+    const { parse, read } = reader()
+    const file = put(room('a'), 'one')
+    read(file)
+    put(file, 'two')
+    expect(read(file)).toEqual({ text: 'two' })
+    fs.renameSync(put(room('b'), 'six'), file)
+    expect(read(file)).toEqual({ text: 'six' })
+    fs.chmodSync(file, 0o400)
+    read(file)
+    expect(parse).toHaveBeenCalledTimes(4)
+    read(file)
+    expect(parse).toHaveBeenCalledTimes(4)
+  })
+
+  it('but not remembered when it was written just now', () => {
+    const { parse, read } = reader()
+    fs.writeFileSync(room('a'), 'one')
+    read(room('a'))
+    read(room('a'))
+    expect(parse).toHaveBeenCalledTimes(2)
+  })
+
+  it('but not remembered when its time is in the future', () => {
+    const { parse, read } = reader()
+    age(put(room('a'), 'one'), -3600)
+    read(room('a'))
+    read(room('a'))
+    expect(parse).toHaveBeenCalledTimes(2)
+  })
+
+  it('each by itself', () => {
+    const { read } = reader()
+    put(room('a'), 'a')
+    put(room('b'), 'b')
+    expect([read(room('a')), read(room('b')), read(room('a'))]).toEqual([
+      { text: 'a' },
+      { text: 'b' },
+      { text: 'a' },
+    ])
+  })
+
+  it('by each reader: what one makes of it is not what another makes', () => {
+    const file = put(room('a'), 'one')
+    expect(rememberedReads(() => 1, 100)(file)).toBe(1)
+    expect(rememberedReads(() => 2, 100)(file)).toBe(2)
+  })
+
+  it('and a parser that throws is asked again', () => {
+    const file = put(room('a'), 'one')
+    const parse = jest.fn<number, []>().mockImplementationOnce(systemError('EWHY')).mockReturnValue(1)
+    const read = rememberedReads(parse, 100)
+    expect(() => read(file)).toThrow('EWHY')
+    expect(read(file)).toBe(1)
+  })
+})
+
+describe('what is not there', () => {
+  it('is undefined, also below what is no folder', () => {
+    const { read } = reader()
+    put(room('a'), '')
+    for (const file of [room('nothing'), room('nothing/at/all'), room('a/b')]) {
+      expect(read(file)).toBeUndefined()
+      expect(readWhole(file, 100)).toBeUndefined()
+      expect(statOf(file)).toBeUndefined()
+      expect(linkStatOf(file)).toBeUndefined()
+    }
+  })
+
+  it('is found when it comes, and gone when it goes', () => {
+    const { read } = reader()
+    expect(read(room('a'))).toBeUndefined()
+    put(room('a'), 'one')
+    expect(read(room('a'))).toEqual({ text: 'one' })
+    fs.unlinkSync(room('a'))
+    expect(read(room('a'))).toBeUndefined()
+  })
+})
+
+describe('what cannot be used', () => {
+  it('is said what it is', () => {
+    fs.mkdirSync(room('folder'))
+    fs.symlinkSync(room('circle'), room('circle'))
+    const { read } = reader()
+    expect(read(room('folder'))).toEqual({ problem: 'not-a-file', what: 'is a folder, not a file' })
+    expect(read('/dev/null')).toEqual({
+      problem: 'not-a-file',
+      what: 'is a FIFO, socket or device, not a file',
+    })
+    expect(read(room('circle'))).toEqual({
+      problem: 'unreadable',
+      what: 'cannot be read (ELOOP)',
+      passing: true,
+    })
+  })
+
+  it('is too large from one byte more', () => {
+    const { read } = reader()
+    expect(read(put(room('a'), 'x'.repeat(100)))).toEqual({ text: 'x'.repeat(100) })
+    expect(read(put(room('b'), 'x'.repeat(101)))).toEqual({
+      problem: 'too-large',
+      what: `is larger than ${100 / 1024} KiB`,
+    })
+  })
+
+  it('is too large when it grows while it is read', () => {
+    const file = put(room('a'), 'x'.repeat(50))
+    const { fstatSync } = fs
+    jest.spyOn(fs, 'fstatSync').mockImplementationOnce((descriptor) => {
+      const stats = fstatSync(descriptor)
+      fs.appendFileSync(file, 'x'.repeat(60))
+      return stats
+    })
+    expect(readWhole(file, 100)).toMatchObject({ problem: 'too-large' })
+  })
+
+  it('is no file when it becomes a folder between stat and open', () => {
+    const { read } = reader()
+    const file = put(room('a'), 'one')
+    const stats = fs.statSync(file)
+    fs.unlinkSync(file)
+    fs.mkdirSync(file)
+    expect(read(file, stats)).toEqual({ problem: 'not-a-file', what: 'is a folder, not a file' })
+  })
+
+  it.each([
+    ['EACCES', 1],
+    ['EPERM', 1],
+    ['EMFILE', 2],
+    ['EIO', 2],
+    ['EAGAIN', 2],
+  ])('by %s is tried %i times in two looks', (code, tries) => {
+    const { read } = reader()
+    const file = put(room('a'), 'one')
+    const open = jest.spyOn(fs, 'openSync').mockImplementation(systemError(code))
+    const problem = { problem: 'unreadable', what: `cannot be read (${code})` }
+    expect([read(file), read(file)]).toMatchObject([problem, problem])
+    expect(open).toHaveBeenCalledTimes(tries)
+    open.mockRestore()
+    fs.chmodSync(file, 0o400)
+    expect(read(file)).toEqual({ text: 'one' })
+  })
+
+  it('leaves no file open', () => {
+    const [file, large] = [put(room('a'), 'one'), put(room('b'), 'x'.repeat(101))]
+    const close = jest.spyOn(fs, 'closeSync')
+    jest.spyOn(fs, 'readSync').mockImplementationOnce(systemError('EIO'))
+    expect(readWhole(file, 100)).toMatchObject({ problem: 'unreadable', what: 'cannot be read (EIO)' })
+    expect(close).toHaveBeenCalledTimes(1)
+    readWhole(large, 100)
+    expect(close).toHaveBeenCalledTimes(2)
+  })
+})
+
+it('short reads are put together', () => {
+  const file = put(room('a'), 'some words')
+  const { readSync } = fs
+  const read = jest
+    .spyOn(fs, 'readSync')
+    .mockImplementation(((descriptor: number, buffer: Buffer, offset: number, length: number) =>
+      readSync(descriptor, buffer, offset, Math.min(length, 3), null)) as typeof fs.readSync)
+  expect(readWhole(file, 100)).toMatchObject({ text: 'some words' })
+  expect(read).toHaveBeenCalledTimes(5)
+})

@@ -1,0 +1,786 @@
+import { getEventListeners } from 'node:events'
+import net, { type AddressInfo } from 'node:net'
+import https from 'node:https'
+import { Readable } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
+import axios, { AxiosError, type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from 'axios'
+import MockAdapter from 'axios-mock-adapter'
+import NodeFormData from 'form-data'
+import {
+  applyAutoRetry,
+  applyIgwnAuth,
+  igwnAxios,
+  removeAutoRetry,
+  removeIgwnAuth,
+  type AutoRetryOptions,
+} from '../support/all'
+import { expectNoSecret } from '../support/expect-no-secret'
+import { expectNoUnhandledRejection } from '../support/record-events'
+import { createAuthority, type Authority } from '../support/pki'
+import { challenge, serve, serverGroup, type Answer } from '../support/server'
+import { ours } from '../support/tokens'
+
+/** Automatic retry over the wire; in company, in any order, sees and is seen as one request. */
+const servers = serverGroup()
+const made: AxiosInstance[] = []
+expectNoUnhandledRejection()
+afterEach(async () => {
+  for (const instance of made.splice(0)) removeIgwnAuth(instance)
+  await servers.close()
+})
+
+const QUICK: AutoRetryOptions = { backoff: 0.001 }
+const retrying = (options: AutoRetryOptions = {}, config: AxiosRequestConfig = {}) =>
+  applyAutoRetry(axios.create({ proxy: false, ...config }), { ...QUICK, ...options })
+
+/** Answers one after the other, the last for ever. */
+const answering =
+  (...answers: Answer[]) =>
+  (_: unknown, index: number) =>
+    answers[Math.min(index, answers.length - 1)]!
+
+const failureOf = async (request: Promise<unknown>): Promise<AxiosError> =>
+  request.then(
+    () => {
+      throw new Error('it did not fail')
+    },
+    (error: unknown) => error as AxiosError,
+  )
+
+/** A server that cuts each connection when the first bytes of a request have come. */
+async function cutting() {
+  let connections = 0
+  const server = net.createServer((socket) => {
+    connections += 1
+    socket.on('error', () => undefined)
+    socket.once('data', () => socket.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections: () => connections,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  }
+}
+
+/** A port where nobody listens. */
+async function nobody(): Promise<string> {
+  const { origin, close } = await cutting()
+  await close()
+  return origin
+}
+
+describe('a status', () => {
+  it.each([404, 408, 425, 429, 500, 502, 503, 504])('%d is retried, until it passes', async (status) => {
+    const server = await servers.serve(answering({ status }, { status }, { status }, {}))
+    expect((await retrying().get(server.origin)).status).toBe(200)
+    expect(server.seen).toHaveLength(4)
+  })
+
+  it.each([400, 401, 403, 409, 410, 501, 505])('%d is not', async (status) => {
+    const server = await servers.serve(answering({ status }, {}))
+    expect((await failureOf(retrying().get(server.origin))).response?.status).toBe(status)
+    expect(server.seen).toHaveLength(1)
+  })
+
+  it('that does not pass is the error in the end, after three retries', async () => {
+    const server = await servers.serve((_, index) => ({ status: 503, body: String(index) }))
+    const error = await failureOf(retrying().get(server.origin, { params: { a: 1 } }))
+    expect(error).toBeInstanceOf(AxiosError)
+    expect([error.code, error.message]).toEqual(['ERR_BAD_RESPONSE', 'Request failed with status code 503'])
+    expect(error.response?.data).toBe(3)
+    expect(server.seen.map(({ url }) => url)).toEqual(Array(4).fill('/?a=1'))
+  })
+
+  it('is left out where a request, or the instance, says so', async () => {
+    const server = await servers.serve(answering({ status: 404 }))
+    await failureOf(retrying().get(server.origin, { igwnRetry: { doNotRetryCodes: [404] } }))
+    expect(server.seen).toHaveLength(1)
+    await failureOf(retrying({ doNotRetryCodes: [404] }).get(server.origin))
+    expect(server.seen).toHaveLength(2)
+    await failureOf(retrying({ retryCodes: [500] }).get(server.origin))
+    expect(server.seen).toHaveLength(3)
+    await failureOf(retrying({ retryCodes: [404], retries: 1 }).get(server.origin))
+    expect(server.seen).toHaveLength(5)
+  })
+
+  it('that the caller takes for good is retried too, and theirs in the end', async () => {
+    const server = await servers.serve((_, index) => ({ status: index < 9 ? 503 : 200, body: String(index) }))
+    const instance = retrying({}, { validateStatus: null })
+    const { status, data, config } = await instance.get<number>(server.origin)
+    expect([status, data, config.validateStatus]).toEqual([503, 3, null])
+    expect((await instance.get(server.origin, { igwnRetry: { retries: 7 } })).data).toBe(9)
+  })
+})
+
+describe('a connection', () => {
+  it.each(['http', 'fetch'])('that is cut is made again (%s)', async (adapter) => {
+    const server = await cutting()
+    const error = await failureOf(retrying({ retries: 2 }, { adapter }).get(server.origin))
+    expect(error.response).toBeUndefined()
+    expect(server.connections()).toBe(3)
+    await server.close()
+  })
+
+  it('that nobody takes is tried again', async () => {
+    const origin = await nobody()
+    let tries = 0
+    const instance = retrying({ retries: 2 })
+    instance.interceptors.request.use((config) => {
+      config.lookup = (_, __, callback) => {
+        tries += 1
+        ;(callback as (error: null, address: string, family: number) => void)(null, '127.0.0.1', 4)
+      }
+      return config
+    })
+    const error = await failureOf(instance.get(origin.replace('127.0.0.1', 'service.invalid')))
+    expect(error.code).toBe('ECONNREFUSED')
+    expect(tries).toBe(3)
+  })
+
+  it('that is cut in the middle of an answer is made again', async () => {
+    const half = net.createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf', () =>
+          setTimeout(() => socket.destroy(), 5),
+        )
+      })
+    })
+    let connections = 0
+    half.on('connection', () => (connections += 1))
+    await new Promise<void>((resolve) => half.listen(0, '127.0.0.1', resolve))
+    const { port } = half.address() as AddressInfo
+    await failureOf(retrying({ retries: 1 }).get(`http://127.0.0.1:${port}`))
+    expect(connections).toBe(2)
+    half.close()
+  })
+
+  it('to a name that does not exist is not made again', async () => {
+    let tries = 0
+    const instance = retrying()
+    instance.defaults.adapter = () => {
+      tries += 1
+      return Promise.reject(new AxiosError('getaddrinfo ENOTFOUND x.invalid', 'ENOTFOUND'))
+    }
+    await failureOf(instance.get('http://x.invalid'))
+    expect(tries).toBe(1)
+  })
+})
+
+describe('a time-out', () => {
+  const silent = () => new Promise<Answer>(() => undefined)
+
+  it.each(['http', 'fetch'])('is retried, and each try has all of it (%s)', async (adapter) => {
+    const server = await servers.serve((_, index) => (index < 2 ? silent() : {}))
+    const begin = performance.now()
+    expect((await retrying({}, { adapter }).get(server.origin, { timeout: 150 })).status).toBe(200)
+    expect(performance.now() - begin).toBeGreaterThan(299)
+    expect(server.seen).toHaveLength(3)
+  })
+
+  it.each<[string, AutoRetryOptions, AxiosRequestConfig, number | undefined]>([
+    ['is 20 seconds when none is set', {}, {}, 20_000],
+    ['is that of the options when none is set', { timeout: 7 }, {}, 7000],
+    ['of axios stays', {}, { timeout: 300 }, 300],
+    ['is none where the options say 0', { timeout: 0 }, {}, 0],
+    [
+      'is none for a stream, which would not be sent again',
+      {},
+      { method: 'put', data: Readable.from(['x']) },
+      0,
+    ],
+  ])('%s', async (_, options, config, expected) => {
+    const seen: unknown[] = []
+    const instance = retrying(options, {
+      adapter: (request) => {
+        seen.push(request.timeout)
+        return Promise.resolve({ data: '', status: 200, statusText: 'OK', headers: {}, config: request })
+      },
+    })
+    const { config: theirs } = await instance.request({ url: 'http://x.invalid', ...config })
+    expect(seen).toEqual([expected])
+    expect(theirs.timeout).toBe(config.timeout ?? 0)
+  })
+
+  it('that is ours says so', async () => {
+    const server = await servers.serve(silent)
+    const error = await failureOf(retrying({ timeout: 0.05, retries: 0 }).get(server.origin))
+    expect([error.code, error.message]).toEqual(['ECONNABORTED', 'timeout of 50ms exceeded'])
+  })
+})
+
+describe('waiting', () => {
+  it('doubles from one second, and adds by chance a fifth at most', async () => {
+    const at: number[] = []
+    const server = await servers.serve(() => (at.push(performance.now()), { status: 503 }))
+    await failureOf(retrying({ backoff: 0.1 }).get(server.origin))
+    const waits = at.slice(1).map((time, index) => time - at[index]!)
+    const [one = 0, two = 0, three = 0] = waits
+    expect(one).toBeGreaterThanOrEqual(99)
+    expect(two).toBeGreaterThanOrEqual(199)
+    expect(three).toBeGreaterThanOrEqual(399)
+    expect(waits).toHaveLength(3)
+    // Nobody waits so long that it would be the next step, but on a machine that is very busy.
+    expect(one).toBeLessThan(350)
+  })
+
+  it.each([
+    ['in seconds', () => '1', 990],
+    ['as a date', () => new Date(Date.now() + 2000).toUTCString(), 900],
+  ])('takes as long as Retry-After says, %s', async (_, value, least) => {
+    const server = await servers.serve((_seen, index) =>
+      index === 0 ? { status: 429, headers: { 'Retry-After': value() } } : {},
+    )
+    const begin = performance.now()
+    expect((await retrying().get(server.origin)).status).toBe(200)
+    expect(performance.now() - begin).toBeGreaterThan(least)
+  })
+
+  it.each(['soon', '', '-5', 'Mon, 01 Jan 2001 00:00:00 GMT'])(
+    'is as without it when Retry-After is %j',
+    async (value) => {
+      const server = await servers.serve(answering({ status: 503, headers: { 'Retry-After': value } }, {}))
+      expect((await retrying().get(server.origin)).status).toBe(200)
+    },
+  )
+
+  it('longer than one is willing to is not waiting: the answer comes back', async () => {
+    const server = await servers.serve(answering({ status: 503, headers: { 'Retry-After': '130' } }))
+    expect((await failureOf(retrying().get(server.origin))).response?.status).toBe(503)
+    expect((await failureOf(retrying({ longestWait: 129 }).get(server.origin))).response?.status).toBe(503)
+    expect(server.seen).toHaveLength(2)
+  })
+
+  it('ends at once when the request is aborted, and nothing more is sent', async () => {
+    const server = await servers.serve(answering({ status: 503 }))
+    const controller = new AbortController()
+    const request = failureOf(retrying({ backoff: 60 }).get(server.origin, { signal: controller.signal }))
+    while (server.seen.length === 0) await wait(5)
+    await wait(20)
+    controller.abort()
+    const error = await request
+    expect(error.code).toBe('ERR_CANCELED')
+    expect(axios.isCancel(error)).toBe(true)
+    expect(server.seen).toHaveLength(1)
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+  })
+
+  it('ends so by the cancel token of old too', async () => {
+    const server = await servers.serve(answering({ status: 503 }))
+    const source = axios.CancelToken.source()
+    const request = failureOf(retrying({ backoff: 0.3 }).get(server.origin, { cancelToken: source.token }))
+    while (server.seen.length === 0) await wait(5)
+    await wait(20)
+    source.cancel('enough')
+    expect((await request).message).toBe('enough')
+    await wait(500)
+    expect(server.seen).toHaveLength(1)
+  })
+
+  it('does not begin for a request that is aborted already', async () => {
+    const server = await servers.serve(() => ({}))
+    const error = await failureOf(retrying().get(server.origin, { signal: AbortSignal.abort() }))
+    expect(error.code).toBe('ERR_CANCELED')
+    expect(server.seen).toEqual([])
+  })
+
+  it('leaves no listener on a signal that many requests share', async () => {
+    const server = await servers.serve((_, index) => (index % 2 === 0 ? { status: 503 } : {}))
+    const { signal } = new AbortController()
+    const instance = retrying()
+    for (let i = 0; i < 15; i += 1) await instance.get(server.origin, { signal })
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+})
+
+describe('a method that is not idempotent', () => {
+  it.each([
+    ['post', 404, true],
+    ['post', 408, true],
+    ['post', 425, true],
+    ['post', 429, true],
+    ['post', 503, true],
+    ['post', 500, false],
+    ['post', 502, false],
+    ['post', 504, false],
+    ['patch', 503, true],
+    ['patch', 502, false],
+    ['put', 502, true],
+    ['delete', 502, true],
+    ['head', 502, true],
+    ['options', 502, true],
+  ])('%s after %d: another try is %j', async (method, status, retried) => {
+    const server = await servers.serve(answering({ status }, {}))
+    const request = retrying().request({ url: server.origin, method, data: { a: 1 } })
+    await (retried ? request : failureOf(request))
+    expect(server.seen).toHaveLength(retried ? 2 : 1)
+  })
+
+  it('is not repeated when the connection is cut, for it may have been done', async () => {
+    const server = await cutting()
+    await failureOf(retrying().post(server.origin, { a: 1 }))
+    expect(server.connections()).toBe(1)
+    await failureOf(retrying().put(server.origin, { a: 1 }))
+    expect(server.connections()).toBe(5)
+    await server.close()
+  })
+
+  it('is not repeated after a time-out', async () => {
+    const server = await servers.serve(() => new Promise(() => undefined))
+    await failureOf(retrying().post(server.origin, {}, { timeout: 50 }))
+    expect(server.seen).toHaveLength(1)
+  })
+
+  it('is repeated when no connection was made', async () => {
+    const origin = await nobody()
+    const begin = performance.now()
+    await failureOf(retrying({ backoff: 0.05, retries: 2 }).post(origin, { a: 1 }))
+    expect(performance.now() - begin).toBeGreaterThan(149)
+  })
+
+  it.each<[string, AutoRetryOptions, AxiosRequestConfig]>([
+    ['an Idempotency-Key', {}, { headers: { 'idempotency-key': 'k1' } }],
+    ['the option nonIdempotent, as Bitfount has it', { nonIdempotent: true }, {}],
+    ['that of the request', {}, { igwnRetry: { nonIdempotent: true } }],
+  ])('is repeated like others with %s', async (_, options, config) => {
+    const server = await servers.serve(answering({ status: 502 }, {}))
+    const { status } = await retrying(options).post(server.origin, { a: 1 }, config)
+    expect(status).toBe(200)
+    expect(server.seen.map(({ body }) => body)).toEqual(['{"a":1}', '{"a":1}'])
+  })
+})
+
+describe('a body', () => {
+  const form = () => {
+    const made = new FormData()
+    made.append('file', new Blob(['content']), 'a.txt')
+    return made
+  }
+  const oldForm = () => {
+    const made = new NodeFormData()
+    made.append('file', Buffer.from('content'), 'a.txt')
+    return made
+  }
+
+  it.each<[string, () => unknown]>([
+    ['an object', () => ({ a: 'content' })],
+    ['a string', () => 'content'],
+    ['a Buffer', () => Buffer.from('content')],
+    ['URLSearchParams', () => new URLSearchParams({ a: 'content' })],
+    ['FormData', form],
+    ['a form of the form-data package', oldForm],
+  ])('that is %s is sent again as it was', async (_, data) => {
+    const server = await servers.serve(answering({ status: 503 }, { status: 503 }, {}))
+    expect((await retrying().put(server.origin, data())).status).toBe(200)
+    const bodies = server.seen.map(({ body, headers }) => {
+      const boundary = /boundary=(.*)/.exec(headers['content-type'] ?? '')?.[1]
+      expect(Number(headers['content-length'])).toBe(body.length)
+      return boundary ? body.replaceAll(boundary, 'boundary') : body
+    })
+    expect(new Set(bodies).size).toBe(1)
+    expect(bodies[0]).toContain('content')
+  })
+
+  it('of postForm is sent again as it was, with and without credentials', async () => {
+    const server = await servers.serve(answering({ status: 503 }, {}, { status: 503 }, {}))
+    const instance = retrying()
+    await instance.postForm(server.origin, { a: 'content' })
+    await applyIgwnAuth(instance, { token: 'abc' }).postForm(server.origin, { a: 'content' })
+    expect(server.seen.map(({ body }) => body.includes('content'))).toEqual(Array(4).fill(true))
+  })
+
+  it.each<[string, () => unknown]>([
+    ['a stream', () => Readable.from(['content'])],
+    [
+      'a form with a stream in it',
+      () => {
+        const made = new NodeFormData()
+        made.append('file', Readable.from(['content']), { filename: 'a.txt', knownLength: 7 })
+        return made
+      },
+    ],
+  ])('that is %s is not sent again, and not empty', async (_, data) => {
+    const server = await servers.serve(answering({ status: 503 }, {}))
+    const error = await failureOf(retrying().put(server.origin, data()))
+    expect(error.response?.status).toBe(503)
+    expect(server.seen.map(({ body }) => body.includes('content'))).toEqual([true])
+  })
+
+  it('is transformed once, and its length is right (axios-retry #295, axios #3986)', async () => {
+    const server = await servers.serve(answering({ status: 503 }, { status: 503 }, {}))
+    const instance = retrying(
+      {},
+      { transformRequest: [(data: unknown) => `T(${JSON.stringify(data)})`], headers: { a: 'b' } },
+    )
+    await instance.put(server.origin, { a: 1 })
+    expect(server.seen.map(({ body, headers }) => [body, headers['content-length'], headers.a])).toEqual(
+      Array(3).fill(['T({"a":1})', '10', 'b']),
+    )
+  })
+
+  it('of an answer is transformed once', async () => {
+    const server = await servers.serve(answering({ status: 503 }, { body: '1' }))
+    const instance = retrying({}, { transformResponse: [(data: string) => `T(${data})`] })
+    expect((await instance.get(server.origin)).data).toBe('T(1)')
+  })
+})
+
+it('lets go of an answer that nobody will read, so that its socket is free for the next try', async () => {
+  const server = await servers.serve(answering({ status: 503, body: 'x'.repeat(100_000) }, {}))
+  const { Agent } = await import('node:http')
+  const httpAgent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const { data } = await retrying({}, { httpAgent, responseType: 'stream' }).get<Readable>(server.origin)
+  data.resume()
+  expect(server.seen).toHaveLength(2)
+  expect(server.connections()).toBe(1)
+  httpAgent.destroy()
+})
+
+describe('a certificate', () => {
+  let authority: Authority
+  beforeAll(async () => {
+    authority = await createAuthority()
+  })
+
+  it('of the server that does not hold is not tried again', async () => {
+    const { certificate, key } = await authority.issueServer()
+    const server = await servers.serve(() => ({}), { tls: { cert: certificate, key } })
+    const error = await failureOf(retrying().get(server.origin))
+    expect(error.code).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+    expect(server.connections()).toBe(1)
+  })
+
+  it('for another name is not tried again', async () => {
+    const { certificate, key } = await authority.issueServer({ names: ['other.example.org'] })
+    const server = await servers.serve(() => ({}), { tls: { cert: certificate, key } })
+    const httpsAgent = new https.Agent({ ca: authority.certificate })
+    const error = await failureOf(retrying({}, { httpsAgent }).get(server.origin))
+    expect(error.code).toBe('ERR_TLS_CERT_ALTNAME_INVALID')
+    expect(server.connections()).toBe(1)
+  })
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'that is wanted and missing is not tried again (%s)',
+    async (version) => {
+      const { certificate, key } = await authority.issueServer()
+      const tls = {
+        cert: certificate,
+        key,
+        ca: authority.certificate,
+        requestCert: true,
+        rejectUnauthorized: true,
+        maxVersion: version,
+      }
+      const server = await servers.serve(() => ({}), { tls })
+      const httpsAgent = new https.Agent({ ca: authority.certificate })
+      for (const instance of [retrying({}, { httpsAgent }), applyIgwnAuth(retrying({}, { httpsAgent }))]) {
+        made.push(instance)
+        const before = server.connections()
+        await failureOf(instance.get(server.origin))
+        expect(server.connections() - before).toBe(1)
+      }
+    },
+  )
+
+  it('that is presented makes of a connection that is cut in the middle of a body a refusal', async () => {
+    const { certificate, key } = await authority.issueServer()
+    const user = await authority.issueUser()
+    let connections = 0
+    const server = https.createServer({ cert: certificate, key }, (request) => request.socket.destroy())
+    server.on('connection', () => (connections += 1))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const agent = new https.Agent({ ca: authority.certificate, cert: user.certificate, key: user.key })
+    const instance = retrying({ retries: 1 }, { httpsAgent: agent })
+    await failureOf(instance.put(origin, 'x'.repeat(1000)))
+    expect(connections).toBe(1)
+    // Without a body the alert would have come; this is a connection like others.
+    await failureOf(instance.get(origin))
+    expect(connections).toBe(3)
+    server.close()
+    server.closeAllConnections()
+  })
+})
+
+const ORDERS = ['retry, then auth', 'auth, then retry'] as const
+
+describe.each(ORDERS)('with applyIgwnAuth (%s)', (order) => {
+  function both(token: () => string, more: (instance: AxiosInstance) => void = () => undefined) {
+    const instance = axios.create({ proxy: false })
+    if (order === 'retry, then auth') applyAutoRetry(instance, QUICK)
+    more(instance)
+    applyIgwnAuth(instance, { token })
+    if (order === 'auth, then retry') applyAutoRetry(instance, QUICK)
+    made.push(instance)
+    return instance
+  }
+  const counting = () => {
+    let calls = 0
+    return () => `token-${(calls += 1)}`
+  }
+
+  it('each try has a fresh token (axios-retry #162, #218)', async () => {
+    const server = await servers.serve(answering({ status: 503 }, { status: 503 }, {}))
+    await both(counting()).get(server.origin)
+    expect(server.authorizations).toEqual(['Bearer token-1', 'Bearer token-2', 'Bearer token-3'])
+  })
+
+  it('each try may answer a refusal of its own', async () => {
+    const server = await servers.serve(answering(challenge(), { status: 503 }, challenge(), {}))
+    expect((await both(counting()).get(server.origin)).status).toBe(200)
+    expect(server.authorizations).toEqual([1, 2, 3, 4].map((n) => `Bearer token-${n}`))
+  })
+
+  it('others see one request and one response (axios-retry #246, #264)', async () => {
+    const server = await servers.serve(answering({ status: 503 }, { status: 503 }, {}))
+    const log: string[] = []
+    const instance = both(counting(), ({ interceptors }) => {
+      interceptors.request.use((config) => {
+        log.push(`request ${String(config.headers.get('X-Trace'))}`)
+        config.headers.set('X-Trace', `${String(config.headers.get('X-Trace') ?? '')}t`)
+        return config
+      })
+      interceptors.response.use(
+        (response) => (log.push(`response ${response.status}`), response.data as AxiosResponse),
+        (error: unknown) => (log.push('error'), Promise.reject(error)),
+      )
+    })
+    expect(await instance.get(server.origin)).toEqual({ ok: true })
+    expect(log).toEqual(['request undefined', 'response 200'])
+    expect(server.seen.map(({ headers }) => headers['x-trace'])).toEqual(['t', 't', 't'])
+  })
+
+  it('an interceptor that gives a copy of the config changes nothing', async () => {
+    const server = await servers.serve(answering({ status: 503 }, {}))
+    const instance = both(counting(), ({ interceptors }) => {
+      interceptors.request.use((config) => ({ ...config }))
+    })
+    await instance.get(server.origin)
+    expect(server.authorizations).toEqual(['Bearer token-1', 'Bearer token-2'])
+  })
+
+  it('an IgwnAuthError is not retried: nothing was sent', async () => {
+    const server = await servers.serve(() => ({}))
+    let asked = 0
+    const instance = both(() => {
+      asked += 1
+      throw new Error('vault is down')
+    })
+    await expect(instance.get(server.origin)).rejects.toThrow('vault is down')
+    expect(asked).toBe(1)
+    await expect(instance.get(server.origin, { igwnAuth: { token: true } })).rejects.toMatchObject({
+      code: 'ERR_IGWN_TOKEN_NOT_FOUND',
+    })
+    expect(server.seen).toEqual([])
+  })
+
+  it('no token shows in what comes back, nor in the config that does', async () => {
+    const server = await servers.serve(answering({ status: 503 }))
+    const secret = 'canary-0123456789'
+    const instance = both(() => secret)
+    const error = await failureOf(instance.get(server.origin))
+    expectNoSecret(error, [secret])
+    expectNoSecret(error.response, [secret])
+    expectNoSecret(error.config, [secret])
+    const { status, config } = await instance.get(server.origin, { validateStatus: null })
+    expect(status).toBe(503)
+    expectNoSecret(config, [secret])
+    // And sent again elsewhere, it has none and is not retried.
+    server.seen.length = 0
+    server.authorizations.length = 0
+    await failureOf(axios.request(error.config!))
+    expect(server.authorizations).toEqual([undefined])
+  })
+
+  it('each can be taken off alone', async () => {
+    const server = await servers.serve(answering({ status: 503 }))
+    const instance = both(() => 'abc')
+    await failureOf(removeIgwnAuth(instance).get(server.origin))
+    expect(server.authorizations).toEqual(Array(4).fill(undefined))
+    server.authorizations.length = 0
+    await failureOf(removeAutoRetry(applyIgwnAuth(instance, { token: 'abc' })).get(server.origin))
+    expect(server.authorizations).toEqual(['Bearer abc'])
+  })
+
+  it('either may be switched off for a request', async () => {
+    const server = await servers.serve(answering({ status: 503 }))
+    const instance = both(() => 'abc')
+    await failureOf(instance.get(server.origin, { igwnRetry: false }))
+    expect(server.authorizations).toEqual(['Bearer abc'])
+    server.authorizations.length = 0
+    await failureOf(instance.get(server.origin, { igwnAuth: false }))
+    expect(server.authorizations).toEqual(Array(4).fill(undefined))
+  })
+
+  it('an interceptor that runs later may switch it off too', async () => {
+    const server = await servers.serve(answering({ status: 503 }))
+    const instance = both(
+      () => 'abc',
+      ({ interceptors }) => {
+        interceptors.request.use((config) => Object.assign(config, { igwnRetry: false }))
+      },
+    )
+    await failureOf(instance.get(server.origin))
+    expect(server.seen).toHaveLength(1)
+  })
+
+  it('axios-mock-adapter answers every try, with field names in any case', async () => {
+    let mock: MockAdapter | undefined
+    const instance = both(counting(), (one) => {
+      mock = new MockAdapter(one)
+      mock.onGet('https://x.example.org/a').replyOnce(503, '', { 'RETRY-AFTER': '3600' })
+      mock.onGet('https://x.example.org/b').replyOnce(503)
+      mock.onGet('https://x.example.org/b').replyOnce(200, 'yes')
+    })
+    expect((await failureOf(instance.get('https://x.example.org/a'))).response?.status).toBe(503)
+    expect((await instance.get('https://x.example.org/b')).data).toBe('yes')
+    expect(mock!.history.get).toHaveLength(3)
+  })
+})
+
+describe('the instance', () => {
+  it('is given back, also one of ours', () => {
+    const instance = igwnAxios.create()
+    made.push(instance)
+    expect(applyAutoRetry(instance)).toBe(instance)
+    expect(removeAutoRetry(removeAutoRetry(instance))).toBe(instance)
+  })
+
+  it('has the options of the last time', async () => {
+    const server = await servers.serve(answering({ status: 503 }))
+    const instance = applyAutoRetry(retrying(), { ...QUICK, retries: 1 })
+    await failureOf(instance.get(server.origin))
+    expect(server.seen).toHaveLength(2)
+  })
+
+  it('has nothing on its responses, and its config comes back as it was', async () => {
+    const server = await servers.serve(answering({ status: 503 }, {}))
+    const instance = retrying()
+    const { config } = await instance.get(server.origin, { timeout: 500 })
+    expect(config).toMatchObject({ url: server.origin, method: 'get', timeout: 500 })
+    expect(Object.keys(config)).not.toEqual(expect.arrayContaining(['attempt']))
+    expect(Object.keys(config)).not.toContain('axios-retry')
+    expect(config.adapter).toEqual(['xhr', 'http', 'fetch'])
+  })
+
+  it('retries redirects from where the request began', async () => {
+    const target = await servers.serve(answering({ status: 503 }, {}))
+    const server = await servers.serve(() => ({ status: 302, headers: { location: target.origin } }))
+    const instance = applyIgwnAuth(retrying(), { token: 'abc' })
+    made.push(instance)
+    expect((await instance.get(server.origin)).status).toBe(200)
+    expect([server.seen.length, target.seen.length]).toEqual([2, 2])
+    expect(target.authorizations).toEqual([undefined, undefined])
+  })
+
+  it.each([
+    ['nobody is there', nobody],
+    ['the server there is busy', async () => (await servers.serve(answering({ status: 503 }))).origin],
+  ])('does not repeat a POST that was answered by a redirect, when %s', async (_, elsewhere) => {
+    const location = await elsewhere()
+    for (const status of [301, 302, 303])
+      for (const apply of [(instance: AxiosInstance) => instance, applyIgwnAuth]) {
+        const server = await servers.serve(() => ({ status, headers: { location } }))
+        const instance = apply(retrying())
+        made.push(instance)
+        await failureOf(instance.post(server.origin, { a: 1 }))
+        expect(server.seen).toHaveLength(1)
+        await failureOf(instance.put(server.origin, { a: 1 }))
+        expect(server.seen).toHaveLength(5)
+      }
+  })
+
+  it("repeats a POST whose redirect keeps the method, for nothing was done; the caller's hook hears of each", async () => {
+    const location = await nobody()
+    const server = await servers.serve(() => ({ status: 307, headers: { location } }))
+    const heard: unknown[] = []
+    const beforeRedirect = ({ href }: Record<string, unknown>) => heard.push(href)
+    await failureOf(retrying().post(server.origin, { a: 1 }, { beforeRedirect }))
+    expect(server.seen).toHaveLength(4)
+    expect(heard).toEqual(Array.from({ length: 4 }, () => `${location}/`))
+  })
+
+  it('does many requests at once, each with its own count', async () => {
+    const tries = new Map<string, number>()
+    const server = await servers.serve(({ url }) => {
+      const count = (tries.get(url) ?? 0) + 1
+      tries.set(url, count)
+      return count <= Number(url.slice(1)) % 4 ? { status: 503 } : { body: url.slice(1) }
+    })
+    const instance = retrying()
+    const all = await Promise.all(
+      Array.from({ length: 40 }, async (_, i) => instance.get(`${server.origin}/${i}`)),
+    )
+    expect(all.map(({ data }) => data as number)).toEqual(Array.from({ length: 40 }, (_, i) => i))
+  })
+
+  it('passes over what is no failure on the way', async () => {
+    const server = await servers.serve(() => ({ body: 'x'.repeat(1000) }))
+    const instance = retrying()
+    expect((await failureOf(instance.get(server.origin, { maxContentLength: 10 }))).message).toMatch(
+      /maxContentLength/,
+    )
+    expect(server.seen).toHaveLength(1)
+    await failureOf(instance.get('ftp://x.invalid'))
+    await failureOf(
+      instance.get(server.origin, {
+        transformResponse: () => {
+          throw new Error('schema')
+        },
+      }),
+    )
+    expect(server.seen).toHaveLength(2)
+  })
+})
+
+describe('options', () => {
+  it.each([
+    [{ retries: -1 }, 'retries must be a whole number, 0 or more, not -1.'],
+    [{ retries: '3' }, 'retries must be a whole number, 0 or more, not a string.'],
+    [
+      { retryCodes: [503, '504'] },
+      'retryCodes must be a list of status codes, each a whole number from 100 to 599.',
+    ],
+    [
+      { doNotRetryCodes: 404 },
+      'doNotRetryCodes must be a list of status codes, each a whole number from 100 to 599.',
+    ],
+    [{ backoff: -1 }, 'backoff must be a number of seconds, 0 or more, not -1.'],
+    [{ nonIdempotent: 1 }, 'nonIdempotent must be true or false, not a number.'],
+  ])(
+    'that cannot be used are an error, of the instance at once, of a request before it is sent: %j',
+    async (options, problem) => {
+      expect(() => applyAutoRetry(axios.create(), options as object)).toThrow(
+        ours('ERR_IGWN_OPTION', `options.${problem}`),
+      )
+      const server = await servers.serve(() => ({}))
+      await expect(retrying().get(server.origin, { igwnRetry: options as object })).rejects.toEqual(
+        ours('ERR_IGWN_OPTION', `igwnRetry.${problem}`),
+      )
+      expect(server.seen).toEqual([])
+    },
+  )
+
+  it('that do not exist are one too', () => {
+    expect(() => applyAutoRetry(axios.create(), { retryCondition: () => true } as object)).toThrow(
+      ours(
+        'ERR_IGWN_OPTION',
+        'options has no option "retryCondition"; there are retries, retryCodes, doNotRetryCodes, backoff, longestWait, timeout, nonIdempotent.',
+      ),
+    )
+  })
+})
+
+it('waits for a server that is started late', async () => {
+  const { port, close } = await serve(() => ({}))
+  await close()
+  const request = retrying({ backoff: 0.2 }).get(`http://127.0.0.1:${port}`)
+  await wait(100)
+  const late = net.createServer((socket) => {
+    socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+  })
+  await new Promise<void>((resolve) => late.listen(port, '127.0.0.1', resolve))
+  expect((await request).status).toBe(200)
+  late.close()
+})

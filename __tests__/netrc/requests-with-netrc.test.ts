@@ -1,0 +1,438 @@
+import { once } from 'node:events'
+import fs from 'node:fs'
+import http2 from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import path from 'node:path'
+import axios, { type AxiosError, type AxiosRequestConfig } from 'axios'
+import { applyIgwnAuth, igwnAxios, IgwnAuthError, removeIgwnAuth, type IgwnAuthOptions } from '../support/all'
+import { mint } from '../support/make-token'
+import { createAuthority, type Authority, type Issued } from '../support/pki'
+import { challenge, serverGroup, type TestServer } from '../support/server'
+
+/** A login of a netrc file reaches the wire where it should, and nowhere else. */
+const servers = serverGroup()
+let server: TestServer
+let authority: Authority
+let ofServer: Issued
+
+beforeAll(async () => {
+  authority = await createAuthority()
+  ofServer = await authority.issueServer()
+})
+beforeEach(async () => {
+  for (const name of ['BEARER_TOKEN', 'NETRC', 'HTTP_PROXY', 'REQUESTS_CA_BUNDLE']) delete process.env[name]
+  fs.rmSync(process.env.HOME!, { recursive: true })
+  fs.mkdirSync(process.env.HOME!, { mode: 0o700 })
+  server = await servers.serve(() => ({}))
+})
+afterEach(async () => {
+  removeIgwnAuth(igwnAxios)
+  applyIgwnAuth(igwnAxios)
+  await servers.close()
+})
+
+/** Writes a netrc file, whatever the umask is. */
+function netrc(text: string, { name = '.netrc', mode = 0o600 } = {}): string {
+  const file = path.join(process.env.HOME!, name)
+  fs.writeFileSync(file, text)
+  fs.chmodSync(file, mode)
+  return file
+}
+
+const basic = (username: string, password: string) =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+
+const HERE = 'machine 127.0.0.1 login albert password e=mc2\n'
+const LOGIN = basic('albert', 'e=mc2')
+
+const instanceWith = (options?: IgwnAuthOptions, config?: AxiosRequestConfig) =>
+  applyIgwnAuth(axios.create({ proxy: false, ...config }), options)
+
+async function failure(request: Promise<unknown>): Promise<AxiosError> {
+  return request.then(
+    () => Promise.reject(new Error('it was expected to fail')),
+    (error: unknown) => error as AxiosError,
+  )
+}
+
+async function refused(request: Promise<unknown>): Promise<IgwnAuthError> {
+  const error: unknown = await failure(request)
+  expect(error).toBeInstanceOf(IgwnAuthError)
+  return error as IgwnAuthError
+}
+
+describe('a login of ~/.netrc', () => {
+  it('is attached over http to this machine', async () => {
+    netrc(HERE)
+    await igwnAxios.get(server.origin)
+    expect(server.authorizations).toEqual([LOGIN])
+  })
+
+  it('is attached over https', async () => {
+    netrc('machine localhost login albert password e=mc2')
+    process.env.REQUESTS_CA_BUNDLE = path.join(process.env.HOME!, 'ca.pem')
+    fs.writeFileSync(process.env.REQUESTS_CA_BUNDLE, authority.certificate)
+    const tls = { cert: ofServer.certificate, key: ofServer.key }
+    const secure = await servers.serve(() => ({}), { host: 'localhost', tls })
+    await igwnAxios.get(secure.origin)
+    expect(secure.authorizations).toEqual([LOGIN])
+  })
+
+  it('is attached over HTTP/2, which drops what axios has as auth', async () => {
+    netrc('machine localhost login albert password e=mc2')
+    process.env.REQUESTS_CA_BUNDLE = path.join(process.env.HOME!, 'ca.pem')
+    fs.writeFileSync(process.env.REQUESTS_CA_BUNDLE, authority.certificate)
+    const seen: unknown[] = []
+    const listening = http2.createSecureServer(
+      { cert: ofServer.certificate, key: ofServer.key },
+      ({ headers }, response) => {
+        seen.push(headers.authorization)
+        response.end('{}')
+      },
+    )
+    listening.listen(0, '127.0.0.1')
+    await once(listening, 'listening')
+    const url = `https://localhost:${(listening.address() as AddressInfo).port}`
+    await igwnAxios.get(url, { httpVersion: 2, http2Options: { sessionTimeout: 1 } })
+    await new Promise((resolve) => listening.close(resolve))
+    expect(seen).toEqual([LOGIN])
+  })
+
+  it('is all that failIfNoAuth asks for', async () => {
+    netrc(HERE)
+    await igwnAxios.get(server.origin, { igwnAuth: { failIfNoAuth: true } })
+    expect(server.authorizations).toEqual([LOGIN])
+  })
+
+  it('may have any sign of UTF-8, and spaces', async () => {
+    netrc('machine 127.0.0.1 login "åsa strøm" password "pass wörd ☃ 𝄞"')
+    await igwnAxios.get(server.origin)
+    expect(server.authorizations).toEqual([basic('åsa strøm', 'pass wörd ☃ 𝄞')])
+  })
+
+  it('is that of the host without case, whatever the port', async () => {
+    netrc('machine LocalHost login albert password e=mc2')
+    const other = await servers.serve(() => ({}), { host: 'localhost' })
+    await igwnAxios.get(other.origin.replace('localhost', 'LOCALHOST'))
+    await igwnAxios.get(server.origin)
+    expect([...other.authorizations, ...server.authorizations]).toEqual([LOGIN, undefined])
+  })
+
+  it('may be that of default, for hosts that have none of their own', async () => {
+    netrc('default login anybody password x\nmachine localhost login albert password e=mc2')
+    const other = await servers.serve(() => ({}), { host: 'localhost' })
+    await igwnAxios.get(server.origin)
+    await igwnAxios.get(other.origin)
+    expect([...server.authorizations, ...other.authorizations]).toEqual([basic('anybody', 'x'), LOGIN])
+  })
+
+  it('is read anew when the file has changed', async () => {
+    netrc(HERE)
+    await igwnAxios.get(server.origin)
+    netrc('machine 127.0.0.1 login albert password new')
+    await igwnAxios.get(server.origin)
+    fs.rmSync(path.join(process.env.HOME!, '.netrc'))
+    await igwnAxios.get(server.origin)
+    expect(server.authorizations).toEqual([LOGIN, basic('albert', 'new'), undefined])
+  })
+
+  it('that RFC 7617 cannot carry is left out with a reason', async () => {
+    const file = netrc('default login al:bert password e=mc2')
+    await igwnAxios.get(server.origin)
+    expect(server.authorizations).toEqual([undefined])
+    const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { failIfNoAuth: true } }))
+    expect(error.code).toBe('ERR_IGWN_NO_CREDENTIAL')
+    const host = server.origin.slice('http://'.length)
+    expect(error.reasons).toContainEqual({
+      code: 'malformed',
+      source: file,
+      message: `${file} cannot be used for ${host}: The user name of the login has a colon, which RFC 7617 section 2 does not allow in Basic authentication. Correct the entry in the netrc file`,
+    })
+  })
+})
+
+describe('beside tokens', () => {
+  it('the token wins', async () => {
+    netrc(HERE)
+    const token = (process.env.BEARER_TOKEN = mint())
+    await igwnAxios.get(server.origin)
+    expect(server.authorizations).toEqual([`Bearer ${token}`])
+  })
+
+  it('a token that does not satisfy leaves it to the login', async () => {
+    netrc(HERE)
+    process.env.BEARER_TOKEN = mint({ aud: 'https://elsewhere.example.org' })
+    await igwnAxios.get(server.origin)
+    expect(server.authorizations).toEqual([LOGIN])
+  })
+
+  it('token: false uses the login', async () => {
+    netrc(HERE)
+    process.env.BEARER_TOKEN = mint()
+    await igwnAxios.get(server.origin, { igwnAuth: { token: false } })
+    expect(server.authorizations).toEqual([LOGIN])
+  })
+
+  it('token: true does not make do with the login', async () => {
+    netrc(HERE)
+    const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { token: true } }))
+    expect(error.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
+    expect(server.seen).toHaveLength(0)
+  })
+
+  it('forceNoAuth and igwnAuth: false send neither', async () => {
+    netrc(HERE)
+    await igwnAxios.get(server.origin, { igwnAuth: { forceNoAuth: true } })
+    await igwnAxios.get(server.origin, { igwnAuth: false })
+    expect(server.authorizations).toEqual([undefined, undefined])
+  })
+})
+
+describe('a 401 with a Bearer challenge', () => {
+  it('is not answered with a password', async () => {
+    const strict = await servers.serve(() => {
+      netrc(HERE)
+      return challenge()
+    })
+    const error = await failure(igwnAxios.get(strict.origin))
+    expect(error.response?.status).toBe(401)
+    expect(strict.authorizations).toEqual([undefined])
+  })
+
+  it('to a password is answered with a token that is there by now, else not at all', async () => {
+    netrc(HERE)
+    let token: string | undefined
+    const strict = await servers.serve((_, index) => {
+      if (index < 1) return challenge()
+      token ??= process.env.BEARER_TOKEN = mint()
+      return index === 1 ? challenge() : {}
+    })
+    const error = await failure(igwnAxios.get(strict.origin))
+    expect(error.response?.status).toBe(401)
+    expect((await igwnAxios.get(strict.origin)).status).toBe(200)
+    expect(strict.authorizations).toEqual([LOGIN, LOGIN, `Bearer ${token!}`])
+  })
+
+  it('of another scheme is not answered', async () => {
+    netrc(HERE)
+    const strict = await servers.serve(() => ({
+      status: 401,
+      headers: { 'WWW-Authenticate': 'Basic realm="x"' },
+    }))
+    expect((await failure(igwnAxios.get(strict.origin))).response?.status).toBe(401)
+    expect(strict.authorizations).toEqual([LOGIN])
+  })
+})
+
+describe("the caller's own credentials win, untouched (trap 8)", () => {
+  beforeEach(() => {
+    netrc(HERE)
+  })
+
+  it.each(['Authorization', 'authorization', 'AUTHORIZATION'])('a header %s', async (name) => {
+    await igwnAxios.get(server.origin, { headers: { [name]: 'Own x' } })
+    expect(server.authorizations).toEqual(['Own x'])
+  })
+
+  it.each([[false], [null], ['']])('a header that says no: %j', async (value) => {
+    await igwnAxios.get(server.origin, { headers: { Authorization: value } as never })
+    expect(server.authorizations).toEqual([value === '' ? '' : undefined])
+  })
+
+  it('auth', async () => {
+    await igwnAxios.get(server.origin, { auth: { username: 'a', password: 'b' } })
+    await igwnAxios.create({ auth: { username: 'c', password: '' } }).get(server.origin)
+    expect(server.authorizations).toEqual([basic('a', 'b'), basic('c', '')])
+  })
+
+  it('a login in the URL', async () => {
+    await igwnAxios.get(server.origin.replace('//', '//a:b@'))
+    await igwnAxios.get(server.origin.replace('//', '//a@'))
+    expect(server.authorizations).toEqual([basic('a', 'b'), basic('a', '')])
+  })
+})
+
+describe('never in clear', () => {
+  // A name that is looked up to loopback, so that what should not be sent would arrive and be seen.
+  const lookup = (_: string, __: object, done: (...args: unknown[]) => void) => {
+    done(null, [{ address: '127.0.0.1', family: 4 }])
+  }
+  const far = () => ({ url: `http://far.example.org:${server.port}/`, lookup: lookup as never })
+
+  it('a login is left out over http, and the reason said', async () => {
+    const file = netrc('machine far.example.org login albert password e=mc2')
+    await igwnAxios.request(far())
+    expect(server.authorizations).toEqual([undefined])
+    const error = await refused(igwnAxios.request({ ...far(), igwnAuth: { failIfNoAuth: true } }))
+    expect(error.code).toBe('ERR_IGWN_NO_CREDENTIAL')
+    expect(error.reasons).toContainEqual({
+      code: 'clear-text',
+      source: file,
+      message: `far.example.org:${server.port} is reached over clear-text http, where everybody on the way can read a password`,
+    })
+    expect(error.message).not.toContain('e=mc2')
+    expect(server.seen).toHaveLength(1)
+  })
+
+  it('allowInsecureHttp lets it through', async () => {
+    netrc('machine far.example.org login albert password e=mc2')
+    await igwnAxios.request({ ...far(), igwnAuth: { allowInsecureHttp: true } })
+    expect(server.authorizations).toEqual([LOGIN])
+  })
+
+  it('a proxy on the way makes this machine clear text too', async () => {
+    netrc('machine localhost login albert password e=mc2')
+    process.env.HTTP_PROXY = server.origin
+    await igwnAxios.get('http://localhost:9/', { proxy: { host: '127.0.0.1', port: server.port } })
+    expect(server.seen[0]).toMatchObject({ url: 'http://localhost:9/' })
+    expect(server.authorizations).toEqual([undefined])
+  })
+})
+
+describe('a redirect to another origin', () => {
+  async function pair(status = 302) {
+    const to = await servers.serve(() => ({}), { host: 'localhost' })
+    const from = await servers.serve(({ url }) =>
+      url === '/within'
+        ? { status, headers: { location: '/' } }
+        : { status, headers: { location: `${to.origin}/there` } },
+    )
+    return { from, to }
+  }
+
+  it.each([302, 307])('%d does not get the login, nor that of default', async (status) => {
+    netrc(`${HERE}default login anybody password x`)
+    const { from, to } = await pair(status)
+    await instanceWith().post(`${from.origin}/within`, { x: 1 })
+    expect(from.authorizations).toEqual([LOGIN, LOGIN])
+    expect(to.authorizations).toEqual([undefined])
+  })
+
+  it('gets what the file has for that very host', async () => {
+    netrc(`${HERE}machine localhost login erwin password cat`)
+    const { from, to } = await pair()
+    await instanceWith().get(from.origin)
+    expect([...from.authorizations, ...to.authorizations]).toEqual([LOGIN, basic('erwin', 'cat')])
+  })
+
+  it('gets it though the first host had none, by default or its own', async () => {
+    netrc('machine localhost login erwin password cat\ndefault login anybody password x')
+    const { from, to } = await pair()
+    await instanceWith().get(from.origin)
+    await instanceWith().get(from.origin, { headers: { Authorization: 'Own x' } })
+    expect(from.authorizations).toEqual([basic('anybody', 'x'), 'Own x'])
+    expect(to.authorizations).toEqual([basic('erwin', 'cat'), undefined])
+  })
+
+  it('gets a token of its own before a login', async () => {
+    netrc(`${HERE}machine localhost login erwin password cat`)
+    const { from, to } = await pair()
+    const token = (process.env.BEARER_TOKEN = mint({ aud: to.origin }))
+    await instanceWith().get(from.origin)
+    expect([...from.authorizations, ...to.authorizations]).toEqual([LOGIN, `Bearer ${token}`])
+  })
+
+  it('between trusted origins takes the login along', async () => {
+    netrc(HERE)
+    const { from, to } = await pair()
+    await instanceWith({ trustedOrigins: [from.origin, to.origin] }).get(from.origin)
+    expect([...from.authorizations, ...to.authorizations]).toEqual([LOGIN, LOGIN])
+  })
+
+  it('there and back does not bring default back', async () => {
+    netrc('default login anybody password x')
+    const to = await servers.serve(() => ({ status: 302, headers: { location: `${from.origin}/back` } }), {
+      host: 'localhost',
+    })
+    const from = await servers.serve(({ url }) =>
+      url === '/back' ? {} : { status: 302, headers: { location: to.origin } },
+    )
+    await instanceWith().get(from.origin)
+    expect([...from.authorizations, ...to.authorizations]).toEqual([
+      basic('anybody', 'x'),
+      undefined,
+      undefined,
+    ])
+  })
+
+  it('goes on when a file that was named cannot be used there', async () => {
+    const { from, to } = await pair()
+    process.env.BEARER_TOKEN = mint({ aud: from.origin })
+    await instanceWith({ netrc: '/nowhere/netrc' }).get(from.origin)
+    expect(from.authorizations[0]).toMatch(/^Bearer /)
+    expect(to.authorizations).toEqual([undefined])
+  })
+})
+
+describe('a file that others may read', () => {
+  it.each([0o644, 0o640, 0o604])('mode %o is not used, and the reason said', async (mode) => {
+    const file = netrc(HERE, { mode })
+    await igwnAxios.get(server.origin)
+    expect(server.authorizations).toEqual([undefined])
+    const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { failIfNoAuth: true } }))
+    expect(error.code).toBe('ERR_IGWN_NO_CREDENTIAL')
+    const message = `${file} can be reached by others (mode 0${mode.toString(8)}) and is not used; chmod 600 ${file}`
+    expect(error.reasons).toContainEqual({ code: 'open-permissions', source: file, message })
+    expect(error.message).toContain(message)
+    expect(server.seen).toHaveLength(1)
+  })
+})
+
+describe('the netrc option', () => {
+  it('names a file, in place of ~/.netrc and NETRC', async () => {
+    netrc('machine 127.0.0.1 login nobody password x')
+    process.env.NETRC = netrc('machine 127.0.0.1 login somebody password y', { name: 'env' })
+    const file = netrc(HERE, { name: 'own' })
+    await igwnAxios.get(server.origin, { igwnAuth: { netrc: file } })
+    await instanceWith({ netrc: '~/own' }).get(server.origin)
+    await igwnAxios.get(server.origin)
+    expect(server.authorizations).toEqual([LOGIN, LOGIN, basic('somebody', 'y')])
+  })
+
+  it('false uses none, true the usual ones', async () => {
+    netrc(HERE)
+    const instance = instanceWith({ netrc: false })
+    await instance.get(server.origin)
+    await instance.get(server.origin, { igwnAuth: { netrc: true } })
+    expect(server.authorizations).toEqual([undefined, LOGIN])
+  })
+
+  it.each<[string, () => string, RegExp]>([
+    ['that is not there', () => '/nowhere/netrc', /\/nowhere\/netrc \(netrc option\) does not exist\./],
+    [
+      'that others may read',
+      () => netrc(HERE, { name: 'open', mode: 0o644 }),
+      /open \(netrc option\) can be reached by others \(mode 0644\)/,
+    ],
+    ['that is a folder', () => process.env.HOME!, /\(netrc option\) is a folder, not a file\./],
+  ])('naming a file %s is an error before anything is sent', async (_, file, says) => {
+    const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { netrc: file() } }))
+    expect(error.code).toBe('ERR_IGWN_NETRC_UNUSABLE')
+    expect(error.message).toMatch(says)
+    expect(server.connections()).toBe(0)
+  })
+
+  it('naming a file with a login that cannot be sent is an error too', async () => {
+    const file = netrc('machine 127.0.0.1 login al:bert password e=mc2', { name: 'own' })
+    const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { netrc: file } }))
+    expect(error.code).toBe('ERR_IGWN_NETRC_UNUSABLE')
+    expect(error.message).toMatch(/^The user name of the login has a colon/)
+    expect(server.connections()).toBe(0)
+  })
+
+  it('naming a file without that host sends the request without', async () => {
+    const file = netrc('machine elsewhere.example.org login albert password e=mc2', { name: 'own' })
+    await igwnAxios.get(server.origin, { igwnAuth: { netrc: file } })
+    expect(server.authorizations).toEqual([undefined])
+  })
+
+  it.each([
+    [5, 'igwnAuth.netrc must be a path or a boolean, not a number'],
+    ['', 'igwnAuth.netrc must be a path or a boolean, not an empty string'],
+  ])('of %j is an error that says what it may be', async (value, says) => {
+    const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { netrc: value as never } }))
+    expect(error.code).toBe('ERR_IGWN_OPTION')
+    expect(error.message).toContain(says)
+    expect(server.connections()).toBe(0)
+  })
+})

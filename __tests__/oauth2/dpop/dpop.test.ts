@@ -1,0 +1,223 @@
+/** Tokens that are bound to a key (RFC 9449), against a provider that wants nonces and one that does not. */
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import axios from 'axios'
+import jsonwebtoken from 'jsonwebtoken'
+import { clientCredentials, dpop, dpopKey, oauth2, type DPoPKey, type OAuthClient } from '../../../lib/oauth2'
+import { applyIgwnAuth } from '../../support/all'
+import { browse } from '../../support/browser'
+import { expectNoSecret } from '../../support/expect-no-secret'
+import { startOpenIdProvider, WEB_REDIRECT, type OpenIdProvider } from '../../support/openid-provider'
+import { serverGroup } from '../../support/server'
+import { thrownBy } from '../../support/thrown-by'
+import { ours } from '../../support/tokens'
+
+const servers = serverGroup()
+afterEach(() => servers.close())
+
+const decoded = (proof: string) =>
+  jsonwebtoken.decode(proof, { complete: true }) as unknown as Record<
+    'header' | 'payload',
+    Record<string, unknown>
+  >
+
+describe.each([
+  ['wants no nonce', false],
+  ['wants a nonce', true],
+])('a provider that %s', (_name, dpopNonce) => {
+  let provider: OpenIdProvider
+  beforeAll(async () => {
+    provider = await startOpenIdProvider({ dpopNonce })
+  }, 30_000)
+  afterAll(() => provider.close())
+
+  const client = (key: DPoPKey, more: Partial<OAuthClient> = {}): OAuthClient => ({
+    issuer: provider.issuer,
+    http: provider.http,
+    clientId: 'dpop',
+    clientSecret: 'secret of dpop',
+    dpop: key,
+    ...more,
+  })
+
+  it('gives a token that is bound to the key, and a service takes it with a proof', async () => {
+    const key = dpopKey()
+    const source = clientCredentials(client(key))
+    const token = await source.getTokenResponse({ audience: ['https://localhost'] })
+    expect(token.token_type).toBe('DPoP')
+    const claims = await oauth2(client(key)).introspect(token)
+    expect(claims).toMatchObject({ active: true, cnf: { jkt: key.thumbprint } })
+
+    const instance = applyIgwnAuth(
+      axios.create({ ...provider.http.defaults, baseURL: provider.issuer } as object),
+      {
+        scheme: dpop(source, key),
+      },
+    )
+    // The service wants a nonce, which is known from then on.
+    for (const path of ['/resource', '/resource?x=1#y'])
+      expect((await instance.get<object>(path)).data).toMatchObject({ sub: 'dpop' })
+    expect((await instance.post<object>('/resource', { x: 1 })).data).toMatchObject({
+      sub: 'dpop',
+      body: '{"x":1}',
+    })
+  })
+
+  it('has a refused token answered by another', async () => {
+    const key = dpopKey()
+    const source = clientCredentials(client(key))
+    const first = await source.getTokenResponse({ audience: ['https://localhost'] })
+    await oauth2(client(key)).revoke(first)
+    const service = await servers.serve(({ headers }) =>
+      headers.authorization === `DPoP ${first.access_token}`
+        ? { status: 401, headers: { 'WWW-Authenticate': 'Bearer, DPoP error="invalid_token"' } }
+        : { body: JSON.stringify({ by: headers.authorization, proof: headers.dpop }) },
+    )
+    const instance = applyIgwnAuth(axios.create({ baseURL: service.origin }), {
+      scheme: dpop(source, key),
+      tokenAudience: 'https://localhost',
+    })
+    const { data } = await instance.get<{ by: string; proof: string }>('/')
+    expect(data.by).toMatch(/^DPoP [\w-]{20,}$/)
+    expect(data.by).not.toBe(`DPoP ${first.access_token}`)
+    expect(service.seen).toHaveLength(2)
+  })
+
+  it('gives user info by it', async () => {
+    const key = dpopKey()
+    const steps = oauth2(client(key, { clientId: 'web', clientSecret: 'secret of web' }))
+    const { url, login } = await steps.authorizationUrl({ redirectUri: WEB_REDIRECT, scope: 'openid' })
+    const token = await steps.callback((await browse(provider.http, url, WEB_REDIRECT)).url, login)
+    expect(token.token_type).toBe('DPoP')
+    expect(await steps.userInfo(token)).toMatchObject({ sub: 'albert' })
+    const renewed = await steps.refresh(token)
+    expect(renewed.token_type).toBe('DPoP')
+  })
+
+  it('authenticates anew when a nonce was wanted', async () => {
+    const source = clientCredentials(
+      client(dpopKey(), { clientId: 'ec', clientSecret: undefined, privateKey: provider.keys.ec }),
+    )
+    expect(await source.getTokenResponse()).toMatchObject({ token_type: 'DPoP' })
+  })
+})
+
+describe('dpopKey', () => {
+  it.each<[string, string, () => ReturnType<typeof generateKeyPairSync>]>([
+    ['P-256', 'ES256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+    ['P-384', 'ES384', () => generateKeyPairSync('ec', { namedCurve: 'P-384' })],
+    ['RSA', 'RS256', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+  ])('makes proofs by a key of one’s own: %s', async (_name, alg, pair) => {
+    const { privateKey } = pair()
+    const key = dpopKey({ privateKey })
+    const url = new URL('https://service.test/a/b?x=1#y')
+    const proof = await key.proof({ method: 'PUT', url, accessToken: 'abc' })
+    const { header, payload } = decoded(proof)
+    expect(header).toEqual({
+      typ: 'dpop+jwt',
+      alg,
+      jwk: createPublicKey(privateKey).export({ format: 'jwk' }),
+    })
+    expect(payload).toEqual({
+      jti: expect.stringMatching(/^[\w-]{36}$/) as string,
+      htm: 'PUT',
+      htu: 'https://service.test/a/b',
+      iat: expect.any(Number) as number,
+      // Of `abc`, RFC 9449 section 4.2.
+      ath: 'ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0',
+    })
+    expect(() => jsonwebtoken.verify(proof, createPublicKey(privateKey))).not.toThrow()
+  })
+
+  it('has the thumbprint of RFC 7638', () => {
+    // RFC 8037 appendix A: the one whose private half is public too.
+    const privateKey = {
+      kty: 'OKP',
+      crv: 'Ed25519',
+      d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+      x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+    }
+    expect(dpopKey({ privateKey }).thumbprint).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
+  })
+
+  it('puts the nonce of a server into proofs for it alone', async () => {
+    const key = dpopKey()
+    key.remember('https://a.test', 'n1')
+    const nonceFor = async (url: string) =>
+      decoded(await key.proof({ method: 'GET', url: new URL(url) })).payload.nonce
+    expect([await nonceFor('https://a.test/x'), await nonceFor('https://b.test/x')]).toEqual([
+      'n1',
+      undefined,
+    ])
+  })
+
+  it('shows its private half in nothing', () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const { d = '' } = privateKey.export({ format: 'jwk' })
+    expectNoSecret(dpopKey({ privateKey }), [d])
+    expectNoSecret(dpopKey({ privateKey: privateKey.export({ format: 'jwk' }) as Record<string, unknown> }), [
+      d,
+    ])
+  })
+
+  it('refuses what is no key', () => {
+    expect(thrownBy(() => dpopKey({ privateKey: 'x' }))).toEqual(
+      ours(
+        'ERR_IGWN_OPTION',
+        'privateKey cannot be read (ERR_OSSL_UNSUPPORTED). Give a private key as PEM or as a JWK.',
+      ),
+    )
+  })
+})
+
+describe('a token is never sent the wrong way', () => {
+  const tokens = async (type: string) => {
+    const server = await servers.serve(() => ({
+      body: JSON.stringify({ access_token: 'abc', token_type: type }),
+    }))
+    const key = dpopKey()
+    return {
+      server,
+      key,
+      source: clientCredentials({
+        metadata: { token_endpoint: `${server.origin}/token` },
+        clientId: 'me',
+        dpop: key,
+      }),
+    }
+  }
+
+  it('a bound one not as a Bearer token', async () => {
+    const { server, source } = await tokens('DPoP')
+    const instance = applyIgwnAuth(axios.create({ baseURL: server.origin }), { token: source })
+    await expect(instance.get('/data')).rejects.toEqual(
+      ours(
+        'ERR_IGWN_OPTION',
+        `The token of ${server.origin} is of type DPoP, and would be refused as a Bearer token. Give the source to dpop(), and that as scheme.`,
+      ),
+    )
+    expect(server.seen.map(({ url }) => url)).toEqual(['/token'])
+  })
+
+  it('a Bearer token not as a bound one', async () => {
+    const { server, source, key } = await tokens('Bearer')
+    const instance = applyIgwnAuth(axios.create({ baseURL: server.origin }), { scheme: dpop(source, key) })
+    await expect(instance.get('/data')).rejects.toEqual(
+      ours(
+        'ERR_IGWN_OPTION',
+        'The token is of type Bearer and bound to no key. Set dpop of the client to the same key, or give the source as token. Nothing was sent.',
+      ),
+    )
+    expect(server.seen.map(({ url }) => url)).toEqual(['/token'])
+  })
+
+  it('and a proof that was refused is not repeated', async () => {
+    const { source, key } = await tokens('DPoP')
+    const service = await servers.serve(() => ({
+      status: 401,
+      headers: { 'WWW-Authenticate': 'DPoP error="invalid_dpop_proof"' },
+    }))
+    const instance = applyIgwnAuth(axios.create({ baseURL: service.origin }), { scheme: dpop(source, key) })
+    await expect(instance.get('/data')).rejects.toMatchObject({ response: { status: 401 } })
+    expect(service.seen).toHaveLength(1)
+  })
+})

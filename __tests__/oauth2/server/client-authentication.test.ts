@@ -1,0 +1,389 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import fs from 'node:fs'
+import https from 'node:https'
+import path from 'node:path'
+import axios from 'axios'
+import jsonwebtoken from 'jsonwebtoken'
+import { clientCredentials, type OAuthClient } from '../../../lib/oauth2'
+import { LONG_SECRET, startOpenIdProvider, type OpenIdProvider } from '../../support/openid-provider'
+import { serverGroup } from '../../support/server'
+import { thrownBy } from '../../support/thrown-by'
+import { ours } from '../../support/tokens'
+
+let provider: OpenIdProvider
+const servers = serverGroup()
+beforeAll(async () => {
+  provider = await startOpenIdProvider()
+}, 30_000)
+afterAll(async () => {
+  await provider.close()
+  await servers.close()
+})
+
+const tokenBy = (client: Partial<OAuthClient>) =>
+  clientCredentials({ issuer: provider.issuer, http: provider.http, ...client }).getTokenResponse()
+
+describe('a secret', () => {
+  it.each<[string, Partial<OAuthClient>]>([
+    ['client_secret_basic, by default', { clientId: 'basic', clientSecret: 'secret of basic' }],
+    [
+      'client_secret_basic, with letters that need encoding',
+      { clientId: 'odd:id', clientSecret: 'p%ss w+rd/&=', clientAuthentication: 'client_secret_basic' },
+    ],
+    [
+      'client_secret_basic_raw, where no letter needs encoding',
+      {
+        clientId: 'plain',
+        clientSecret: 'plain-secret_of.plain',
+        clientAuthentication: 'client_secret_basic_raw',
+      },
+    ],
+    [
+      'client_secret_post',
+      { clientId: 'post', clientSecret: 'secret of post', clientAuthentication: 'client_secret_post' },
+    ],
+    [
+      'client_secret_jwt',
+      { clientId: 'sjwt', clientSecret: LONG_SECRET, clientAuthentication: 'client_secret_jwt' },
+    ],
+    [
+      'client_secret_jwt with HS512',
+      {
+        clientId: 'sjwt512',
+        clientSecret: LONG_SECRET,
+        clientAuthentication: 'client_secret_jwt',
+        alg: 'HS512',
+      },
+    ],
+    [
+      'a secret from a function',
+      { clientId: 'basic', clientSecret: () => Promise.resolve('secret of basic') },
+    ],
+  ])('authenticates by %s', async (_name, client) => {
+    await expect(tokenBy(client)).resolves.toMatchObject({ token_type: 'Bearer' })
+  })
+
+  it('is not encoded where it need not be, so that servers which do not decode take it too', async () => {
+    const server = await servers.serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
+    const client = { metadata: { token_endpoint: `${server.origin}/token` }, clientId: 'my-id' }
+    const sent = async (more: Partial<OAuthClient>) => {
+      await clientCredentials({ ...client, ...more }).getTokenResponse()
+      return Buffer.from(String(server.authorizations.at(-1)).slice(6), 'base64').toString()
+    }
+    expect(await sent({ clientSecret: 'a-b_c.d*e' })).toBe('my-id:a-b_c.d*e')
+    expect(await sent({ clientSecret: 'ä b:c' })).toBe('my-id:%C3%A4+b%3Ac')
+    expect(await sent({ clientSecret: 'ä b:c', clientAuthentication: 'client_secret_basic_raw' })).toBe(
+      'my-id:ä b:c',
+    )
+  })
+
+  it('goes into the body of itself where the server takes only that', async () => {
+    const server = await servers.serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
+    await clientCredentials({
+      metadata: {
+        token_endpoint: `${server.origin}/token`,
+        token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt'],
+      },
+      clientId: 'me',
+      clientSecret: 'shh!',
+    }).getTokenResponse()
+    expect(server.seen[0]).toMatchObject({
+      body: expect.stringContaining('client_id=me&client_secret=shh%21') as string,
+      headers: expect.not.objectContaining({ authorization: expect.anything() as string }) as object,
+    })
+  })
+})
+
+describe('a private key', () => {
+  const rsa = () => createPrivateKey(provider.keys.rsa)
+  const ec = () => createPrivateKey(provider.keys.ec)
+  const passphrase = 'open sesame'
+  const encrypted = { format: 'pem', cipher: 'aes-256-cbc', passphrase } as const
+
+  it.each<[string, () => Partial<OAuthClient>]>([
+    ['PKCS#8', () => ({ clientId: 'rsa', privateKey: provider.keys.rsa })],
+    ['PKCS#8 as bytes', () => ({ clientId: 'rsa', privateKey: Buffer.from(provider.keys.rsa) })],
+    ['PKCS#1', () => ({ clientId: 'rsa', privateKey: rsa().export({ type: 'pkcs1', format: 'pem' }) })],
+    [
+      'encrypted PKCS#8',
+      () => ({ clientId: 'rsa', privateKey: rsa().export({ type: 'pkcs8', ...encrypted }), passphrase }),
+    ],
+    [
+      'encrypted PKCS#1, its passphrase from a function',
+      () => ({
+        clientId: 'rsa',
+        privateKey: rsa().export({ type: 'pkcs1', ...encrypted }),
+        passphrase: () => passphrase,
+      }),
+    ],
+    ['SEC 1', () => ({ clientId: 'ec', privateKey: ec().export({ type: 'sec1', format: 'pem' }) })],
+    ['a JWK', () => ({ clientId: 'ec', privateKey: { ...ec().export({ format: 'jwk' }), kid: 'ES256' } })],
+    ['a KeyObject, with a kid', () => ({ clientId: 'ec', privateKey: ec(), kid: 'ES256' })],
+    ['Ed25519', () => ({ clientId: 'ed', privateKey: provider.keys.ed })],
+  ])('authenticates by private_key_jwt, given as %s', async (_name, client) => {
+    await expect(tokenBy(client())).resolves.toMatchObject({ token_type: 'Bearer' })
+  })
+
+  it.each([
+    ['the issuer, by default', undefined, () => provider.issuer],
+    ['the token endpoint, when it is named', 'token', () => `${provider.issuer}/token`],
+  ])('makes assertions for %s', async (_name, audience, expected) => {
+    let assertion = ''
+    await tokenBy({
+      clientId: 'ec',
+      privateKey: provider.keys.ec,
+      ...(audience && { assertionAudience: expected() }),
+      onRequest: ({ body }) => void (assertion = body.get('client_assertion') ?? ''),
+    })
+    const key = createPublicKey(provider.keys.ec)
+    expect(jsonwebtoken.verify(assertion, key, { complete: true })).toMatchObject({
+      header: { alg: 'ES256', typ: 'JWT' },
+      payload: { iss: 'ec', sub: 'ec', aud: expected(), jti: expect.any(String) as string },
+    })
+  })
+
+  it('makes assertions for the token endpoint where no issuer is known', async () => {
+    let assertion = ''
+    await tokenBy({
+      issuer: undefined,
+      metadata: { token_endpoint: `${provider.issuer}/token` },
+      clientId: 'ec',
+      privateKey: provider.keys.ec,
+      onRequest: ({ body }) => void (assertion = body.get('client_assertion') ?? ''),
+    })
+    expect(jsonwebtoken.decode(assertion)).toMatchObject({ aud: `${provider.issuer}/token` })
+  })
+
+  it('makes assertions with claims and a header of one’s own (Authlib: test_client_secret_jwt2)', async () => {
+    let assertion = ''
+    await tokenBy({
+      clientId: 'sjwt',
+      clientSecret: LONG_SECRET,
+      clientAuthentication: 'client_secret_jwt',
+      assertionClaims: { claimed: true },
+      assertionHeader: { extra: 1 },
+      onRequest: ({ body }) => void (assertion = body.get('client_assertion') ?? ''),
+    })
+    expect(jsonwebtoken.verify(assertion, LONG_SECRET, { complete: true })).toMatchObject({
+      header: { alg: 'HS256', extra: 1 },
+      payload: { iss: 'sjwt', claimed: true },
+    })
+  })
+
+  it('makes an assertion anew for each request', async () => {
+    const seen = new Set<unknown>()
+    const source = clientCredentials({
+      issuer: provider.issuer,
+      http: provider.http,
+      clientId: 'ec',
+      privateKey: provider.keys.ec,
+      onRequest: ({ body }) =>
+        void seen.add((jsonwebtoken.decode(body.get('client_assertion') ?? '') as { jti: string }).jti),
+    })
+    await source.getTokenResponse({ scope: 'gracedb.read' })
+    await source.getTokenResponse({ scope: 'dqsegdb.read' })
+    expect(seen.size).toBe(2)
+  })
+
+  it.each<[string, () => Partial<OAuthClient>, string]>([
+    [
+      'no key',
+      () => ({ privateKey: 'not a key' }),
+      'client.privateKey cannot be read (ERR_OSSL_UNSUPPORTED). Give a private key as PEM or as a JWK.',
+    ],
+    [
+      'an encrypted key without its passphrase',
+      () => ({ privateKey: rsa().export({ type: 'pkcs8', ...encrypted }) }),
+      'client.privateKey is encrypted, and there is no passphrase. Give passphrase.',
+    ],
+    [
+      'an encrypted key with another passphrase',
+      () => ({ privateKey: rsa().export({ type: 'pkcs1', ...encrypted }), passphrase: 'sesame' }),
+      expect.stringMatching(
+        /^client\.privateKey is encrypted, and the passphrase does not open it \(ERR_\w+\)\. Give passphrase\.$/,
+      ) as string,
+    ],
+    [
+      'an algorithm of another kind of key',
+      () => ({ privateKey: provider.keys.ec, alg: 'RS256' }),
+      'client.privateKey is a key of type ec, which does not sign with RS256. Leave alg out, or give one that fits: RS256, PS256, ES256 (P-256), ES384 (P-384), ES512 (P-521), EdDSA (Ed25519).',
+    ],
+    [
+      'a curve that no algorithm is for',
+      () => ({ privateKey: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey }),
+      'client.privateKey is a key of type ec, which does not sign with any algorithm known here. Leave alg out, or give one that fits: RS256, PS256, ES256 (P-256), ES384 (P-384), ES512 (P-521), EdDSA (Ed25519).',
+    ],
+    [
+      'a public key',
+      () => ({ privateKey: createPublicKey(provider.keys.ec) }),
+      'client.privateKey is a public key, and must be a private one.',
+    ],
+  ])('is refused at once when it is %s', (_name, more, message) => {
+    const make = () => clientCredentials({ issuer: provider.issuer, clientId: 'rsa', ...more() })
+    expect(thrownBy(make)).toEqual(ours('ERR_IGWN_OPTION', message))
+  })
+})
+
+describe('a certificate (RFC 8705)', () => {
+  const bound = async (client: Partial<OAuthClient>) => {
+    const { access_token: token } = await tokenBy(client)
+    const { data } = await provider.http.post<{ cnf?: object }>(
+      `${provider.issuer}/token/introspection`,
+      new URLSearchParams({ token }),
+      { auth: { username: 'basic', password: 'secret%20of%20basic' } },
+    )
+    return data
+  }
+  const agentWith = ({ certificate, key }: { certificate: string; key: string }) =>
+    axios.create({ httpsAgent: new https.Agent({ ca: provider.ca, cert: certificate, key }) })
+
+  it('authenticates by tls_client_auth with that of the instance, at the endpoint that is for it', async () => {
+    const urls: string[] = []
+    const client = {
+      clientId: 'mtls',
+      clientAuthentication: 'tls_client_auth',
+      http: agentWith(provider.certificates.mtls),
+      onRequest: ({ url }: { url: URL }) => void urls.push(url.href),
+    } as const
+    expect(await bound(client)).toMatchObject({ cnf: { 'x5t#S256': expect.any(String) as string } })
+    expect(urls).toEqual([`${provider.mtls}/token`])
+  })
+
+  it('authenticates by self_signed_tls_client_auth', async () => {
+    const client = {
+      clientId: 'selfsigned',
+      clientAuthentication: 'self_signed_tls_client_auth',
+      http: agentWith(provider.certificates.selfsigned),
+    } as const
+    expect(await bound(client)).toMatchObject({ cnf: { 'x5t#S256': expect.any(String) as string } })
+  })
+
+  it('is one of the files of this machine, which are read as those of any request', async () => {
+    const folder = String(process.env.HOME)
+    const put = (name: string, text: string) => {
+      fs.writeFileSync(path.join(folder, name), text, { mode: 0o600 })
+      return path.join(folder, name)
+    }
+    process.env.SSL_CERT_FILE = put('ca.pem', provider.ca)
+    try {
+      const { mtls } = provider.certificates
+      const cert = [
+        put('cert.pem', mtls.certificate),
+        put('key.pem', mtls.encryptedKey('open sesame')),
+      ] as const
+      const client = {
+        clientId: 'mtls',
+        clientAuthentication: 'tls_client_auth',
+        http: undefined,
+        cert,
+        passphrase: 'open sesame',
+      } as const
+      expect(await bound(client)).toMatchObject({ cnf: { 'x5t#S256': expect.any(String) as string } })
+
+      process.env.X509_USER_CERT = cert[0]
+      process.env.X509_USER_KEY = put('plain.pem', mtls.key)
+      const found = { clientId: 'mtls', clientAuthentication: 'tls_client_auth', http: undefined } as const
+      expect(await bound(found)).toMatchObject({ cnf: { 'x5t#S256': expect.any(String) as string } })
+    } finally {
+      for (const name of ['SSL_CERT_FILE', 'X509_USER_CERT', 'X509_USER_KEY']) delete process.env[name]
+    }
+  })
+
+  it('that there is not is an error before anything is sent', async () => {
+    const client = { clientId: 'mtls', clientAuthentication: 'tls_client_auth', http: undefined } as const
+    await expect(tokenBy(client)).rejects.toMatchObject({ code: 'ERR_IGWN_CERT_NOT_FOUND' })
+  })
+})
+
+it('authenticates by a function for anything else', async () => {
+  const server = await servers.serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
+  const client: OAuthClient = {
+    metadata: { token_endpoint: `${server.origin}/token?tenant=igwn` },
+    clientId: 'me',
+    clientSecret: 'shh!',
+    // Authlib's example, `client_secret_uri`.
+    clientAuthentication({ url, endpoint, headers }) {
+      url.searchParams.set('client_id', 'me')
+      url.searchParams.set('client_secret', 'shh!')
+      headers['x-endpoint'] = endpoint
+    },
+  }
+  await clientCredentials(client).getTokenResponse()
+  expect(server.seen).toMatchObject([
+    {
+      url: '/token?tenant=igwn&client_id=me&client_secret=shh%21',
+      body: 'grant_type=client_credentials',
+      headers: { 'x-endpoint': 'token' },
+    },
+  ])
+})
+
+describe('a client that cannot be used is refused at once', () => {
+  it.each<[string, unknown, string]>([
+    [
+      'neither issuer nor metadata',
+      { clientId: 'me' },
+      'client must have an issuer, or metadata with a token_endpoint: without, there is nobody to ask.',
+    ],
+    [
+      'an issuer that is no URL',
+      { issuer: 'cilogon.org' },
+      'client.issuer must be the URL of an issuer, as https://issuer.example.org, not this text.',
+    ],
+    ['a login in the issuer', { issuer: 'https://me:shh@i.test' }, 'client.issuer must not hold a login.'],
+    [
+      'a name there is not',
+      { issuer: 'https://i.test', secret: 'x' },
+      expect.stringContaining(
+        'client has no option "secret"; there are issuer, metadata, clientId,',
+      ) as string,
+    ],
+    [
+      'a method there is not',
+      { issuer: 'https://i.test', clientAuthentication: 'basic' },
+      'client.clientAuthentication must be one of client_secret_basic, client_secret_basic_raw, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth, none, not this text.',
+    ],
+    [
+      'a method without a secret',
+      { issuer: 'https://i.test', clientId: 'me', clientAuthentication: 'client_secret_post' },
+      'client must have a clientSecret to authenticate by client_secret_post.',
+    ],
+    [
+      'a method without a key',
+      { issuer: 'https://i.test', clientId: 'me', clientAuthentication: 'private_key_jwt' },
+      'client must have a privateKey to authenticate by private_key_jwt.',
+    ],
+    [
+      'a method without a client',
+      { issuer: 'https://i.test', clientSecret: 'x', clientAuthentication: 'client_secret_post' },
+      'client must have a clientId to authenticate by client_secret_post.',
+    ],
+    [
+      'no instance of axios',
+      { issuer: 'https://i.test', http: {} },
+      'client.http must be an axios instance, not an object.',
+    ],
+    [
+      'metadata without an endpoint',
+      { metadata: {} },
+      'client.metadata must have a token_endpoint that is a URL, as https://issuer.example.org/token.',
+    ],
+  ])('with %s', (_name, client, message) => {
+    expect(thrownBy(() => clientCredentials(client as OAuthClient))).toEqual(ours('ERR_IGWN_OPTION', message))
+  })
+
+  it('but for a secret whose algorithm is of keys, which shows when it signs', async () => {
+    const client = {
+      clientId: 'sjwt',
+      clientSecret: LONG_SECRET,
+      clientAuthentication: 'client_secret_jwt',
+      alg: 'RS256',
+    } as const
+    await expect(tokenBy(client)).rejects.toEqual(
+      ours(
+        'ERR_IGWN_OPTION',
+        'client.clientSecret is a secret and no private key: it signs with HS256, HS384 or HS512, and alg must say which.',
+      ),
+    )
+  })
+})

@@ -1,0 +1,544 @@
+/**
+ * What goes wrong between a client and its server. Every failure here has secrets on the wire, and servers that repeat them:
+ * none of them may show in the error (trap 14).
+ */
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import axios, { type AxiosInstance } from 'axios'
+import {
+  authorizationCode,
+  clientCredentials,
+  deviceCode,
+  jwtBearer,
+  oauth2,
+  OAuthError,
+  password,
+  refreshToken,
+  tokenExchange,
+  type OAuthClient,
+} from '../../../lib/oauth2'
+import { applyIgwnAuth } from '../../support/all'
+import { expectNoSecret } from '../../support/expect-no-secret'
+import { connectProxy } from '../../support/connect-proxy'
+import { createAuthority } from '../../support/pki'
+import { serverGroup, type Answer, type Seen } from '../../support/server'
+import { ours } from '../../support/tokens'
+import { generateKeyPairSync } from 'node:crypto'
+
+const servers = serverGroup()
+const listening: http.Server[] = []
+afterEach(async () => {
+  await servers.close()
+  for (const server of listening.splice(0)) {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
+const SECRET = 'canary-client-secret&='
+const PASSWORD = 'canary-password'
+const REFRESH = 'canary-refresh-token'
+const SUBJECT = 'canary-subject-token'
+const CODE = 'canary-code'
+const VERIFIER = 'canary-verifier-canary-verifier-canary-verifier'
+const ACCESS = 'canary-access-token'
+const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+const KEY_TEXT = KEY.export({ type: 'pkcs8', format: 'pem' }) as string
+const CANARIES = [
+  SECRET,
+  PASSWORD,
+  REFRESH,
+  SUBJECT,
+  CODE,
+  VERIFIER,
+  ACCESS,
+  ...KEY_TEXT.split('\n').filter((line) => line !== '' && !line.startsWith('-')),
+]
+
+/** A server that does nothing but this. */
+async function raw(handler: http.RequestListener): Promise<string> {
+  const server = http.createServer(handler)
+  listening.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const clientOf = (origin: string, more: Partial<OAuthClient> = {}): OAuthClient => ({
+  metadata: {
+    issuer: origin,
+    token_endpoint: `${origin}/token`,
+    device_authorization_endpoint: `${origin}/device`,
+    revocation_endpoint: `${origin}/revoke`,
+    introspection_endpoint: `${origin}/introspect`,
+    userinfo_endpoint: `${origin}/userinfo`,
+  },
+  clientId: 'me',
+  clientSecret: SECRET,
+  ...more,
+})
+
+const LOGIN = { state: 's', redirectUri: 'https://portal.test/cb', codeVerifier: VERIFIER }
+
+/** Everything that sends a secret. */
+const WAYS: [string, (client: OAuthClient) => Promise<unknown>][] = [
+  ['client credentials', (client) => clientCredentials(client).getTokenResponse()],
+  [
+    'client_secret_post',
+    (client) =>
+      clientCredentials({ ...client, clientAuthentication: 'client_secret_post' }).getTokenResponse(),
+  ],
+  [
+    'client_secret_jwt',
+    (client) =>
+      clientCredentials({ ...client, clientAuthentication: 'client_secret_jwt' }).getTokenResponse(),
+  ],
+  ['private_key_jwt', (client) => clientCredentials({ ...client, privateKey: KEY_TEXT }).getTokenResponse()],
+  // eslint-disable-next-line @typescript-eslint/no-deprecated
+  ['password', (client) => password(client, { username: 'albert', password: PASSWORD }).getTokenResponse()],
+  ['refresh token', (client) => refreshToken(client, { refreshToken: REFRESH }).getTokenResponse()],
+  ['JWT bearer', (client) => jwtBearer(client, { issuer: 'robot', key: KEY_TEXT }).getTokenResponse()],
+  ['token exchange', (client) => tokenExchange(client, { subject: SUBJECT }).getTokenResponse()],
+  [
+    'by GET',
+    (client) =>
+      clientCredentials({
+        ...client,
+        clientAuthentication: 'client_secret_post',
+        tokenMethod: 'GET',
+      }).getTokenResponse(),
+  ],
+  [
+    'callback',
+    (client) =>
+      oauth2(client).callback(`/cb?code=${CODE}&state=s&iss=${client.metadata?.issuer ?? ''}`, LOGIN),
+  ],
+  ['refresh', (client) => oauth2(client).refresh(REFRESH)],
+  ['revoke', (client) => oauth2(client).revoke(REFRESH)],
+  ['introspect', (client) => oauth2(client).introspect(ACCESS)],
+  ['user info', (client) => oauth2(client).userInfo(ACCESS)],
+]
+
+/** Whatever was sent, once more: in the query, in the body and in Basic. */
+function everything({ url, body, headers }: Seen): string {
+  const [, basic = ''] = headers.authorization?.split(' ') ?? []
+  const decoded = Buffer.from(basic, 'base64').toString()
+  return `${decodeURIComponent(url)} ${decodeURIComponent(body.replaceAll('+', ' '))} ${basic} ${decoded} ${decodeURIComponent(decoded)}`
+}
+
+/** Answers that repeat what was sent. */
+const ECHOES: [string, (said: string) => Answer][] = [
+  [
+    'a refusal',
+    (said) => ({
+      status: 400,
+      body: JSON.stringify({ error: 'invalid_grant', error_description: said, error_uri: said }),
+    }),
+  ],
+  ['an error of its own', (said) => ({ status: 400, body: JSON.stringify({ error: said }) })],
+  [
+    'a challenge',
+    (said) => ({
+      status: 401,
+      headers: { 'www-authenticate': `Basic error="${said.replace(/[^\x20-\x7e]|["\\]/g, '')}"` },
+      body: said,
+    }),
+  ],
+  ['garbage', (said) => ({ body: `<html>${said}` })],
+  [
+    'JSON that is none of it',
+    (said) => ({ body: JSON.stringify({ access_token: 1, active: said, token_type: said, more: said }) }),
+  ],
+  [
+    'a type of token',
+    (said) => ({ body: JSON.stringify({ access_token: 'x', active: said, token_type: said }) }),
+  ],
+  ['an id_token', (said) => ({ body: JSON.stringify({ access_token: 'x', active: said, id_token: said }) })],
+  [
+    'a redirect',
+    (said) => ({
+      status: 302,
+      headers: { location: `/${encodeURIComponent(said)}?${encodeURIComponent(said)}` },
+      body: '',
+    }),
+  ],
+  ['a page', (said) => ({ status: 500, body: said })],
+]
+
+describe.each(WAYS)('%s', (name, act) => {
+  it.each(ECHOES)('fails at %s, and shows nothing of what was sent', async (_echo, answer) => {
+    const server = await servers.serve((seen) => answer(everything(seen)))
+    const outcome: unknown = await act(clientOf(server.origin)).catch((error: unknown) => error)
+    // That is all right: the server says nothing of the token.
+    if (name === 'revoke' && outcome === undefined) return
+    expect(outcome).toBeInstanceOf(OAuthError)
+    const sent = server.seen.flatMap(({ body, url }) => [
+      ...new URLSearchParams(body),
+      ...new URL(url, server.origin).searchParams,
+    ])
+    const assertions = sent.filter(([parameter]) => parameter.endsWith('assertion')).map(([, value]) => value)
+    expectNoSecret(outcome, [...CANARIES, ...assertions])
+  })
+
+  it('fails at a server that is dead, and shows nothing', async () => {
+    const server = await servers.serve(() => ({}))
+    await server.close()
+    const error: unknown = await act(clientOf(server.origin)).catch((reason: unknown) => reason)
+    expect(error).toEqual(
+      ours(
+        'ERR_IGWN_OAUTH_UNREACHABLE',
+        `${server.origin} cannot be reached: connect ECONNREFUSED 127.0.0.1:${server.port}. Check the URL, the network, and who vouches for the server.`,
+      ),
+    )
+    expectNoSecret(error, CANARIES)
+  })
+
+  it('fails at a server that is slow, and shows nothing', async () => {
+    const origin = await raw(() => undefined)
+    const slow = axios.create({ timeout: 60 })
+    const error: unknown = await act(clientOf(origin, { http: slow })).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'ERR_IGWN_OAUTH_TIMEOUT' })
+    expectNoSecret(error, CANARIES)
+  })
+})
+
+describe('a server', () => {
+  const from = (origin: string, http?: AxiosInstance, signal?: AbortSignal) =>
+    clientCredentials(clientOf(origin, { ...(http && { http }) }), { signal }).getTokenResponse()
+
+  it.each(['500', 500.5])('is waited for as axios would, with a timeout of %p', async (timeout) => {
+    const server = await servers.serve(() => ({ body: '{"access_token":"a"}' }))
+    const http = axios.create({ timeout: timeout as number })
+    expect(await from(server.origin, http)).toMatchObject({ access_token: 'a' })
+  })
+
+  it('that is slow is a time-out, which says after how long', async () => {
+    const origin = await raw(() => undefined)
+    await expect(from(origin, axios.create({ timeout: 50 }))).rejects.toEqual(
+      ours(
+        'ERR_IGWN_OAUTH_TIMEOUT',
+        `${origin} did not answer within 0.05 s. Try again, or give http an instance with a longer timeout.`,
+      ),
+    )
+  })
+
+  it('that never comes to an end is a time-out too, though it says something all the time', async () => {
+    const origin = await raw((_request, response) => {
+      const timer = setInterval(() => response.write(' '), 5)
+      response.on('close', () => {
+        clearInterval(timer)
+      })
+    })
+    await expect(from(origin, axios.create({ timeout: 100 }))).rejects.toMatchObject({
+      code: 'ERR_IGWN_OAUTH_TIMEOUT',
+    })
+  })
+
+  it('that says more than any server has to say is not listened to', async () => {
+    const origin = await raw((_request, response) => {
+      const chunk = Buffer.alloc(64 * 1024, ' ')
+      const pour = () => {
+        while (!response.destroyed && response.write(chunk));
+      }
+      response.on('drain', pour)
+      pour()
+    })
+    await expect(from(origin)).rejects.toEqual(
+      ours(
+        'ERR_IGWN_OAUTH_RESPONSE',
+        `${origin} answers with more than 1024 KiB, which is no answer of an authorization server. Check the URL.`,
+      ),
+    )
+  })
+
+  it('that cuts the connection cannot be reached', async () => {
+    const origin = await raw((request) => request.socket.destroy())
+    await expect(from(origin)).rejects.toMatchObject({ code: 'ERR_IGWN_OAUTH_UNREACHABLE' })
+  })
+
+  it('that is not trusted cannot be reached, and why is said', async () => {
+    const authority = await createAuthority()
+    const { certificate, key } = await authority.issueServer()
+    const server = await servers.serve(() => ({}), { tls: { cert: certificate, key }, host: 'localhost' })
+    await expect(from(server.origin)).rejects.toMatchObject({
+      code: 'ERR_IGWN_OAUTH_UNREACHABLE',
+      message: expect.stringContaining('unable to verify the first certificate') as string,
+    })
+    expect(server.seen).toEqual([])
+  })
+
+  it.each([301, 302, 303, 307, 308])(
+    'that redirects by %d is not followed, elsewhere or not',
+    async (status) => {
+      const elsewhere = await servers.serve(() => ({}))
+      for (const location of [`${elsewhere.origin}/token?x=1`, '/other']) {
+        const server = await servers.serve(() => ({ status, headers: { location }, body: '' }))
+        const to = new URL(location, server.origin)
+        await expect(from(server.origin)).rejects.toEqual(
+          ours(
+            'ERR_IGWN_OAUTH_RESPONSE',
+            `${server.origin}/token redirects to ${to.origin}${to.pathname}, which is not followed: what goes there is secret. Give the URL that it leads to, if that is right.`,
+          ),
+        )
+        expect(server.seen).toHaveLength(1)
+      }
+      expect(elsewhere.seen).toEqual([])
+    },
+  )
+
+  it('that is reached in clear is not asked, but on this machine, or where that is allowed', async () => {
+    const client = (more: Partial<OAuthClient>) => clientOf('http://issuer.example.org', more)
+    await expect(clientCredentials(client({})).getTokenResponse()).rejects.toEqual(
+      ours(
+        'ERR_IGWN_CLEAR_TEXT',
+        'issuer.example.org is reached over clear-text http, where everybody on the way can read the secrets of a client and its tokens. Use https; or set allowInsecureHttp where nobody listens. Nothing was sent.',
+      ),
+    )
+    const server = await servers.serve(() => ({ body: '{"access_token":"a"}' }))
+    const lookup = (_name: string, _options: object, done: (...values: unknown[]) => void) => {
+      done(null, '127.0.0.1', 4)
+    }
+    const http = axios.create({ lookup } as object)
+    const allowed = clientOf(`http://issuer.example.org:${server.port}`, { allowInsecureHttp: true, http })
+    expect(await clientCredentials(allowed).getToken({})).toBe('a')
+
+    const steps = oauth2({
+      metadata: { authorization_endpoint: 'http://issuer.example.org/auth' },
+      clientId: 'me',
+    })
+    await expect(steps.authorizationUrl({ redirectUri: 'https://portal.test/cb' })).rejects.toMatchObject({
+      code: 'ERR_IGWN_CLEAR_TEXT',
+    })
+  })
+
+  it('that nobody waits for any more is a cancellation, as of axios, and no time-out', async () => {
+    const controller = new AbortController()
+    const origin = await raw(() => {
+      controller.abort()
+    })
+    const error: unknown = await from(origin, undefined, controller.signal).catch((reason: unknown) => reason)
+    expect(axios.isCancel(error)).toBe(true)
+    expectNoSecret(error, CANARIES)
+    const steps = oauth2(clientOf(origin))
+    const before = steps.refresh(REFRESH, { signal: AbortSignal.abort() }).catch((reason: unknown) => reason)
+    expect(axios.isCancel(await before)).toBe(true)
+  })
+
+  it('whose metadata lack an endpoint cannot do what that is for', async () => {
+    const metadata = { token_endpoint: 'https://issuer.test/token' }
+    const source = deviceCode({ metadata, clientId: 'me' }, { prompt: () => undefined })
+    await expect(source.getTokenResponse()).rejects.toEqual(
+      ours(
+        'ERR_IGWN_OAUTH_RESPONSE',
+        'https://issuer.test has no device_authorization_endpoint that is a URL. Give it in metadata, or use another flow.',
+      ),
+    )
+  })
+})
+
+describe('discovery', () => {
+  const OIDC = '/.well-known/openid-configuration'
+  const OAUTH = '/.well-known/oauth-authorization-server'
+
+  /** An issuer whose documents are as given, at paths below it. */
+  async function issuer(documents: Record<string, Answer | ((origin: string) => object)>) {
+    const server = await servers.serve(({ url }) => {
+      if (url === '/token') return { body: '{"access_token":"a","expires_in":3600}' }
+      const document = documents[url]
+      if (!document) return { status: 404, body: 'no' }
+      return typeof document === 'function' ? { body: JSON.stringify(document(server.origin)) } : document
+    })
+    return server
+  }
+  const good =
+    (path = '') =>
+    (origin: string) => ({ issuer: origin + path, token_endpoint: `${origin}/token` })
+  const from = (url: string) => clientCredentials({ issuer: url, clientId: 'me' }).getTokenResponse()
+
+  it.each([
+    ['OpenID Connect', '', OIDC],
+    ['OpenID Connect, of an issuer with a path', '/igwn', `/igwn${OIDC}`],
+    ['RFC 8414', '', OAUTH],
+    ['RFC 8414, of an issuer with a path', '/igwn', `${OAUTH}/igwn`],
+  ])('finds the endpoints by %s', async (_name, path, document) => {
+    const server = await issuer({ [document]: good(path) })
+    expect(await from(server.origin + path)).toMatchObject({ access_token: 'a' })
+    expect(server.seen.map(({ url }) => url).slice(-2)).toEqual([document, '/token'])
+  })
+
+  it('is done once, for all who come meanwhile, and again after a day', async () => {
+    const server = await issuer({ [OIDC]: good() })
+    const steps = oauth2({ issuer: server.origin, clientId: 'me' })
+    const login = { redirectUri: 'https://portal.test/cb' }
+    await Promise.allSettled(Array.from({ length: 5 }, () => steps.authorizationUrl(login)))
+    expect(server.seen).toHaveLength(1)
+    jest.useFakeTimers({
+      now: Date.now() + 86_401_000,
+      doNotFake: ['setTimeout', 'setImmediate', 'nextTick', 'queueMicrotask', 'clearTimeout'],
+    })
+    try {
+      await Promise.allSettled([steps.authorizationUrl(login)])
+      expect(server.seen).toHaveLength(2)
+    } finally {
+      jest.useRealTimers()
+    }
+  })
+
+  it('that fails is not remembered', async () => {
+    const documents: Parameters<typeof issuer>[0] = {}
+    const server = await issuer(documents)
+    const source = clientCredentials({ issuer: server.origin, clientId: 'me' })
+    await expect(source.getTokenResponse()).rejects.toEqual(
+      ours(
+        'ERR_IGWN_OAUTH_RESPONSE',
+        `${server.origin} gave an answer (status 404) that cannot be used: its status says neither yes nor no. Check the URL, and whether it is that of an authorization server.`,
+      ),
+    )
+    documents[OIDC] = good()
+    expect(await source.getToken({})).toBe('a')
+  })
+
+  it('refuses the metadata of another issuer', async () => {
+    const server = await issuer({
+      [OIDC]: () => ({ issuer: 'https://evil.test', token_endpoint: 'https://evil.test/token' }),
+    })
+    await expect(from(server.origin)).rejects.toMatchObject({
+      code: 'ERR_IGWN_OAUTH_RESPONSE',
+      message: expect.stringContaining(
+        'discovered metadata issuer does not match the expected issuer',
+      ) as string,
+    })
+  })
+
+  it('does not follow redirects, and asks at no second place for a server that is dead', async () => {
+    const server = await issuer({ [OIDC]: { status: 302, headers: { location: 'https://evil.test/' } } })
+    await expect(from(server.origin)).rejects.toMatchObject({
+      code: 'ERR_IGWN_OAUTH_RESPONSE',
+      message: expect.stringContaining('redirects to https://evil.test/, which is not followed') as string,
+    })
+    await server.close()
+    await expect(from(server.origin)).rejects.toMatchObject({ code: 'ERR_IGWN_OAUTH_UNREACHABLE' })
+  })
+})
+
+describe('the ways of the instance', () => {
+  const answer = () => ({ body: '{"access_token":"a"}' })
+
+  it('are its proxy, agents and adapter, also such as are set later; not its interceptors, headers or base', async () => {
+    const server = await servers.serve(answer)
+    const http = axios.create({
+      baseURL: 'https://elsewhere.test',
+      headers: { Authorization: 'Bearer canary', 'X-Own': '1' },
+      params: { own: 1 },
+      auth: { username: 'u', password: 'p' },
+    })
+    const seen = jest.fn((value: unknown) => value)
+    http.interceptors.request.use(seen as never)
+    http.interceptors.response.use(seen as never)
+    const source = clientCredentials({
+      metadata: { token_endpoint: `${server.origin}/token` },
+      clientId: 'me',
+      http,
+    })
+    const agent = new (await import('node:http')).Agent()
+    const connections = jest.spyOn(agent, 'createConnection' as never)
+    http.defaults.httpAgent = agent
+    expect(await source.getToken({})).toBe('a')
+    expect(connections).toHaveBeenCalledTimes(1)
+    expect(seen).not.toHaveBeenCalled()
+    const [{ url, headers }] = server.seen as [Seen]
+    expect(url).toBe('/token')
+    expect(headers).toMatchObject({ 'user-agent': expect.stringMatching(/^axios\//) as string })
+    expect(Object.keys(headers)).not.toEqual(expect.arrayContaining(['authorization']))
+    expect(headers).not.toHaveProperty('x-own')
+
+    http.defaults.adapter = () => Promise.reject(new Error('an adapter of its own'))
+    source.invalidate('a')
+    await expect(source.getTokenResponse()).rejects.toMatchObject({
+      code: 'ERR_IGWN_OAUTH_UNREACHABLE',
+      message: expect.stringContaining('an adapter of its own') as string,
+    })
+  })
+
+  it('are those of the very instance that the tokens are for, which does not wait for itself', async () => {
+    const server = await servers.serve(({ url, headers }) =>
+      url === '/token' ? answer() : { body: JSON.stringify({ with: headers.authorization }) },
+    )
+    const instance = axios.create({ baseURL: server.origin })
+    applyIgwnAuth(instance, {
+      token: clientCredentials({
+        metadata: { token_endpoint: `${server.origin}/token` },
+        clientId: 'me',
+        http: instance,
+      }),
+    })
+    expect((await instance.get('/data')).data).toEqual({ with: 'Bearer a' })
+  })
+
+  it('lead through the proxy of the environment, and trust whom that names', async () => {
+    const fs = await import('node:fs')
+    const authority = await createAuthority()
+    const { certificate, key } = await authority.issueServer({ names: ['issuer.example.org'] })
+    const server = await servers.serve(answer, { tls: { cert: certificate, key } })
+    const proxy = await connectProxy()
+    const file = `${String(process.env.HOME)}/ca.pem`
+    fs.writeFileSync(file, authority.certificate)
+    Object.assign(process.env, { REQUESTS_CA_BUNDLE: file, HTTPS_PROXY: proxy.url })
+    try {
+      const origin = `https://issuer.example.org:${server.port}`
+      const source = clientCredentials({ metadata: { token_endpoint: `${origin}/token` }, clientId: 'me' })
+      expect(await source.getToken({})).toBe('a')
+      expect(proxy.tunnels).toEqual([`issuer.example.org:${server.port}`])
+    } finally {
+      delete process.env.REQUESTS_CA_BUNDLE
+      delete process.env.HTTPS_PROXY
+      await proxy.close()
+    }
+  })
+})
+
+it('leaves a 401 what it is when the renewal fails, and says why', async () => {
+  const issuer = await servers.serve((_seen, index) =>
+    index === 0
+      ? { body: JSON.stringify({ access_token: ACCESS }) }
+      : { status: 400, body: '{"error":"invalid_client","error_description":"ended"}' },
+  )
+  const service = await servers.serve(() => ({
+    status: 401,
+    headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+  }))
+  const instance = applyIgwnAuth(axios.create({ baseURL: service.origin }), {
+    token: clientCredentials(clientOf(issuer.origin)),
+  })
+  const error: unknown = await instance.get('/').catch((reason: unknown) => reason)
+  expect(error).toMatchObject({
+    response: { status: 401 },
+    igwnAuth: {
+      reasons: [
+        {
+          code: 'failed',
+          message: expect.stringContaining(
+            `${issuer.origin} refuses (status 400): invalid_client: ended. Check clientId`,
+          ) as string,
+        },
+      ],
+    },
+  })
+  expect([issuer.seen.length, service.seen.length]).toEqual([2, 1])
+  expectNoSecret(error, CANARIES)
+})
+
+it('holds secrets where printing does not reach', async () => {
+  const server = await servers.serve(() => ({
+    body: JSON.stringify({ access_token: ACCESS, refresh_token: REFRESH }),
+  }))
+  const client = clientOf(server.origin)
+  const sources = [
+    clientCredentials(client),
+    refreshToken(client, { refreshToken: REFRESH }),
+    jwtBearer(client, { issuer: 'robot', key: KEY_TEXT }),
+    tokenExchange(client, { subject: SUBJECT }),
+    authorizationCode(client, { open: () => undefined }),
+  ]
+  await sources[0]!.getToken({})
+  for (const thing of [...sources, oauth2(client)]) expectNoSecret(thing, CANARIES)
+})

@@ -1,0 +1,533 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import axios from 'axios'
+import {
+  applyIgwnAuth,
+  igwnAxios,
+  removeIgwnAuth,
+  get,
+  post,
+  del,
+  SciToken,
+  staticToken,
+  IgwnAuthError,
+} from '../support/all'
+import { serverGroup, type TestServer } from '../support/server'
+import { mint } from '../support/make-token'
+
+const servers = serverGroup()
+let server: TestServer
+const seen = () => server.authorizations.at(-1)
+
+beforeAll(async () => {
+  server = await servers.serve(() => ({}))
+})
+beforeEach(() => {
+  server.seen.length = server.authorizations.length = 0
+  for (const name of ['BEARER_TOKEN', 'BEARER_TOKEN_FILE', 'IGWN_AUTH_UTILS_FIND_SCITOKEN'])
+    delete process.env[name]
+})
+afterAll(servers.close)
+
+const refused = async (request: Promise<unknown>) => {
+  const error: unknown = await request.then(
+    () => undefined,
+    (failure: unknown) => failure,
+  )
+  expect(error).toBeInstanceOf(IgwnAuthError)
+  expect(server.seen).toHaveLength(0)
+  return error as IgwnAuthError
+}
+
+describe('a discovered token', () => {
+  it('is attached by igwnAxios', async () => {
+    const token = (process.env.BEARER_TOKEN = mint())
+    const { status } = await igwnAxios.get(server.origin)
+    expect(status).toBe(200)
+    expect(seen()).toBe(`Bearer ${token}`)
+  })
+
+  it('is attached by the verbs', async () => {
+    const token = (process.env.BEARER_TOKEN = mint())
+    await get(server.origin)
+    await post(server.origin, { a: 1 })
+    await del(server.origin)
+    expect(server.authorizations).toEqual(Array(3).fill(`Bearer ${token}`))
+    expect(server.seen.map(({ method }) => method)).toEqual(['GET', 'POST', 'DELETE'])
+    expect(server.seen[1]).toMatchObject({ body: '{"a":1}', headers: { 'content-type': 'application/json' } })
+  })
+
+  it('is attached by instances that igwnAxios makes, with their own options', async () => {
+    process.env.BEARER_TOKEN = mint({ scope: 'gracedb.read' })
+    const instance = igwnAxios.create({
+      baseURL: server.origin,
+      igwnAuth: { tokenScope: 'gracedb.write', token: true },
+    })
+    const error = await refused(instance.get('/a'))
+    expect(error.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
+    expect(error.message).toContain('BEARER_TOKEN gives gracedb.read, not gracedb.write.')
+    expect(error.reasons.find(({ code }) => code === 'scope')).toMatchObject({
+      source: 'BEARER_TOKEN',
+      claim: 'scope',
+      wanted: ['gracedb.write'],
+      got: ['gracedb.read'],
+    })
+  })
+
+  it('is attached to requests with a baseURL, params and a relative URL', async () => {
+    process.env.BEARER_TOKEN = mint({ aud: server.origin })
+    const instance = applyIgwnAuth(axios.create({ baseURL: `${server.origin}/api` }))
+    await instance.get('things', { params: { a: 'b c' } })
+    expect(server.seen[0]).toMatchObject({ url: '/api/things?a=b+c' })
+    expect(seen()).toMatch(/^Bearer /)
+  })
+
+  it('is left out, and the request sent, when none satisfies', async () => {
+    process.env.BEARER_TOKEN = mint({ aud: 'https://elsewhere.example.org' })
+    await igwnAxios.get(server.origin)
+    expect(server.authorizations).toEqual([undefined])
+  })
+
+  it('follows its file: a token renewed by rename is sent with the next request', async () => {
+    const file = (process.env.BEARER_TOKEN_FILE = path.join(process.env.HOME!, 'token'))
+    const [first, second] = [mint({ jti: '1' }), mint({ jti: '2' })]
+    fs.writeFileSync(file, first)
+    await igwnAxios.get(server.origin)
+    await igwnAxios.get(server.origin)
+    fs.writeFileSync(`${file}.new`, second)
+    fs.renameSync(`${file}.new`, file)
+    await igwnAxios.get(server.origin)
+    expect(server.authorizations).toEqual([first, first, second].map((token) => `Bearer ${token}`))
+  })
+})
+
+describe('the token option', () => {
+  it.each([
+    ['a string', () => 'abc.def'],
+    ['bytes', () => Buffer.from('abc.def')],
+    ['a function', () => () => 'abc.def'],
+    ['a function that takes its time', () => async () => Promise.resolve('abc.def')],
+    ['a token source', () => staticToken('abc.def')],
+    [
+      'a source that takes its time',
+      () => ({ getToken: async () => Promise.resolve(Buffer.from('abc.def')) }),
+    ],
+  ])('may be %s', async (_, token) => {
+    await applyIgwnAuth(axios.create(), { token: token() }).get(server.origin)
+    expect(seen()).toBe('Bearer abc.def')
+  })
+
+  it('may be a SciToken, also an expired one: what was given is not judged', async () => {
+    const text = mint({ exp: 1 })
+    await applyIgwnAuth(axios.create(), { token: SciToken.deserialize(text) }).get(server.origin)
+    expect(seen()).toBe(`Bearer ${text}`)
+  })
+
+  it('tells a function what is wanted', async () => {
+    const queries: unknown[] = []
+    const token = (query: unknown) => {
+      queries.push(query)
+      return 'abc'
+    }
+    await applyIgwnAuth(axios.create(), {
+      token,
+      tokenScope: 'a b',
+      tokenIssuer: 'https://i',
+      tokenMinTimeLeft: 5,
+    }).get(server.origin)
+    expect(queries).toEqual([
+      {
+        audience: ['http://127.0.0.1', server.origin],
+        scope: ['a', 'b'],
+        issuer: ['https://i'],
+        minTimeLeft: 5,
+      },
+    ])
+  })
+
+  it('false attaches nothing', async () => {
+    process.env.BEARER_TOKEN = mint()
+    await applyIgwnAuth(axios.create(), { token: false }).get(server.origin)
+    expect(server.authorizations).toEqual([undefined])
+  })
+
+  it('true sends nothing without a token, and says where it looked', async () => {
+    const error = await refused(applyIgwnAuth(axios.create(), { token: true }).get(server.origin))
+    expect(error.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
+    expect(error.message).toContain(
+      'Nothing in SCITOKEN, SCITOKEN_FILE, _CONDOR_CREDS, BEARER_TOKEN, BEARER_TOKEN_FILE',
+    )
+  })
+
+  it('an error of a function reaches the caller as it is', async () => {
+    const failure = new Error('no vault today')
+    const instance = applyIgwnAuth(axios.create(), {
+      token: () => {
+        throw failure
+      },
+    })
+    await expect(instance.get(server.origin)).rejects.toBe(failure)
+    expect(server.seen).toHaveLength(0)
+  })
+
+  it('a function that fails once and then works is asked again', async () => {
+    let calls = 0
+    const instance = applyIgwnAuth(axios.create(), {
+      token: async () => {
+        calls += 1
+        if (calls === 1) throw new Error('not yet')
+        return Promise.resolve('abc')
+      },
+    })
+    await expect(instance.get(server.origin)).rejects.toThrow('not yet')
+    await instance.get(server.origin)
+    expect(seen()).toBe('Bearer abc')
+  })
+
+  it.each([
+    ['a line feed', 'abc\ndef', 'character 4 of 7 is a line feed'],
+    ['a carriage return', 'abc\r\nX-Evil: 1', 'character 4 of 14 is a carriage return'],
+    ['what is not Latin-1', 'abc€', 'character 4 of 4 is outside Latin-1'],
+    ['the word Bearer', 'Bearer abc', 'character 7 of 10 is a space'],
+  ])('with %s is an error and is never sent (trap 20)', async (_, token, says) => {
+    const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { token } }))
+    expect(error.code).toBe('ERR_IGWN_TOKEN_MALFORMED')
+    expect(error.message).toContain(says)
+    expect(error.message).not.toContain('abc')
+    const fromFunction = await refused(igwnAxios.get(server.origin, { igwnAuth: { token: () => token } }))
+    expect(fromFunction.message).toContain(`what the token source gave is no bearer token: ${says}`)
+  })
+})
+
+describe('the environment switch', () => {
+  it.each(['y', 'yes', 'TRUE', '1'])('%s requires a token', async (value) => {
+    process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = value
+    expect((await refused(igwnAxios.get(server.origin))).code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
+  })
+
+  it.each(['n', 'No', 'false', '0'])('%s disables the search', async (value) => {
+    process.env.BEARER_TOKEN = mint()
+    process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = value
+    await igwnAxios.get(server.origin)
+    expect(server.authorizations).toEqual([undefined])
+  })
+
+  it('gives way to the option', async () => {
+    process.env.BEARER_TOKEN = mint()
+    process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = 'no'
+    await igwnAxios.get(server.origin, { igwnAuth: { token: true } })
+    expect(seen()).toMatch(/^Bearer /)
+  })
+
+  it('with any other value is an error that names it and its values', async () => {
+    process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = 'on'
+    const error = await refused(igwnAxios.get(server.origin))
+    expect(error.code).toBe('ERR_IGWN_ENVIRONMENT')
+    expect(error.message).toBe(
+      'IGWN_AUTH_UTILS_FIND_SCITOKEN is set to a value that means nothing. Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.',
+    )
+  })
+})
+
+describe('forceNoAuth and failIfNoAuth', () => {
+  it('forceNoAuth attaches nothing', async () => {
+    process.env.BEARER_TOKEN = mint()
+    await igwnAxios.get(server.origin, { igwnAuth: { forceNoAuth: true } })
+    expect(server.authorizations).toEqual([undefined])
+  })
+
+  it('failIfNoAuth sends nothing without a credential, and says why there is none', async () => {
+    process.env.BEARER_TOKEN = mint({ exp: 1000 })
+    const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { failIfNoAuth: true } }))
+    expect(error.code).toBe('ERR_IGWN_NO_CREDENTIAL')
+    expect(error.message).toMatch(
+      /^No credential for http:\/\/127\.0\.0\.1:\d+, .*BEARER_TOKEN expired \d+ days ago\./,
+    )
+  })
+
+  it("failIfNoAuth is content with the caller's own header", async () => {
+    await igwnAxios.get(server.origin, {
+      headers: { Authorization: 'Own x' },
+      igwnAuth: { failIfNoAuth: true },
+    })
+    expect(seen()).toBe('Own x')
+  })
+
+  it('together are an error at once', async () => {
+    const says = /^forceNoAuth and failIfNoAuth contradict each other/
+    expect(() => applyIgwnAuth(axios.create(), { forceNoAuth: true, failIfNoAuth: true })).toThrow(says)
+    const instance = applyIgwnAuth(axios.create(), { forceNoAuth: true })
+    const error = await refused(instance.get(server.origin, { igwnAuth: { failIfNoAuth: true } }))
+    expect(error.code).toBe('ERR_IGWN_OPTION')
+    expect(error.message).toMatch(says)
+  })
+})
+
+describe('options', () => {
+  it('of a request win over those of the instance, key by key', async () => {
+    process.env.BEARER_TOKEN = mint({ scope: 'a b', aud: 'https://other' })
+    const instance = applyIgwnAuth(axios.create(), {
+      token: true,
+      tokenScope: 'c',
+      tokenAudience: 'https://other',
+    })
+    await instance.get(server.origin, { igwnAuth: { tokenScope: 'a' } })
+    expect(seen()).toMatch(/^Bearer /)
+  })
+
+  it('igwnAuth: false holds also when an interceptor that runs after ours says so', async () => {
+    process.env.BEARER_TOKEN = mint()
+    const instance = axios.create()
+    instance.interceptors.request.use((config) => ({ ...config, igwnAuth: false }))
+    await applyIgwnAuth(instance).get(server.origin)
+    expect(server.authorizations).toEqual([undefined])
+  })
+
+  it('and defaults of an igwnAxios go to those it makes', async () => {
+    const first = igwnAxios.create({ baseURL: server.origin, igwnAuth: { token: 'abc' } })
+    await first.create({ headers: { 'X-Own': '1' } }).get('/a')
+    expect(server.seen[0]).toMatchObject({
+      url: '/a',
+      headers: { 'x-own': '1', authorization: 'Bearer abc' },
+    })
+  })
+
+  it('are not evaded by a space before the URL', async () => {
+    const error = await refused(igwnAxios.get(` ${server.origin}`, { igwnAuth: { failIfNoAuth: true } }))
+    expect(error.code).toBe('ERR_IGWN_NO_CREDENTIAL')
+  })
+
+  it('igwnAuth: false sends as plain axios does', async () => {
+    process.env.BEARER_TOKEN = mint()
+    await igwnAxios.get(server.origin, { igwnAuth: false })
+    expect(server.authorizations).toEqual([undefined])
+  })
+
+  it.each([
+    [{ token: 5 }, 'igwnAuth.token must be a token, a token source, a function or a boolean, not a number'],
+    [{ token: null }, 'igwnAuth.token must be a token, a token source, a function or a boolean, not null'],
+    [
+      { tokenScope: 5 },
+      'igwnAuth.tokenScope must be a string or a list of strings, none empty, not a number',
+    ],
+    [
+      { tokenAudience: [''] },
+      'igwnAuth.tokenAudience must be a string or a list of strings, none empty, not a list with something else',
+    ],
+    [{ tokenMinTimeLeft: -1 }, 'igwnAuth.tokenMinTimeLeft must be a number of seconds, 0 or more, not -1'],
+    [{ failIfNoAuth: 'yes' }, 'igwnAuth.failIfNoAuth must be true or false, not a string'],
+    [{ tokenscope: 'a' }, 'igwnAuth has no option "tokenscope"; there are token,'],
+    ['token', 'igwnAuth must be an object, not a string'],
+  ])('of the wrong type are an error that names them: %j', async (igwnAuth, says) => {
+    const error = await refused(igwnAxios.get(server.origin, { igwnAuth } as never))
+    expect(error.code).toBe('ERR_IGWN_OPTION')
+    expect(error.message).toContain(says)
+  })
+
+  it('of the wrong type are an error at once when they are given to an instance', () => {
+    expect(() => applyIgwnAuth(axios.create(), { strict: 1 } as never)).toThrow(
+      'options.strict must be true or false',
+    )
+    expect(() => igwnAxios.create({ igwnAuth: { strict: 1 } as never })).toThrow(
+      'igwnAuth.strict must be true or false',
+    )
+  })
+
+  it('url sets the audience for its host and port, and hands nothing given to another', async () => {
+    const other = await servers.serve(() => ({}))
+    // The service as it is known outside; here without TLS.
+    const service = server.origin.replace('http:', 'https:')
+    process.env.BEARER_TOKEN = mint({ aud: service })
+    const instance = applyIgwnAuth(axios.create(), { url: service })
+    await instance.get(server.origin)
+    await instance.get(other.origin)
+    expect(seen()).toMatch(/^Bearer /)
+    expect(other.authorizations).toEqual([undefined])
+
+    const given = applyIgwnAuth(axios.create(), { url: server.origin, token: 'abc' })
+    await given.get(server.origin)
+    await given.get(other.origin)
+    expect(seen()).toBe('Bearer abc')
+    expect(other.authorizations).toEqual([undefined, undefined])
+  })
+})
+
+describe("the caller's own credentials win, untouched (trap 8)", () => {
+  beforeEach(() => {
+    process.env.BEARER_TOKEN = mint()
+  })
+
+  it.each(['Authorization', 'authorization', 'AUTHORIZATION'])('a header %s', async (name) => {
+    await igwnAxios.get(server.origin, { headers: { [name]: 'Own x' } })
+    expect(server.authorizations).toEqual(['Own x'])
+  })
+
+  it.each([[false], [null], ['']])('a header that says no: %j', async (value) => {
+    await igwnAxios.get(server.origin, { headers: { Authorization: value } as never })
+    expect(server.authorizations).toEqual([value === '' ? '' : undefined])
+  })
+
+  it('a header of the defaults', async () => {
+    const instance = igwnAxios.create()
+    instance.defaults.headers.common.Authorization = 'Own common'
+    await instance.get(server.origin)
+    expect(seen()).toBe('Own common')
+  })
+
+  it('a header that an interceptor of theirs sets, whenever it was installed', async () => {
+    const instance = axios.create()
+    instance.interceptors.request.use((config) => {
+      config.headers.set('Authorization', 'Own early')
+      return config
+    })
+    applyIgwnAuth(instance)
+    await instance.get(server.origin)
+    const later = applyIgwnAuth(axios.create())
+    later.interceptors.request.use(async (config) => {
+      config.headers.set('Authorization', 'Own late')
+      return Promise.resolve({ ...config })
+    })
+    await later.get(server.origin)
+    expect(server.authorizations).toEqual(['Own early', 'Own late'])
+  })
+
+  it('auth', async () => {
+    await igwnAxios.get(server.origin, { auth: { username: 'a', password: 'b' } })
+    expect(seen()).toBe(`Basic ${Buffer.from('a:b').toString('base64')}`)
+  })
+
+  it('a login in the URL', async () => {
+    await igwnAxios.get(server.origin.replace('//', '//a:b@'))
+    expect(seen()).toBe(`Basic ${Buffer.from('a:b').toString('base64')}`)
+  })
+
+  it('an undefined header is none', async () => {
+    await igwnAxios.get(server.origin, { headers: { Authorization: undefined } as never })
+    expect(seen()).toMatch(/^Bearer /)
+  })
+})
+
+describe('never in clear', () => {
+  // A name that is looked up to loopback, so that what should not be sent would arrive and be seen.
+  const lookup = (_: string, __: object, done: (...args: unknown[]) => void) => {
+    done(null, [{ address: '127.0.0.1', family: 4 }])
+  }
+  const far = () => ({ url: `http://far.example.org:${server.port}/`, lookup: lookup as never })
+
+  it('a discovered token is left out over http', async () => {
+    process.env.BEARER_TOKEN = mint()
+    await igwnAxios.request(far())
+    expect(server.authorizations).toEqual([undefined])
+  })
+
+  it.each([
+    ['given', { token: 'abc' }],
+    ['required', { token: true as const }],
+    ['from a source', { token: () => 'abc' }],
+  ])('a token %s is an error before anything is sent', async (_, igwnAuth) => {
+    process.env.BEARER_TOKEN = mint()
+    const error = await refused(igwnAxios.request({ ...far(), igwnAuth }))
+    expect(error.code).toBe('ERR_IGWN_CLEAR_TEXT')
+    expect(error.message).toContain(`far.example.org:${server.port} is reached over clear-text http`)
+  })
+
+  it('allowInsecureHttp lets it through', async () => {
+    process.env.BEARER_TOKEN = mint()
+    await igwnAxios.request({ ...far(), igwnAuth: { allowInsecureHttp: true } })
+    expect(seen()).toMatch(/^Bearer /)
+  })
+
+  it('a proxy on the way makes loopback clear text too', async () => {
+    process.env.BEARER_TOKEN = mint()
+    const proxy = { host: '127.0.0.1', port: server.port }
+    await igwnAxios.get('http://localhost:9/', { proxy })
+    expect(server.seen[0]).toMatchObject({ url: 'http://localhost:9/' })
+    expect(server.authorizations).toEqual([undefined])
+  })
+})
+
+describe('installing', () => {
+  it('returns the same instance, and again replaces the options (trap 16)', async () => {
+    const instance = axios.create()
+    expect(applyIgwnAuth(instance, { token: 'first' })).toBe(instance)
+    expect(applyIgwnAuth(instance, { token: 'second' })).toBe(instance)
+    await instance.get(server.origin)
+    expect(server.authorizations).toEqual(['Bearer second'])
+  })
+
+  it('with a token that could not be sent is an error at once', () => {
+    expect(() => applyIgwnAuth(axios.create(), { token: 'so\nsecret' })).toThrow(
+      /^the token option is no bearer token: character 3 of 9 is a line feed/,
+    )
+  })
+
+  it('that fails leaves what was installed', async () => {
+    const instance = applyIgwnAuth(axios.create(), { token: 'first' })
+    expect(() => applyIgwnAuth(instance, { token: 5 } as never)).toThrow('options.token must be')
+    await instance.get(server.origin)
+    expect(seen()).toBe('Bearer first')
+  })
+
+  it('is undone by removeIgwnAuth, and removing twice does nothing', async () => {
+    const instance = applyIgwnAuth(axios.create(), { token: 'abc' })
+    expect(removeIgwnAuth(removeIgwnAuth(instance))).toBe(instance)
+    await instance.get(server.origin)
+    expect(server.authorizations).toEqual([undefined])
+  })
+
+  it('does not spread to child instances or to axios itself', async () => {
+    const instance = applyIgwnAuth(axios.create(), { token: 'abc' })
+    await (instance as unknown as typeof axios).create().get(server.origin)
+    await axios.get(server.origin)
+    expect(server.authorizations).toEqual([undefined, undefined])
+  })
+
+  it('with different options on two instances never shares a token (trap 23)', async () => {
+    const one = applyIgwnAuth(axios.create(), { token: 'one' })
+    const two = applyIgwnAuth(axios.create(), { token: 'two' })
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        (i % 2 ? two : one).get(`${server.origin}/${i % 2 ? 'two' : 'one'}`),
+      ),
+    )
+    for (const { url, headers } of server.seen) expect(headers.authorization).toBe(`Bearer ${url.slice(1)}`)
+    expect(server.seen).toHaveLength(20)
+  })
+})
+
+describe('what is no http URL behaves as in plain axios (trap 19)', () => {
+  it.each([
+    ['a data: URL', { url: 'data:text/plain,hello', responseType: 'text' as const }],
+    ['a relative URL', { url: '/a' }],
+    ['no URL', {}],
+    ['a malformed URL', { url: 'http://[' }],
+    ['another scheme', { url: 'ftp://127.0.0.1/a' }],
+    ['an unknown adapter', { url: 'http://127.0.0.1:1/', adapter: 'nope' as never }],
+  ])('%s', async (_, config) => {
+    const outcome = async (instance: typeof axios) =>
+      instance.request({ ...config }).then(
+        ({ status, data }: { status: number; data: unknown }) => ({ status, data }),
+        (error: unknown) => {
+          const { name, code, message } = error as { name: string; code: string; message: string }
+          return { name, code, message }
+        },
+      )
+    const ours = await outcome(applyIgwnAuth(axios.create(), { failIfNoAuth: false }) as typeof axios)
+    expect(ours).toEqual(await outcome(axios.create() as typeof axios))
+  })
+
+  it('a socket', async () => {
+    process.env.BEARER_TOKEN = mint()
+    const socketPath = path.join(process.env.HOME!, 'socket')
+    const local = await import('node:http').then((http) =>
+      http
+        .createServer((request, response) => response.end(String(request.headers.authorization)))
+        .listen(socketPath),
+    )
+    try {
+      expect((await igwnAxios.get('http://localhost/x', { socketPath })).data).toBe('undefined')
+    } finally {
+      local.close()
+    }
+  })
+})

@@ -1,0 +1,321 @@
+/**
+ * A scheme on the wire: it signs method, URL and body with a counter, and a server written here says whether what arrived is
+ * what was signed.
+ */
+import { createHmac } from 'node:crypto'
+import { Readable } from 'node:stream'
+import axios, { type AxiosInstance } from 'axios'
+import { applyIgwnAuth, type AuthScheme, type IgwnAxiosError, type OutgoingRequest } from '../../lib/index'
+import { expectNoSecret } from '../support/expect-no-secret'
+import { challenge, serverGroup, type Answer, type Seen } from '../support/server'
+import { ours } from '../support/tokens'
+
+const SECRET = 'sosecretkey'
+
+function mac(method: string, url: string, body: string, count: string): string {
+  return createHmac('sha256', SECRET).update([method, url, body, count].join('\n')).digest('hex')
+}
+
+/** What this scheme is asked, in order. */
+let asked: OutgoingRequest[]
+let answered: number
+
+function signing(more: Partial<AuthScheme> = {}): AuthScheme {
+  return {
+    name: 'Counting MAC',
+    isSafeInClear: true,
+    authorize(request) {
+      asked.push(request)
+      const count = String(asked.length)
+      const body = Buffer.from(request.body ?? '').toString('latin1')
+      const signature = mac(request.method, request.url.pathname + request.url.search, body, count)
+      return { headers: { Authorization: `MAC ${count}:${signature}`, 'X-Count': count } }
+    },
+    ...more,
+  }
+}
+
+/** Whether a request is signed as it arrived. */
+function isSigned({ method, url, body, headers }: Seen): boolean {
+  const [, count = '', signature] = /^MAC (\d+):(\w+)$/.exec(headers.authorization ?? '') ?? []
+  return headers['x-count'] === count && signature === mac(method, url, body, count)
+}
+
+const verifying = (seen: Seen): Answer => (isSigned(seen) ? {} : { status: 403 })
+
+const servers = serverGroup()
+beforeEach(() => {
+  asked = []
+  answered = 0
+})
+afterEach(servers.close)
+
+const withScheme = (scheme: AuthScheme, instance: AxiosInstance = axios.create()) =>
+  applyIgwnAuth(instance, { scheme })
+
+it('sees the final URL and the final body, whatever interceptors and transforms made of them', async () => {
+  const { origin, seen } = await servers.serve(verifying)
+  const instance = withScheme(signing(), axios.create({ baseURL: `${origin}/api`, params: { key: 'a b' } }))
+  instance.interceptors.request.use((config) => ({ ...config, url: `${config.url}/more` }))
+  const { status } = await instance.post(
+    'things',
+    { ä: 1 },
+    { transformRequest: (data: unknown) => `wrapped ${JSON.stringify(data)}`, params: { q: ['x', 'y'] } },
+  )
+  expect(status).toBe(200)
+  expect(seen[0]?.url).toBe('/api/things/more?key=a+b&q%5B%5D=x&q%5B%5D=y')
+  expect(asked[0]).toMatchObject({ method: 'POST', isStream: false, body: 'wrapped {"ä":1}' })
+})
+
+it('sees bytes as bytes, and of a stream only that it is one', async () => {
+  const { origin, seen } = await servers.serve(() => ({}))
+  const instance = withScheme(signing())
+  await instance.put(origin, Buffer.from([1, 2, 3]))
+  await instance.put(origin, new Uint8Array([1, 2, 3]).buffer)
+  await instance.put(origin, Readable.from(['abc']))
+  await instance.get(origin)
+  expect(asked.map(({ body, isStream }) => [body && Array.from(body as Uint8Array), isStream])).toEqual([
+    [[1, 2, 3], false],
+    [[1, 2, 3], false],
+    [undefined, true],
+    [undefined, false],
+  ])
+  expect(seen[2]?.body).toBe('abc')
+  expect(isSigned(seen[0] as Seen)).toBe(true)
+})
+
+it('is told what tokens are wanted for', async () => {
+  const { origin } = await servers.serve(() => ({}))
+  await withScheme(signing()).get(origin, { igwnAuth: { tokenScope: 'gracedb.read', tokenAudience: 'a' } })
+  expect(asked[0]?.query).toMatchObject({ scope: ['gracedb.read'], audience: ['a'], minTimeLeft: 60 })
+})
+
+it('may put a token into the URL or the body, and neither shows in what comes back', async () => {
+  const { origin, seen } = await servers.serve(({ url }) => ({ status: url.startsWith('/no') ? 403 : 200 }))
+  const inUrl = signing({
+    authorize: ({ url }) => {
+      url.searchParams.set('access_token', SECRET)
+      return { url }
+    },
+  })
+  const inBody = signing({ authorize: ({ body }) => ({ body: `${String(body)}&access_token=${SECRET}` }) })
+  const form = new URLSearchParams({ a: '1' })
+  for (const path of ['/yes', '/no']) {
+    const results = [
+      await withScheme(inUrl).get(`${origin}${path}?a=1`, { validateStatus: null }),
+      await withScheme(inBody).post(`${origin}${path}`, form, {
+        validateStatus: null,
+        headers: { 'Content-Length': '3' },
+      }),
+      await withScheme(inUrl)
+        .get(`${origin}${path}?a=1`)
+        .catch((error: unknown) => error),
+      await withScheme(inUrl)
+        .get(`http://127.0.0.1:1${path}?a=1`)
+        .catch((error: unknown) => error),
+    ]
+    for (const result of results) expectNoSecret(result, [SECRET])
+  }
+  expect(seen[0]?.url).toBe(`/yes?a=1&access_token=${SECRET}`)
+  expect(seen[1]?.body).toBe(`a=1&access_token=${SECRET}`)
+  expect(seen[1]?.headers['content-length']).toBe(String(seen[1]?.body.length))
+})
+
+it('is asked anew after a redirect on the same origin, with the method that the redirect made', async () => {
+  const { origin, seen } = await servers.serve((one) => {
+    if (!isSigned(one)) return { status: 403 }
+    return one.url === '/begin' ? { status: 303, headers: { Location: '/end?x=1' } } : {}
+  })
+  const { status } = await withScheme(signing()).post(`${origin}/begin`, 'body')
+  expect(status).toBe(200)
+  expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual(['POST /begin', 'GET /end?x=1'])
+  expect(asked).toHaveLength(2)
+})
+
+it('keeps a body that a redirect keeps, and signs it again', async () => {
+  const { origin, seen } = await servers.serve((one) => {
+    if (!isSigned(one)) return { status: 403 }
+    return one.url === '/begin' ? { status: 307, headers: { Location: '/end' } } : {}
+  })
+  expect((await withScheme(signing()).post(`${origin}/begin`, { a: 1 })).status).toBe(200)
+  expect(seen.map(({ body }) => body)).toEqual(['{"a":1}', '{"a":1}'])
+})
+
+it('stays behind where a redirect leads elsewhere, with every field of its', async () => {
+  const target = await servers.serve(() => ({}))
+  const { origin } = await servers.serve(() => ({ status: 307, headers: { Location: `${target.origin}/x` } }))
+  await withScheme(signing()).post(origin, 'text')
+  await withScheme(signing()).post(origin, Readable.from(['text']))
+  expect(asked).toHaveLength(2)
+  for (const { headers, body } of target.seen) {
+    expect(body).toBe('text')
+    expect(headers).not.toHaveProperty('authorization')
+    expect(headers).not.toHaveProperty('x-count')
+  }
+})
+
+it('is shown to no beforeRedirect hook', async () => {
+  const { origin } = await servers.serve(({ url }) =>
+    url.startsWith('/begin') ? { status: 302, headers: { Location: '/end' } } : {},
+  )
+  const shown: unknown[] = []
+  const scheme = signing({
+    authorize({ url }) {
+      url.searchParams.set('access_token', SECRET)
+      return { url, headers: { 'X-Proof': SECRET } }
+    },
+  })
+  await withScheme(scheme).get(`${origin}/begin`, {
+    params: { a: 1 },
+    beforeRedirect: ({ headers }: { headers?: unknown }, _response, details) =>
+      shown.push(JSON.stringify([headers, details])),
+  })
+  expect(shown).toHaveLength(1)
+  expect(shown[0]).toContain('/begin?a=1')
+  expect(String(shown[0])).not.toContain(SECRET)
+})
+
+it('answers a 401 once where it says that it can, and is asked anew for that', async () => {
+  const { origin, seen } = await servers.serve(() => challenge('realm="x", scope="a b"'))
+  const refusals: unknown[] = []
+  const scheme = signing({
+    answers: ({ status, challenges, header }, sent) => {
+      refusals.push([status, challenges[0]?.scheme, header('CONTENT-TYPE'), sent.headers?.['X-Count']])
+      return (answered += 1) > 0
+    },
+  })
+  const error = (await withScheme(scheme)
+    .get(origin)
+    .catch((one: unknown) => one)) as IgwnAxiosError
+  expect(error.response?.status).toBe(401)
+  expect(refusals).toEqual([[401, 'bearer', 'application/json', '1']])
+  expect(seen).toHaveLength(2)
+  expect(asked[1]?.query.scope).toEqual(['a', 'b'])
+})
+
+it.each<[string, Partial<AuthScheme>, string]>([
+  ['no', { answers: () => false }, 'Counting MAC was refused by the server'],
+  [
+    'by an error',
+    { answers: () => Promise.reject(new Error('no nonce')) },
+    'Finding another credential failed: no nonce',
+  ],
+])('lets a 401 stand with the reason where it says %s', async (_, more, message) => {
+  const { origin, seen } = await servers.serve(() => challenge())
+  const failing = withScheme(signing(more)).get(origin)
+  const error = (await failing.catch((one: unknown) => one)) as IgwnAxiosError
+  expect(error.response?.status).toBe(401)
+  expect(error.igwnAuth?.reasons.map((reason) => reason.message)).toContain(message)
+  expect(seen).toHaveLength(1)
+})
+
+it('does not answer for a body that is a stream, nor where it has no word on that', async () => {
+  const { origin, seen } = await servers.serve(() => challenge())
+  const answering = signing({ answers: () => true })
+  const error = (await withScheme(answering)
+    .post(origin, Readable.from(['x']))
+    .catch((one: unknown) => one)) as IgwnAxiosError
+  expect(error.igwnAuth?.reasons.map(({ code }) => code)).toEqual(['unsupported'])
+  await expect(withScheme(signing()).get(origin)).rejects.toMatchObject({ response: { status: 401 } })
+  expect(seen).toHaveLength(2)
+})
+
+it('hears every answer of the server', async () => {
+  const { origin } = await servers.serve(({ url }) => ({
+    status: Number(url.slice(1)),
+    headers: { 'DPoP-Nonce': url },
+  }))
+  const heard: unknown[] = []
+  const scheme = signing({
+    hears: ({ status, header }, sent) =>
+      heard.push([status, header('dpop-nonce'), sent.headers?.['X-Count']]),
+  })
+  const instance = withScheme(scheme, axios.create({ validateStatus: (status) => status < 400 }))
+  for (const status of [200, 404]) await instance.get(`${origin}/${status}`).catch(() => undefined)
+  expect(heard).toEqual([
+    [200, '/200', '1'],
+    [404, '/404', '2'],
+  ])
+})
+
+it("leaves the caller's own Authorization alone, and a request that withholds it", async () => {
+  const { origin, authorizations } = await servers.serve(() => ({}))
+  const instance = withScheme(signing())
+  await instance.get(origin, { headers: { authorization: 'Mine' } })
+  await instance.get(origin, { igwnAuth: { withholdToken: true } })
+  await instance.get(origin, { igwnAuth: false })
+  expect(authorizations).toEqual(['Mine', undefined, undefined])
+  expect(asked).toHaveLength(0)
+})
+
+it('gives way to a token that a request names, and takes the place of one of the instance', async () => {
+  const { origin, authorizations } = await servers.serve(() => ({}))
+  await withScheme(signing()).get(origin, { igwnAuth: { token: 'abc' } })
+  await applyIgwnAuth(axios.create(), { token: 'abc' }).get(origin, { igwnAuth: { scheme: signing() } })
+  expect(authorizations[0]).toBe('Bearer abc')
+  expect(authorizations[1]).toMatch(/^MAC /)
+  expect(() => applyIgwnAuth(axios.create(), { token: 'abc', scheme: signing() })).toThrow(
+    ours(
+      'ERR_IGWN_OPTION',
+      'scheme and token contradict each other: a scheme takes the place of the token. Set one of them.',
+    ),
+  )
+})
+
+it('is not asked for another server than url names', async () => {
+  const { origin, authorizations } = await servers.serve(() => ({}))
+  const instance = applyIgwnAuth(axios.create(), { scheme: signing(), url: 'https://gracedb.example.org' })
+  await instance.get(origin)
+  expect(authorizations).toEqual([undefined])
+})
+
+it('does not go in clear unless it says that it may', async () => {
+  const scheme = signing({ isSafeInClear: false })
+  const url = 'http://gracedb.example.org/'
+  await expect(withScheme(scheme).get(url)).rejects.toThrow(
+    ours(
+      'ERR_IGWN_CLEAR_TEXT',
+      'gracedb.example.org is reached over clear-text http, where everybody on the way can read what Counting MAC puts on a ' +
+        'request. Use https; or set allowInsecureHttp where nobody listens. Nothing was sent.',
+    ),
+  )
+  expect(asked).toHaveLength(0)
+})
+
+it.each<[string, AuthScheme['authorize'], string]>([
+  [
+    'leads to another origin',
+    () => ({ url: new URL('https://elsewhere.example.org') }),
+    'The scheme Counting MAC leads to another origin. Nothing was sent.',
+  ],
+  [
+    'gives a line break for a header',
+    () => ({ headers: { Authorization: `${SECRET}\r\nX-Evil: 1` } }),
+    'The scheme Counting MAC gives for Authorization what no header field can hold (RFC 9110 section 5.5). Nothing was sent.',
+  ],
+])('sends nothing where it %s', async (_, authorize, message) => {
+  const { origin, seen } = await servers.serve(() => ({}))
+  const failing = withScheme(signing({ authorize })).get(origin)
+  await expect(failing).rejects.toThrow(ours('ERR_IGWN_OPTION', message))
+  expectNoSecret(await failing.catch((error: unknown) => error), [SECRET])
+  expect(seen).toHaveLength(0)
+})
+
+it('sends nothing where it throws, or the request is aborted meanwhile (trap 7)', async () => {
+  const { origin, seen } = await servers.serve(() => ({}))
+  const broken = signing({ authorize: () => Promise.reject(new Error('no key')) })
+  await expect(withScheme(broken).get(origin)).rejects.toThrow('no key')
+  for (const wait of [false, true]) {
+    const controller = new AbortController()
+    const aborting = signing({
+      authorize: () => {
+        controller.abort()
+        return wait ? new Promise(() => undefined) : {}
+      },
+    })
+    await expect(withScheme(aborting).get(origin, { signal: controller.signal })).rejects.toMatchObject({
+      code: 'ERR_CANCELED',
+    })
+  }
+  expect(seen).toHaveLength(0)
+})

@@ -1,0 +1,90 @@
+import axios, { AxiosHeaders, type InternalAxiosRequestConfig } from 'axios'
+import { destinationOf } from '../../lib/request/destination'
+
+const blank = new axios.Axios({})
+
+const BASES = [
+  undefined,
+  '',
+  'https://a.example.org',
+  'https://a.example.org/',
+  'https://a.example.org//',
+  'https://a.example.org/api',
+  'https://me:pw@a.example.org:8443/api//',
+  'https://a.example.org?x=',
+  'https://a.example.org/#',
+  'http://[::1]:8080',
+  'HTTPS://A.example.org',
+  '//a.example.org',
+  '/relative',
+  'https:',
+  'https://',
+  'https://a.example.org\\@b.example.org',
+  ' https://a.example.org ',
+]
+const URLS = [
+  undefined,
+  '',
+  '/',
+  '//',
+  'x',
+  '/x?y=1#z',
+  '//b.example.org/x',
+  '///b.example.org/x',
+  'https://b.example.org',
+  'HTTP://b.example.org:80/x',
+  'https:/b.example.org',
+  'https:b.example.org',
+  'ftp://b.example.org',
+  'data:,x',
+  'mailto:a@b.example.org',
+  '@b.example.org',
+  ':443@b.example.org',
+  '.b.example.org',
+  '/\\b.example.org',
+  '\\\\b.example.org\\x',
+  '?q=https://b.example.org',
+  '#https://b.example.org',
+  ' https://b.example.org',
+  '\thttps://b.example.org',
+  'ht\ntps://b.example.org',
+  '../../x',
+  'ü',
+]
+
+/** Where axios itself would go; it refuses some that begin like an absolute URL and are none. */
+function byAxios(request: InternalAxiosRequestConfig): string | undefined {
+  try {
+    const url = new URL(
+      request.baseURL ? blank.getUri({ ...request, params: undefined }) : (request.url ?? ''),
+    )
+    return /^https?:$/.test(url.protocol) ? url.origin : undefined
+  } catch {
+    return undefined
+  }
+}
+
+it.each([undefined, true, false])(
+  'is where axios goes, for every base and every URL, with allowAbsoluteUrls %s',
+  (allowAbsoluteUrls) => {
+    let compared = 0
+    for (const baseURL of BASES)
+      for (const url of URLS) {
+        const request = {
+          headers: new AxiosHeaders(),
+          baseURL,
+          url,
+          allowAbsoluteUrls,
+        } as InternalAxiosRequestConfig
+        const expected = byAxios(request)
+        // What axios refuses to send has nothing to be held against.
+        if (expected === undefined && destinationOf(request)) {
+          expect(() => blank.getUri({ ...request })).toThrow('Invalid URL')
+          continue
+        }
+        expect([baseURL, url, destinationOf(request)?.origin]).toEqual([baseURL, url, expected])
+        compared += 1
+      }
+    expect(compared).toBeGreaterThan(400)
+  },
+)

@@ -1,0 +1,64 @@
+/**
+ * A network proxy that answers CONNECT in another way than with a tunnel. axios hands that answer on as the server's, whose
+ * words it is not: it came in clear, and nobody has vouched for it.
+ */
+import net from 'node:net'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import path from 'node:path'
+import { igwnAxios, type IgwnAxiosError } from '../../lib/index'
+import { mint } from '../support/make-token'
+import { createAuthority, type Authority, type Issued } from '../support/pki'
+import { put } from '../support/tokens'
+import { serverGroup, type TestServer } from '../support/server'
+
+const servers = serverGroup()
+const proxies: net.Server[] = []
+let authority: Authority
+let certificate: Issued
+let elsewhere: TestServer
+
+beforeAll(async () => {
+  authority = await createAuthority()
+  certificate = await authority.issueServer()
+})
+
+beforeEach(async () => {
+  const tls = { cert: certificate.certificate, key: certificate.key }
+  elsewhere = await servers.serve(() => ({}), { host: 'localhost', tls })
+  process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
+  process.env.REQUESTS_CA_BUNDLE = put(path.join(String(process.env.HOME), 'ca.pem'), authority.certificate)
+})
+
+afterEach(async () => {
+  for (const name of ['HTTPS_PROXY', 'NO_PROXY', 'BEARER_TOKEN', 'REQUESTS_CA_BUNDLE'])
+    delete process.env[name]
+  await servers.close()
+  for (const proxy of proxies.splice(0)) await once(proxy.close(), 'close')
+})
+
+/** Answers whatever it is asked with this, and ends the connection. */
+async function proxyThatSays(...lines: string[]): Promise<void> {
+  const proxy = net.createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', () => socket.end(`${lines.join('\r\n')}\r\nContent-Length: 0\r\n\r\n`))
+  })
+  proxies.push(proxy)
+  await once(proxy.listen(0, '127.0.0.1'), 'listening')
+  process.env.HTTPS_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+}
+
+const get = () => igwnAxios.get('https://server.example.org/', { igwnAuth: { netrc: false } })
+
+it('is not followed to another server, which would get a token', async () => {
+  process.env.NO_PROXY = 'localhost'
+  await proxyThatSays('HTTP/1.1 302 Found', `Location: ${elsewhere.origin}/`)
+  await get().catch(() => undefined)
+  expect(elsewhere.authorizations).toEqual([])
+})
+
+it('is not taken for a refusal by the server', async () => {
+  await proxyThatSays('HTTP/1.1 403 Forbidden')
+  const error: unknown = await get().catch((reason: unknown) => reason)
+  expect((error as IgwnAxiosError).igwnAuth?.summary).toBeUndefined()
+})

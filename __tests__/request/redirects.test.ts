@@ -1,0 +1,344 @@
+import { Readable } from 'node:stream'
+import axios, { type AxiosError, type AxiosRequestConfig } from 'axios'
+import { applyIgwnAuth, type IgwnAuthOptions } from '../support/all'
+import { createAuthority } from '../support/pki'
+import { mint } from '../support/make-token'
+import { challenge, serverGroup, type Seen } from '../support/server'
+
+const servers = serverGroup()
+afterEach(servers.close)
+beforeEach(() => {
+  for (const name of ['BEARER_TOKEN', 'SCITOKEN']) delete process.env[name]
+})
+
+/** A server that redirects everything to another, and that other, each with a token of its own on this machine. */
+async function pair({ status = 302, host = 'localhost', target = (_: Seen): object => ({}) } = {}) {
+  const to = await servers.serve(target, { host })
+  const from = await servers.serve(() => ({ status, headers: { location: `${to.origin}/there?q=1` } }))
+  const tokens = { from: mint({ aud: from.origin, jti: 'from' }), to: mint({ aud: to.origin, jti: 'to' }) }
+  process.env.SCITOKEN = tokens.from
+  process.env.BEARER_TOKEN = tokens.to
+  return { from, to, tokens }
+}
+
+const instanceWith = (options?: IgwnAuthOptions, config?: AxiosRequestConfig) =>
+  applyIgwnAuth(axios.create({ proxy: false, ...config }), options)
+const failure = async (request: Promise<unknown>): Promise<AxiosError & { cause?: { cause?: unknown } }> =>
+  request.then(
+    () => Promise.reject(new Error('it was expected to fail')),
+    (error: unknown) => error as AxiosError,
+  )
+
+describe('a refusal behind a redirect of the same origin', () => {
+  const behind = (status: number) => {
+    let refused = false
+    return servers.serve(({ url }) => {
+      if (url === '/create') return { status, headers: { location: '/result?x=1' } }
+      if (refused) return {}
+      refused = true
+      return challenge('error="invalid_token"')
+    })
+  }
+  beforeEach(() => {
+    process.env.SCITOKEN = mint({ jti: 'a' })
+    process.env.BEARER_TOKEN = mint({ jti: 'b' })
+  })
+
+  it('is answered there, and what the server had accepted is not sent twice', async () => {
+    const server = await behind(303)
+    await instanceWith().post(`${server.origin}/create`, { event: 1 })
+    expect(server.seen.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      'POST /create',
+      'GET /result?x=1',
+      'GET /result?x=1',
+    ])
+    expect(new Set(server.authorizations).size).toBe(2)
+  })
+
+  it('keeps the body where the redirect keeps it', async () => {
+    const server = await behind(307)
+    const { status } = await instanceWith().post(`${server.origin}/create`, { event: 1 })
+    expect(status).toBe(200)
+    expect(server.seen.map(({ method, body }) => `${method} ${body}`)).toEqual([
+      'POST {"event":1}',
+      'POST {"event":1}',
+      'POST {"event":1}',
+    ])
+  })
+
+  it('is answered also for a stream that the redirect has no more use for', async () => {
+    const server = await behind(303)
+    const { status } = await instanceWith().post(`${server.origin}/create`, Readable.from(['x']))
+    expect(status).toBe(200)
+    expect(server.seen.map(({ method }) => method)).toEqual(['POST', 'GET', 'GET'])
+  })
+})
+
+describe('a redirect within the origin (trap 9)', () => {
+  it.each([301, 302, 303, 307, 308])('%d keeps the token', async (status) => {
+    const server = await servers.serve(({ url }) =>
+      url === '/a' ? { status, headers: { location: '/b' } } : {},
+    )
+    await instanceWith({ token: 'abc' }).post(`${server.origin}/a`, { x: 1 })
+    expect(server.authorizations).toEqual(['Bearer abc', 'Bearer abc'])
+    expect(server.seen[1]!.method).toBe(status < 304 ? 'GET' : 'POST')
+    expect(server.seen[1]!.body).toBe(status < 304 ? '' : '{"x":1}')
+  })
+})
+
+describe('a redirect to another origin (trap 9)', () => {
+  it.each([301, 302, 303, 307, 308])(
+    '%d takes the header off and finds the token of the other',
+    async (status) => {
+      const { from, to, tokens } = await pair({ status })
+      const { config, request } = await instanceWith().post(
+        from.origin,
+        { x: 1 },
+        { headers: { 'X-Own': 'kept' } },
+      )
+      expect(from.authorizations).toEqual([`Bearer ${tokens.from}`])
+      expect(to.authorizations).toEqual([`Bearer ${tokens.to}`])
+      const kept = status > 303
+      expect(to.seen[0]).toMatchObject({
+        method: kept ? 'POST' : 'GET',
+        url: '/there?q=1',
+        body: kept ? '{"x":1}' : '',
+      })
+      expect(to.seen[0]!.headers['x-own']).toBe('kept')
+      expect(to.seen[0]!.headers['content-type']).toBe(kept ? 'application/json' : undefined)
+      expect(to.seen[0]!.headers.host).toBe(to.origin.slice(7))
+      expect(config.url).toBe(from.origin)
+      expect((request as { res: { responseUrl: string } }).res.responseUrl).toBe(`${to.origin}/there?q=1`)
+    },
+  )
+
+  it('to another port of the same host is to another origin', async () => {
+    const { from, to, tokens } = await pair({ host: '127.0.0.1' })
+    await instanceWith().get(from.origin)
+    expect([...from.authorizations, ...to.authorizations]).toEqual([
+      `Bearer ${tokens.from}`,
+      `Bearer ${tokens.to}`,
+    ])
+  })
+
+  it.each<[string, IgwnAuthOptions]>([
+    ['a given token', { token: 'abc' }],
+    ['a token function', { token: () => 'abc' }],
+    ['a token for an audience of its own', { tokenAudience: 'https://service' }],
+  ])('never takes %s along', async (_, options) => {
+    const { from, to } = await pair()
+    process.env.SCITOKEN = mint({ aud: 'https://service' })
+    delete process.env.BEARER_TOKEN
+    await instanceWith(options).get(from.origin)
+    expect(from.authorizations[0]).toMatch(/^Bearer /)
+    expect(to.authorizations).toEqual([undefined])
+  })
+
+  it('there and back does not bring a given token back', async () => {
+    const to = await servers.serve(() => ({ status: 302, headers: { location: `${from.origin}/back` } }), {
+      host: 'localhost',
+    })
+    const from = await servers.serve(({ url }) =>
+      url === '/back' ? {} : { status: 302, headers: { location: to.origin } },
+    )
+    await instanceWith({ token: 'abc' }).get(from.origin)
+    expect([...from.authorizations, ...to.authorizations]).toEqual(['Bearer abc', undefined, undefined])
+  })
+
+  it('goes on without a token where the first was required', async () => {
+    const { from, to } = await pair()
+    delete process.env.BEARER_TOKEN
+    await instanceWith({ token: true, failIfNoAuth: true }).get(from.origin)
+    expect(to.authorizations).toEqual([undefined])
+  })
+
+  it('shares the credentials of declared origins', async () => {
+    const { from, to } = await pair()
+    await instanceWith({ token: 'abc', trustedOrigins: [from.origin, to.origin] }).get(from.origin)
+    await instanceWith({ token: 'abc', trustedOrigins: [to.origin] }).get(from.origin)
+    expect(to.authorizations).toEqual(['Bearer abc', undefined])
+  })
+
+  it('takes no login from the Location', async () => {
+    const to = await servers.serve(() => ({}), { host: 'localhost' })
+    const from = await servers.serve(() => ({
+      status: 302,
+      headers: { location: to.origin.replace('//', '//a:b@') },
+    }))
+    await instanceWith({ token: 'abc' }).get(from.origin)
+    expect(to.authorizations).toEqual([undefined])
+  })
+
+  it('with a stream as body goes on without a token of ours', async () => {
+    const { from, to } = await pair({ status: 307 })
+    await instanceWith().post(from.origin, Readable.from([Buffer.from('streamed')]))
+    expect(to.seen[0]).toMatchObject({ method: 'POST', body: 'streamed' })
+    expect(to.authorizations).toEqual([undefined])
+  })
+
+  it('leaves a header, auth and login of the caller to axios, which takes them off', async () => {
+    const { from, to } = await pair()
+    await instanceWith().get(from.origin, { headers: { Authorization: 'Own x' } })
+    await instanceWith().get(from.origin, { auth: { username: 'a', password: 'b' } })
+    expect(to.authorizations).toEqual([undefined, undefined])
+  })
+
+  it('in a circle ends, bounded by maxRedirects', async () => {
+    const to = await servers.serve(() => ({ status: 302, headers: { location: from.origin } }), {
+      host: 'localhost',
+    })
+    const from = await servers.serve(() => ({ status: 302, headers: { location: to.origin } }))
+    const error = await failure(instanceWith({ token: 'abc' }, { maxRedirects: 5 }).get(from.origin))
+    expect(error.message).toMatch(/302|redirects/)
+    expect(from.seen.length + to.seen.length).toBeLessThanOrEqual(6)
+  })
+})
+
+describe('from https to http (trap 9)', () => {
+  it('drops every credential, whatever the options say', async () => {
+    const authority = await createAuthority()
+    const { certificate, key } = await authority.issueServer()
+    const { Agent } = await import('node:https')
+    const to = await servers.serve(() => ({}))
+    const from = await servers.serve(() => ({ status: 302, headers: { location: to.origin } }), {
+      tls: { cert: certificate, key },
+    })
+    process.env.SCITOKEN = mint()
+    const httpsAgent = new Agent({ ca: authority.certificate })
+    await instanceWith({ allowInsecureHttp: true }, { httpsAgent }).get(from.origin)
+    expect(from.authorizations[0]).toMatch(/^Bearer /)
+    expect(to.authorizations).toEqual([undefined])
+  })
+})
+
+describe('a refusal at the end of a redirect (trap 10)', () => {
+  it('is answered there, with a token for there', async () => {
+    const { from, to } = await pair({ target: () => (to_seen() === 1 ? challenge() : {}) })
+    const to_seen = () => to.seen.length
+    const second = mint({ aud: to.origin, jti: 'second' })
+    process.env.BEARER_TOKEN_FILE = ''
+    process.env.SCITOKEN = mint({ aud: [from.origin, to.origin], jti: 'both' })
+    process.env.BEARER_TOKEN = second
+    const { status } = await instanceWith().get(from.origin)
+    expect(status).toBe(200)
+    expect(from.seen).toHaveLength(1)
+    expect(to.authorizations.at(-1)).toBe(`Bearer ${second}`)
+  })
+
+  it('of the second send is not answered: one request has one answer', async () => {
+    const to = await servers.serve(() => challenge(), { host: 'localhost' })
+    const from = await servers.serve((_, index) =>
+      index === 0 ? challenge() : { status: 302, headers: { location: to.origin } },
+    )
+    process.env.SCITOKEN = mint({ jti: 'a' })
+    process.env.BEARER_TOKEN = mint({ jti: 'b' })
+    const error = await failure(instanceWith().get(from.origin))
+    expect(error.response?.status).toBe(401)
+    expect([from.seen.length, to.seen.length]).toEqual([2, 1])
+  })
+})
+
+describe('between origins that are declared to be one service', () => {
+  // A name that is looked up to loopback, so that what should not be sent would arrive and be seen.
+  const lookup = (_: string, __: object, done: (...args: unknown[]) => void) => {
+    done(null, [{ address: '127.0.0.1', family: 4 }])
+  }
+
+  it('a token is not carried in clear', async () => {
+    const to = await servers.serve(() => ({}))
+    const far = `http://far.example.org:${to.port}`
+    const from = await servers.serve(() => ({ status: 302, headers: { location: far } }))
+    process.env.SCITOKEN = mint()
+    const instance = instanceWith({ trustedOrigins: [from.origin, far] })
+    await instance.get(from.origin, { lookup: lookup as never })
+    expect(from.authorizations[0]).toMatch(/^Bearer /)
+    expect(to.authorizations).toEqual([undefined])
+  })
+
+  it('the second has its own token where the first had none', async () => {
+    const { from, to, tokens } = await pair()
+    delete process.env.SCITOKEN
+    await instanceWith({ trustedOrigins: [from.origin, to.origin] }).get(from.origin)
+    expect([...from.authorizations, ...to.authorizations]).toEqual([undefined, `Bearer ${tokens.to}`])
+  })
+})
+
+describe('time-out', () => {
+  it('is for all of the way, as in axios', async () => {
+    const slowly = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 150))
+      return {}
+    }
+    const to = await servers.serve(slowly, { host: 'localhost' })
+    const from = await servers.serve(async () => ({
+      ...(await slowly()),
+      status: 302,
+      headers: { location: to.origin },
+    }))
+    const error = await failure(instanceWith({ token: 'abc' }).get(from.origin, { timeout: 220 }))
+    expect(error.code).toBe('ECONNABORTED')
+  })
+})
+
+describe('beforeRedirect and maxRedirects of the caller (trap 11)', () => {
+  it('the hook sees every redirect and may change what follows', async () => {
+    const { from, to } = await pair()
+    const seen: unknown[] = []
+    const beforeRedirect = (options: Record<string, unknown>, response: { statusCode: number }) => {
+      seen.push([
+        options.href,
+        response.statusCode,
+        (options.headers as Record<string, string>).Authorization,
+      ])
+      ;(options.headers as Record<string, string>)['X-Hook'] = 'yes'
+    }
+    await instanceWith().get(from.origin, { beforeRedirect: beforeRedirect as never })
+    expect(seen).toEqual([[`${to.origin}/there?q=1`, 302, undefined]])
+    expect(to.seen[0]!.headers['x-hook']).toBe('yes')
+  })
+
+  it('a hook that throws ends the request as it does without us', async () => {
+    const { from, to } = await pair()
+    const no = new Error('not there')
+    const beforeRedirect = () => {
+      throw no
+    }
+    const ours = await failure(instanceWith().get(from.origin, { beforeRedirect }))
+    const plain = await failure(axios.create({ proxy: false }).get(from.origin, { beforeRedirect }))
+    expect([ours.code, ours.message]).toEqual([plain.code, plain.message])
+    expect(ours.cause?.cause).toBe(no)
+    expect(to.seen).toHaveLength(0)
+  })
+
+  it('the hook is not shown our credential, and what it sets itself is sent', async () => {
+    const { from, to } = await pair()
+    const same = await servers.serve(({ url }) =>
+      url === '/a'
+        ? { status: 302, headers: { location: '/b' } }
+        : { status: 302, headers: { location: from.origin } },
+    )
+    const shown: string[] = []
+    const beforeRedirect = (...args: unknown[]) => {
+      shown.push(JSON.stringify([(args[0] as { headers: unknown }).headers, args[2]]))
+      if (shown.length === 3) (args[0] as { auth: string }).auth = 'me:mine:too'
+    }
+    await instanceWith({ token: 'sosecret' }).get(`${same.origin}/a`, { beforeRedirect })
+    expect(shown).toHaveLength(3)
+    expect(shown.join()).not.toContain('sosecret')
+    expect(same.authorizations).toEqual(['Bearer sosecret', 'Bearer sosecret'])
+    expect(to.authorizations).toEqual([`Basic ${Buffer.from('me:mine:too').toString('base64')}`])
+  })
+
+  it('headers that were switched off stay off', async () => {
+    const { from, to } = await pair()
+    await instanceWith().get(from.origin, { headers: { 'User-Agent': false } })
+    expect(to.seen[0]!.headers['user-agent']).toBeUndefined()
+  })
+
+  it('maxRedirects: 0 gives the redirect back', async () => {
+    const { from, to } = await pair()
+    const error = await failure(instanceWith().get(from.origin, { maxRedirects: 0 }))
+    expect(error.response?.status).toBe(302)
+    expect(to.seen).toHaveLength(0)
+  })
+})

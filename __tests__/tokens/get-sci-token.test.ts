@@ -1,0 +1,264 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import axios from 'axios'
+import { findSciToken, getSciToken, applyIgwnAuth, keepFresh, SciToken } from '../support/all'
+import { here } from '../../lib/environment'
+import { expectNoSecret } from '../support/expect-no-secret'
+import { serverGroup, type Seen } from '../support/server'
+import {
+  emptyPlaces,
+  mint,
+  now,
+  ours,
+  put,
+  room,
+  runtimeFile,
+  signatureOf,
+  temporaryFile,
+} from '../support/tokens'
+
+/** With a stand-in for htgettoken, and a Vault server that it asks. */
+const servers = serverGroup()
+const STAND_IN = path.join(__dirname, '../support/htgettoken.cjs')
+const command = [process.execPath, STAND_IN] as const
+const VAULT_TOKEN = 'hvs.vault-token-0123456789'
+
+let vaulttokenfile: string
+beforeEach(() => {
+  emptyPlaces()
+  vaulttokenfile = put(room('vt'), VAULT_TOKEN)
+})
+afterEach(servers.close)
+
+/** A Vault server with a bearer token for whoever has the Vault token. */
+async function vault(token: () => string = () => mint()) {
+  const { origin: vaultserver, seen } = await servers.serve(({ headers }) =>
+    headers['x-vault-token'] === VAULT_TOKEN
+      ? { body: JSON.stringify({ data: { access_token: token() } }) }
+      : { status: 403, body: '{"errors":["permission denied"]}' },
+  )
+  return { options: { command, vaultserver, vaulttokenfile, nokerberos: true, nossh: true }, seen }
+}
+
+/** A command that tells its arguments in the file where the token should be. */
+function teller(): { command: readonly [string, ...string[]]; told: () => string[] } {
+  const report = room('arguments')
+  const script = `
+    const args = process.argv.slice(1)
+    require('fs').writeFileSync(${JSON.stringify(report)}, JSON.stringify(args))
+    require('fs').writeFileSync(args[args.indexOf('--outfile') + 1], ${JSON.stringify(mint())})`
+  return {
+    command: [process.execPath, '-e', script, '--'],
+    told: () => JSON.parse(fs.readFileSync(report, 'utf8')) as string[],
+  }
+}
+
+const queries = (seen: Seen[]) => seen.map(({ url }) => url)
+
+it('gets a token, puts it where discovery finds it, and gives it', async () => {
+  const { options, seen } = await vault()
+  const token = await getSciToken({ ...options, issuer: 'igwn' })
+  expect(token).toBeInstanceOf(SciToken)
+  expect(token.source).toBe(runtimeFile())
+  expect(fs.statSync(runtimeFile()).mode & 0o777).toBe(0o600)
+  expect((await findSciToken()).serialize()).toBe(token.serialize())
+  expect(queries(seen)).toEqual(['/v1/secret/oauth/creds/igwn/albert.einstein:default?minimum_seconds=60'])
+})
+
+it('lets a token stay that has minsecs left, and gets another for one that has not', async () => {
+  let number = 0
+  const { options, seen } = await vault(() => mint({ exp: now() + 300, jti: String((number += 1)) }))
+  const first = await getSciToken(options)
+  expect((await getSciToken(options)).serialize()).toBe(first.serialize())
+  expect(seen).toHaveLength(1)
+  expect((await getSciToken({ ...options, minsecs: 600 })).claims.jti).toBe('2')
+})
+
+it('asks for less when scopes or an audience are wanted', async () => {
+  const { options, seen } = await vault()
+  await getSciToken({
+    ...options,
+    issuer: 'igwn',
+    role: 'gw',
+    credkey: 'robot',
+    scopes: ['gracedb.read', 'read:/frames'],
+    audience: 'https://gracedb.example.org',
+  })
+  expect(queries(seen)).toEqual([
+    '/v1/secret/oauth/sts/igwn/robot:gw?minimum_seconds=60&scopes=gracedb.read%2Cread%3A%2Fframes&audiences=https%3A%2F%2Fgracedb.example.org',
+  ])
+})
+
+describe('puts the token into', () => {
+  it('the file that is named', async () => {
+    const { options } = await vault()
+    const outfile = room('mine')
+    expect((await getSciToken({ ...options, outfile })).source).toBe(outfile)
+  })
+
+  it('BEARER_TOKEN_FILE', async () => {
+    const { options } = await vault()
+    process.env.BEARER_TOKEN_FILE = room('named')
+    expect((await getSciToken(options)).source).toBe(room('named'))
+    const env = { BEARER_TOKEN_FILE: room('given') }
+    expect((await getSciToken({ ...options, env })).source).toBe(room('given'))
+  })
+
+  it('the temporary folder, where there is no XDG_RUNTIME_DIR', async () => {
+    const { options } = await vault()
+    const before = process.env.XDG_RUNTIME_DIR
+    process.env.XDG_RUNTIME_DIR = ''
+    try {
+      expect((await getSciToken(options)).source).toBe(temporaryFile())
+    } finally {
+      process.env.XDG_RUNTIME_DIR = before
+    }
+  })
+
+  it('no file that it would have to guess, on a platform without user ids', async () => {
+    await expect(getSciToken({}, { ...here, env: {}, euid: undefined })).rejects.toEqual(
+      ours(
+        'ERR_IGWN_OPTION',
+        'options.outfile is needed on this platform, which has no user ids; or set BEARER_TOKEN_FILE.',
+      ),
+    )
+  })
+})
+
+describe('makes arguments of options as igwn_auth_utils does', () => {
+  it('with nooidc where there is no terminal, and its own defaults first', async () => {
+    const { command, told } = teller()
+    await getSciToken({ command })
+    expect(told()).toEqual(['--outfile', runtimeFile(), '--minsecs', '60', '--nooidc'])
+  })
+
+  it('and takes what is said over them', async () => {
+    const { command, told } = teller()
+    await getSciToken({ command, minsecs: 600, quiet: true, nooidc: false, outfile: room('o') })
+    expect(told()).toEqual(['--outfile', room('o'), '--minsecs', '600', '--quiet'])
+  })
+
+  it('true and null are flags, false and undefined nothing, and others have a value', async () => {
+    const { command, told } = teller()
+    await getSciToken({
+      command,
+      args: ['-a', 'vault.ligo.org'],
+      nokerberos: true,
+      verbose: null,
+      nossh: false,
+      role: undefined,
+      issuer: 'igwn',
+      scopes: ['a', 'b'],
+      vaulttokenttl: '6d',
+      'web-open-command': '',
+    })
+    expect(told()).toEqual([
+      ...['-a', 'vault.ligo.org', '--outfile', runtimeFile(), '--minsecs', '60'],
+      ...['--nokerberos', '--verbose', '--issuer', 'igwn', '--scopes', 'a,b', '--vaulttokenttl', '6d'],
+      ...['--web-open-command', '', '--nooidc'],
+    ])
+  })
+
+  it('at a terminal it may log in with a browser, talks to the user, and says little', async () => {
+    const before = process.stdout.isTTY
+    process.stdout.isTTY = true
+    try {
+      const { command, told } = teller()
+      await getSciToken({ command })
+      expect(told()).toEqual(['--outfile', runtimeFile(), '--minsecs', '60', '--quiet'])
+    } finally {
+      process.stdout.isTTY = before
+    }
+  })
+
+  it.each([
+    [{ minsecs: '60' }, 'options.minsecs must be a number of seconds, 0 or more, not a string.'],
+    [
+      { issuer: {} },
+      'options.issuer must be a string, a number, a boolean or a list of strings, not an object.',
+    ],
+    [
+      { '-rf': true },
+      'options.-rf has a name that is none of an option: htgettoken writes them in small letters.',
+    ],
+    [{ args: '-v' }, 'options.args must be a list of strings, not a string.'],
+    [
+      { command: 'htgettoken' },
+      'options.command must be a list of strings, the program first, not one string: no shell reads it.',
+    ],
+  ])('and refuses what it cannot: %j', async (options, message) => {
+    await expect(getSciToken(options as never)).rejects.toEqual(ours('ERR_IGWN_OPTION', message))
+  })
+})
+
+describe('says what went wrong', () => {
+  it('when htgettoken is not installed', async () => {
+    const before = process.env.PATH
+    process.env.PATH = room('.')
+    try {
+      await expect(getSciToken({ vaultserver: 'vault.ligo.org' })).rejects.toEqual(
+        ours(
+          'ERR_IGWN_COMMAND',
+          'htgettoken cannot be started: there is no such program (ENOENT). Install it, or give its path.',
+        ),
+      )
+    } finally {
+      process.env.PATH = before
+    }
+  })
+
+  it('when Vault refuses and no other way is left, without the Vault token', async () => {
+    const { options } = await vault()
+    const foreign = 'hvs.foreign-token-9876543210'
+    fs.writeFileSync(vaulttokenfile, foreign)
+    const error: unknown = await getSciToken(options).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'ERR_IGWN_COMMAND' })
+    expect((error as Error).message).toMatch(
+      /failed with exit code 1\. It said: Attempting to get token from http:\/\/127\.0\.0\.1:\d+ using vault token failed: permission denied \(vault token was .*\[hidden\]\) No way left to get a vault token: oidc is disabled$/,
+    )
+    expectNoSecret(error, [foreign.slice(4)])
+  })
+
+  it('when an option is none', async () => {
+    const { options } = await vault()
+    await expect(getSciToken({ ...options, badkwarg: 0 })).rejects.toThrow(
+      'failed with exit code 2. It said: Usage: htgettoken [options] htgettoken: error: no such option: --badkwarg',
+    )
+  })
+
+  it('when the server is not there', async () => {
+    await expect(getSciToken({ command, vaultserver: 'http://127.0.0.1:1', vaulttokenfile })).rejects.toThrow(
+      /failed with exit code 1\. It said: .*failure getting token from http:\/\/127\.0\.0\.1:1: connect ECONNREFUSED/,
+    )
+  })
+
+  it('when the file holds no SciToken', async () => {
+    const { options } = await vault(() => 'opaque')
+    await expect(getSciToken(options)).rejects.toEqual(
+      ours(
+        'ERR_IGWN_TOKEN_MALFORMED',
+        `${runtimeFile()} is no SciToken: a JWT has a header and claims in JSON, encoded and joined by dots (RFC 7519).`,
+      ),
+    )
+  })
+
+  it('when it ends well and leaves no file', async () => {
+    await expect(getSciToken({ command: [process.execPath, '-e', '', '--'] })).rejects.toThrow(
+      `its file ${runtimeFile()} does not exist`,
+    )
+  })
+})
+
+it('is a source for requests, which keepFresh keeps fresh', async () => {
+  const { options, seen } = await vault()
+  const server = await servers.serve(() => ({}))
+  const token = keepFresh({ getToken: () => getSciToken(options) })
+  const instance = applyIgwnAuth(axios.create(), { token })
+  await instance.get(server.origin)
+  await instance.get(server.origin)
+  token.stop()
+  expect(seen).toHaveLength(1)
+  const text = fs.readFileSync(runtimeFile(), 'utf8').trim()
+  expect(server.authorizations).toEqual([`Bearer ${text}`, `Bearer ${text}`])
+  expect(signatureOf(text)).not.toBe('')
+})

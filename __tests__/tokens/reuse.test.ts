@@ -1,0 +1,337 @@
+import axios from 'axios'
+import {
+  applyIgwnAuth,
+  chain,
+  discovered,
+  reuse,
+  SciToken,
+  staticToken,
+  type TokenQuery,
+  type TokenSource,
+} from '../support/all'
+import { expectNoSecret } from '../support/expect-no-secret'
+import { expectNoUnhandledRejection } from '../support/record-events'
+import { mint } from '../support/make-token'
+import { challenge, serverGroup } from '../support/server'
+
+const servers = serverGroup()
+expectNoUnhandledRejection()
+afterEach(async () => {
+  jest.useRealTimers()
+  await servers.close()
+})
+beforeEach(() => {
+  for (const name of ['BEARER_TOKEN', 'SCITOKEN']) delete process.env[name]
+})
+
+const NOW = 1_800_000_000
+/** Moves the clock, and nothing else. */
+const clock = (seconds: number) => {
+  jest.useFakeTimers({
+    doNotFake: ['setImmediate', 'setTimeout', 'clearTimeout', 'nextTick', 'queueMicrotask', 'performance'],
+  })
+  jest.setSystemTime(seconds * 1000)
+}
+
+/** A source that makes tokens with so many seconds to live, and counts. */
+function maker(life = 3600, delay = 0) {
+  const queries: TokenQuery[] = []
+  const invalidated: string[] = []
+  const source: TokenSource = {
+    async getToken(query) {
+      const number = queries.push(query)
+      if (delay) await new Promise((resolve) => setTimeout(resolve, delay))
+      return Promise.resolve(mint({ exp: Math.floor(Date.now() / 1000) + life, jti: String(number) }))
+    },
+    invalidate: (rejected) => void invalidated.push(rejected),
+  }
+  return Object.assign(source, { queries, invalidated })
+}
+
+describe('reuse', () => {
+  it('asks once and gives the same token again', async () => {
+    const source = maker()
+    const kept = reuse(source)
+    const first = await kept.getToken({})
+    expect(await kept.getToken({})).toBe(first)
+    expect(source.queries).toHaveLength(1)
+  })
+
+  it('keeps one token for each query', async () => {
+    const source = maker()
+    const kept = reuse(source)
+    const [a, b] = [await kept.getToken({ audience: 'a' }), await kept.getToken({ audience: 'b' })]
+    expect(a).not.toBe(b)
+    expect(await kept.getToken({ audience: 'a' })).toBe(a)
+    expect(source.queries.map(({ audience }) => audience)).toEqual(['a', 'b'])
+  })
+
+  it('lets all who come meanwhile wait for one flight', async () => {
+    const source = maker(3600, 5)
+    const kept = reuse(source)
+    const tokens = await Promise.all(Array.from({ length: 50 }, async () => kept.getToken({})))
+    expect(new Set(tokens).size).toBe(1)
+    expect(source.queries).toHaveLength(1)
+  })
+
+  it('remembers no failure: a source that fails once and then works is asked again (trap 22)', async () => {
+    let calls = 0
+    const kept = reuse({
+      getToken: async () => {
+        calls += 1
+        if (calls === 1) throw new Error('not yet')
+        return Promise.resolve('abc')
+      },
+    })
+    const both = await Promise.allSettled([kept.getToken({}), kept.getToken({})])
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(await kept.getToken({})).toBe('abc')
+    expect(calls).toBe(2)
+  })
+
+  it.each([
+    [121, 1, 'is served, nothing renewed'],
+    [120, 1, 'is served, nothing renewed'],
+    [119, 2, 'is served while one renewal runs'],
+    [60, 2, 'is served while one renewal runs'],
+    [59, 2, 'is waited for a new one'],
+  ])('with %d s left it has asked %d times: the token %s (trap 24)', async (left, asked) => {
+    clock(NOW)
+    const source = maker(1000)
+    const kept = reuse(source)
+    const first = await kept.getToken({})
+    clock(NOW + 1000 - left)
+    const [second] = await Promise.all([kept.getToken({}), kept.getToken({})])
+    expect(second === first).toBe(left >= 60)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(source.queries).toHaveLength(asked)
+    expect((await kept.getToken({})) === first).toBe(asked === 1)
+  })
+
+  it('goes on serving when a renewal ahead fails, and tries again', async () => {
+    clock(NOW)
+    let calls = 0
+    const kept = reuse({
+      getToken: async () => {
+        calls += 1
+        if (calls === 2) throw new Error('down')
+        return Promise.resolve(mint({ exp: NOW + 1000 * calls, jti: String(calls) }))
+      },
+    })
+    const first = await kept.getToken({})
+    clock(NOW + 1000 - 100)
+    expect(await kept.getToken({})).toBe(first)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(await kept.getToken({})).toBe(first)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(await kept.getToken({})).not.toBe(first)
+    expect(calls).toBe(3)
+  })
+
+  it('wants as much time left as the query does', async () => {
+    clock(NOW)
+    const source = maker(1000)
+    const kept = reuse(source)
+    await kept.getToken({ minTimeLeft: 900 })
+    clock(NOW + 101)
+    await kept.getToken({ minTimeLeft: 900 })
+    expect(source.queries).toHaveLength(2)
+  })
+
+  it('takes a token that has expired already for an error, and says when', async () => {
+    clock(NOW)
+    const kept = reuse({ getToken: () => mint({ exp: NOW - 300 }) })
+    await expect(kept.getToken({})).rejects.toMatchObject({
+      code: 'ERR_IGWN_TOKEN_EXPIRED',
+      message: `The token source gave a token that expired 5 minutes ago (${new Date((NOW - 300) * 1000).toISOString()}). Have it renewed, or set this machine's clock.`,
+    })
+    const tolerant = reuse({ getToken: () => mint({ exp: NOW - 300 }) }, { clockTolerance: 400 })
+    expect(await tolerant.getToken({})).toBeDefined()
+  })
+
+  it('keeps a token without an end until it is refused', async () => {
+    let calls = 0
+    const kept = reuse({ getToken: () => `opaque-${(calls += 1)}` })
+    expect([await kept.getToken({}), await kept.getToken({})]).toEqual(['opaque-1', 'opaque-1'])
+    kept.invalidate?.('opaque-1')
+    expect(await kept.getToken({})).toBe('opaque-2')
+  })
+
+  it('forgets only the refused one, and passes it on', async () => {
+    const source = maker()
+    const kept = reuse(source)
+    const first = String(await kept.getToken({}))
+    kept.invalidate?.('another')
+    expect(await kept.getToken({})).toBe(first)
+    kept.invalidate?.(first)
+    const second = await kept.getToken({})
+    kept.invalidate?.(first)
+    expect(await kept.getToken({})).toBe(second)
+    expect(source.invalidated).toEqual(['another', first, first])
+  })
+
+  it('keeps SciTokens and undefined as they are', async () => {
+    const token = SciToken.deserialize(mint())
+    expect(await reuse(staticToken(token)).getToken({})).toBe(token.serialize())
+    expect(await reuse({ getToken: () => token }).getToken({})).toBe(token)
+    expect(await reuse({ getToken: () => undefined }).getToken({})).toBeUndefined()
+  })
+
+  it('refuses a token that could not be sent', async () => {
+    await expect(reuse({ getToken: () => 'a\nb' }).getToken({})).rejects.toMatchObject({
+      code: 'ERR_IGWN_TOKEN_MALFORMED',
+    })
+  })
+})
+
+describe('a storm of refusals (trap 17)', () => {
+  it('of 200 requests at once with one refused token makes one renewal and loses none', async () => {
+    const source = maker(3600, 2)
+    const kept = reuse(source)
+    const old = String(await kept.getToken({ audience: ['http://127.0.0.1'] }))
+    const valid = () => source.queries.length > 1
+    const server = await servers.serve(({ headers }) =>
+      valid() && headers.authorization !== `Bearer ${old}` ? {} : challenge('error="invalid_token"'),
+    )
+    const shared: TokenSource = {
+      getToken: async () => kept.getToken({ audience: ['http://127.0.0.1'] }),
+      invalidate: (token) => kept.invalidate?.(token),
+    }
+    const instance = applyIgwnAuth(axios.create(), { token: shared })
+    const all = await Promise.all(Array.from({ length: 200 }, async () => instance.get(server.origin)))
+    expect(all.every(({ status }) => status === 200)).toBe(true)
+    expect(source.queries).toHaveLength(2)
+  })
+
+  it('of 50 staggered ones makes one renewal', async () => {
+    let calls = 0
+    const kept = reuse({ getToken: async () => Promise.resolve(`token-${(calls += 1)}`) })
+    const server = await servers.serve(async ({ url, headers }) => {
+      await new Promise((resolve) => setTimeout(resolve, Number(url.slice(1))))
+      return headers.authorization === 'Bearer token-1' ? challenge('error="invalid_token"') : {}
+    })
+    const instance = applyIgwnAuth(axios.create(), { token: kept })
+    const all = await Promise.all(
+      Array.from({ length: 50 }, async (_, i) => instance.get(`${server.origin}/${i * 2}`)),
+    )
+    expect(all.every(({ status }) => status === 200)).toBe(true)
+    expect(calls).toBe(2)
+  })
+
+  it('that name a scope makes one renewal each time a scope is new, and none after', async () => {
+    let calls = 0
+    const kept = reuse({
+      getToken: async (query) => Promise.resolve(`${[query.scope].flat().join('+')}-${(calls += 1)}`),
+    })
+    const server = await servers.serve(({ headers }) =>
+      headers.authorization?.includes('b') ? {} : challenge('scope="b"'),
+    )
+    const instance = applyIgwnAuth(axios.create(), { token: kept })
+    for (let request = 0; request < 10; request += 1) await instance.get(server.origin)
+    expect(calls).toBe(2)
+    expect(server.seen).toHaveLength(11)
+  })
+})
+
+describe('chain', () => {
+  it('gives the token of the first that has one', async () => {
+    const first = { getToken: () => undefined }
+    expect(await chain(first, staticToken('abc'), staticToken('def')).getToken({})).toBe('abc')
+  })
+
+  it('has discovery as a link, and goes on when it finds none', async () => {
+    const links = chain(discovered(), staticToken('abc'))
+    expect(await links.getToken({})).toBe('abc')
+    process.env.BEARER_TOKEN = mint()
+    expect(await links.getToken({})).toBeInstanceOf(SciToken)
+  })
+
+  it('goes on past a discovered token that a server refused', async () => {
+    const token = (process.env.BEARER_TOKEN = mint())
+    const server = await servers.serve(({ headers }) =>
+      headers.authorization === 'Bearer abc' ? {} : challenge(),
+    )
+    await applyIgwnAuth(axios.create(), { token: chain(discovered(), staticToken('abc')) }).get(server.origin)
+    expect(server.authorizations).toEqual([`Bearer ${token}`, 'Bearer abc'])
+  })
+
+  it('stops at a broken source', async () => {
+    const broken = { getToken: () => Promise.reject(new Error('vault is down')) }
+    await expect(chain(broken, staticToken('abc')).getToken({})).rejects.toThrow('vault is down')
+  })
+
+  it('says what each said when none has one', async () => {
+    process.env.BEARER_TOKEN = mint({ scope: 'read:/a' })
+    const failed = chain({ getToken: () => undefined }, discovered()).getToken({ scope: 'write:/' })
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_IGWN_TOKEN_NOT_FOUND' })
+    await expect(failed).rejects.toThrow(
+      /^None of 2 token sources has a token\. source 1 of 2 has no token\. .*BEARER_TOKEN gives read:\/a, not write:\/\./,
+    )
+  })
+
+  it('leaves a request without a token when none has one, and stops it with failIfNoAuth', async () => {
+    const server = await servers.serve(() => ({}))
+    const instance = applyIgwnAuth(axios.create(), { token: chain(discovered()) })
+    await instance.get(server.origin)
+    expect(server.authorizations).toEqual([undefined])
+    await expect(instance.get(server.origin, { igwnAuth: { failIfNoAuth: true } })).rejects.toMatchObject({
+      code: 'ERR_IGWN_NO_CREDENTIAL',
+    })
+  })
+})
+
+describe('explains without asking its source', () => {
+  const explained = (source: TokenSource, query: TokenQuery) =>
+    source.explain?.(query).map(({ verdict, message }) => `${verdict}: ${message}`)
+  const query = { audience: 'https://service.example.org', scope: 'read:/' }
+  const asked = 'asked: the source of reuse is asked when a request leaves'
+
+  it('that there is no token yet; then the one it holds, and its life', async () => {
+    clock(NOW)
+    const source = maker(1000)
+    const kept = reuse(source)
+    expect(explained(kept, query)).toEqual([asked])
+    expect(source.queries).toEqual([])
+    await kept.getToken(query)
+    expect(explained(kept, query)).toEqual(['satisfies: the token that reuse holds has 16 minutes left'])
+    expect(explained(kept, { ...query, scope: [] })).toHaveLength(1)
+    expect(explained(kept, { ...query, scope: 'write:/' })).toEqual([asked])
+    clock(NOW + 941)
+    expect(explained(kept, query)).toEqual([
+      'passed-over: the token that reuse holds has 59 seconds left',
+      asked,
+    ])
+    expect(source.queries).toHaveLength(1)
+  })
+
+  it('a token that is no JWT', async () => {
+    const kept = reuse({ getToken: () => 'abc' })
+    await kept.getToken({})
+    expect(explained(kept, {})).toEqual([
+      'satisfies: the token that reuse holds is no JWT, and sent as it is',
+    ])
+  })
+
+  it('what the source itself would explain', () => {
+    process.env.BEARER_TOKEN = 'garbage'
+    const messages = explained(reuse(discovered()), query) ?? []
+    expect(messages.filter((one) => !one.startsWith('absent'))).toEqual([
+      'passed-over: BEARER_TOKEN holds no SciToken (not a JWT)',
+    ])
+    delete process.env.BEARER_TOKEN
+  })
+
+  it('in a chain, beside a static token', () => {
+    clock(NOW)
+    const token = mint({ exp: NOW - 100 })
+    const sources = chain(reuse(maker()), staticToken(token), staticToken('abc'))
+    expect(explained(sources, { minTimeLeft: 60 })).toEqual([
+      asked,
+      'satisfies: the static token is sent as it is',
+      'satisfies: the static token is no JWT, and sent as it is',
+    ])
+    const [, finding] = sources.explain?.({}) ?? []
+    expect(finding?.warning).toBe('the static token expired 100 seconds ago')
+    expectNoSecret(finding, [token.slice(token.lastIndexOf('.') + 1)])
+  })
+})

@@ -1,0 +1,267 @@
+import fs from 'node:fs'
+import net, { type AddressInfo, type Socket } from 'node:net'
+import { once } from 'node:events'
+import path from 'node:path'
+import { externallyManagedJwt, tokenCommand, type TokenCommandOptions } from '../support/all'
+import { expectNoSecret } from '../support/expect-no-secret'
+import { thrownBy } from '../support/thrown-by'
+import { mint, now, ours, put, room, signatureOf } from '../support/tokens'
+
+const NODE = process.execPath
+const HINT = 'Run it by hand to see what it does.'
+
+/** A command that runs some lines of JavaScript. */
+const running = (script: string, ...args: string[]): TokenCommandOptions['command'] => [
+  NODE,
+  '-e',
+  script,
+  '--',
+  ...args,
+]
+
+const printing = (text: string) => running(`process.stdout.write(${JSON.stringify(text)})`)
+const failure = async (options: TokenCommandOptions): Promise<Error> =>
+  Promise.resolve(tokenCommand(options).getToken({})).then(
+    () => {
+      throw new Error('it did not fail')
+    },
+    (error: unknown) => error as Error,
+  )
+const failed = (message: string) => ours('ERR_IGWN_COMMAND', message)
+
+const token = mint()
+
+describe('the token', () => {
+  it.each([
+    ['as it is', token],
+    ['with white space round it', `\n ${token} \n\n`],
+    ['as the last of several lines', `Attempting to get a token... done\nStoring it\n${token}\n`],
+    ['as JSON on one line', JSON.stringify({ access_token: token, expires_in: 3600 })],
+    ['as JSON on several lines', JSON.stringify({ access_token: token, token_type: 'Bearer' }, undefined, 2)],
+    ['as JSON after other lines', `done\n${JSON.stringify({ access_token: token })}\n`],
+  ])('is what the command prints, %s', async (_, text) => {
+    expect(await tokenCommand({ command: printing(text) }).getToken({})).toBe(token)
+  })
+
+  it('may be opaque', async () => {
+    expect(await tokenCommand({ command: printing('abc-123\n') }).getToken({})).toBe('abc-123')
+  })
+
+  it('is what its file holds, where one is named; then what it prints does not matter', async () => {
+    const outFile = room('out')
+    const command = running(
+      `require('fs').writeFileSync(process.argv[1], ${JSON.stringify(`${token}\n`)}); console.log('stored')`,
+      outFile,
+    )
+    expect(await tokenCommand({ command, outFile }).getToken({})).toBe(token)
+  })
+
+  it('is asked for again each time', async () => {
+    const source = tokenCommand({ command: running('console.log("token-" + process.pid)') })
+    expect(await source.getToken({})).not.toBe(await source.getToken({}))
+  })
+})
+
+it('runs without a shell: arguments are what they are', async () => {
+  const odd = ['$HOME', '`id`', 'a b', '; exit 1', '*', "'", '"', '--', '']
+  const command = running(
+    'console.log(Buffer.from(JSON.stringify(process.argv.slice(1))).toString("hex"))',
+    ...odd,
+  )
+  const printed = String(await tokenCommand({ command }).getToken({}))
+  expect(JSON.parse(Buffer.from(printed, 'hex').toString())).toEqual(odd)
+})
+
+it('has the environment of this process, with what is given over it and without what is undefined', async () => {
+  process.env.IGWN_TEST_ONE = 'one'
+  process.env.IGWN_TEST_TWO = 'two'
+  const command = running(
+    'const { IGWN_TEST_ONE: a, IGWN_TEST_TWO: b, IGWN_TEST_THREE: c, HOME: h } = process.env; console.log([a, b, c, Boolean(h)].join("."))',
+  )
+  const env = { IGWN_TEST_TWO: undefined, IGWN_TEST_THREE: 'three' }
+  expect(await tokenCommand({ command, env }).getToken({})).toBe('one..three.true')
+  delete process.env.IGWN_TEST_ONE
+  delete process.env.IGWN_TEST_TWO
+})
+
+it('has nothing to read, so that a command that asks does not wait', async () => {
+  const command = running('process.stdin.on("data", () => {}).on("end", () => console.log("nobody"))')
+  expect(await tokenCommand({ command }).getToken({})).toBe('nobody')
+})
+
+describe('says what went wrong', () => {
+  it('when there is no such program', async () => {
+    const message =
+      'no-such-htgettoken cannot be started: there is no such program (ENOENT). Install it, or give its path.'
+    expect(await failure({ command: ['no-such-htgettoken', '-a', 'vault'] })).toEqual(failed(message))
+  })
+
+  it('when it may not be executed', async () => {
+    const file = put(room('not-executable'), '#!/bin/sh\n')
+    expect(await failure({ command: [file] })).toEqual(
+      failed(`${file} cannot be started: it may not be executed (EACCES). Make it executable with chmod +x.`),
+    )
+  })
+
+  it('when an argument cannot be one', async () => {
+    expect(await failure({ command: [NODE, 'secret\0argument'] })).toEqual(
+      failed(`${NODE} cannot be started (ERR_INVALID_ARG_VALUE).`),
+    )
+  })
+
+  it('when it fails, with what it said', async () => {
+    const command = running('console.error("htgettoken: vault is sealed\\n  try later"); process.exit(3)')
+    expect(await failure({ command })).toEqual(
+      failed(`${NODE} failed with exit code 3. It said: htgettoken: vault is sealed try later`),
+    )
+  })
+
+  it('when it fails without a word', async () => {
+    expect(await failure({ command: running('process.exit(1)') })).toEqual(
+      failed(`${NODE} failed with exit code 1. It said nothing on stderr.`),
+    )
+  })
+
+  it('when a signal ends it', async () => {
+    expect(await failure({ command: running('process.kill(process.pid, "SIGKILL")') })).toEqual(
+      failed(`${NODE} was ended by SIGKILL. It said nothing on stderr.`),
+    )
+  })
+
+  it.each([
+    ['', 'nothing where a token should be'],
+    ['\n \n', 'nothing where a token should be'],
+    ['Sorry, no token today\n', 'something that is no token (RFC 6750 section 2.1)'],
+    [`${token}\nthat was it\n`, 'something that is no token (RFC 6750 section 2.1)'],
+    ['{"error":"invalid_grant"}', 'something that is no token (RFC 6750 section 2.1)'],
+    ['{"access_token":""}', 'nothing where a token should be'],
+  ])('when it prints no token: %j', async (text, what) => {
+    expect(await failure({ command: printing(text) })).toEqual(failed(`${NODE} printed ${what}. ${HINT}`))
+  })
+
+  it('when its file is not there, is a folder or holds no token', async () => {
+    const command = running('')
+    const outFile = room('missing')
+    expect(await failure({ command, outFile })).toEqual(
+      failed(`${NODE} ended well, but its file ${outFile} does not exist. ${HINT}`),
+    )
+    expect(await failure({ command, outFile: room('.') })).toEqual(
+      failed(`${NODE} ended well, but its file ${room('.')} is a folder, not a file. ${HINT}`),
+    )
+    put(outFile, 'a b')
+    expect(await failure({ command, outFile })).toEqual(
+      failed(`${NODE} left in ${outFile} something that is no token (RFC 6750 section 2.1). ${HINT}`),
+    )
+    fs.rmSync(outFile)
+  })
+
+  it('without a secret of what it said', async () => {
+    const secret = signatureOf(token)
+    const said = [
+      `refused ${token}`,
+      'X-Vault-Token: s.1234',
+      'password=hunter22',
+      'https://me:hunter22@vault.example.org/v1',
+      'Authorization: Bearer short1',
+      `from-env ${'e1'.repeat(6)}`,
+      'printed printed-secret-0123456789',
+    ].join('\n')
+    const command = running(
+      `console.log("printed-secret-0123456789"); console.error(process.argv[1]); process.exit(1)`,
+      said,
+    )
+    const error = await failure({ command, env: { CREDENTIAL: 'e1'.repeat(6) } })
+    expectNoSecret(error, [secret, 's.1234', 'hunter22', 'short1', 'e1'.repeat(6), 'printed-secret'])
+    expect(error.message).toContain('refused [hidden]')
+    expect(error.message).toContain('vault.example.org/v1')
+  })
+
+  it('without its arguments, also when printed whole', async () => {
+    const secret = 'argument-not-to-be-seen'
+    for (const command of [
+      ['no-such-program', secret],
+      [NODE, '-e', `/*${secret}*/process.exit(1)`],
+    ] as const)
+      expectNoSecret(await failure({ command: [...command] as never }), [secret])
+  })
+})
+
+describe('a command that takes too long', () => {
+  it('is ended, and all that it started, deaf as that may be', async () => {
+    const sockets: Socket[] = []
+    const server = net.createServer((socket) => sockets.push(socket.on('error', () => undefined)))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const port = (server.address() as AddressInfo).port
+    const hold = `process.on('SIGTERM', () => {}); require('net').connect(${port}, '127.0.0.1').on('error', () => {})`
+    const command = running(
+      `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(hold)}], { stdio: 'ignore' }); ${hold}`,
+    )
+    const both = new Promise<void>((resolve) =>
+      server.on('connection', () => sockets.length === 2 && resolve()),
+    )
+    const outcome = failure({ command, timeout: 2 })
+    await both
+    const closed = Promise.all(sockets.map((socket) => once(socket.resume(), 'close')))
+    expect(await outcome).toEqual(
+      failed(`${NODE} was still running after 2 seconds and was ended. It said nothing on stderr.`),
+    )
+    await closed
+    server.close()
+  })
+
+  it('is not one that leaves something running behind it which holds its output', async () => {
+    const command = running(
+      `const child = require('child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 4000)'], { stdio: 'inherit', detached: true })
+       child.unref(); console.log('abc')`,
+    )
+    const begin = performance.now()
+    expect(await tokenCommand({ command, timeout: 10 }).getToken({})).toBe('abc')
+    expect(performance.now() - begin).toBeLessThan(3500)
+  })
+})
+
+it('is a source for externallyManagedJwt, whose exp says when it is run again', async () => {
+  const counter = room('runs')
+  const command = running(
+    `const fs = require('fs'); fs.appendFileSync(process.argv[1], 'x'); console.log(process.argv[2])`,
+    counter,
+    mint({ exp: now() + 3600 }),
+  )
+  const source = externallyManagedJwt({ command })
+  expect(source.authenticated).toBe(false)
+  const first = await source.getValidToken()
+  expect(await source.getValidToken()).toBe(first)
+  expect(fs.readFileSync(counter, 'utf8')).toBe('x')
+  fs.rmSync(counter)
+})
+
+describe('options', () => {
+  it.each([
+    [{}, "options.command is missing, as ['htgettoken', '-a', 'vault.ligo.org']."],
+    [
+      { command: 'htgettoken -a vault' },
+      'options.command must be a list of strings, the program first, not one string: no shell reads it.',
+    ],
+    [{ command: [] }, 'options.command must be a list of strings, the program first, not an array.'],
+    [{ command: ['', 'x'] }, 'options.command must be a list of strings, the program first, not an array.'],
+    [{ command: ['x'], outFile: '' }, 'options.outFile must be a string, not an empty one.'],
+    [{ command: ['x'], timeout: 0 }, 'options.timeout must be a number of seconds, more than 0.'],
+    [{ command: ['x'], env: { A: 1 } }, 'options.env must be an object with strings.'],
+    [{ command: ['x'], cwd: '/' }, 'options has no option "cwd"; there are command, outFile, timeout, env.'],
+  ])('that cannot be used are an error at once: %j', (options, message) => {
+    expect(thrownBy(() => tokenCommand(options as never))).toEqual(ours('ERR_IGWN_OPTION', message))
+  })
+})
+
+it('leaves no listener on the process behind, and has one while it runs, however many run at once', async () => {
+  const before = process.listenerCount('exit')
+  const many = Array.from({ length: 3 }, async () => tokenCommand({ command: printing('abc') }).getToken({}))
+  expect(process.listenerCount('exit')).toBe(before + 1)
+  await Promise.all(many)
+  expect(process.listenerCount('exit')).toBe(before)
+  await tokenCommand({ command: printing('abc') }).getToken({})
+  await failure({ command: ['no-such-program'] })
+  expect(process.listenerCount('exit')).toBe(before)
+  expect(path.isAbsolute(NODE)).toBe(true)
+})

@@ -1,0 +1,228 @@
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import tls from 'node:tls'
+import { IgwnAuthError } from '../../lib/errors'
+import { trustFinder } from '../../lib/x509/trusted-cas'
+import { certificateServer } from '../support/certificate-server'
+import { createAuthority, secondsFromNow } from '../support/pki'
+import type { Authority } from '../support/pki'
+
+const isRoot = process.getuid?.() === 0
+
+let one: Authority
+let other: Authority
+let third: Authority
+
+beforeAll(async () => {
+  one = await createAuthority('One CA')
+  other = await createAuthority('Other CA')
+  third = await createAuthority('Third CA')
+})
+
+const folder = () => process.env.TMPDIR!
+
+afterEach(() => {
+  jest.restoreAllMocks()
+  delete process.env.REQUESTS_CA_BUNDLE
+  delete process.env.CURL_CA_BUNDLE
+  delete process.env.SSL_CERT_FILE
+  delete process.env.X509_CERT_DIR
+  delete process.env.NODE_EXTRA_CA_CERTS
+  fs.rmSync(folder(), { recursive: true, force: true })
+  fs.mkdirSync(folder())
+})
+
+/** Writes a file, its folder and their dates: old enough for a stat to be relied on. */
+function write(name: string, text: string, seconds = -60): string {
+  const file = path.join(folder(), name)
+  fs.mkdirSync(path.dirname(file), { recursive: true })
+  fs.writeFileSync(file, text)
+  for (const changed of [file, path.dirname(file)])
+    fs.utimesSync(changed, secondsFromNow(seconds), secondsFromNow(seconds))
+  return file
+}
+
+/** The common names of the authorities that are not among Node's roots. */
+function added(ca: readonly string[] = []): string[] {
+  return ca
+    .filter((text) => !tls.rootCertificates.includes(text))
+    .map((text) => /CN=(.*)/.exec(new X509Certificate(text).subject)?.[1] ?? '')
+}
+
+const keepsRoots = (ca: readonly string[] = []) => tls.rootCertificates.every((root) => ca.includes(root))
+
+function errorOf(): IgwnAuthError {
+  try {
+    trustFinder()()
+  } catch (error) {
+    expect(error).toBeInstanceOf(IgwnAuthError)
+    return error as IgwnAuthError
+  }
+  throw new Error('it did not throw')
+}
+
+describe('the environment', () => {
+  it('leaves trust to Node when it says nothing, or nothing in empty variables', () => {
+    expect(trustFinder()()).toBeUndefined()
+    const empty = { REQUESTS_CA_BUNDLE: '', CURL_CA_BUNDLE: '', SSL_CERT_FILE: '', X509_CERT_DIR: '' }
+    Object.assign(process.env, empty, { NODE_EXTRA_CA_CERTS: write('extra.pem', one.certificate) })
+    expect(trustFinder()()).toBeUndefined()
+  })
+
+  it('replaces the roots by REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else SSL_CERT_FILE', () => {
+    process.env.SSL_CERT_FILE = write('ssl.pem', third.certificate)
+    expect(trustFinder()()?.ca).toEqual([third.certificate])
+    process.env.CURL_CA_BUNDLE = write('curl.pem', other.certificate)
+    expect(trustFinder()()?.ca).toEqual([other.certificate])
+    process.env.REQUESTS_CA_BUNDLE = write('requests.pem', one.certificate)
+    expect(trustFinder()()?.ca).toEqual([one.certificate])
+    process.env.REQUESTS_CA_BUNDLE = ''
+    expect(trustFinder()()?.ca).toEqual([other.certificate])
+  })
+
+  it('adds the folder X509_CERT_DIR to the roots', () => {
+    process.env.X509_CERT_DIR = path.dirname(write('grid/one.pem', one.certificate))
+    const trust = trustFinder()()
+    expect(added(trust?.ca)).toEqual(['One CA'])
+    expect(keepsRoots(trust?.ca)).toBe(true)
+  })
+
+  it('keeps what NODE_EXTRA_CA_CERTS adds, and passes over it when it cannot be read', () => {
+    process.env.X509_CERT_DIR = path.dirname(write('grid/one.pem', one.certificate))
+    process.env.NODE_EXTRA_CA_CERTS = write('extra.pem', other.certificate)
+    expect(added(trustFinder()()?.ca).sort()).toEqual(['One CA', 'Other CA'])
+    process.env.NODE_EXTRA_CA_CERTS = path.join(folder(), 'none.pem')
+    expect(added(trustFinder()()?.ca)).toEqual(['One CA'])
+  })
+
+  it('adds X509_CERT_DIR to a bundle too, and not the roots that the bundle replaces', () => {
+    process.env.X509_CERT_DIR = path.dirname(write('grid/one.pem', one.certificate))
+    process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', other.certificate)
+    expect(trustFinder()()?.ca).toEqual([other.certificate, one.certificate])
+  })
+
+  it('may name a folder as REQUESTS_CA_BUNDLE, as for requests', () => {
+    process.env.REQUESTS_CA_BUNDLE = path.dirname(write('cas/0a1b2c3d.0', one.certificate))
+    expect(trustFinder()()?.ca).toEqual([one.certificate])
+  })
+})
+
+describe('files', () => {
+  it('may hold several certificates, with CRLF, text between and broken ones', () => {
+    const broken = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'
+    const text = `# One\r\n${one.certificate}\r\n${broken}# Other\n${other.certificate}`.replaceAll(
+      '\n',
+      '\r\n',
+    )
+    process.env.SSL_CERT_FILE = write('bundle.pem', text)
+    expect(trustFinder()()?.ca).toEqual([one.certificate, other.certificate])
+  })
+
+  it('of a folder count when hashed or *.pem, each certificate once, whatever else is there', () => {
+    write('grid/0a1b2c3d.0', one.certificate)
+    write('grid/ffeeddcc.0', one.certificate)
+    write('grid/0a1b2c3d.1', other.certificate)
+    write('grid/One.pem', one.certificate)
+    write('grid/0a1b2c3d.r0', third.certificate)
+    write('grid/One.signing_policy', third.certificate)
+    write('grid/notes.txt', third.certificate)
+    write('grid/broken.pem', 'nothing')
+    fs.mkdirSync(path.join(folder(), 'grid/folder.pem'))
+    process.env.REQUESTS_CA_BUNDLE = path.join(folder(), 'grid')
+    expect(added(trustFinder()()?.ca)).toEqual(['One CA', 'Other CA'])
+  })
+
+  it.each([
+    ['that do not exist', () => path.join(folder(), 'none.pem'), 'absent', 'does not exist'],
+    ['that are empty', () => write('bundle.pem', ''), 'empty', 'is empty'],
+    [
+      'without a certificate',
+      () => write('bundle.pem', 'none'),
+      'malformed',
+      'holds no CA certificate in PEM form',
+    ],
+    [
+      'of a folder without one',
+      () => path.dirname(write('cas/notes.txt', one.certificate)),
+      'malformed',
+      'holds no CA certificate in a *.pem file or a hashed one (*.0)',
+    ],
+    ['that are devices', () => '/dev/zero', 'not-a-file', 'is a FIFO, socket or device, not a file'],
+  ])('%s are an error that names the variable, the file and why', (_, make, code, what) => {
+    for (const name of ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE', 'X509_CERT_DIR']) {
+      const place = make()
+      process.env[name] = place
+      const error = errorOf()
+      expect(error.code).toBe('ERR_IGWN_CA_UNUSABLE')
+      expect(error.message).toBe(
+        `${place} (${name}) ${what}. Give ${name} the path of a PEM file or folder of CA certificates, or unset it.`,
+      )
+      expect(error.reasons).toEqual([
+        { code, source: `${place} (${name})`, message: `${place} (${name}) ${what}` },
+      ])
+      process.env[name] = ''
+    }
+  })
+
+  it('that may not be read are an error', () => {
+    const file = (process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate))
+    fs.chmodSync(file, 0)
+    if (isRoot) expect(trustFinder()()?.ca).toEqual([one.certificate])
+    else expect(errorOf().message).toContain(`${file} (REQUESTS_CA_BUNDLE) cannot be read (EACCES).`)
+  })
+})
+
+describe('memory', () => {
+  it('reads an unchanged bundle and an unchanged folder once', () => {
+    process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
+    process.env.X509_CERT_DIR = path.dirname(write('grid/other.pem', other.certificate))
+    const find = trustFinder()
+    const [open, list] = [jest.spyOn(fs, 'openSync'), jest.spyOn(fs, 'readdirSync')]
+    const first = find()
+    expect(find()).toBe(first)
+    expect(open).toHaveBeenCalledTimes(2)
+    expect(list).toHaveBeenCalledTimes(1)
+  })
+
+  it('sees a changed bundle, and a folder with one more', () => {
+    process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
+    process.env.X509_CERT_DIR = path.dirname(write('grid/other.pem', other.certificate))
+    const find = trustFinder()
+    const first = find()
+    write('bundle.pem', third.certificate, -30)
+    const second = find()
+    expect(second?.ca).toEqual([third.certificate, other.certificate])
+    expect(second?.version).not.toBe(first?.version)
+    write('grid/one.pem', one.certificate, -20)
+    expect(find()?.ca).toEqual([third.certificate, one.certificate, other.certificate])
+  })
+
+  it('tells by the version that a bundle touched is the same', () => {
+    process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
+    const find = trustFinder()
+    const first = find()
+    write('bundle.pem', one.certificate, -30)
+    expect(find()).not.toBe(first)
+    expect(find()?.version).toBe(first?.version)
+  })
+})
+
+it('lets a server of that authority in, and no other', async () => {
+  process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
+  const { ca } = trustFinder()()!
+  for (const [authority, accepted] of [
+    [one, true],
+    [other, false],
+  ] as const) {
+    const server = await certificateServer({ authority, server: await authority.issueServer() })
+    const socket = tls.connect({ port: server.port, host: '127.0.0.1', servername: 'localhost', ca: [...ca] })
+    const [error] = (await Promise.race([once(socket, 'secureConnect'), once(socket, 'error')]).catch(
+      (thrown: unknown) => [thrown],
+    )) as [{ code?: string }?]
+    expect(error?.code).toBe(accepted ? undefined : 'SELF_SIGNED_CERT_IN_CHAIN')
+    socket.destroy()
+    await server.close()
+  }
+})

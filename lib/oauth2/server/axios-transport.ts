@@ -1,0 +1,110 @@
+import axios, { type AxiosInstance, type AxiosRequestConfig } from 'axios'
+import { install } from '../../instance/apply-igwn-auth'
+import { clearText, isClearText, readableOnTheWay } from '../../request/insecure-transport'
+import { exchange } from '../../request/exchange'
+import type { IgwnAuthOptions } from '../../options'
+
+/** A request to an authorization server. */
+export interface PlainRequest {
+  readonly method: string
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | undefined
+  readonly signal: AbortSignal
+}
+
+/** Its answer, whatever the status; a redirect is one too. */
+export interface PlainAnswer {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+
+interface HttpOptions extends Pick<IgwnAuthOptions, 'passphrase' | 'allowInsecureHttp'> {
+  /** The certificate to present. Asked for each request: agents are often set late. */
+  readonly cert: () => IgwnAuthOptions['cert']
+}
+
+export type SendPlain = (request: PlainRequest) => Promise<PlainAnswer>
+
+/**
+ * Sends requests by the ways of an instance (proxy, agents, adapter, time-out) and by nothing else of it: a sibling without
+ * interceptors, headers or login, since the instance may have a token source that asks here. Certificate and authorities
+ * are found as for any request of ours. Redirects are not followed: what is sent is secret.
+ *
+ * The sender throws {@link IgwnAuthError} `ERR_IGWN_CLEAR_TEXT`, or what axios throws.
+ */
+export function httpByAxios(
+  http: AxiosInstance,
+  { cert, passphrase, allowInsecureHttp = false }: HttpOptions,
+): SendPlain {
+  const ours = { token: false, netrc: false, ...(passphrase !== undefined && { passphrase }) }
+  const sibling = install(new axios.Axios({}) as AxiosInstance, exchange(ours))
+
+  return async ({ method, url, headers, body, signal }) => {
+    const ways = waysOf(http)
+    if (!allowInsecureHttp && isClearText(url, ways.proxy))
+      throw clearText(readableOnTheWay(url, 'the secrets of a client and its tokens'))
+    const response = await sibling.request<unknown>({
+      ...ways,
+      method,
+      url: url.href,
+      headers: { ...headers },
+      data: body,
+      signal,
+      responseType: 'arraybuffer',
+      maxRedirects: 0,
+      // The fetch adapter of axios 1.18 heeds this alone.
+      fetchOptions: { ...ways.fetchOptions, redirect: 'manual' },
+      maxContentLength: MAX_BYTES,
+      validateStatus: () => true,
+      igwnAuth: { cert: cert() ?? false },
+    })
+    return { status: response.status, headers: plain(response.headers), body: textOf(response.data) }
+  }
+}
+
+/** More than any token, metadata or set of keys needs. */
+export const MAX_BYTES = 1024 * 1024
+
+/** What says how requests of an instance are connected. Read at each request: agents and adapters are often set late. */
+const WAYS = [
+  'adapter',
+  'proxy',
+  'httpAgent',
+  'httpsAgent',
+  'timeout',
+  'transport',
+  'lookup',
+  'family',
+  'httpVersion',
+  'http2Options',
+  'fetchOptions',
+  'env',
+  'insecureHTTPParser',
+  'maxRate',
+] as const
+
+function waysOf({ defaults }: AxiosInstance): AxiosRequestConfig {
+  const all = defaults as unknown as Record<string, unknown>
+  return Object.fromEntries(WAYS.filter((name) => all[name] !== undefined).map((name) => [name, all[name]]))
+}
+
+/** Adapters of others give plain objects, with names in any case. */
+function plain(headers: object): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers as Record<string, unknown>)
+      .filter(([, value]) => value != null && typeof value !== 'function')
+      .map(([name, value]) => [name.toLowerCase(), [value].flat().join(', ')]),
+  )
+}
+
+/** Adapters of others may give what they like in place of bytes. */
+function textOf(data: unknown): string {
+  if (data == null) return ''
+  if (typeof data === 'string') return data
+  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data))
+    return Buffer.from(data as Uint8Array).toString()
+  return JSON.stringify(data)
+}

@@ -1,0 +1,56 @@
+import { duration } from '../tokens/validate-claims'
+import type { IgwnAuthOptions } from '../options'
+import { here, type Surroundings } from '../environment'
+import { secondsNow } from '../tokens/token'
+import { x509Candidates, type X509Candidate } from './find-x509-credentials'
+import type { X509Credential } from './x509-credential'
+import { permissionsOf } from '../tokens/describe-token'
+import { findingFor, type CertificateFacts, type Finding } from '../explain/finding'
+import { mendCertificate, mendFile } from '../explain/fixes'
+
+/** Remembers what it has read, as long as that is unchanged. */
+const candidatesHere = x509Candidates(here)
+
+/** Every X.509 credential on this machine, in the order in which they are looked at; or the one that `cert` names. */
+export function examineCertificates(
+  cert: Exclude<IgwnAuthOptions['cert'], false>,
+  { passphrase, certMinTimeLeft }: IgwnAuthOptions,
+  surroundings: Surroundings,
+): Finding[] {
+  const candidates = surroundings === here ? candidatesHere : x509Candidates(surroundings)
+  const isNamed = cert !== undefined && cert !== true
+  return Array.from(
+    candidates({ cert, passphrase, ...(!isNamed && { minTimeLeft: certMinTimeLeft }) }),
+    findingOf,
+  )
+}
+
+function findingOf({ place, outcome }: X509Candidate): Finding {
+  const file = place && (place.key ?? place.cert)
+  const permissions = file && permissionsOf(file.path)
+  if ('code' in outcome)
+    return findingFor('certificate', outcome, {
+      permissions,
+      mend: mendCertificate({ code: outcome.code, path: file?.path }),
+    })
+  const { credential, warning } = outcome
+  return {
+    kind: 'certificate',
+    source: credential.source,
+    verdict: 'satisfies',
+    message: `${credential.source} is of ${credential.subject} and ${certificateLife(credential)}`,
+    certificate: certificateFacts(credential),
+    permissions,
+    ...(warning && { warning: warning.message, mend: mendFile({ code: warning.code, path: file?.path }) }),
+  }
+}
+
+export function certificateFacts({ subject, certificates, expiresAt }: X509Credential): CertificateFacts {
+  return { subject, length: certificates.length, expiresAt, timeLeft: Math.floor(expiresAt - secondsNow()) }
+}
+
+/** How long a certificate has, as the end of a sentence. */
+export function certificateLife({ expiresAt }: X509Credential): string {
+  const left = expiresAt - secondsNow()
+  return left > 0 ? `has ${duration(left)} left` : `expired ${duration(-left)} ago`
+}

@@ -1,0 +1,101 @@
+import path from 'node:path'
+import { IgwnAuthError } from '../errors'
+import type { Reason } from '../errors'
+import { pathName } from '../secrets/sanitize'
+import { homeOf, variable } from '../environment'
+import type { Surroundings } from '../environment'
+
+/** A file that may hold a certificate or a key, and how people know it. */
+export interface NamedFile {
+  readonly path: string
+  readonly name: string
+}
+
+/** Where a credential may be: in one file, or in one for the certificate and one for the key. */
+export interface X509Place {
+  readonly cert: NamedFile
+  readonly key?: NamedFile
+  /** In a folder where everybody can make files. */
+  readonly shared?: boolean
+  /** What else to say when the one file has no key. */
+  readonly withoutKey?: string
+}
+
+/**
+ * Where to look, in order: that of igwn_auth_utils and of GraceDB's client. (gfal2 and davix take proxies first.)
+ * A reason where there is nothing to look at.
+ */
+export const X509_PLACES: readonly ((here: Surroundings) => X509Place | Reason)[] = [
+  certificateVariables,
+  proxyVariable,
+  defaultProxy,
+  globusFolder,
+]
+
+/** What these look at of the environment. */
+export const VARIABLES = [
+  'X509_USER_CERT',
+  'X509_USER_KEY',
+  'X509_USER_PROXY',
+  'HOME',
+  ...(process.platform === 'win32' ? ['SYSTEMROOT', 'USERNAME'] : []),
+]
+
+/** The key may be in the certificate's file, as davix has it; igwn_auth_utils wants both variables. */
+function certificateVariables({ env }: Surroundings): X509Place | Reason {
+  const cert = variable(env, 'X509_USER_CERT')
+  const key = variable(env, 'X509_USER_KEY')
+  if (cert === undefined)
+    return absent('X509_USER_CERT', key === undefined ? 'is not set' : 'is not set, though X509_USER_KEY is')
+  const file = { path: cert, name: `${pathName(cert)} (X509_USER_CERT)` }
+  if (key === undefined) return { cert: file, withoutKey: ', and X509_USER_KEY is not set' }
+  return { cert: file, key: { path: key, name: `${pathName(key)} (X509_USER_KEY)` } }
+}
+
+function proxyVariable({ env }: Surroundings): X509Place | Reason {
+  const proxy = variable(env, 'X509_USER_PROXY')
+  if (proxy === undefined) return absent('X509_USER_PROXY', 'is not set')
+  return { cert: { path: proxy, name: `${pathName(proxy)} (X509_USER_PROXY)` } }
+}
+
+/** `/tmp/x509up_u<uid>`; on Windows `%SYSTEMROOT%\Temp\x509up_<login>`, as in igwn_auth_utils. */
+function defaultProxy({ uid, env, temporaryFolder }: Surroundings): X509Place | Reason {
+  if (uid !== undefined) return { cert: unnamed(`${temporaryFolder}/x509up_u${uid}`), shared: true }
+  const root = variable(env, 'SYSTEMROOT')
+  const login = variable(env, 'USERNAME')
+  if (root === undefined || login === undefined)
+    return absent('x509up', 'has no default place on this platform')
+  return { cert: unnamed(path.join(root, 'Temp', `x509up_${login}`)) }
+}
+
+function globusFolder({ env }: Surroundings): X509Place | Reason {
+  const home = homeOf(env)
+  if (home === undefined) return absent('~/.globus', 'does not exist: this user has no home')
+  const file = (name: string) => unnamed(path.join(home, '.globus', name))
+  return { cert: file('usercert.pem'), key: file('userkey.pem') }
+}
+
+/**
+ * The files that the `cert` option names.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when it is neither a path nor two
+ */
+export function namedPlace(cert: string | readonly [cert: string, key: string]): X509Place {
+  const paths: readonly unknown[] = Array.isArray(cert) ? cert : [cert]
+  const files = paths.map((one) => ({ path: String(one), name: `${pathName(String(one))} (cert)` }))
+  const [file, key, ...more] = files
+  if (!file || more.length > 0 || !paths.every((one) => typeof one === 'string' && one !== ''))
+    throw new IgwnAuthError(
+      'ERR_IGWN_OPTION',
+      'cert must be the path of a file, [certificate, key], or true.',
+    )
+  return key ? { cert: file, key } : { cert: file, withoutKey: '; name its file too: [certificate, key]' }
+}
+
+function unnamed(file: string): NamedFile {
+  return { path: file, name: pathName(file) }
+}
+
+function absent(source: string, what: string): Reason {
+  return { code: 'absent', source, message: `${source} ${what}` }
+}
