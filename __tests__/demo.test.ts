@@ -80,7 +80,7 @@ it('shows a request allowed, refused and renewed, and ends well', async () => {
     '✓ the refusal comes back as the AxiosError it is, with what the server said',
     '✓ each of the two says why it will not do',
     '✓ the very next request carried the renewed token; nothing was restarted',
-    '✓ ERR_IGWN_CLEAR_TEXT: nothing left, though the token would have satisfied',
+    '✓ ERR_IGWN_INSECURE_TRANSPORT: nothing left, though the token would have satisfied',
     '✓ allowed. The site itself verified the chain, each signature, name and date of it',
     '✓ ERR_IGWN_CERT_NOT_FOUND: the proxy is passed over, and why',
     '✓ that was known before any connection',

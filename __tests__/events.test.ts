@@ -27,7 +27,7 @@ const listening = (options: IgwnAuthOptions = {}): AxiosInstance =>
   applyIgwnAuth(axios.create(), { onEvent: (event) => events.push(event), ...options })
 
 /** The events without what is looked at and not there. */
-const told = () => events.filter((event) => event.type !== 'considered' || event.reason.code !== 'absent')
+const told = () => events.filter((event) => event.type !== 'skipped' || event.reason.code !== 'absent')
 
 it('tells of a request that goes well: what was considered, chosen and attached', async () => {
   process.env.BEARER_TOKEN = 'garbage'
@@ -37,11 +37,11 @@ it('tells of a request that goes well: what was considered, chosen and attached'
   const url = `${origin}/a/b`
   expect(told()).toEqual([
     {
-      type: 'considered',
+      type: 'skipped',
       url,
       reason: expect.objectContaining({ code: 'malformed', source: 'BEARER_TOKEN' }),
     },
-    { type: 'chosen', url, kind: 'token', source: runtimeFile(), expiresAt: 4e9 },
+    { type: 'selected', url, kind: 'token', source: runtimeFile(), expiresAt: 4e9 },
     { type: 'attached', url, kinds: ['token'] },
   ])
 })
@@ -51,12 +51,12 @@ it('tells of a refusal that is answered', async () => {
   const { origin } = await servers.serve((_, index) => (index === 0 ? challenge('scope="a"') : {}))
   await listening({ token: () => `token-${(count += 1)}` }).get(origin)
   const url = `${origin}/`
-  const chosen = { type: 'chosen', url, kind: 'token', source: 'the token source', expiresAt: undefined }
+  const chosen = { type: 'selected', url, kind: 'token', source: 'the token source', expiresAt: undefined }
   expect(told()).toEqual([
     chosen,
     { type: 'attached', url, kinds: ['token'] },
     { type: 'challenged', url, challenges: [{ scheme: 'bearer', params: { scope: 'a' } }] },
-    { type: 'answered', url },
+    { type: 'retrying', url },
     chosen,
     { type: 'attached', url, kinds: ['token'] },
   ])
@@ -106,9 +106,9 @@ it('tells of a redirect elsewhere, and whether the credentials go along', async 
   }))
   await listening({ token: 'abc' }).get(origin)
   await listening({ token: 'abc', trustedOrigins: [origin, target.origin] }).get(origin)
-  expect(told().filter(({ type }) => type === 'hop')).toEqual([
-    { type: 'hop', url: `${origin}/`, to: `${target.origin}/x`, trusted: false },
-    { type: 'hop', url: `${origin}/`, to: `${target.origin}/x`, trusted: true },
+  expect(told().filter(({ type }) => type === 'redirected')).toEqual([
+    { type: 'redirected', url: `${origin}/`, to: `${target.origin}/x`, trusted: false },
+    { type: 'redirected', url: `${origin}/`, to: `${target.origin}/x`, trusted: true },
   ])
 })
 
@@ -117,7 +117,7 @@ it('tells what was considered where nothing leaves', async () => {
   await listening({ token: true })
     .get('https://127.0.0.1:1/')
     .catch(() => undefined)
-  expect(told().map(({ type }) => type)).toEqual(['considered'])
+  expect(told().map(({ type }) => type)).toEqual(['skipped'])
 })
 
 it('tells all who subscribe to the channel, of every instance', async () => {
@@ -128,7 +128,7 @@ it('tells all who subscribe to the channel, of every instance', async () => {
   await applyIgwnAuth(axios.create(), { token: 'abc' }).get(origin)
   diagnostics.unsubscribe(EVENT_CHANNEL, listener)
   await applyIgwnAuth(axios.create(), { token: 'abc' }).get(origin)
-  expect(heard).toMatchObject([{ type: 'chosen' }, { type: 'attached', kinds: ['token'] }])
+  expect(heard).toMatchObject([{ type: 'selected' }, { type: 'attached', kinds: ['token'] }])
 })
 
 it('goes on where a listener throws, and warns of it', async () => {
@@ -186,7 +186,7 @@ it('holds no secret in any event of anything that can happen', async () => {
           .get(url, config)
           .catch(() => undefined)
   expect(new Set(events.map(({ type }) => type))).toEqual(
-    new Set(['considered', 'chosen', 'attached', 'challenged', 'refused', 'hop']),
+    new Set(['skipped', 'selected', 'attached', 'challenged', 'refused', 'redirected']),
   )
   expectNoSecret(events, [token, 'sosecretword', 'sosecretpw', 'sosecretq'])
 })

@@ -2,13 +2,13 @@ import axios from 'axios'
 import { checkOptions, environmentSwitch, mergeOptions, queryFor, tokenChoice } from '../lib/options'
 import { SciToken } from '../lib/tokens/scitoken'
 import { staticToken } from '../lib/tokens/static-token'
-import { here, type Surroundings } from '../lib/environment'
+import { processEnvironment, type Environment } from '../lib/environment'
 import { applyAutoRetry, applyIgwnAuth, igwnAxios } from './support/all'
 import { thrownBy } from './support/thrown-by'
 import { mint, ours, signatureOf } from './support/tokens'
 
 const SWITCH = 'IGWN_AUTH_UTILS_FIND_SCITOKEN'
-const withSwitch = (value?: string): Surroundings => ({ ...here, env: { [SWITCH]: value } })
+const withSwitch = (value?: string): Environment => ({ ...processEnvironment, env: { [SWITCH]: value } })
 
 describe('options', () => {
   it('that fit come back without the undefined ones', () => {
@@ -31,7 +31,7 @@ describe('options', () => {
     (name) => {
       expect(() => igwnAxios.create({ [name]: true })).toThrow(
         ours(
-          'ERR_IGWN_OPTION',
+          'ERR_IGWN_INVALID_OPTION',
           `${name} stands in the config itself, where nothing reads it: write igwnAxios.create({ igwnAuth: { ${name}: ... } }).`,
         ),
       )
@@ -46,7 +46,7 @@ describe('options', () => {
     (what) => {
       for (const install of [applyIgwnAuth, applyAutoRetry])
         expect(thrownBy(() => install(what as never))).toMatchObject({
-          code: 'ERR_IGWN_OPTION',
+          code: 'ERR_IGWN_INVALID_OPTION',
           message: expect.stringMatching(
             /^What this is to be installed on must be an axios instance, as axios\.create\(\) makes one, not .+\.$/,
           ) as string,
@@ -92,7 +92,7 @@ describe('options', () => {
     ['verify', () => true, 'must be a boolean or an axios instance, not a function'],
     ['allowInsecureHttp', 'http://opensesame', 'must be true or false, not a string'],
   ])('%s cannot be %p', (name, value, problem) => {
-    const error = ours('ERR_IGWN_OPTION', `igwnAuth.${name} ${problem}.`)
+    const error = ours('ERR_IGWN_INVALID_OPTION', `igwnAuth.${name} ${problem}.`)
     expect(() => checkOptions({ [name]: value }, 'igwnAuth')).toThrow(error)
     expect(problem).not.toContain('opensesame')
   })
@@ -106,7 +106,7 @@ describe('options', () => {
     [undefined, 'undefined'],
   ])('cannot be %p', (options, kind) => {
     expect(() => checkOptions(options as object, 'igwnAuth')).toThrow(
-      ours('ERR_IGWN_OPTION', `igwnAuth must be an object, not ${kind}.`),
+      ours('ERR_IGWN_INVALID_OPTION', `igwnAuth must be an object, not ${kind}.`),
     )
   })
 
@@ -116,7 +116,7 @@ describe('options', () => {
       const options = JSON.parse(`{"${name}": true}`) as object
       expect(() => checkOptions(options, 'options')).toThrow(
         expect.objectContaining({
-          code: 'ERR_IGWN_OPTION',
+          code: 'ERR_IGWN_INVALID_OPTION',
           message: expect.stringMatching(
             `^options has no option "${name}"; there are token, tokenAudience, `,
           ) as string,
@@ -137,7 +137,7 @@ describe('options', () => {
 
   it('forceNoAuth and failIfNoAuth together contradict each other', () => {
     const error = ours(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'forceNoAuth and failIfNoAuth contradict each other: one sends no credential, the other sends nothing without one. ' +
         'Set one of them.',
     )
@@ -170,7 +170,7 @@ describe('the switch', () => {
     '%j means nothing: an error says so',
     (value) => {
       const error = ours(
-        'ERR_IGWN_ENVIRONMENT',
+        'ERR_IGWN_INVALID_ENVIRONMENT',
         `${SWITCH} is set to a value that means nothing. Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.`,
       )
       expect(() => environmentSwitch({ [SWITCH]: value }, SWITCH)).toThrow(error)

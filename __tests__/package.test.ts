@@ -226,7 +226,7 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
       server.seen.length = 0
       const said = await runConsumer(project, consumer)
       expect(server.seen[0]?.headers.authorization).toMatch(/^OAuth oauth_consumer_key="console"/)
-      expect(said).toEqual({ status: 200, code: 'ERR_IGWN_OAUTH1_VERIFIER', isOurs: true })
+      expect(said).toEqual({ status: 200, code: 'ERR_IGWN_OAUTH1_NO_VERIFIER', isOurs: true })
     }
     for (const consumer of ['out/oauth2.mjs', 'out/oauth2.cjs']) {
       server.seen.length = 0
@@ -277,7 +277,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'head',
     'igwnAxios',
     'isValidToken',
-    'keepFresh',
+    'autoRenew',
     'keyvStore',
     'parseChallenges',
     'patch',

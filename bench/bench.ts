@@ -27,7 +27,7 @@ import { isMissed, printLine, printTitle, type Note, type Result, type Section }
 import { requests } from './requests'
 import type { Part, Setting } from './setting'
 import { startServer } from './start-server'
-import { ownSurroundings, settled, usualTokenFile } from './environment'
+import { isolatedEnvironment, settled, usualTokenFile } from './environment'
 
 const flag = { type: 'boolean', default: false } as const
 const { values: wanted } = parseArgs({
@@ -81,7 +81,7 @@ async function run(title: string, part: Part, setting: Setting): Promise<Section
   }
 }
 
-const surroundings = ownSurroundings()
+const environment = isolatedEnvironment()
 const { listening, stop } = await startServer()
 const sections: Section[] = []
 try {
@@ -89,13 +89,13 @@ try {
   await settled(() => {
     fs.writeFileSync(usualTokenFile(), token, { mode: 0o600 })
   })
-  const setting: Setting = { quick: wanted.quick, token, mint, surroundings, listening }
+  const setting: Setting = { quick: wanted.quick, token, mint, environment, listening }
   for (const [title, part] of Object.entries(PARTS))
     if (title.toLowerCase().includes(wanted.only.toLowerCase()))
       sections.push(await run(title, part, setting))
 } finally {
   stop()
-  surroundings.remove()
+  environment.remove()
 }
 
 const figures = { machine: machine(), sections }

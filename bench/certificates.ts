@@ -8,8 +8,8 @@ import { counted, measured, measuredTwice, type Result } from './report'
 import type { Setting } from './setting'
 
 /** Requests with a client certificate, against a new agent for each, as one writes it first; and through a network proxy. */
-export async function* certificates({ surroundings, listening, quick }: Setting): AsyncGenerator<Result> {
-  const folder = surroundings.folder('certificates')
+export async function* certificates({ environment, listening, quick }: Setting): AsyncGenerator<Result> {
+  const folder = environment.folder('certificates')
   const cert = path.join(folder, 'x509up')
   fs.writeFileSync(cert, listening.proxy, { mode: 0o600 })
   process.env.REQUESTS_CA_BUNDLE = path.join(folder, 'ca.pem')

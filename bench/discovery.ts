@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { discovered, findSciToken } from 'axios-igwn-auth'
+import { discoveredTokens, findSciToken } from 'axios-igwn-auth'
 import { compare, spreadOf, type Spread } from './measure'
 import { counted, measured, type Result } from './report'
 import type { Setting } from './setting'
@@ -10,7 +10,7 @@ const AUDIENCE = 'https://service.example.org'
 const COUNTS = [1, 10, 1000] as const
 
 /** First discovery and the second with nothing changed: how long it takes, and what it asks of the file system. */
-export async function* discovery({ mint, surroundings, quick }: Setting): AsyncGenerator<Result> {
+export async function* discovery({ mint, environment, quick }: Setting): AsyncGenerator<Result> {
   const effort = { rounds: quick ? 9 : 101, batch: quick ? 100 : 500 }
   const usual = () => findSciToken({ audience: AUDIENCE })
   await usual()
@@ -21,7 +21,7 @@ export async function* discovery({ mint, surroundings, quick }: Setting): AsyncG
   const folders = new Map<number, string>()
   await settled(() => {
     for (const count of COUNTS)
-      folders.set(count, candidates(count, mint, surroundings.folder(`use-${count}`)))
+      folders.set(count, candidates(count, mint, environment.folder(`use-${count}`)))
   })
   const warm: Record<string, () => unknown> = {}
   for (const count of COUNTS) {
@@ -64,7 +64,7 @@ function candidates(count: number, mint: (audience: string) => string, folder: s
 
 /** A discovery with a memory of its own, which remembers nothing yet. */
 function freshFind(): () => Promise<unknown> {
-  const source = discovered()
+  const source = discoveredTokens()
   const query = { audience: [AUDIENCE], scope: [], issuer: [], minTimeLeft: 60 }
   return () => Promise.resolve(source.getToken(query))
 }

@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 
 /** A machine of our own to measure on. */
-export interface Surroundings {
+export interface Environment {
   /** Makes a folder in it. */
   folder(name: string): string
   /** Takes it off the disk again. */
@@ -18,7 +18,7 @@ const FROM_OUTSIDE =
  * Gives this process, and those it starts, a home and a runtime folder that are empty, and an environment without
  * credentials. What is in the default places of the machine, in `/tmp`, is named by user ids that nobody has.
  */
-export function ownSurroundings(): Surroundings {
+export function isolatedEnvironment(): Environment {
   for (const name of Object.keys(process.env))
     if (FROM_OUTSIDE.test(name)) Reflect.deleteProperty(process.env, name)
   const top = fs.mkdtempSync(path.join(os.tmpdir(), 'axios-igwn-auth-bench-'))

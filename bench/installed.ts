@@ -9,12 +9,12 @@ import type { Setting } from './setting'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** What npm puts on the disk for the package as it is published, beside axios alone. */
-export function* installed({ quick, surroundings }: Setting): Generator<Result | Note> {
+export function* installed({ quick, environment }: Setting): Generator<Result | Note> {
   if (quick) {
     yield { note: 'left out by --quick' }
     return
   }
-  const folder = surroundings.folder('installed')
+  const folder = environment.folder('installed')
   npm(ROOT, 'pack', '--ignore-scripts', '--pack-destination', folder)
   const [tarball = ''] = fs.readdirSync(folder)
   const packed = fs.statSync(path.join(folder, tarball)).size

@@ -10,9 +10,9 @@ import { counted, measured, type Result } from './report'
 import type { Setting } from './setting'
 
 /** What it costs to keep a token, and what processes that share one do when it has expired. */
-export async function* managed({ mint, surroundings, quick }: Setting): AsyncGenerator<Result> {
+export async function* managed({ mint, environment, quick }: Setting): AsyncGenerator<Result> {
   yield* warm(mint('ANY'), { rounds: quick ? 9 : 101, batch: 2 })
-  yield* fleet(mint('ANY'), surroundings.folder('fleet'))
+  yield* fleet(mint('ANY'), environment.folder('fleet'))
 }
 
 /** A token that is held, a thousand times in each run, for one is too quick to be timed. */

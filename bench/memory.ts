@@ -56,8 +56,8 @@ function heapUsed(): number {
 }
 
 /** A certificate that is renewed before every tenth request: agents that were made for the ones before must go. */
-async function* sockets({ listening, surroundings, quick }: Setting): AsyncGenerator<Result> {
-  const folder = surroundings.folder('renewed')
+async function* sockets({ listening, environment, quick }: Setting): AsyncGenerator<Result> {
+  const folder = environment.folder('renewed')
   const cert = path.join(folder, 'x509up')
   process.env.REQUESTS_CA_BUNDLE = path.join(folder, 'ca.pem')
   fs.writeFileSync(process.env.REQUESTS_CA_BUNDLE, listening.ca)

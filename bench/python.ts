@@ -10,8 +10,8 @@ import type { Setting } from './setting'
 type Answer = Record<string, { wall: number[]; cpu: number[] } | null>
 
 /** What Python's packages for the same work take on the same server, each over requests alone that is given the header. */
-export function* python({ token, listening, surroundings, quick }: Setting): Generator<Result | Note> {
-  const ca = path.join(surroundings.folder('python'), 'ca.pem')
+export function* python({ token, listening, environment, quick }: Setting): Generator<Result | Note> {
+  const ca = path.join(environment.folder('python'), 'ca.pem')
   fs.writeFileSync(ca, listening.ca)
   const program = fileURLToPath(new URL('python.py', import.meta.url))
   const interpreter = INTERPRETERS.find((one) => spawnSync(one, ['-c', 'import requests']).status === 0)

@@ -1,6 +1,6 @@
 import type { Listening } from './server'
 import type { Note, Result } from './report'
-import type { Surroundings } from './environment'
+import type { Environment } from './environment'
 
 /** What every part of the benchmark has to work with. */
 export interface Setting {
@@ -10,7 +10,7 @@ export interface Setting {
   readonly token: string
   /** Makes another, of the usual size. */
   readonly mint: (audience: string) => string
-  readonly surroundings: Surroundings
+  readonly environment: Environment
   /** The server, which is a process of its own. */
   readonly listening: Listening
 }

@@ -198,7 +198,7 @@ async function clearText(mint: Site['mint']): Promise<void> {
     const refused = await refusal(igwnAxios.get(url, { ...config, igwnAuth: { token: true } }))
     said(refused.message)
     check(
-      refused.code === 'ERR_IGWN_CLEAR_TEXT' && arrivals.length === 0,
+      refused.code === 'ERR_IGWN_INSECURE_TRANSPORT' && arrivals.length === 0,
       `${refused.code}: nothing left, though the token would have satisfied`,
     )
     say('')

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { igwnAxios, type IgwnAuthEvent } from 'axios-igwn-auth'
 
 function log(event: IgwnAuthEvent): void {
-  if (event.type === 'chosen') console.log(`${event.kind} from ${event.source}`)
+  if (event.type === 'selected') console.log(`${event.kind} from ${event.source}`)
   if (event.type === 'refused') console.log(event.summary)
 }
 

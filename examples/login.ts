@@ -7,5 +7,5 @@ console.log(data.user) // → albert.einstein
 
 console.log(findNetrcCredentials('https://gracedb.example.org')) // → undefined
 
-const { attaches } = await explain('https://detchar.example.org/logbook/today')
-console.log(attaches.some(({ kind }) => kind === 'login')) // → true
+const { attached } = await explain('https://detchar.example.org/logbook/today')
+console.log(attached.some(({ kind }) => kind === 'basic')) // → true

@@ -1,5 +1,5 @@
 /** One broad token of this machine, made into a narrow one, with no scope but the wanted (OAuth 2, token exchange). */
-import { discovered, igwnAxios } from 'axios-igwn-auth'
+import { discoveredTokens, igwnAxios } from 'axios-igwn-auth'
 import { tokenExchange } from 'axios-igwn-auth/oauth2'
 
 const token = tokenExchange(
@@ -8,7 +8,7 @@ const token = tokenExchange(
     clientId: 'portal',
     clientSecret: () => process.env.CLIENT_SECRET ?? '',
   },
-  { subject: discovered(), scope: 'gracedb.read' },
+  { subject: discoveredTokens(), scope: 'gracedb.read' },
 )
 const { data } = await igwnAxios.get<{ sub: string; scope: string }>(
   'https://gracedb.example.org/api/superevents/',

@@ -5,9 +5,9 @@ const url = 'https://dqsegdb.example.org/dq/report'
 
 const explanation = await explain(url, { tokenScope: 'dqsegdb.read' })
 for (const { verdict, source, code } of explanation.findings)
-  if (verdict === 'passed-over') console.log(`${source}: ${code}`)
+  if (verdict === 'skipped') console.log(`${source}: ${code}`)
 // → /run/user/1000/bt_u1000: audience
-console.log(explanation.mends[0])
+console.log(explanation.fixes[0])
 // → htgettoken -a VAULT -i ISSUER --scopes=dqsegdb.read --audience=https://dqsegdb.example.org
 
 try {

@@ -1,5 +1,5 @@
 import { IgwnAuthError } from './errors'
-import { quote } from './secrets/sanitize'
+import { sanitize } from './secrets/sanitize'
 import { kindOf } from './tokens/token'
 
 /** Checks one value: undefined when it fits; else what it must be, as the end of a sentence. */
@@ -9,7 +9,7 @@ export type Check = (value: unknown) => string | undefined
  * Checks the values of an object by their names. Returns them without the undefined ones.
  *
  * @param owner - what the object is, for the message: "options", "query"
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` for a name that there is not, and for a value that does not fit
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for a name that there is not, and for a value that does not fit
  */
 export function checkValues(
   values: unknown,
@@ -23,7 +23,7 @@ export function checkValues(
     if (value === undefined) continue
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined
     if (!check)
-      throw wrong(owner, `has no option "${quote(name)}"; there are ${Object.keys(checks).join(', ')}`)
+      throw wrong(owner, `has no option "${sanitize(name)}"; there are ${Object.keys(checks).join(', ')}`)
     const problem = check(value)
     if (problem) throw wrong(`${owner}.${name}`, problem)
     checked[name] = value
@@ -32,7 +32,7 @@ export function checkValues(
 }
 
 function wrong(what: string, problem: string): IgwnAuthError {
-  return new IgwnAuthError('ERR_IGWN_OPTION', `${what} ${problem}.`)
+  return new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `${what} ${problem}.`)
 }
 
 export const flag: Check = (value) =>

@@ -1,7 +1,7 @@
 import os from 'node:os'
 
 /** What discovery looks at of the machine it runs on. */
-export interface Surroundings {
+export interface Environment {
   /** Environment variables. */
   readonly env: Readonly<Record<string, string | undefined>>
   /** The effective user id, which names the default token file; undefined where the platform has none. */
@@ -13,7 +13,7 @@ export interface Surroundings {
 }
 
 /** The process as it is now. Nothing is copied, so that a changed variable is seen by the next look. */
-export const here: Surroundings & { temporaryFolder: string } = {
+export const processEnvironment: Environment & { temporaryFolder: string } = {
   get env() {
     return process.env
   },
@@ -30,12 +30,12 @@ export const here: Surroundings & { temporaryFolder: string } = {
  * The same at this moment, each thing asked once: to get at the variables takes as long as to read one. They themselves are not
  * copied.
  */
-export function momentOf({ env, euid, uid, temporaryFolder }: Surroundings): Surroundings {
+export function snapshotOf({ env, euid, uid, temporaryFolder }: Environment): Environment {
   return { env, euid, uid, temporaryFolder }
 }
 
 /** The home of this user; undefined for one that has none. */
-export function homeOf(env: Surroundings['env']): string | undefined {
+export function homeOf(env: Environment['env']): string | undefined {
   try {
     return variable(env, 'HOME') ?? os.homedir()
   } catch {
@@ -44,6 +44,6 @@ export function homeOf(env: Surroundings['env']): string | undefined {
 }
 
 /** The value of a variable; an empty one is unset, so that `VAR= command` switches it off. */
-export function variable(env: Surroundings['env'], name: string): string | undefined {
+export function variable(env: Environment['env'], name: string): string | undefined {
   return env[name] || undefined
 }

@@ -11,11 +11,11 @@
 /** What kind of thing went wrong; each is something the caller can act on. */
 export type IgwnAuthErrorCode =
   /** An option has a type or a value it cannot have, or two options contradict each other. */
-  | 'ERR_IGWN_OPTION'
+  | 'ERR_IGWN_INVALID_OPTION'
   /** An environment variable has a value that means nothing here. */
-  | 'ERR_IGWN_ENVIRONMENT'
+  | 'ERR_IGWN_INVALID_ENVIRONMENT'
   /** A URL cannot be read, or has no audience. */
-  | 'ERR_IGWN_URL'
+  | 'ERR_IGWN_INVALID_URL'
   /** No token satisfies the query; `reasons` says why, one by one. */
   | 'ERR_IGWN_TOKEN_NOT_FOUND'
   /** Something that should be a token is not one, or could not be sent as one. */
@@ -33,7 +33,7 @@ export type IgwnAuthErrorCode =
   /** `failIfNoAuth` was asked for and there is no credential at all. */
   | 'ERR_IGWN_NO_CREDENTIAL'
   /** A token or password would cross a clear-text connection. */
-  | 'ERR_IGWN_CLEAR_TEXT'
+  | 'ERR_IGWN_INSECURE_TRANSPORT'
   /** The transport cannot do what is required: the fetch adapter presents no client certificate, and lets nobody see redirects. */
   | 'ERR_IGWN_UNSUPPORTED'
   /** OAuth 1: a request cannot be signed: its body cannot be read ahead or cannot carry a signature, or signing failed. */
@@ -41,15 +41,15 @@ export type IgwnAuthErrorCode =
   /** OAuth 1: the user, or the server, refused. */
   | 'ERR_IGWN_OAUTH1_DENIED'
   /** OAuth 1: there is no verifier yet. */
-  | 'ERR_IGWN_OAUTH1_VERIFIER'
+  | 'ERR_IGWN_OAUTH1_NO_VERIFIER'
   /** OAuth 1: there is no request token, or the callback is for another. */
-  | 'ERR_IGWN_OAUTH1_TOKEN'
+  | 'ERR_IGWN_OAUTH1_REQUEST_TOKEN'
   /** OAuth 1: an answer that should give a token gives none. */
-  | 'ERR_IGWN_OAUTH1_ANSWER'
+  | 'ERR_IGWN_OAUTH1_RESPONSE'
   /** A token store cannot be used: its file, or the folder of it, is open to others, belongs to somebody else or is broken. */
   | 'ERR_IGWN_STORE_UNUSABLE'
   /** A command that should give a token failed, or gave none. */
-  | 'ERR_IGWN_COMMAND'
+  | 'ERR_IGWN_COMMAND_FAILED'
   /** An authorization server refused, and said so in its own words: `error`, `errorDescription`, `errorUri`, `status`. */
   | 'ERR_IGWN_OAUTH_REFUSED'
   /** An authorization server cannot be reached. */
@@ -106,7 +106,7 @@ export type ReasonCode =
   /** The key is encrypted and the passphrase is missing or wrong. */
   | 'passphrase'
   /** It would have crossed a clear-text connection. */
-  | 'clear-text'
+  | 'insecure-transport'
   /** Switched off by an option or an environment variable. */
   | 'disabled'
   /** Another credential was preferred. */
@@ -129,9 +129,9 @@ export interface Reason {
   /** The JWT claim that decided, where one did. */
   readonly claim?: string
   /** What that claim should have said, or what else was wanted; absent where nothing was compared. */
-  readonly wanted?: unknown
+  readonly expected?: unknown
   /** What it says; of a value of the wrong kind, the kind. Never a secret. */
-  readonly got?: unknown
+  readonly actual?: unknown
 }
 
 /**

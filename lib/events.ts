@@ -4,7 +4,7 @@ import type { Reason } from './errors'
 import type { Challenge } from './formats/www-authenticate'
 
 /** What kind of credential an event is about. */
-export type CredentialKind = 'token' | 'login' | 'certificate' | 'scheme'
+export type CredentialKind = 'token' | 'basic' | 'certificate' | 'scheme'
 
 /**
  * What happens to the credentials of a request, as it happens. No event ever holds a token, a password, a passphrase or a
@@ -12,12 +12,12 @@ export type CredentialKind = 'token' | 'login' | 'certificate' | 'scheme'
  */
 export type IgwnAuthEvent =
   /** A candidate was looked at and passed over. */
-  | (EventOfRequest<'considered'> & {
+  | (RequestEvent<'skipped'> & {
       /** Why. */
       readonly reason: Reason
     })
   /** This one is for the request. */
-  | (EventOfRequest<'chosen'> & {
+  | (RequestEvent<'selected'> & {
       /** What kind of credential it is. */
       readonly kind: CredentialKind
       /** Where it comes from: a variable, a file, an option, the name of a scheme. */
@@ -26,26 +26,26 @@ export type IgwnAuthEvent =
       readonly expiresAt?: number | undefined
     })
   /** The request leaves. */
-  | (EventOfRequest<'attached'> & {
+  | (RequestEvent<'attached'> & {
       /** The kinds of credential on it; empty for none. */
       readonly kinds: readonly CredentialKind[]
     })
   /** The server answered 401. */
-  | (EventOfRequest<'challenged'> & {
+  | (RequestEvent<'challenged'> & {
       /** What it asks for (`WWW-Authenticate`, RFC 9110 section 11.6.1); empty where it does not say. */
       readonly challenges: readonly Challenge[]
     })
   /** The refusal is answered: the request is sent once more. */
-  | EventOfRequest<'answered'>
+  | RequestEvent<'retrying'>
   /** The server's refusal stands and goes back to the caller. */
-  | (EventOfRequest<'refused'> & {
+  | (RequestEvent<'refused'> & {
       /** The status of HTTP. Absent where the connection was refused before there was one. */
       readonly status?: number | undefined
       /** What was wanted, what was sent and what would mend it, in one sentence for people. */
       readonly summary: string
     })
   /** A redirect leads to another origin. */
-  | (EventOfRequest<'hop'> & {
+  | (RequestEvent<'redirected'> & {
       /** Where it leads, in the form of `url`. */
       readonly to: string
       /** Whether the credentials go along: the two are among the `trustedOrigins`. */
@@ -71,7 +71,7 @@ export type IgwnAuthEvent =
     }
 
 /** What the events of a request have in common. */
-export interface EventOfRequest<Type extends string> {
+export interface RequestEvent<Type extends string> {
   /** What happened. */
   readonly type: Type
   /** Where the request goes: without login, parameters and fragment, which may be secret. */
@@ -79,7 +79,7 @@ export interface EventOfRequest<Type extends string> {
 }
 
 /** Hears the events of an instance. What it throws is reported as a warning of the process and stops nothing. */
-export type EventListener = (event: IgwnAuthEvent) => void
+export type IgwnAuthEventListener = (event: IgwnAuthEvent) => void
 
 /** The name of the diagnostics channel that carries every event of this process: `diagnostics_channel.subscribe(it, …)`. */
 export const EVENT_CHANNEL = 'axios-igwn-auth'
@@ -89,12 +89,12 @@ const channel = diagnostics.channel(EVENT_CHANNEL)
 const debug = debuglog('igwn-auth')
 
 /** Whether anybody hears; where nobody does, an event need not be made. */
-export function isHeard(listener?: EventListener): boolean {
+export function hasListeners(listener?: IgwnAuthEventListener): boolean {
   return listener !== undefined || channel.hasSubscribers || debug.enabled
 }
 
 /** Tells everybody who hears. */
-export function publish(event: IgwnAuthEvent, listener?: EventListener): void {
+export function publish(event: IgwnAuthEvent, listener?: IgwnAuthEventListener): void {
   if (listener) tell(listener, event)
   if (channel.hasSubscribers) channel.publish(event)
   if (debug.enabled) {
@@ -103,7 +103,7 @@ export function publish(event: IgwnAuthEvent, listener?: EventListener): void {
   }
 }
 
-function tell(listener: EventListener, event: IgwnAuthEvent): void {
+function tell(listener: IgwnAuthEventListener, event: IgwnAuthEvent): void {
   try {
     listener(event)
   } catch (error) {
@@ -115,6 +115,6 @@ function tell(listener: EventListener, event: IgwnAuthEvent): void {
 }
 
 /** A URL for people: without login, parameters and fragment, which may be secret. */
-export function placeOf({ origin, pathname }: URL): string {
+export function urlWithoutSecrets({ origin, pathname }: URL): string {
   return origin + pathname
 }

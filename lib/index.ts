@@ -6,9 +6,9 @@
  */
 
 // In the order in which a request meets them: find, judge, attach.
-export { findSciToken, type FindOptions } from './tokens/find-sci-token'
+export { findSciToken, type FindSciTokenOptions } from './tokens/find-sci-token'
 export { SciToken, type TokenProfile } from './tokens/scitoken'
-export { isValidToken, type Wanted } from './tokens/validate-claims'
+export { isValidToken, type TokenRequirements } from './tokens/validate-claims'
 export { targetAudience } from './tokens/target-audience'
 export { tokenAuthorizationHeader, type Token, type TokenQuery, type TokenSource } from './tokens/token'
 export { parseChallenges, type Challenge } from './formats/www-authenticate'
@@ -18,20 +18,20 @@ export { createX509Agent, type X509AgentOptions } from './x509/create-x509-agent
 export type { Passphrase } from './x509/load-credential'
 export { findNetrcCredentials, type NetrcOptions } from './netrc/find-netrc-credentials'
 export type { BasicCredentials } from './formats/basic-credentials'
-export type { Surroundings } from './environment'
+export type { Environment } from './environment'
 export { staticToken } from './tokens/static-token'
-export { discovered } from './tokens/discovered-tokens'
+export { discoveredTokens } from './tokens/discovered-tokens'
 export { chain } from './tokens/chain'
 export { reuse, type ReuseOptions } from './tokens/reuse'
-export { keepFresh, type FreshTokens, type KeepFreshOptions } from './tokens/auto-renew'
+export { autoRenew, type AutoRenewingSource, type AutoRenewOptions } from './tokens/auto-renew'
 export {
   externallyManagedJwt,
   type ExternallyManagedJwt,
   type ExternallyManagedJwtOptions,
-  type GivenJwt,
+  type JwtResult,
   type Jwt,
-  type JwtHook,
-  type ManagedJwtOptions,
+  type JwtProvider,
+  type JwtOptions,
 } from './tokens/externally-managed-jwt'
 export { tokenCommand, type TokenCommandOptions } from './tokens/token-command'
 export { getSciToken, type GetSciTokenOptions } from './tokens/get-sci-token'
@@ -51,19 +51,19 @@ export {
   type IgwnAxiosInstance,
 } from './instance/igwn-axios'
 export { applyIgwnAuth, removeIgwnAuth } from './instance/apply-igwn-auth'
-export type { AuthScheme, OutgoingRequest, SchemeParts, SchemeAnswer } from './schemes/auth-scheme'
+export type { AuthScheme, SchemeRequest, RequestChanges, SchemeResponse } from './schemes/auth-scheme'
 export { explain } from './instance/explain'
-export type { Attachment } from './explain/attached-credentials'
+export type { AttachedCredential } from './explain/attached-credentials'
 export type { Explanation } from './explain/explanation'
-export type { CertificateFacts, Finding, FindingKind, FindingVerdict, TokenFacts } from './explain/finding'
+export type { CertificateFacts, Finding, FindingKind, FindingVerdict, TokenInfo } from './explain/finding'
 export { HTTPSciTokenAuth, type HTTPSciTokenAuthOptions } from './instance/http-sci-token-auth'
 export type { IgwnAxiosError, Refusal } from './explain/refusal'
 export type { IgwnAuthOptions, TokenFunction } from './options'
 export {
   EVENT_CHANNEL,
   type CredentialKind,
-  type EventListener,
-  type EventOfRequest,
+  type IgwnAuthEventListener,
+  type RequestEvent,
   type IgwnAuthEvent,
 } from './events'
 export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from './errors'

@@ -2,12 +2,12 @@ import type { AxiosInstance } from 'axios'
 import { checkValues, flag, flagOrAxios, seconds, textOrList, type Check } from './check-values'
 import { IgwnAuthError } from './errors'
 import { parseUrl } from './formats/url'
-import type { EventListener } from './events'
-import { wanted, type Wanted } from './tokens/validate-claims'
+import type { IgwnAuthEventListener } from './events'
+import { requirementsOf, type TokenRequirements } from './tokens/validate-claims'
 import type { AuthScheme } from './schemes/auth-scheme'
 import { SciToken } from './tokens/scitoken'
 import { StaticToken } from './tokens/static-token'
-import { variable, type Surroundings } from './environment'
+import { variable, type Environment } from './environment'
 import { targetAudience } from './tokens/target-audience'
 import { kindOf, tokenText, type Token, type TokenQuery, type TokenSource } from './tokens/token'
 
@@ -88,10 +88,10 @@ export interface IgwnAuthOptions {
    */
   readonly trustedOrigins?: readonly string[] | undefined
   /**
-   * Hears what happens to the credentials of each request, see {@link EventListener}. Default is nobody; whoever subscribes to
+   * Hears what happens to the credentials of each request, see {@link IgwnAuthEventListener}. Default is nobody; whoever subscribes to
    * the diagnostics channel `axios-igwn-auth` hears all instances, and `NODE_DEBUG=igwn-auth` prints them.
    */
-  readonly onEvent?: EventListener | undefined
+  readonly onEvent?: IgwnAuthEventListener | undefined
 }
 
 /** Gives a token for what is wanted; undefined when there is none. */
@@ -112,13 +112,13 @@ export function checkOptions(options: IgwnAuthOptions, owner: string): IgwnAuthO
 /**
  * An option of ours that stands in a config itself, as it does in Python, would be lost there.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` for one that is no option of axios too
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for one that is no option of axios too
  */
 export function checkPlace(config: object, call: string): void {
   const name = Object.keys(CHECKS).find((one) => one !== 'url' && Object.hasOwn(config, one))
   if (name !== undefined)
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       `${name} stands in the config itself, where nothing reads it: write ${call}({ igwnAuth: { ${name}: ... } }).`,
     )
 }
@@ -149,12 +149,12 @@ export function mergeOptions(instance: IgwnAuthOptions, request: IgwnAuthOptions
   if (request.scheme !== undefined && request.token === undefined) delete merged.token
   if (merged.scheme !== undefined && merged.token !== undefined)
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'scheme and token contradict each other: a scheme takes the place of the token. Set one of them.',
     )
   if (merged.forceNoAuth && merged.failIfNoAuth)
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'forceNoAuth and failIfNoAuth contradict each other: one sends no credential, the other sends nothing without one. Set one of them.',
     )
   return merged
@@ -238,7 +238,7 @@ const FIND_SCITOKEN = 'IGWN_AUTH_UTILS_FIND_SCITOKEN'
 const FIND_X509 = 'IGWN_AUTH_UTILS_FIND_X509'
 
 /** Where the token of a request comes from: its option, else the environment, else a search. */
-export function tokenChoice(token: IgwnAuthOptions['token'], { env }: Surroundings): TokenChoice {
+export function tokenChoice(token: IgwnAuthOptions['token'], { env }: Environment): TokenChoice {
   const choice = token ?? environmentSwitch(env, FIND_SCITOKEN)
   if (choice === undefined || choice === true) return { kind: 'discover', required: choice === true }
   if (choice === false) return { kind: 'never' }
@@ -249,22 +249,22 @@ export function tokenChoice(token: IgwnAuthOptions['token'], { env }: Surroundin
 }
 
 /** Which X.509 credential a request has: that of its option, else what the environment says. */
-export function certChoice(cert: IgwnAuthOptions['cert'], { env }: Surroundings): IgwnAuthOptions['cert'] {
+export function certChoice(cert: IgwnAuthOptions['cert'], { env }: Environment): IgwnAuthOptions['cert'] {
   return cert ?? environmentSwitch(env, FIND_X509)
 }
 
 /**
  * The value of a switch: true to require, false to disable, undefined when it is unset or empty. In any case of letters.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_ENVIRONMENT` for anything else. (igwn-auth-utils takes "on" for no.)
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_ENVIRONMENT` for anything else. (igwn-auth-utils takes "on" for no.)
  */
-export function environmentSwitch(env: Surroundings['env'], name: string): boolean | undefined {
+export function environmentSwitch(env: Environment['env'], name: string): boolean | undefined {
   const value = variable(env, name)
   if (value === undefined) return undefined
   const meaning = meaningOf(value)
   if (meaning !== undefined) return meaning
   throw new IgwnAuthError(
-    'ERR_IGWN_ENVIRONMENT',
+    'ERR_IGWN_INVALID_ENVIRONMENT',
     `${name} is set to a value that means nothing. Use one of ${YES.join(', ')} to require, one of ${NO.join(', ')} to disable, or unset it.`,
   )
 }
@@ -279,8 +279,8 @@ const YES = ['y', 'yes', 'true', '1']
 const NO = ['n', 'no', 'false', '0']
 
 /** What the token of a request to this URL is wanted for. */
-export function queryFor(url: URL, options: IgwnAuthOptions): Wanted {
-  return wanted({
+export function queryFor(url: URL, options: IgwnAuthOptions): TokenRequirements {
+  return requirementsOf({
     audience: options.tokenAudience ?? targetAudience(serviceOf(url, options.url)),
     scope: options.tokenScope,
     issuer: options.tokenIssuer,

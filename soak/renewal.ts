@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Surroundings } from '../bench/environment'
+import type { Environment } from '../bench/environment'
 import { LOGIN } from './login'
 import type { Site } from './site'
 import type { Ask } from './start-site'
@@ -13,7 +13,7 @@ const EVERY = 1000
  * The credentials of this machine, and their renewal again and again: mostly by rename, as it should be, at times in pieces;
  * at times with all older ones refused at once.
  */
-export async function renewal(surroundings: Surroundings, site: Site, ask: Ask) {
+export async function renewal(surroundings: Environment, site: Site, ask: Ask) {
   const folder = surroundings.folder('credentials')
   const file = (name: string) => path.join(folder, name)
   const byRename = (name: string, text: string) => {

@@ -9,7 +9,7 @@ import http from 'node:http'
 import https from 'node:https'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { ownSurroundings } from '../bench/environment'
+import { isolatedEnvironment } from '../bench/environment'
 import { renewal } from './renewal'
 import { startSite } from './start-site'
 import { traffic } from './traffic'
@@ -23,7 +23,7 @@ if (!(minutes > 0)) throw new Error(`--minutes must be a number above 0, not ${v
 const SLACK = 5
 
 const { getuid } = process
-const surroundings = ownSurroundings()
+const surroundings = isolatedEnvironment()
 // A netrc file must belong to whoever runs this. Certificates are named by a variable, so none of the machine's is used.
 if (getuid) process.getuid = getuid
 const { site, ask, stop } = await startSite()

@@ -140,7 +140,7 @@ function portal(site: Site): { source: TokenSource; most: () => number } {
       }
     },
   }
-  return { source: reuse(source, { minTimeLeft: 1, renewAhead: 1 }), most: () => most }
+  return { source: reuse(source, { minTimeLeft: 1, renewBefore: 1 }), most: () => most }
 }
 
 /** Waits for a request that must fail, with one of these codes. */

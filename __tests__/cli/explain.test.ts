@@ -147,10 +147,10 @@ describe('options', () => {
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({
       url: 'https://x.example.org/frames/O4',
-      wanted: { audience: ['https://x.example.org'], scope: ['read:/frames'] },
+      requirements: { audience: ['https://x.example.org'], scope: ['read:/frames'] },
       attaches: [{ kind: 'token', source: runtimeFile() }],
       findings: expect.arrayContaining([
-        expect.objectContaining({ source: runtimeFile(), verdict: 'attached', permissions: '0600' }),
+        expect.objectContaining({ source: runtimeFile(), verdict: 'selected', permissions: '0600' }),
       ]) as unknown,
       mends: [],
     })
@@ -160,7 +160,7 @@ describe('options', () => {
     const words = ['--scope', 'a b', '--scope', 'c', '--audience', 'd', '--audience', 'e', '--issuer', 'f']
     const { stdout } = await igwnAuth(['explain', URL_OF_X, '--json', '--min-time-left', '5', ...words])
     expect(JSON.parse(stdout)).toMatchObject({
-      wanted: { scope: ['a', 'b', 'c'], audience: ['d', 'e'], issuer: ['f'], minTimeLeft: 5 },
+      requirements: { scope: ['a', 'b', 'c'], audience: ['d', 'e'], issuer: ['f'], minTimeLeft: 5 },
     })
   })
 
@@ -173,8 +173,8 @@ describe('options', () => {
     put(room('key.pem'), alice.key)
     const attaches = async (...words: string[]) => {
       const { stdout } = await igwnAuth(['explain', URL_OF_X, '--json', ...words])
-      const { attaches } = JSON.parse(stdout) as { attaches: { kind: string; source: string }[] }
-      return attaches.map(({ kind, source }) => `${kind} ${path.basename(source)}`)
+      const { attached } = JSON.parse(stdout) as { attached: { kind: string; source: string }[] }
+      return attached.map(({ kind, source }) => `${kind} ${path.basename(source)}`)
     }
     expect(await attaches()).toEqual(['token bt_u1000', 'certificate x509up_u1000'])
     expect(await attaches('--no-x509')).toEqual(['token bt_u1000'])
@@ -224,7 +224,7 @@ describe('options', () => {
     expect(site.requests).toEqual([])
     const { code, stdout } = await igwnAuth([...words, '--verify'], { env })
     expect(code).toBe(1)
-    expect(stdout.replace(/\s+/g, ' ')).toMatch(/passed over \S+ has a signature that/)
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(/skipped \S+ has a signature that/)
     put(runtimeFile(), site.mint())
     expect(await igwnAuth([...words, '--verify'], { env })).toMatchObject({ code: 0 })
     expect(site.requests.map(({ url }) => url)).toContain('/jwks')

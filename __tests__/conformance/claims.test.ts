@@ -1,4 +1,4 @@
-import { judgeToken, wanted } from '../../lib/tokens/validate-claims'
+import { validateClaims, requirementsOf } from '../../lib/tokens/validate-claims'
 import { SciToken } from '../../lib/tokens/scitoken'
 import { targetAudience } from '../../lib/tokens/target-audience'
 import type { TokenQuery } from '../../lib/tokens/token'
@@ -28,7 +28,7 @@ it.each(vectors<Judged, Verdict>('claims.json', 'judge'))(
   '%s',
   (_, { claims, query }, { satisfies, reason, claim }) => {
     const token = SciToken.deserialize(key.sign(inTime(claims, now()) as object))
-    const verdict = judgeToken(token, wanted(query))
+    const verdict = validateClaims(token, requirementsOf(query))
     expect(verdict === undefined).toBe(satisfies)
     if (verdict) expect({ reason: verdict.code, claim: verdict.claim }).toEqual({ reason, claim })
   },
@@ -38,6 +38,6 @@ it.each(vectors<{ url: string }, { audiences: string[] | null }>('claims.json', 
   '%s',
   (_, { url }, { audiences }) => {
     if (audiences) expect(targetAudience(url)).toEqual(audiences)
-    else expect(thrownBy(() => targetAudience(url))).toMatchObject({ code: 'ERR_IGWN_URL' })
+    else expect(thrownBy(() => targetAudience(url))).toMatchObject({ code: 'ERR_IGWN_INVALID_URL' })
   },
 )

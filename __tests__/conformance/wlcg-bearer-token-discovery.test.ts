@@ -1,5 +1,5 @@
 import { IgwnAuthError } from '../../lib/errors'
-import { wanted } from '../../lib/tokens/validate-claims'
+import { requirementsOf } from '../../lib/tokens/validate-claims'
 import { discovery } from '../../lib/tokens/discovery'
 import type { TokenQuery } from '../../lib/tokens/token'
 import { createSigningKey, now } from '../support/tokens'
@@ -77,7 +77,7 @@ for (const [name, machine, expected] of vectors<Machine, Found>(FILE, 'find')) {
       return whole.slice(0, whole.length - cut)
     })
     setVariables(VARIABLES, env, names)
-    const look = () => discovery()(wanted(query), { strict })
+    const look = () => discovery()(requirementsOf(query), { strict })
 
     if (expected.error !== undefined) {
       const error = thrownBy(look)

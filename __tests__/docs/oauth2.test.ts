@@ -2,7 +2,7 @@
 import { createPrivateKey } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
-import { oauth2 } from '../../lib/oauth2'
+import { webLogin } from '../../lib/oauth2'
 import { browse } from '../support/browser'
 import { examplesIn, fencesIn, programExample, runExample, type Example } from '../support/examples'
 import { leadHosts } from '../support/redirect-hosts'
@@ -84,14 +84,14 @@ function furnish(): void {
 
 /** Tokens that somebody has already. */
 async function alreadyThere(): Promise<void> {
-  const steps = oauth2({ issuer, http: provider.http, clientId: 'portal', clientSecret: CLIENT_SECRET })
+  const steps = webLogin({ issuer, axios: provider.http, clientId: 'portal', clientSecret: CLIENT_SECRET })
   const { url, login } = await steps.authorizationUrl({
     redirectUri: 'https://portal.example.org/callback',
     scope: 'offline_access gracedb.read',
     audience: 'https://gracedb.example.org',
     params: { prompt: 'consent' },
   })
-  const token = await steps.callback(await visit(url), login)
+  const token = await steps.handleCallback(await visit(url), login)
   process.env.REFRESH_TOKEN = token.refresh_token
   process.env.BEARER_TOKEN = provider.mint({ sub: 'albert', aud: 'ANY', scope: 'gracedb.read' })
 }
@@ -119,8 +119,8 @@ async function printsWhatItSays(example: Example): Promise<void> {
   if (example.code.includes("clientId: 'dpop'")) process.env.CLIENT_SECRET = 'secret of dpop'
   else process.env.CLIENT_SECRET = CLIENT_SECRET
   expect(example.prints).not.toEqual([])
-  const surroundings = { folder, slashTmp: `${folder}/tmp`, normal, globals: { openBrowser, visit } }
-  expect(await runExample(example, surroundings)).toEqual(example.prints)
+  const environment = { folder, slashTmp: `${folder}/tmp`, normal, globals: { openBrowser, visit } }
+  expect(await runExample(example, environment)).toEqual(example.prints)
 }
 
 it.each(examplesIn(document).map((example, index) => [index + 1, example.heading, example] as const))(

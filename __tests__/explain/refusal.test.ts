@@ -57,17 +57,17 @@ it('says what the server wants and what the token has', async () => {
   )
   expect(reasons.map(({ code }) => code)).toContain('absent')
   expect(explanation.findings.find(({ source }) => source === runtimeFile())).toMatchObject({
-    verdict: 'attached',
+    verdict: 'selected',
     token: { scopes: ['gracedb.read'] },
     warning: `${runtimeFile()} gives gracedb.read, not gracedb.write`,
   })
-  expect(explanation.mends[0]).toMatch(/^htgettoken .* --scopes=gracedb\.write --audience=/)
+  expect(explanation.fixes[0]).toMatch(/^htgettoken .* --scopes=gracedb\.write --audience=/)
 })
 
 it('asks for what the server wants where there is no token', async () => {
   const { explanation } = await refused(bearer(401, 'scope="gracedb.read"'))
-  expect(explanation.wanted.scope).toEqual(['gracedb.read'])
-  expect(explanation.mends[0]).toMatch(/^htgettoken .* --scopes=gracedb\.read --audience=/)
+  expect(explanation.requirements.scope).toEqual(['gracedb.read'])
+  expect(explanation.fixes[0]).toMatch(/^htgettoken .* --scopes=gracedb\.read --audience=/)
 })
 
 it('says of a bare 403, as of XRootD, what the token gives and whether that covers the path', async () => {
@@ -223,7 +223,7 @@ it('names the certificate that was presented, and explains a handshake that ende
       /^The server refused the connection .* Presented was \/DC=org\/DC=example\/CN=Alice Adams/,
     )
     expect(ended.igwnAuth?.reasons[0]).toMatchObject({ code: 'refused', source: 'certificate' })
-    expect(ended.igwnAuth?.explanation.attaches).toMatchObject([{ kind: 'certificate' }])
+    expect(ended.igwnAuth?.explanation.attached).toMatchObject([{ kind: 'certificate' }])
   } finally {
     delete process.env.REQUESTS_CA_BUNDLE
   }

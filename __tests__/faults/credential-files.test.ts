@@ -5,7 +5,7 @@ import path from 'node:path'
 import axios from 'axios'
 import { lookUpNetrc } from '../../lib/netrc/find-netrc-credentials'
 import { discovery } from '../../lib/tokens/discovery'
-import { wanted } from '../../lib/tokens/validate-claims'
+import { requirementsOf } from '../../lib/tokens/validate-claims'
 import { x509Discovery } from '../../lib/x509/find-x509-credentials'
 import { applyIgwnAuth, IgwnAuthError, type Reason } from '../support/all'
 import { asNobody } from '../support/as-other-user'
@@ -120,7 +120,7 @@ describe('files that may not be read', () => {
     fs.chmodSync(path.dirname(file), 0o700)
     for (const name of VARIABLES) process.env[name] = file
     const codeOf = (reasons: readonly Reason[]) => reasons.find(({ source }) => source.startsWith(file))?.code
-    expect(asNobody(() => codeOf(discovery()(wanted({})).reasons))).toBe('unreadable')
+    expect(asNobody(() => codeOf(discovery()(requirementsOf({})).reasons))).toBe('unreadable')
     expect(asNobody(() => codeOf(x509Discovery()().reasons))).toBe('unreadable')
     expect(asNobody(() => codeOf(lookUpNetrc('https://127.0.0.1').reasons))).toBe('unreadable')
   })
@@ -129,9 +129,9 @@ describe('files that may not be read', () => {
     const file = (process.env.BEARER_TOKEN_FILE = put(room('closed/file'), mint(), 0o000))
     fs.chmodSync(path.dirname(file), 0o700)
     const look = discovery()
-    expect(asNobody(() => look(wanted({})).token)).toBeUndefined()
+    expect(asNobody(() => look(requirementsOf({})).token)).toBeUndefined()
     fs.chmodSync(file, 0o600)
-    expect(look(wanted({})).token?.source).toBe(`${file} (BEARER_TOKEN_FILE)`)
+    expect(look(requirementsOf({})).token?.source).toBe(`${file} (BEARER_TOKEN_FILE)`)
   })
 })
 

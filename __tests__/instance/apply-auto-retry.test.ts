@@ -248,7 +248,7 @@ describe('waiting', () => {
   it('longer than one is willing to is not waiting: the answer comes back', async () => {
     const server = await servers.serve(answering({ status: 503, headers: { 'Retry-After': '130' } }))
     expect((await failureOf(retrying().get(server.origin))).response?.status).toBe(503)
-    expect((await failureOf(retrying({ longestWait: 129 }).get(server.origin))).response?.status).toBe(503)
+    expect((await failureOf(retrying({ maxRetryAfter: 129 }).get(server.origin))).response?.status).toBe(503)
     expect(server.seen).toHaveLength(2)
   })
 
@@ -341,8 +341,8 @@ describe('a method that is not idempotent', () => {
 
   it.each<[string, AutoRetryOptions, AxiosRequestConfig]>([
     ['an Idempotency-Key', {}, { headers: { 'idempotency-key': 'k1' } }],
-    ['the option nonIdempotent, as Bitfount has it', { nonIdempotent: true }, {}],
-    ['that of the request', {}, { igwnRetry: { nonIdempotent: true } }],
+    ['the option nonIdempotent, as Bitfount has it', { retryNonIdempotent: true }, {}],
+    ['that of the request', {}, { igwnRetry: { retryNonIdempotent: true } }],
   ])('is repeated like others with %s', async (_, options, config) => {
     const server = await servers.serve(answering({ status: 502 }, {}))
     const { status } = await retrying(options).post(server.origin, { a: 1 }, config)
@@ -747,16 +747,16 @@ describe('options', () => {
       'doNotRetryCodes must be a list of status codes, each a whole number from 100 to 599.',
     ],
     [{ backoff: -1 }, 'backoff must be a number of seconds, 0 or more, not -1.'],
-    [{ nonIdempotent: 1 }, 'nonIdempotent must be true or false, not a number.'],
+    [{ retryNonIdempotent: 1 }, 'nonIdempotent must be true or false, not a number.'],
   ])(
     'that cannot be used are an error, of the instance at once, of a request before it is sent: %j',
     async (options, problem) => {
       expect(() => applyAutoRetry(axios.create(), options as object)).toThrow(
-        ours('ERR_IGWN_OPTION', `options.${problem}`),
+        ours('ERR_IGWN_INVALID_OPTION', `options.${problem}`),
       )
       const server = await servers.serve(() => ({}))
       await expect(retrying().get(server.origin, { igwnRetry: options as object })).rejects.toEqual(
-        ours('ERR_IGWN_OPTION', `igwnRetry.${problem}`),
+        ours('ERR_IGWN_INVALID_OPTION', `igwnRetry.${problem}`),
       )
       expect(server.seen).toEqual([])
     },
@@ -765,8 +765,8 @@ describe('options', () => {
   it('that do not exist are one too', () => {
     expect(() => applyAutoRetry(axios.create(), { retryCondition: () => true } as object)).toThrow(
       ours(
-        'ERR_IGWN_OPTION',
-        'options has no option "retryCondition"; there are retries, retryCodes, doNotRetryCodes, backoff, longestWait, timeout, nonIdempotent.',
+        'ERR_IGWN_INVALID_OPTION',
+        'options has no option "retryCondition"; there are retries, retryCodes, doNotRetryCodes, backoff, maxRetryAfter, timeout, retryNonIdempotent.',
       ),
     )
   })

@@ -4,14 +4,14 @@ import axios from 'axios'
 import {
   applyIgwnAuth,
   chain,
-  discovered,
+  discoveredTokens,
   explain,
   igwnAxios,
   type Explanation,
   type Finding,
   type IgwnAuthOptions,
 } from '../../lib/index'
-import { here } from '../../lib/environment'
+import { processEnvironment } from '../../lib/environment'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
 import { serverGroup } from '../support/server'
@@ -39,7 +39,7 @@ beforeAll(async () => {
   alice = await authority.issueUser('Alice Adams')
 })
 
-const proxyFile = () => path.join(here.temporaryFolder, `x509up_u${process.getuid?.() ?? 0}`)
+const proxyFile = () => path.join(processEnvironment.temporaryFolder, `x509up_u${process.getuid?.() ?? 0}`)
 
 beforeEach(emptyPlaces)
 afterEach(() => {
@@ -63,7 +63,7 @@ describe('on a machine without credentials', () => {
   it('names every place it looked at, in order, and the command that gets a token', async () => {
     const explanation = await explain(URL_OF_X, { tokenScope: 'read:/frames' })
     expect(explanation.url).toBe('https://x.example.org/frames/O4')
-    expect(explanation.wanted).toEqual({
+    expect(explanation.requirements).toEqual({
       audience: ['https://x.example.org'],
       scope: ['read:/frames'],
       issuer: [],
@@ -84,24 +84,24 @@ describe('on a machine without credentials', () => {
       `certificate absent ${proxyFile()}`,
       `certificate absent ${room('.globus/usercert.pem')}`,
     ])
-    expect(explanation.attaches).toEqual([])
+    expect(explanation.attached).toEqual([])
     expect(explanation.problem).toBeUndefined()
-    expect(explanation.mends).toEqual([
+    expect(explanation.fixes).toEqual([
       'htgettoken -a VAULT -i ISSUER --scopes=read:/frames --audience=https://x.example.org',
     ])
   })
 
   it('says what would stop the request, where something would', async () => {
-    const { problem, attaches } = await explain(URL_OF_X, { failIfNoAuth: true })
+    const { problem, attached } = await explain(URL_OF_X, { failIfNoAuth: true })
     expect(problem?.code).toBe('ERR_IGWN_NO_CREDENTIAL')
     expect(problem?.message).toContain('No credential for https://x.example.org')
-    expect(attaches).toEqual([])
+    expect(attached).toEqual([])
     expect((await explain(URL_OF_X, { token: true })).problem?.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
     expect((await explain(URL_OF_X, { cert: true })).problem?.code).toBe('ERR_IGWN_CERT_NOT_FOUND')
     process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = 'perhaps'
     const explanation = await explain(URL_OF_X)
-    expect(explanation.problem?.code).toBe('ERR_IGWN_ENVIRONMENT')
-    expect(explanation.mends).toContain('unset IGWN_AUTH_UTILS_FIND_SCITOKEN')
+    expect(explanation.problem?.code).toBe('ERR_IGWN_INVALID_ENVIRONMENT')
+    expect(explanation.fixes).toContain('unset IGWN_AUTH_UTILS_FIND_SCITOKEN')
   })
 
   it('shows what a switch is set to only where that is a word of a switch, and no token in the wrong variable', async () => {
@@ -120,13 +120,13 @@ describe('on a machine without credentials', () => {
 describe('what would mend it', () => {
   it('begins with authorities that cannot be read, for they stop every request', async () => {
     process.env.REQUESTS_CA_BUNDLE = room('none')
-    expect((await explain(URL_OF_X)).mends[0]).toBe('unset REQUESTS_CA_BUNDLE')
+    expect((await explain(URL_OF_X)).fixes[0]).toBe('unset REQUESTS_CA_BUNDLE')
   })
 
   it('leaves no issuer open where one of the tokens names it', async () => {
     process.env.BEARER_TOKEN = mint({ exp: 1 })
     put(runtimeFile(), mint({ iss: 'https://cilogon.org/igwn', exp: 1 }))
-    expect((await explain(URL_OF_X)).mends).toEqual([
+    expect((await explain(URL_OF_X)).fixes).toEqual([
       'htgettoken -a vault.ligo.org -i igwn --audience=https://x.example.org',
     ])
     delete process.env.BEARER_TOKEN
@@ -146,28 +146,28 @@ describe('tokens', () => {
     const explanation = await explain(URL_OF_X, { tokenScope: 'read:/frames/O4' })
     const inFolder = (name: string) => `${room('condor')}/${name} (_CONDOR_CREDS)`
     expect(verdicts(explanation)).toEqual([
-      'passed-over SCITOKEN',
+      'skipped SCITOKEN',
       'absent SCITOKEN_FILE',
-      `passed-over ${inFolder('a.use')}`,
-      `passed-over ${inFolder('b.use')}`,
+      `skipped ${inFolder('a.use')}`,
+      `skipped ${inFolder('b.use')}`,
       'absent BEARER_TOKEN',
       'absent BEARER_TOKEN_FILE',
       `attached ${runtimeFile()}`,
-      `satisfies ${temporaryFile()}`,
+      `usable ${temporaryFile()}`,
     ])
-    expect(explanation.attaches).toEqual([
+    expect(explanation.attached).toEqual([
       { kind: 'token', source: runtimeFile(), expiresAt: Date.now() / 1000 + 3600 },
     ])
     expect(about(explanation, 'SCITOKEN')).toMatchObject({ code: 'malformed', mend: 'unset SCITOKEN' })
     expect(about(explanation, inFolder('a.use'))).toMatchObject({
       code: 'audience',
       claim: 'aud',
-      wanted: ['https://x.example.org'],
-      got: ['https://y.example.org'],
+      expected: ['https://x.example.org'],
+      actual: ['https://y.example.org'],
       permissions: '0600',
       mend: 'htgettoken -a VAULT -i ISSUER --scopes=read:/frames/O4 --audience=https://x.example.org',
     })
-    expect(about(explanation, inFolder('b.use'))).toMatchObject({ code: 'scope', got: ['read:/other'] })
+    expect(about(explanation, inFolder('b.use'))).toMatchObject({ code: 'scope', actual: ['read:/other'] })
     expect(about(explanation, runtimeFile())).toMatchObject({
       message: `${runtimeFile()} has 60 minutes left`,
       permissions: '0600',
@@ -186,12 +186,12 @@ describe('tokens', () => {
       mend: `chmod 600 ${temporaryFile()}`,
     })
     // What is broken comes before what is only untidy.
-    expect(explanation.mends.at(-1)).toBe(`chmod 600 ${temporaryFile()}`)
+    expect(explanation.fixes.at(-1)).toBe(`chmod 600 ${temporaryFile()}`)
   })
 
   it("names IGWN's own server where the token that was found is IGWN's", async () => {
     put(runtimeFile(), mint({ iss: 'https://cilogon.org/igwn', exp: 1 }))
-    expect((await explain(URL_OF_X)).mends).toEqual([
+    expect((await explain(URL_OF_X)).fixes).toEqual([
       'htgettoken -a vault.ligo.org -i igwn --audience=https://x.example.org',
     ])
   })
@@ -217,7 +217,7 @@ describe('tokens', () => {
     ],
   ])('says what to do where one %s', async (_, prepare, mend) => {
     prepare()
-    expect((await explain(URL_OF_X)).mends).toContain(mend.replace('RUNTIME', runtimeFile()))
+    expect((await explain(URL_OF_X)).fixes).toContain(mend.replace('RUNTIME', runtimeFile()))
   })
 
   it('sees the time pass', async () => {
@@ -226,7 +226,7 @@ describe('tokens', () => {
     expect(verdicts(await explain(URL_OF_X))).toContain(`attached ${runtimeFile()}`)
     passTime(3590)
     expect(about(await explain(URL_OF_X), runtimeFile())).toMatchObject({
-      verdict: 'passed-over',
+      verdict: 'skipped',
       code: 'expired',
       message: `${runtimeFile()} has 10 seconds left, and 60 seconds are wanted`,
     })
@@ -237,14 +237,14 @@ describe('tokens', () => {
     const [finding] = explanation.findings
     expect(finding).toMatchObject({
       source: 'the token option',
-      verdict: 'attached',
+      verdict: 'selected',
       message: 'the token option is sent as it is',
       mend: 'htgettoken -a VAULT -i ISSUER --audience=https://x.example.org',
     })
     expect(finding?.warning).toMatch(/^the token option expired \d+ days ago$/)
     const opaque = await explain(URL_OF_X, { token: 'abc' })
     expect(opaque.findings[0]?.message).toBe('the token option is no JWT, and sent as it is')
-    expect(opaque.attaches).toEqual([{ kind: 'token', source: 'the token option' }])
+    expect(opaque.attached).toEqual([{ kind: 'token', source: 'the token option' }])
   })
 
   it('asks no source, for that may use the network, unless verify says so', async () => {
@@ -253,21 +253,23 @@ describe('tokens', () => {
     const explanation = await explain(URL_OF_X, { token })
     expect(asked).toBe(0)
     expect(verdicts(explanation)).toEqual(['asked the token source'])
-    expect(explanation.attaches).toEqual([{ kind: 'token', source: 'the token source' }])
-    expect((await explain(URL_OF_X, { token, verify: true })).attaches).toMatchObject([{ kind: 'token' }])
+    expect(explanation.attached).toEqual([{ kind: 'token', source: 'the token source' }])
+    expect((await explain(URL_OF_X, { token, verify: true })).attached).toMatchObject([{ kind: 'token' }])
     expect(asked).toBe(1)
   })
 
   it('looks into sources that can be explained', async () => {
     put(runtimeFile(), mint({ aud: 'https://y.example.org' }))
-    const explanation = await explain(URL_OF_X, { token: chain(discovered(), { getToken: () => undefined }) })
+    const explanation = await explain(URL_OF_X, {
+      token: chain(discoveredTokens(), { getToken: () => undefined }),
+    })
     expect(verdicts(explanation)).toEqual([
       'absent SCITOKEN',
       'absent SCITOKEN_FILE',
       'absent _CONDOR_CREDS',
       'absent BEARER_TOKEN',
       'absent BEARER_TOKEN_FILE',
-      `passed-over ${runtimeFile()}`,
+      `skipped ${runtimeFile()}`,
       `absent ${temporaryFile()}`,
       'asked source 2 of 2',
     ])
@@ -278,8 +280,8 @@ describe('tokens', () => {
     put(runtimeFile(), mint({ iss: issuer }))
     expect(about(await explain(URL_OF_X), runtimeFile()).verdict).toBe('attached')
     const explanation = await explain(URL_OF_X, { verify: true })
-    expect(about(explanation, runtimeFile())).toMatchObject({ verdict: 'passed-over', code: 'not-verified' })
-    expect(explanation.attaches).toEqual([])
+    expect(about(explanation, runtimeFile())).toMatchObject({ verdict: 'skipped', code: 'not-verified' })
+    expect(explanation.attached).toEqual([])
   })
 })
 
@@ -294,11 +296,11 @@ describe('certificates', () => {
     const explanation = await explain(URL_OF_X)
     expect(verdicts(explanation, 'certificate')).toEqual([
       'absent X509_USER_CERT',
-      `passed-over ${room('expired')} (X509_USER_PROXY)`,
+      `skipped ${room('expired')} (X509_USER_PROXY)`,
       `attached ${proxyFile()}`,
       `absent ${room('.globus/usercert.pem')}`,
     ])
-    expect(explanation.attaches).toMatchObject([{ kind: 'certificate', source: proxyFile() }])
+    expect(explanation.attached).toMatchObject([{ kind: 'certificate', source: proxyFile() }])
     expect(about(explanation, `${room('expired')} (X509_USER_PROXY)`)).toMatchObject({
       code: 'expired',
       mend: 'grid-proxy-init, or voms-proxy-init -rfc',
@@ -320,7 +322,7 @@ describe('certificates', () => {
     expect(explanation.problem?.code).toBe('ERR_IGWN_CERT_UNUSABLE')
     expect(explanation.findings.find(({ kind }) => kind === 'certificate')).toMatchObject({
       code: 'key-mismatch',
-      verdict: 'passed-over',
+      verdict: 'skipped',
       mend: 'give the certificate and the key that belong together',
     })
   })
@@ -328,8 +330,8 @@ describe('certificates', () => {
   it('says that fetch cannot present one', async () => {
     put(proxyFile(), alice.bundle)
     const explanation = await explain(URL_OF_X, applyIgwnAuth(axios.create({ adapter: 'fetch' })))
-    expect(about(explanation, proxyFile())).toMatchObject({ verdict: 'passed-over', code: 'unsupported' })
-    expect(explanation.attaches).toEqual([])
+    expect(about(explanation, proxyFile())).toMatchObject({ verdict: 'skipped', code: 'unsupported' })
+    expect(explanation.attached).toEqual([])
   })
 })
 
@@ -340,19 +342,19 @@ describe('logins', () => {
     put(room('.netrc'), netrc)
     const explanation = await explain(URL_OF_X)
     expect(about(explanation, room('.netrc'))).toMatchObject({
-      kind: 'login',
-      verdict: 'attached',
+      kind: 'basic',
+      verdict: 'selected',
       message: `${room('.netrc')} has an entry for x.example.org`,
       login: { username: 'albert' },
     })
-    expect(explanation.attaches).toEqual([{ kind: 'login', source: room('.netrc') }])
+    expect(explanation.attached).toEqual([{ kind: 'basic', source: room('.netrc') }])
     expectNoSecret(explanation, ['sosecretword'])
   })
 
   it('says that one is not needed where there is a token, and how to close a file that is open', async () => {
     put(runtimeFile(), mint())
     put(room('.netrc'), netrc)
-    expect(about(await explain(URL_OF_X), room('.netrc')).verdict).toBe('satisfies')
+    expect(about(await explain(URL_OF_X), room('.netrc')).verdict).toBe('usable')
     put(room('.netrc'), netrc, 0o644)
     expect(about(await explain(URL_OF_X), room('.netrc'))).toMatchObject({
       code: 'open-permissions',
@@ -365,15 +367,15 @@ describe('what the request says', () => {
   it('is clear text: nothing is attached, and why', async () => {
     put(runtimeFile(), mint({ aud: 'http://x.example.org' }))
     const explanation = await explain('http://x.example.org/')
-    expect(explanation.attaches).toEqual([])
+    expect(explanation.attached).toEqual([])
     expect(explanation.findings[0]).toMatchObject({
       kind: 'request',
-      code: 'clear-text',
+      code: 'insecure-transport',
       message:
         'x.example.org is reached over clear-text http, where everybody on the way can read a token or a password',
     })
-    expect(explanation.mends).toEqual(['use https'])
-    expect(verdicts(explanation)).toContain(`passed-over ${runtimeFile()}`)
+    expect(explanation.fixes).toEqual(['use https'])
+    expect(verdicts(explanation)).toContain(`skipped ${runtimeFile()}`)
   })
 
   it.each<[string, IgwnAuthOptions, string]>([
@@ -384,7 +386,7 @@ describe('what the request says', () => {
     put(runtimeFile(), mint())
     const explanation = await explain(URL_OF_X, options)
     expect(explanation.findings.map((one) => one.message)).toContain(message)
-    expect(explanation.attaches).toEqual([])
+    expect(explanation.attached).toEqual([])
     expect(verdicts(explanation)).not.toContain(`attached ${runtimeFile()}`)
   })
 
@@ -395,7 +397,7 @@ describe('what the request says', () => {
     })
     const explanation = await explain('superevents', instance)
     expect(explanation.url).toBe('https://x.example.org/api/superevents')
-    expect(explanation.wanted.scope).toEqual(['gracedb.read'])
+    expect(explanation.requirements.scope).toEqual(['gracedb.read'])
 
     instance.defaults.headers.common.Authorization = 'Mine sosecret'
     const authenticated = await explain('/', instance)
@@ -403,13 +405,13 @@ describe('what the request says', () => {
       'the request brings an Authorization, auth or a login in its URL: no header is added',
     )
     expectNoSecret(authenticated, ['sosecret'])
-    expect((await explain(URL_OF_X, axios.create())).attaches).toEqual([])
+    expect((await explain(URL_OF_X, axios.create())).attached).toEqual([])
   })
 
   it('is a scheme', async () => {
     const scheme = { name: 'OAuth 1.0', isSafeInClear: true, authorize: () => ({}) }
     const explanation = await explain(URL_OF_X, { scheme })
-    expect(explanation.attaches).toEqual([{ kind: 'scheme', source: 'OAuth 1.0' }])
+    expect(explanation.attached).toEqual([{ kind: 'scheme', source: 'OAuth 1.0' }])
     expect(about(explanation, 'OAuth 1.0').verdict).toBe('attached')
   })
 
@@ -418,7 +420,7 @@ describe('what the request says', () => {
     async (url) => {
       await expect(explain(url)).rejects.toThrow(
         ours(
-          'ERR_IGWN_URL',
+          'ERR_IGWN_INVALID_URL',
           'The URL is no absolute one of http or https; give one, as https://host.example.org/path.',
         ),
       )
@@ -427,22 +429,22 @@ describe('what the request says', () => {
 
   it('is an option that there is not', async () => {
     await expect(explain(URL_OF_X, { tokenScopes: 'a' } as object)).rejects.toMatchObject({
-      code: 'ERR_IGWN_OPTION',
+      code: 'ERR_IGWN_INVALID_OPTION',
     })
   })
 })
 
-describe('authorities', () => {
+describe('ca', () => {
   it('are named where the environment names some, and what is wrong with them', async () => {
     const file = put(room('ca.pem'), authority.certificate)
     process.env.REQUESTS_CA_BUNDLE = file
     process.env.X509_CERT_DIR = room('none')
     const explanation = await explain(URL_OF_X)
-    expect(verdicts(explanation, 'authorities')).toEqual([
-      `in-use ${file} (REQUESTS_CA_BUNDLE)`,
+    expect(verdicts(explanation, 'ca')).toEqual([
+      `active ${file} (REQUESTS_CA_BUNDLE)`,
       `absent ${room('none')} (X509_CERT_DIR)`,
     ])
-    expect(explanation.mends).toContain('unset X509_CERT_DIR')
+    expect(explanation.fixes).toContain('unset X509_CERT_DIR')
     expect(explanation.problem?.code).toBe('ERR_IGWN_CA_UNUSABLE')
   })
 })
@@ -493,7 +495,7 @@ it('sends nothing, and asks no server', async () => {
   const { origin, connections } = await servers.serve(() => ({}))
   put(runtimeFile(), mint({ aud: 'ANY' }))
   const explanation = await explain(`${origin}/a`)
-  expect(explanation.attaches).toMatchObject([{ kind: 'token' }])
+  expect(explanation.attached).toMatchObject([{ kind: 'token' }])
   expect(connections()).toBe(0)
   await servers.close()
 })

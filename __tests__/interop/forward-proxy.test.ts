@@ -124,7 +124,7 @@ it('is handed no token with a request in clear, not even for this machine', asyn
   const token = (process.env.BEARER_TOKEN = issuer.mint())
   process.env.HTTP_PROXY = proxy.url
   const url = `http://localhost:${apache.ports.clear}/token/file`
-  expectExplained(await refusalOf(igwnAxios.create().get(url)), 'clear-text', /can read a token/)
+  expectExplained(await refusalOf(igwnAxios.create().get(url)), 'insecure-transport', /can read a token/)
   expect(proxy.requests()).toEqual([`GET ${url} HTTP/1.1`])
   expect(await apache.requests()).toMatchObject([{ status: 401, authorization: '' }])
 

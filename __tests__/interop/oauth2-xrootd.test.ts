@@ -1,6 +1,6 @@
 /** One chain: a real OpenID provider gives SciTokens by client credentials, and a real XRootD takes them. */
 import jsonwebtoken from 'jsonwebtoken'
-import { chain, discovered, igwnAxios } from '../../lib/index'
+import { chain, discoveredTokens, igwnAxios } from '../../lib/index'
 import { clientCredentials, type OAuthClient } from '../../lib/oauth2'
 import { startOpenIdProvider, type OpenIdProvider } from '../support/openid-provider'
 import { emptyPlaces } from '../support/tokens'
@@ -35,7 +35,7 @@ const storage = (scope: string, more: Partial<OAuthClient> = {}) =>
   igwnAxios.create({
     baseURL: xrootd.origin,
     igwnAuth: {
-      token: chain(discovered(), clientCredentials(client(more), { scope })),
+      token: chain(discoveredTokens(), clientCredentials(client(more), { scope })),
       netrc: false,
       cert: false,
     },

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { igwnAxios, type IgwnAuthError } from '../../lib/index'
-import { here } from '../../lib/environment'
+import { processEnvironment } from '../../lib/environment'
 import { createAuthority, RSA, secondsFromNow, type Authority, type Issued } from '../support/pki'
 import { emptyPlaces, passTime, put, stopClock } from '../support/tokens'
 import { caFolder } from './support/ca-folder'
@@ -93,7 +93,7 @@ describe('a proxy', () => {
   })
 
   it('that is made anew is seen by the next request', async () => {
-    const place = path.join(here.temporaryFolder, `x509up_u${process.getuid?.() ?? 0}`)
+    const place = path.join(processEnvironment.temporaryFolder, `x509up_u${process.getuid?.() ?? 0}`)
     put(place, (await authority.issueProxy(alice, { notAfter: secondsFromNow(-60) })).bundle)
     const instance = igwnAxios.create({ baseURL: xrootd.origin })
     expectExplained(

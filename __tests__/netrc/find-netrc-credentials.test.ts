@@ -4,7 +4,7 @@ import path from 'node:path'
 import { inspect } from 'node:util'
 import { IgwnAuthError } from '../../lib/errors'
 import { findNetrcCredentials, lookUpNetrc } from '../../lib/netrc/find-netrc-credentials'
-import { here } from '../../lib/environment'
+import { processEnvironment } from '../../lib/environment'
 import { thrownBy } from '../support/thrown-by'
 
 const HOME = process.env.HOME!
@@ -96,11 +96,13 @@ describe('where a netrc file is', () => {
     })
   })
 
-  it('finds the home of the surroundings it is given', () => {
+  it('finds the home of the environment it is given', () => {
     const file = write('.netrc', entry('a.example.org', 'albert'))
-    const elsewhere = { ...here, env: { HOME: path.join(HOME, 'elsewhere') } }
+    const elsewhere = { ...processEnvironment, env: { HOME: path.join(HOME, 'elsewhere') } }
     expect(findNetrcCredentials(URL_OF_A, {}, elsewhere)).toBeUndefined()
-    expect(findNetrcCredentials(URL_OF_A, {}, { ...here, env: { NETRC: file } })?.username).toBe('albert')
+    expect(
+      findNetrcCredentials(URL_OF_A, {}, { ...processEnvironment, env: { NETRC: file } })?.username,
+    ).toBe('albert')
   })
 })
 
@@ -176,19 +178,19 @@ describe('which entry', () => {
 })
 
 describe('files that cannot be used', () => {
-  const stranger = { ...here, uid: 12_345 }
+  const stranger = { ...processEnvironment, uid: 12_345 }
 
   /** What is wrong with a file: found on the way it is a reason, named by option it is an error. */
-  function expectRefused(file: string, code: string, what: string, surroundings = here) {
+  function expectRefused(file: string, code: string, what: string, environment = processEnvironment) {
     process.env.NETRC = file
     const reason = { code, source: `${file} (NETRC)`, message: `${file} (NETRC) ${what}` }
-    expect(findNetrcCredentials(URL_OF_A, {}, surroundings)).toBeUndefined()
-    expect(lookUpNetrc(URL_OF_A, {}, surroundings)).toEqual({
+    expect(findNetrcCredentials(URL_OF_A, {}, environment)).toBeUndefined()
+    expect(lookUpNetrc(URL_OF_A, {}, environment)).toEqual({
       source: reason.source,
       problem: reason,
       reasons: [reason],
     })
-    const error = thrownBy(() => findNetrcCredentials(URL_OF_A, { netrc: file }, surroundings))
+    const error = thrownBy(() => findNetrcCredentials(URL_OF_A, { netrc: file }, environment))
     expect(error).toBeInstanceOf(IgwnAuthError)
     expect(error).toMatchObject({
       code: 'ERR_IGWN_NETRC_UNUSABLE',
@@ -222,7 +224,9 @@ describe('files that cannot be used', () => {
 
   it('asks for neither owner nor mode where the platform has no user ids', () => {
     write('.netrc', entry('a.example.org', 'albert'), 0o644)
-    expect(findNetrcCredentials(URL_OF_A, {}, { ...here, uid: undefined })?.username).toBe('albert')
+    expect(findNetrcCredentials(URL_OF_A, {}, { ...processEnvironment, uid: undefined })?.username).toBe(
+      'albert',
+    )
   })
 
   it('does not go on to ~/_netrc when ~/.netrc is refused', () => {
@@ -296,7 +300,7 @@ describe('arguments', () => {
     (url) => {
       const error = thrownBy(() => findNetrcCredentials(url))
       expect(error).toMatchObject({
-        code: 'ERR_IGWN_URL',
+        code: 'ERR_IGWN_INVALID_URL',
         message:
           'The URL has no host to look up in a netrc file; give an absolute one, as https://host.example.org/path.',
       })
@@ -311,7 +315,7 @@ describe('arguments', () => {
   ])('throws for the option %p', (netrc, kind) => {
     const error = thrownBy(() => findNetrcCredentials(URL_OF_A, { netrc: netrc as string }))
     expect(error).toMatchObject({
-      code: 'ERR_IGWN_OPTION',
+      code: 'ERR_IGWN_INVALID_OPTION',
       message: `netrc must be the path of a file, or false for none, not ${kind}; leave it out to use NETRC or ~/.netrc.`,
     })
   })

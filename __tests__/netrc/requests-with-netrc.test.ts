@@ -266,7 +266,7 @@ describe('never in clear', () => {
     const error = await refused(igwnAxios.request({ ...far(), igwnAuth: { failIfNoAuth: true } }))
     expect(error.code).toBe('ERR_IGWN_NO_CREDENTIAL')
     expect(error.reasons).toContainEqual({
-      code: 'clear-text',
+      code: 'insecure-transport',
       source: file,
       message: `far.example.org:${server.port} is reached over clear-text http, where everybody on the way can read a password`,
     })
@@ -431,7 +431,7 @@ describe('the netrc option', () => {
     ['', 'igwnAuth.netrc must be a path or a boolean, not an empty string'],
   ])('of %j is an error that says what it may be', async (value, says) => {
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { netrc: value as never } }))
-    expect(error.code).toBe('ERR_IGWN_OPTION')
+    expect(error.code).toBe('ERR_IGWN_INVALID_OPTION')
     expect(error.message).toContain(says)
     expect(server.connections()).toBe(0)
   })

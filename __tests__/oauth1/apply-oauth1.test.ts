@@ -11,7 +11,13 @@ import axios, { AxiosError, type AxiosInstance } from 'axios'
 import axiosRetry from 'axios-retry'
 import FormDataStream from 'form-data'
 import { applyIgwnAuth, removeIgwnAuth, type IgwnAuthEvent } from '../../lib/index'
-import { applyOAuth1, oauth1, OAuth1Token, type OAuth1Options, type Signable } from '../../lib/oauth1/index'
+import {
+  applyOAuth1,
+  oauth1,
+  OAuth1Token,
+  type OAuth1Options,
+  type SignatureInput,
+} from '../../lib/oauth1/index'
 import { createAuthority, type Authority } from '../support/pki'
 import { CLIENT, oauth1Servers, type OAuth1Server } from '../support/oauth1-server'
 import { serverGroup } from '../support/server'
@@ -409,7 +415,7 @@ describe('in clear', () => {
   ])('%s does not go in clear, for it would show the secret', async (_, signatureMethod) => {
     const { outcome, seen } = await away({ signatureMethod })
     expect(outcome).toMatchObject({
-      code: 'ERR_IGWN_CLEAR_TEXT',
+      code: 'ERR_IGWN_INSECURE_TRANSPORT',
       message: expect.stringContaining('everybody on the way can read what OAuth 1.0 puts on a request'),
     })
     expect(seen).toEqual([])
@@ -435,14 +441,14 @@ describe('a method of one’s own', () => {
     const sha512 = {
       name: 'HMAC-SHA512',
       bodyHash: 'sha256',
-      sign: async ({ baseString, clientSecret, tokenSecret }: Signable) => {
+      sign: async ({ baseString, clientSecret, tokenSecret }: SignatureInput) => {
         const key = [clientSecret, tokenSecret].map((secret) => encodeURIComponent(secret)).join('&')
         return createHmac('sha512', key).update(baseString).digest('base64')
       },
     }
     const rsa256 = {
       name: 'RSA-SHA256',
-      sign: ({ baseString, rsaKey }: Signable) =>
+      sign: ({ baseString, rsaKey }: SignatureInput) =>
         sign('RSA-SHA256', Buffer.from(baseString), rsaKey as KeyObject).toString('base64'),
     }
     expect(

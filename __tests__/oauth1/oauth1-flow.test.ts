@@ -117,7 +117,7 @@ it('goes on in another process, with what was kept of the request token', async 
   })
   asProperty.token = undefined
   await expect(asProperty.accessToken(`${server.origin}/token`, { callbackUrl })).rejects.toMatchObject({
-    code: 'ERR_IGWN_OAUTH1_TOKEN',
+    code: 'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
   })
 })
 
@@ -146,7 +146,7 @@ it('keeps the logins of several users apart', async () => {
   )
   // Bob's is the one that the flow holds.
   await expect(flow.accessToken(`${server.origin}/token`, { callbackUrl })).rejects.toMatchObject({
-    code: 'ERR_IGWN_OAUTH1_TOKEN',
+    code: 'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
     message:
       'The callback URL is for another request token than the one that was sent there. Give as requestToken the one that this user was sent with; where there is none, somebody else may have made the URL (RFC 5849 section 4.13).',
   })
@@ -185,11 +185,11 @@ describe('the authorization URL', () => {
 
   it('is not made of no URL, or of no token', () => {
     expect(thrownBy(() => flow.authorizationUrl('/authorize'))).toMatchObject({
-      code: 'ERR_IGWN_URL',
+      code: 'ERR_IGWN_INVALID_URL',
       message: 'The authorization URL must be absolute, as https://host.example.org/authorize.',
     })
     expect(thrownBy(() => flowFor().authorizationUrl('https://host.example.org'))).toMatchObject({
-      code: 'ERR_IGWN_OAUTH1_TOKEN',
+      code: 'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
       message:
         'There is no request token. Call requestToken first, or give the one that another process got as requestToken.',
     })
@@ -201,7 +201,7 @@ describe('the authorization URL', () => {
     await used.requestToken(`${server.origin}/initiate`)
     const verifier = server.decide(used.authorizationUrl(`${server.origin}/authorize`))
     await used.accessToken(`${server.origin}/token`, { verifier })
-    const missing = { code: 'ERR_IGWN_OAUTH1_TOKEN' }
+    const missing = { code: 'ERR_IGWN_OAUTH1_REQUEST_TOKEN' }
     expect(thrownBy(() => used.authorizationUrl(`${server.origin}/authorize`))).toMatchObject(missing)
     await expect(used.accessToken(`${server.origin}/token`, { verifier })).rejects.toMatchObject(missing)
   })
@@ -213,7 +213,7 @@ describe('a missing verifier', () => {
     await expect(
       flowFor({ token: 'rt', tokenSecret: 'rs' }).accessToken(server.url, config),
     ).rejects.toMatchObject({
-      code: 'ERR_IGWN_OAUTH1_VERIFIER',
+      code: 'ERR_IGWN_OAUTH1_NO_VERIFIER',
       message:
         'There is no verifier. Give accessToken the verifier that the server shows the user, or as callbackUrl the URL to which it sends the user back.',
     })
@@ -307,7 +307,7 @@ it.each([
   const server = await answering({ body })
   const flow = flowFor()
   await expect(flow.requestToken(server.url)).rejects.toMatchObject({
-    code: 'ERR_IGWN_OAUTH1_ANSWER',
+    code: 'ERR_IGWN_OAUTH1_RESPONSE',
     message: expect.stringContaining(`The answer of ${server.origin}/token ${what}`),
   })
   expect(flow.token).toBeUndefined()
@@ -409,7 +409,7 @@ describe('the requests for tokens', () => {
       const instance = axios.create({ proxy: { host: '127.0.0.1', port: server.port, protocol: 'http' } })
       const url = 'http://photos.example.net/initiate'
       await expect(flowFor({ instance, signatureMethod }).requestToken(url)).rejects.toMatchObject({
-        code: 'ERR_IGWN_CLEAR_TEXT',
+        code: 'ERR_IGWN_INSECURE_TRANSPORT',
       })
       expect(server.seen).toEqual([])
       await flowFor({ instance, signatureMethod, allowInsecureHttp: true }).requestToken(url)
@@ -434,7 +434,7 @@ describe('the requests for tokens', () => {
 
   it.each(['/initiate', 'not a url', 'ftp://host.example.org/'])('do not go to %j', async (url) => {
     await expect(flowFor().requestToken(url)).rejects.toMatchObject({
-      code: 'ERR_IGWN_URL',
+      code: 'ERR_IGWN_INVALID_URL',
       message:
         'The URL for the token must be absolute, as https://host.example.org/token, or the instance must have a baseURL.',
     })
@@ -449,7 +449,7 @@ it.each([
   [{ url: 'https://host.example.org' }, 'options has no option "url"; there are clientId'],
 ])('refuses the options %j', (options, message) => {
   expect(thrownBy(() => flowFor(options as object))).toMatchObject({
-    code: 'ERR_IGWN_OPTION',
+    code: 'ERR_IGWN_INVALID_OPTION',
     message: expect.stringContaining(message),
   })
 })

@@ -119,7 +119,7 @@ describe.each([
 ])('%s refuses', (_, use) => {
   it.each(refused)('%s', (_name, options, message) => {
     const error = thrownBy(() => use(options)) as Error
-    expect(error).toMatchObject({ name: 'IgwnAuthError', code: 'ERR_IGWN_OPTION' })
+    expect(error).toMatchObject({ name: 'IgwnAuthError', code: 'ERR_IGWN_INVALID_OPTION' })
     expect(error.message.slice(0, message.length)).toBe(message)
     const shown = inspect(error, { depth: null })
     for (const line of pem.split('\n').slice(1, -2)) expect(shown).not.toContain(line)
@@ -127,13 +127,16 @@ describe.each([
 })
 
 it('refuses options that are forgotten', () => {
-  const missing = { code: 'ERR_IGWN_OPTION', message: expect.stringContaining('options.clientId is missing') }
+  const missing = {
+    code: 'ERR_IGWN_INVALID_OPTION',
+    message: expect.stringContaining('options.clientId is missing'),
+  }
   expect(thrownBy(() => applyOAuth1(axios.create(), undefined as unknown as OAuth1Options))).toMatchObject(
     missing,
   )
   expect(thrownBy(() => oauth1Flow(undefined as unknown as OAuth1Options))).toMatchObject(missing)
   expect(thrownBy(() => oauth1(undefined as unknown as OAuth1Options))).toMatchObject({
-    code: 'ERR_IGWN_OPTION',
+    code: 'ERR_IGWN_INVALID_OPTION',
     message: 'options must be an object, not undefined.',
   })
 })
@@ -152,5 +155,5 @@ it('takes options that are undefined for absent', () => {
     rsaKey: undefined,
     realm: undefined,
   }
-  expect(oauth1({ clientId: 'console', ...nothing }).isSafeInClear).toBe(true)
+  expect(oauth1({ clientId: 'console', ...nothing }).allowOverHttp).toBe(true)
 })

@@ -28,7 +28,7 @@ it.each([
   [{ token: 'a', tokenSecret: null }, 'tokenSecret of an OAuth 1 token must be a string, not null.'],
   [{ token: '' }, 'token of an OAuth 1 token must not be empty.'],
 ])('refuses %j', (given, message) => {
-  const error = { code: 'ERR_IGWN_OPTION', message }
+  const error = { code: 'ERR_IGWN_INVALID_OPTION', message }
   expect(thrownBy(() => new OAuth1Token(given as never))).toMatchObject(error)
   const flow = oauth1Flow({ clientId: 'console' })
   expect(thrownBy(() => (flow.token = given as never))).toMatchObject(error)

@@ -49,21 +49,21 @@ it.each([
 it.each([
   [
     '/cb',
-    'ERR_IGWN_OAUTH1_TOKEN',
+    'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
     'The callback URL has no oauth_token. Give the URL to which the server sent the user back, with its whole query.',
   ],
   [
     '/cb?oauth_token=&oauth_verifier=canary1',
-    'ERR_IGWN_OAUTH1_TOKEN',
+    'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
     'The callback URL has no oauth_token.',
   ],
   [
     '/cb?oauth_token=canary1',
-    'ERR_IGWN_OAUTH1_VERIFIER',
+    'ERR_IGWN_OAUTH1_NO_VERIFIER',
     'The callback URL has no oauth_verifier, so the server may know the first OAuth 1.0 only. Give accessToken the verifier',
   ],
-  ['http://[canary1', 'ERR_IGWN_URL', 'The callback URL cannot be read.'],
-  [undefined, 'ERR_IGWN_OAUTH1_TOKEN', 'The callback URL has no oauth_token.'],
+  ['http://[canary1', 'ERR_IGWN_INVALID_URL', 'The callback URL cannot be read.'],
+  [undefined, 'ERR_IGWN_OAUTH1_REQUEST_TOKEN', 'The callback URL has no oauth_token.'],
 ])('refuses %s', (url, code, message) => {
   const error = thrownBy(() => parseAuthorizationResponse(url as string))
   expect(error).toMatchObject({ code, message: expect.stringContaining(message) })

@@ -46,7 +46,7 @@ it.each([
 ])('refuses %j and repeats nothing of it', (text, what) => {
   const error = thrownBy(() => parseTokenAnswer(text, PLACE))
   expect(error).toMatchObject({
-    code: 'ERR_IGWN_OAUTH1_ANSWER',
+    code: 'ERR_IGWN_OAUTH1_RESPONSE',
     message: `The answer of ${PLACE} ${what}. Check the URL against the documentation of the server.`,
   })
   expectNoSecret(error, ['canary1'])
@@ -65,7 +65,7 @@ it.each([undefined, 'false', false, 'TRUE', '1'])('does not take %p for one', (c
     assertCallbackConfirmed(token, PLACE)
   })
   expect(error).toMatchObject({
-    code: 'ERR_IGWN_OAUTH1_ANSWER',
+    code: 'ERR_IGWN_OAUTH1_RESPONSE',
     message: `The answer of ${PLACE} does not confirm the callback (oauth_callback_confirmed), as OAuth 1.0 revision A and RFC 5849 section 2.1 demand, and could be used to take over a login. Check the URL against the documentation of the server.`,
   })
   expectNoSecret(error, ['canary1'])

@@ -1,6 +1,6 @@
 import { authorizationOf, isForm, placements } from '../../lib/oauth1/placement'
 import type { EncodedParameter } from '../../lib/oauth1/signature-base-string'
-import type { OutgoingRequest } from '../../lib/schemes/auth-scheme'
+import type { SchemeRequest } from '../../lib/schemes/auth-scheme'
 import { thrownBy } from '../support/thrown-by'
 
 const FORM = 'application/x-www-form-urlencoded'
@@ -22,7 +22,7 @@ const AS_FORM =
   'mFwDgiDvZbTSMK%2FPY%3D&oauth_timestamp=137131200&oauth_nonce=4' +
   '572616e48616d6d65724c61686176&oauth_version=1.0'
 
-function request(more: Partial<OutgoingRequest> = {}): OutgoingRequest {
+function request(more: Partial<SchemeRequest> = {}): SchemeRequest {
   return {
     method: 'POST',
     url: new URL('https://server.example.com/example/path'),
@@ -34,7 +34,7 @@ function request(more: Partial<OutgoingRequest> = {}): OutgoingRequest {
   }
 }
 
-function placed(type: keyof typeof placements, leaving: OutgoingRequest) {
+function placed(type: keyof typeof placements, leaving: SchemeRequest) {
   const placement = placements[type]
   return placement.place(placement.prepare(leaving), parameters, 'Example')
 }

@@ -163,7 +163,7 @@ describe('no secret shows in what a flow throws', () => {
     const error: unknown = await flow()
       .requestToken(server.origin)
       .catch((failure: unknown) => failure)
-    expect(error).toMatchObject({ code: 'ERR_IGWN_OAUTH1_ANSWER' })
+    expect(error).toMatchObject({ code: 'ERR_IGWN_OAUTH1_RESPONSE' })
     expectNoSecret(error, [...SECRETS, ...server.seen.flatMap(signatureIn)])
   })
 
@@ -172,7 +172,7 @@ describe('no secret shows in what a flow throws', () => {
     const error: unknown = await flow()
       .accessToken('http://127.0.0.1:1/', { callbackUrl })
       .catch((failure: unknown) => failure)
-    expect(error).toMatchObject({ code: 'ERR_IGWN_OAUTH1_TOKEN' })
+    expect(error).toMatchObject({ code: 'ERR_IGWN_OAUTH1_REQUEST_TOKEN' })
     expectNoSecret(error, [...SECRETS, 'canary-other'])
   })
 })

@@ -1,7 +1,7 @@
 import axios from 'axios'
 import {
   clientCredentials,
-  oauth2,
+  webLogin,
   OAuth2Auth,
   type OAuth2AuthOptions,
   type StoredToken,
@@ -61,7 +61,7 @@ describe('a token is placed', () => {
     const { server, instance } = await with_('abc', { placement: 'body' })
     await expect(instance.request({ url: '/', ...request })).rejects.toEqual(
       ours(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         `placement is body, and the ${method} request has no form as its body (RFC 6750 section 2.2). Send URLSearchParams, or place the token in the header. Nothing was sent.`,
       ),
     )
@@ -74,7 +74,7 @@ describe('a token that cannot be placed', () => {
     [
       'of another type (Authlib: test_invalid_token_type)',
       () => new OAuth2Auth({ access_token: 'abc', token_type: 'mac' }),
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'The token is of type mac, which OAuth2Auth cannot put on a request: it knows Bearer. For DPoP use dpop().',
     ],
     [
@@ -86,11 +86,11 @@ describe('a token that cannot be placed', () => {
     [
       'elsewhere',
       () => new OAuth2Auth('abc', { placement: 'cookie' as 'header' }),
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'placement must be one of header, query, body, not this text.',
     ],
   ])('%s is refused at once', (_name, make, code, message) => {
-    expect(thrownBy(make)).toEqual(ours(code as 'ERR_IGWN_OPTION', message))
+    expect(thrownBy(make)).toEqual(ours(code as 'ERR_IGWN_INVALID_OPTION', message))
   })
 
   it('because it has ended is not sent (Authlib: test_token_expired)', async () => {
@@ -130,7 +130,7 @@ it('goes to no other origin, and not in clear', async () => {
     const instance = applyIgwnAuth(axios.create({ baseURL: first.origin }), { scheme })
     await instance.get('/')
     await expect(instance.get('http://service.example.org/')).rejects.toMatchObject({
-      code: 'ERR_IGWN_CLEAR_TEXT',
+      code: 'ERR_IGWN_INSECURE_TRANSPORT',
     })
   }
   expect(other.authorizations).toEqual([undefined, undefined])
@@ -186,7 +186,7 @@ describe('with a real provider', () => {
     async (placement) => {
       const client = {
         issuer: provider.issuer,
-        http: provider.http,
+        axios: provider.http,
         clientId: 'basic',
         clientSecret: 'secret of basic',
       }
@@ -200,7 +200,7 @@ describe('with a real provider', () => {
       const ask = () => instance.post<object>('/resource', new URLSearchParams({ x: '1' }))
       expect((await ask()).data).toMatchObject({ sub: 'basic' })
       const revoked = await source.getTokenResponse({ audience: ['https://localhost'] })
-      await oauth2(client).revoke(revoked)
+      await webLogin(client).revoke(revoked)
       expect((await ask()).data).toMatchObject({ sub: 'basic' })
       expect(await source.getTokenResponse({ audience: ['https://localhost'] })).not.toEqual(revoked)
     },

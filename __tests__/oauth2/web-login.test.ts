@@ -2,7 +2,13 @@
 import { createHash } from 'node:crypto'
 import jsonwebtoken from 'jsonwebtoken'
 import axios from 'axios'
-import { oauth2, OAuthError, type LoginOptions, type OAuthClient, type PendingLogin } from '../../lib/oauth2'
+import {
+  webLogin,
+  OAuthError,
+  type LoginOptions,
+  type OAuthClient,
+  type PendingLogin,
+} from '../../lib/oauth2'
 import { browse } from '../support/browser'
 import { BEARER } from '../support/oauth-token'
 import { startOpenIdProvider, WEB_REDIRECT, type OpenIdProvider } from '../support/openid-provider'
@@ -18,9 +24,9 @@ afterAll(() => provider.close())
 afterEach(() => servers.close())
 
 const web = (more: Partial<OAuthClient> = {}) =>
-  oauth2({
+  webLogin({
     issuer: provider.issuer,
-    http: provider.http,
+    axios: provider.http,
     clientId: 'web',
     clientSecret: 'secret of web',
     ...more,
@@ -58,7 +64,7 @@ describe('authorizationUrl', () => {
   })
 
   it('has what is given, and keeps the query of the endpoint (Authlib: test_create_authorization_url)', async () => {
-    const steps = oauth2({
+    const steps = webLogin({
       metadata: { authorization_endpoint: 'https://i.test/auth?tenant=igwn' },
       clientId: 'foo',
     })
@@ -92,7 +98,7 @@ describe('authorizationUrl', () => {
 
   it('needs somewhere to come back to', async () => {
     await expect(web().authorizationUrl({} as LoginOptions)).rejects.toEqual(
-      ours('ERR_IGWN_OPTION', 'redirectUri must be a string, not undefined.'),
+      ours('ERR_IGWN_INVALID_OPTION', 'redirectUri must be a string, not undefined.'),
     )
   })
 })
@@ -105,14 +111,14 @@ describe('callback', () => {
     ['the parameters of a form', (back) => back.searchParams],
   ])('exchanges the code in %s for a token, and verifies the id_token', async (_name, form) => {
     const { steps, login, back } = await loggedIn()
-    const token = await steps.callback(form(back), login)
+    const token = await steps.handleCallback(form(back), login)
     expect(token).toMatchObject({ ...BEARER, scope: 'openid read:/data', refresh_token: BEARER.access_token })
     expect(jsonwebtoken.decode(token.id_token ?? '')).toMatchObject({ sub: 'albert', nonce: login.nonce })
   })
 
   it('says the redirect URI as it was registered, not as URL writes it (trap 5)', async () => {
     const { steps, login, back } = await loggedIn({ redirectUri: 'https://bare.example.org' })
-    expect(await steps.callback(back, login)).toMatchObject(BEARER)
+    expect(await steps.handleCallback(back, login)).toMatchObject(BEARER)
   })
 
   it('has one token for each audience that was agreed to', async () => {
@@ -122,7 +128,7 @@ describe('callback', () => {
       scope: 'read:/data',
       params: { prompt: 'consent' },
     })
-    const first = await steps.callback(back, login, { audience: audience[0] })
+    const first = await steps.handleCallback(back, login, { audience: audience[0] })
     const second = await steps.refresh(first, { audience: audience[1] })
     expect([first, second].map(({ access_token: text }) => jsonwebtoken.decode(text))).toMatchObject([
       { aud: audience[0] },
@@ -171,7 +177,7 @@ describe('callback', () => {
     const { steps, login, back } = await loggedIn()
     const before = (await provider.seen()).length
     spoil(back)
-    await expect(steps.callback(back, login)).rejects.toEqual(
+    await expect(steps.handleCallback(back, login)).rejects.toEqual(
       ours(
         'ERR_IGWN_OAUTH_STATE',
         `This is no answer of ${provider.issuer} to the login that was begun here: ${problem}. ${stale}`,
@@ -184,9 +190,9 @@ describe('callback', () => {
     ['nothing', undefined],
     ['a login without its state', { redirectUri: WEB_REDIRECT }],
   ])('needs the login as it was kept, not %s', async (_name, login) => {
-    await expect(web().callback('/callback?code=x', login as PendingLogin)).rejects.toEqual(
+    await expect(web().handleCallback('/callback?code=x', login as PendingLogin)).rejects.toEqual(
       ours(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         'The login must be what authorizationUrl gave, as it was kept in the session of that person; without, an answer cannot be told from a forged one.',
       ),
     )
@@ -196,14 +202,14 @@ describe('callback', () => {
     const { login, back } = await loggedIn()
     const metadata = { token_endpoint: `${provider.issuer}/token` }
     back.searchParams.set('iss', 'https://evil.test')
-    await expect(web({ metadata }).callback(back, login)).rejects.toThrow('it is of another issuer')
+    await expect(web({ metadata }).handleCallback(back, login)).rejects.toThrow('it is of another issuer')
     back.searchParams.delete('iss')
-    expect(await web({ metadata }).callback(back, login)).toMatchObject(BEARER)
+    expect(await web({ metadata }).handleCallback(back, login)).toMatchObject(BEARER)
   })
 
   it('says when the person said no', async () => {
     const { steps, login, back } = await loggedIn({ params: { answer: 'no' } })
-    await expect(steps.callback(back, login)).rejects.toMatchObject({
+    await expect(steps.handleCallback(back, login)).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_REFUSED',
       error: 'access_denied',
       errorDescription: 'albert said no',
@@ -213,7 +219,7 @@ describe('callback', () => {
   it('says when there is no code', async () => {
     const { steps, login, back } = await loggedIn()
     back.searchParams.delete('code')
-    await expect(steps.callback(back, login)).rejects.toMatchObject({
+    await expect(steps.handleCallback(back, login)).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_RESPONSE',
       message: `${provider.issuer} sent the person back without a code. Begin again; check response_type and response_mode.`,
     })
@@ -222,15 +228,17 @@ describe('callback', () => {
   it('says when the code was used before, and when it is of another PKCE verifier', async () => {
     const { steps, login, back } = await loggedIn()
     const other = { ...login, codeVerifier: 'x'.repeat(43) }
-    await expect(steps.callback(back, other)).rejects.toMatchObject({ error: 'invalid_grant' })
+    await expect(steps.handleCallback(back, other)).rejects.toMatchObject({ error: 'invalid_grant' })
     const again = await loggedIn()
-    await steps.callback(again.back, again.login)
-    await expect(steps.callback(again.back, again.login)).rejects.toMatchObject({ error: 'invalid_grant' })
+    await steps.handleCallback(again.back, again.login)
+    await expect(steps.handleCallback(again.back, again.login)).rejects.toMatchObject({
+      error: 'invalid_grant',
+    })
   })
 
   it('says when the secret is wrong', async () => {
     const { login, back } = await loggedIn()
-    await expect(web({ clientSecret: 'wrong' }).callback(back, login)).rejects.toMatchObject({
+    await expect(web({ clientSecret: 'wrong' }).handleCallback(back, login)).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_REFUSED',
       error: 'invalid_client',
       status: 401,
@@ -240,7 +248,7 @@ describe('callback', () => {
 
   it('refuses an id_token for another nonce', async () => {
     const { steps, login, back } = await loggedIn()
-    await expect(steps.callback(back, { ...login, nonce: 'other' })).rejects.toEqual(
+    await expect(steps.handleCallback(back, { ...login, nonce: 'other' })).rejects.toEqual(
       ours(
         'ERR_IGWN_OAUTH_ID_TOKEN',
         `The id_token of ${provider.issuer} is not to be trusted: unexpected ID Token "nonce" claim value. Do not let anybody in by it.`,
@@ -258,7 +266,7 @@ describe('callback', () => {
         response.body = JSON.stringify({ ...answer, id_token: forger.sign(claims) })
       },
     })
-    await expect(steps.callback(back, login)).rejects.toEqual(
+    await expect(steps.handleCallback(back, login)).rejects.toEqual(
       ours(
         'ERR_IGWN_OAUTH_ID_TOKEN',
         `The id_token of ${provider.issuer} is not to be trusted: invalid signature. Do not let anybody in by it.`,
@@ -270,7 +278,7 @@ describe('callback', () => {
 describe('what can be done with a token', () => {
   const token = async () => {
     const { steps, login, back } = await loggedIn({ params: { prompt: 'consent' } })
-    return { steps, token: await steps.callback(back, login) }
+    return { steps, token: await steps.handleCallback(back, login) }
   }
 
   it('user info, of the person who logged in', async () => {
@@ -296,7 +304,7 @@ describe('what can be done with a token', () => {
     expect(third).toMatchObject({ ...BEARER, scope: 'read:/data' })
     await expect(steps.refresh(first)).rejects.toMatchObject({ error: 'invalid_grant' })
     await expect(steps.refresh({ access_token: 'alone' })).rejects.toEqual(
-      ours('ERR_IGWN_OPTION', 'the refresh token must be a string, not undefined.'),
+      ours('ERR_IGWN_INVALID_OPTION', 'the refresh token must be a string, not undefined.'),
     )
   })
 
@@ -317,7 +325,7 @@ describe('what can be done with a token', () => {
   it('revoke, where the server can only forget the refresh token', async () => {
     const audience = 'https://gracedb.example.org'
     const { steps, login, back } = await loggedIn({ audience, params: { prompt: 'consent' } })
-    const jwt = await steps.callback(back, login, { audience })
+    const jwt = await steps.handleCallback(back, login, { audience })
     await steps.revoke(jwt)
     await expect(steps.refresh(jwt)).rejects.toMatchObject({ error: 'invalid_grant' })
     await expect(steps.revoke(jwt.access_token)).rejects.toMatchObject({ error: 'unsupported_token_type' })
@@ -345,7 +353,7 @@ describe('what can be done with a token', () => {
 
   it('needs a token', async () => {
     await expect(web().introspect('')).rejects.toEqual(
-      ours('ERR_IGWN_OPTION', 'the token must be a string, not an empty one.'),
+      ours('ERR_IGWN_INVALID_OPTION', 'the token must be a string, not an empty one.'),
     )
   })
 })
@@ -357,19 +365,19 @@ describe('fromFragment, of the implicit grant (deprecated)', () => {
     const { steps, login, back } = await loggedIn({ responseType: 'id_token', scope: 'openid' }, implicit())
     expect(login.codeVerifier).toBeUndefined()
     // eslint-disable-next-line @typescript-eslint/no-deprecated
-    const token = await steps.fromFragment(back, login)
+    const token = await steps.handleFragment(back, login)
     expect(jsonwebtoken.decode(token.id_token ?? '')).toMatchObject({ sub: 'albert', aud: 'implicit' })
     // eslint-disable-next-line @typescript-eslint/no-deprecated
-    await expect(steps.fromFragment(back, { ...login, nonce: 'other' })).rejects.toMatchObject({
+    await expect(steps.handleFragment(back, { ...login, nonce: 'other' })).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_ID_TOKEN',
       message: expect.stringContaining('jwt nonce invalid') as string,
     })
   })
 
   const login = { state: 's', redirectUri: 'https://portal.test/cb' }
-  const steps = oauth2({ metadata: { token_endpoint: 'https://issuer.test/token' }, clientId: 'me' })
+  const steps = webLogin({ metadata: { token_endpoint: 'https://issuer.test/token' }, clientId: 'me' })
   // eslint-disable-next-line @typescript-eslint/no-deprecated
-  const from = (fragment: string) => steps.fromFragment(`https://portal.test/cb#${fragment}`, login)
+  const from = (fragment: string) => steps.handleFragment(`https://portal.test/cb#${fragment}`, login)
 
   it('gives the token in it (Authlib: test_token_from_fragment)', async () => {
     expect(await from('access_token=a&token_type=bearer&expires_in=3600&state=s&scope=x+y')).toEqual({
@@ -399,7 +407,7 @@ describe('verifyIdToken', () => {
   /** An issuer that publishes a key, and what looks at its id_tokens. */
   async function looking(more: Partial<OAuthClient> = {}, metadata: object = {}) {
     const server = await servers.serve(() => ({ body: JSON.stringify({ keys: [key.jwk] }) }))
-    const steps = oauth2({
+    const steps = webLogin({
       metadata: {
         issuer: server.origin,
         token_endpoint: `${server.origin}/token`,
@@ -526,7 +534,7 @@ it('all steps end when nobody wants them any more', async () => {
   const { steps, login, back } = await loggedIn()
   const outcomes = await Promise.all(
     [
-      steps.callback(back, login, { signal }),
+      steps.handleCallback(back, login, { signal }),
       steps.refresh('x', { signal }),
       steps.revoke('x', { signal }),
       steps.introspect('x', { signal }),

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
-import { wanted } from '../../lib/tokens/validate-claims'
+import { requirementsOf } from '../../lib/tokens/validate-claims'
 import { discovery, type Discovery } from '../../lib/tokens/discovery'
 import type { TokenQuery } from '../../lib/tokens/token'
 import { runs, SEEDED } from '../support/properties'
@@ -155,7 +155,7 @@ it(`what is remembered of a search is what a new one would find, whatever change
       for (const one of changes) {
         make(one)
         for (const query of QUERIES)
-          expect(said(look(wanted(query)))).toEqual(said(discovery()(wanted(query))))
+          expect(said(look(requirementsOf(query)))).toEqual(said(discovery()(requirementsOf(query))))
       }
     }),
     runs(50),

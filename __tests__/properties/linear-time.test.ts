@@ -4,7 +4,7 @@ import { parseNetrc } from '../../lib/netrc/parse-netrc'
 import { isEncrypted, parsePem } from '../../lib/formats/pem'
 import { climbs, givesScope, splitScopes } from '../../lib/formats/scopes'
 import { bearerChallenge, parseChallenges } from '../../lib/formats/www-authenticate'
-import { pathName, quote } from '../../lib/secrets/sanitize'
+import { pathName, sanitize } from '../../lib/secrets/sanitize'
 import { targetAudience } from '../../lib/tokens/target-audience'
 import { tokenText } from '../../lib/tokens/token'
 import { expectLinear } from '../support/growth'
@@ -58,7 +58,7 @@ const READERS: [string, (text: string) => unknown, readonly string[]][] = [
   ],
   [
     'names for messages',
-    (text) => quote(text) + pathName(text),
+    (text) => sanitize(text) + pathName(text),
     ['a', ' ', 'eyJ', '.', '-----BEGIN', ' login ', '/', '\0', '\u202e'],
   ],
 ]

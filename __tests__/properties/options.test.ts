@@ -76,7 +76,7 @@ describe(`options ${SEEDED}`, () => {
           return
         }
         const outcome = await outcomeOn(() => make().get(server.origin, { igwnAuth: third }))
-        expect(outcome).toEqual(contradicts(all) ? { code: 'ERR_IGWN_OPTION' } : outcomeOf(all))
+        expect(outcome).toEqual(contradicts(all) ? { code: 'ERR_IGWN_INVALID_OPTION' } : outcomeOf(all))
       }),
       runs(60),
     )
@@ -93,7 +93,7 @@ describe(`options ${SEEDED}`, () => {
           instance.defaults.igwnAuth = said(defaults)
           const all = { ...said(installed), ...said(defaults), ...said(request) }
           const outcome = await outcomeOn(() => instance.get(server.origin, { igwnAuth: said(request) }))
-          expect(outcome).toEqual(contradicts(all) ? { code: 'ERR_IGWN_OPTION' } : outcomeOf(all))
+          expect(outcome).toEqual(contradicts(all) ? { code: 'ERR_IGWN_INVALID_OPTION' } : outcomeOf(all))
         },
       ),
       runs(60),

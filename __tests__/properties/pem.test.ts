@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { parsePem } from '../../lib/formats/pem'
-import { readPemFile, understandCredential } from '../../lib/x509/load-credential'
+import { readPemFile, loadCredential } from '../../lib/x509/load-credential'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
 import { runs, SEEDED, textOf } from '../support/properties'
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 function understood(text: string) {
   const file = readPemFile(text)
-  return 'problem' in file ? file : understandCredential(file, file, undefined)
+  return 'problem' in file ? file : loadCredential(file, file, undefined)
 }
 
 /** What people and programs leave between blocks; nothing that begins a block. */

@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import axios from 'axios'
 import fc from 'fast-check'
 import { IgwnAuthError } from '../../lib/errors'
-import { isValidToken, judgeToken, wanted } from '../../lib/tokens/validate-claims'
+import { isValidToken, validateClaims, requirementsOf } from '../../lib/tokens/validate-claims'
 import { discovery } from '../../lib/tokens/discovery'
 import { tokenAuthorizationHeader, tokenText } from '../../lib/tokens/token'
 import { applyIgwnAuth, SciToken } from '../support/all'
@@ -147,12 +147,12 @@ describe(`a JWT of any claims ${SEEDED}`, () => {
       fc.property(claims, claims, (text, query) => {
         const token = SciToken.deserialize(sign(text))
         const { iss, aud, scope } = JSON.parse(query) as Record<string, unknown>
-        const want = wanted({
+        const want = requirementsOf({
           ...(typeof aud === 'string' && aud !== '' && { audience: aud }),
           ...(typeof scope === 'string' && { scope }),
           ...(typeof iss === 'string' && { issuer: iss }),
         })
-        const verdict = judgeToken(token, want)
+        const verdict = validateClaims(token, want)
         const shown = [
           inspect(token, { depth: null, showHidden: true }),
           JSON.stringify([token, verdict]),
@@ -167,7 +167,7 @@ describe(`a JWT of any claims ${SEEDED}`, () => {
     )
   })
 
-  it('satisfies no query that it does not satisfy with less time, another audience or a scope more', () => {
+  it('usable no query that it does not satisfy with less time, another audience or a scope more', () => {
     fc.assert(
       fc.property(claims, fc.nat(7200), (text, seconds) => {
         const token = sign(text)
@@ -191,7 +191,7 @@ describe(`a JWT of any claims ${SEEDED}`, () => {
     fc.assert(
       fc.property(part, part, (before, behind) => {
         put(runtimeFile(), `${before}${secret}${behind}`)
-        const { token, reasons } = discovery()(wanted({}))
+        const { token, reasons } = discovery()(requirementsOf({}))
         expect(token).toBeUndefined()
         expectNoSecret(reasons, [secret])
       }),

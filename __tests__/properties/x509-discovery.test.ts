@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
-import { here } from '../../lib/environment'
+import { processEnvironment } from '../../lib/environment'
 import { x509Discovery, type X509Discovery } from '../../lib/x509/find-x509-credentials'
 import { createAuthority, secondsFromNow } from '../support/pki'
 import { runs, SEEDED } from '../support/properties'
@@ -47,7 +47,7 @@ beforeAll(async () => {
 /** In the order in which they are looked at; a variable names the first. */
 const FILES = [
   () => room('proxy.pem'),
-  () => path.join(here.temporaryFolder, `x509up_u${process.getuid?.() ?? 0}`),
+  () => path.join(processEnvironment.temporaryFolder, `x509up_u${process.getuid?.() ?? 0}`),
   () => path.join(process.env.HOME!, '.globus/usercert.pem'),
 ]
 

@@ -69,8 +69,8 @@ describe('a discovered token', () => {
     expect(error.reasons.find(({ code }) => code === 'scope')).toMatchObject({
       source: 'BEARER_TOKEN',
       claim: 'scope',
-      wanted: ['gracedb.write'],
-      got: ['gracedb.read'],
+      expected: ['gracedb.write'],
+      actual: ['gracedb.read'],
     })
   })
 
@@ -222,7 +222,7 @@ describe('the environment switch', () => {
   it('with any other value is an error that names it and its values', async () => {
     process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = 'on'
     const error = await refused(igwnAxios.get(server.origin))
-    expect(error.code).toBe('ERR_IGWN_ENVIRONMENT')
+    expect(error.code).toBe('ERR_IGWN_INVALID_ENVIRONMENT')
     expect(error.message).toBe(
       'IGWN_AUTH_UTILS_FIND_SCITOKEN is set to a value that means nothing. Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.',
     )
@@ -258,7 +258,7 @@ describe('forceNoAuth and failIfNoAuth', () => {
     expect(() => applyIgwnAuth(axios.create(), { forceNoAuth: true, failIfNoAuth: true })).toThrow(says)
     const instance = applyIgwnAuth(axios.create(), { forceNoAuth: true })
     const error = await refused(instance.get(server.origin, { igwnAuth: { failIfNoAuth: true } }))
-    expect(error.code).toBe('ERR_IGWN_OPTION')
+    expect(error.code).toBe('ERR_IGWN_INVALID_OPTION')
     expect(error.message).toMatch(says)
   })
 })
@@ -320,7 +320,7 @@ describe('options', () => {
     ['token', 'igwnAuth must be an object, not a string'],
   ])('of the wrong type are an error that names them: %j', async (igwnAuth, says) => {
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth } as never))
-    expect(error.code).toBe('ERR_IGWN_OPTION')
+    expect(error.code).toBe('ERR_IGWN_INVALID_OPTION')
     expect(error.message).toContain(says)
   })
 
@@ -427,7 +427,7 @@ describe('never in clear', () => {
   ])('a token %s is an error before anything is sent', async (_, igwnAuth) => {
     process.env.BEARER_TOKEN = mint()
     const error = await refused(igwnAxios.request({ ...far(), igwnAuth }))
-    expect(error.code).toBe('ERR_IGWN_CLEAR_TEXT')
+    expect(error.code).toBe('ERR_IGWN_INSECURE_TRANSPORT')
     expect(error.message).toContain(`far.example.org:${server.port} is reached over clear-text http`)
   })
 

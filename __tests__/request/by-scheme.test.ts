@@ -5,7 +5,7 @@
 import { createHmac } from 'node:crypto'
 import { Readable } from 'node:stream'
 import axios, { type AxiosInstance } from 'axios'
-import { applyIgwnAuth, type AuthScheme, type IgwnAxiosError, type OutgoingRequest } from '../../lib/index'
+import { applyIgwnAuth, type AuthScheme, type IgwnAxiosError, type SchemeRequest } from '../../lib/index'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { challenge, serverGroup, type Answer, type Seen } from '../support/server'
 import { ours } from '../support/tokens'
@@ -17,13 +17,13 @@ function mac(method: string, url: string, body: string, count: string): string {
 }
 
 /** What this scheme is asked, in order. */
-let asked: OutgoingRequest[]
+let asked: SchemeRequest[]
 let answered: number
 
 function signing(more: Partial<AuthScheme> = {}): AuthScheme {
   return {
     name: 'Counting MAC',
-    isSafeInClear: true,
+    allowOverHttp: true,
     authorize(request) {
       asked.push(request)
       const count = String(asked.length)
@@ -179,7 +179,7 @@ it('answers a 401 once where it says that it can, and is asked anew for that', a
   const { origin, seen } = await servers.serve(() => challenge('realm="x", scope="a b"'))
   const refusals: unknown[] = []
   const scheme = signing({
-    answers: ({ status, challenges, header }, sent) => {
+    shouldRetry: ({ status, challenges, header }, sent) => {
       refusals.push([status, challenges[0]?.scheme, header('CONTENT-TYPE'), sent.headers?.['X-Count']])
       return (answered += 1) > 0
     },
@@ -194,10 +194,10 @@ it('answers a 401 once where it says that it can, and is asked anew for that', a
 })
 
 it.each<[string, Partial<AuthScheme>, string]>([
-  ['no', { answers: () => false }, 'Counting MAC was refused by the server'],
+  ['no', { shouldRetry: () => false }, 'Counting MAC was refused by the server'],
   [
     'by an error',
-    { answers: () => Promise.reject(new Error('no nonce')) },
+    { shouldRetry: () => Promise.reject(new Error('no nonce')) },
     'Finding another credential failed: no nonce',
   ],
 ])('lets a 401 stand with the reason where it says %s', async (_, more, message) => {
@@ -211,7 +211,7 @@ it.each<[string, Partial<AuthScheme>, string]>([
 
 it('does not answer for a body that is a stream, nor where it has no word on that', async () => {
   const { origin, seen } = await servers.serve(() => challenge())
-  const answering = signing({ answers: () => true })
+  const answering = signing({ shouldRetry: () => true })
   const error = (await withScheme(answering)
     .post(origin, Readable.from(['x']))
     .catch((one: unknown) => one)) as IgwnAxiosError
@@ -227,7 +227,7 @@ it('hears every answer of the server', async () => {
   }))
   const heard: unknown[] = []
   const scheme = signing({
-    hears: ({ status, header }, sent) =>
+    onResponse: ({ status, header }, sent) =>
       heard.push([status, header('dpop-nonce'), sent.headers?.['X-Count']]),
   })
   const instance = withScheme(scheme, axios.create({ validateStatus: (status) => status < 400 }))
@@ -256,7 +256,7 @@ it('gives way to a token that a request names, and takes the place of one of the
   expect(authorizations[1]).toMatch(/^MAC /)
   expect(() => applyIgwnAuth(axios.create(), { token: 'abc', scheme: signing() })).toThrow(
     ours(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'scheme and token contradict each other: a scheme takes the place of the token. Set one of them.',
     ),
   )
@@ -270,11 +270,11 @@ it('is not asked for another server than url names', async () => {
 })
 
 it('does not go in clear unless it says that it may', async () => {
-  const scheme = signing({ isSafeInClear: false })
+  const scheme = signing({ allowOverHttp: false })
   const url = 'http://gracedb.example.org/'
   await expect(withScheme(scheme).get(url)).rejects.toThrow(
     ours(
-      'ERR_IGWN_CLEAR_TEXT',
+      'ERR_IGWN_INSECURE_TRANSPORT',
       'gracedb.example.org is reached over clear-text http, where everybody on the way can read what Counting MAC puts on a ' +
         'request. Use https; or set allowInsecureHttp where nobody listens. Nothing was sent.',
     ),
@@ -296,7 +296,7 @@ it.each<[string, AuthScheme['authorize'], string]>([
 ])('sends nothing where it %s', async (_, authorize, message) => {
   const { origin, seen } = await servers.serve(() => ({}))
   const failing = withScheme(signing({ authorize })).get(origin)
-  await expect(failing).rejects.toThrow(ours('ERR_IGWN_OPTION', message))
+  await expect(failing).rejects.toThrow(ours('ERR_IGWN_INVALID_OPTION', message))
   expectNoSecret(await failing.catch((error: unknown) => error), [SECRET])
   expect(seen).toHaveLength(0)
 })

@@ -96,7 +96,7 @@ it('a client of OAuth 2 sends its secret nowhere else', async () => {
     clientSecret: 'secret of me',
     clientAuthentication: 'client_secret_post',
     metadata: { token_endpoint: `${server.origin}/token` },
-    http: byFetch(),
+    axios: byFetch(),
   }
   await expect(clientCredentials(client).getTokenResponse()).rejects.toMatchObject({
     code: 'ERR_IGWN_OAUTH_RESPONSE',

@@ -43,7 +43,7 @@ it('is not sent in clear text', async () => {
   const redirector = await redirectorTo('http://data.example.org')
   await expect(igwnAxios.get(`${redirector.origin}/f`)).rejects.toThrow(
     ours(
-      'ERR_IGWN_CLEAR_TEXT',
+      'ERR_IGWN_INSECURE_TRANSPORT',
       'The server redirects to data.example.org over clear-text http, with the token in the URL, where everybody on the way ' +
         'can read it. It was not followed. Have the server redirect to https; or set allowInsecureHttp where nobody listens.',
     ),

@@ -233,7 +233,7 @@ const login: oauth2.PendingLogin = {
   redirectUri: 'https://portal.example.org/callback',
   codeVerifier: SECRETS.verifier,
 }
-const steps = (place: string) => oauth2.oauth2(clientAt(place))
+const steps = (place: string) => oauth2.webLogin(clientAt(place))
 const encryptedPem = () => fs.readFileSync(encryptedKey, 'utf8')
 const plainPem = () => fs.readFileSync(plainKey, 'utf8')
 
@@ -315,13 +315,13 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => main.staticToken(`${SECRETS.bad} `),
       () => given(main.staticToken(SECRETS.opaque).getToken({})),
     ],
-    discovered: [
-      () => main.discovered(),
-      () => main.discovered().getToken({}),
-      () => main.discovered().getToken({ scope: 'write:/' }),
-      () => main.discovered().explain?.({ scope: 'write:/' }),
+    discoveredTokens: [
+      () => main.discoveredTokens(),
+      () => main.discoveredTokens().getToken({}),
+      () => main.discoveredTokens().getToken({ scope: 'write:/' }),
+      () => main.discoveredTokens().explain?.({ scope: 'write:/' }),
       () => {
-        const refused = main.discovered()
+        const refused = main.discoveredTokens()
         for (const token of [jwt, second]) refused.invalidate?.(token)
         return refused.getToken({})
       },
@@ -329,7 +329,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
     chain: [
       () => main.chain(main.staticToken(SECRETS.opaque)),
       () => main.chain(broken, broken).getToken({}),
-      () => main.chain(main.staticToken(SECRETS.opaque), main.discovered()).explain?.({}),
+      () => main.chain(main.staticToken(SECRETS.opaque), main.discoveredTokens()).explain?.({}),
     ],
     reuse: [
       async () => {
@@ -351,7 +351,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => main.externallyManagedJwt({ getToken: () => jwt, jwt: second, expires: now() + 600 }),
       () => main.externallyManagedJwt({ getToken: () => jwt, jwt: second }),
       () => main.externallyManagedJwt({ getToken: () => jwt, expires: SECRETS.bad as never }),
-      () => main.externallyManagedJwt({ getToken: () => expired, waits: [] }).getValidToken(),
+      () => main.externallyManagedJwt({ getToken: () => expired, retryDelays: [] }).getValidToken(),
       () =>
         main.externallyManagedJwt({ getToken: () => [SECRETS.opaque, SECRETS.bad] as never }).authenticate(),
       () => main.externallyManagedJwt({ getToken: () => SECRETS.opaque }).authenticate(),
@@ -386,15 +386,15 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => main.getSciToken({ command: [...failing(SECRETS.opaque), '--'], credkey: SECRETS.bad }),
       () => main.getSciToken({ issuer: { secret: SECRETS.bad } as never }),
     ],
-    keepFresh: [
+    autoRenew: [
       async () => {
-        const fresh = main.keepFresh(source)
+        const fresh = main.autoRenew(source)
         await fresh.getToken({})
         fresh.stop()
         return fresh
       },
       async () => {
-        const fresh = main.keepFresh({ getToken: () => Promise.reject(new Error(`refused ${jwt}`)) })
+        const fresh = main.autoRenew({ getToken: () => Promise.reject(new Error(`refused ${jwt}`)) })
         await Promise.resolve(fresh.getToken({})).catch(() => undefined)
         fresh.stop()
       },
@@ -507,7 +507,9 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       },
     ],
     EVENT_CHANNEL: [() => main.EVENT_CHANNEL],
-    IgwnAuthError: [() => new main.IgwnAuthError('ERR_IGWN_OPTION', 'no', { cause: new Error('no') })],
+    IgwnAuthError: [
+      () => new main.IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'no', { cause: new Error('no') }),
+    ],
   },
   'axios-igwn-auth/oauth1': {
     oauth1: [
@@ -524,7 +526,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
         oauth1.applyOAuth1(axios.create(), { ...oauthOptions, signatureMethod: 'PLAINTEXT', signatureType }),
       ),
     ]),
-    IgwnAuthError: [() => new oauth1.IgwnAuthError('ERR_IGWN_OPTION', 'no')],
+    IgwnAuthError: [() => new oauth1.IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'no')],
     OAuth1Token: [
       () =>
         new oauth1.OAuth1Token(
@@ -620,12 +622,12 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       ),
     ],
     deviceCode: sourcesOf((client) => oauth2.deviceCode(client, { prompt: () => undefined })),
-    oauth2: [
+    webLogin: [
       () => steps('/oauth2'),
-      ...ofWrongClients((client) => oauth2.oauth2(client)),
+      ...ofWrongClients((client) => oauth2.webLogin(client)),
       ...['/oauth2', '/echo', '/401', '/403', '/junk', '/away', 'https://127.0.0.1:1/'].flatMap(
         (place): Act[] => [
-          () => given(steps(place).callback(`/callback?code=${SECRETS.bad}&state=s`, login)),
+          () => given(steps(place).handleCallback(`/callback?code=${SECRETS.bad}&state=s`, login)),
           () => given(steps(place).refresh(SECRETS.tokenSecret)),
           () => steps(place).revoke({ access_token: SECRETS.opaque, refresh_token: SECRETS.tokenSecret }),
           () => given(steps(place).introspect(SECRETS.opaque)),
@@ -633,17 +635,17 @@ const ACTS: Record<string, Record<string, Act[]>> = {
           () => steps(place).verifyIdToken(jwt),
         ],
       ),
-      () => steps('/echo').callback(`/callback?code=${SECRETS.bad}&state=other`, login),
+      () => steps('/echo').handleCallback(`/callback?code=${SECRETS.bad}&state=other`, login),
       () =>
-        steps('/echo').callback(
+        steps('/echo').handleCallback(
           `/callback?code=${SECRETS.bad}&state=s&error=access_denied&error_description=${SECRETS.bad}`,
           login,
         ),
-      () => steps('/echo').callback(`/callback?code=${SECRETS.bad}`, undefined as never),
+      () => steps('/echo').handleCallback(`/callback?code=${SECRETS.bad}`, undefined as never),
       () => steps('/echo').verifyIdToken(SECRETS.bad),
       () =>
         // eslint-disable-next-line @typescript-eslint/no-deprecated
-        steps('/echo').fromFragment(
+        steps('/echo').handleFragment(
           `https://portal.example.org/#access_token=${SECRETS.bad}&state=other`,
           login,
         ),
@@ -651,7 +653,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => given(steps('/echo').authorizationUrl({ redirectUri: login.redirectUri })),
       () => steps('/echo').endSessionUrl(),
     ],
-    IgwnAuthError: [() => new oauth2.IgwnAuthError('ERR_IGWN_OPTION', 'no')],
+    IgwnAuthError: [() => new oauth2.IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'no')],
     OAuth2Auth: (['header', 'query', 'body'] as const).flatMap((placement) => [
       () => new oauth2.OAuth2Auth(SECRETS.opaque, { placement }),
       () => new oauth2.OAuth2Auth({ access_token: SECRETS.opaque, token_type: SECRETS.bad }, { placement }),

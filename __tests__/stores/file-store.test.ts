@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { inspect } from 'node:util'
 import { fileStore } from '../support/all'
-import { here } from '../../lib/environment'
+import { processEnvironment } from '../../lib/environment'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { runProgram } from '../support/program'
 import { thrownBy } from '../support/thrown-by'
@@ -196,7 +196,7 @@ describe('refuses', () => {
     fs.writeFileSync(file, JSON.stringify({ a: token }), { mode: 0o600 })
     const own = process.geteuid?.() ?? 0
     // Who asks is somebody else: a file can be given away by root only.
-    const asked = jest.spyOn(here, 'euid', 'get').mockReturnValue(own + 1)
+    const asked = jest.spyOn(processEnvironment, 'euid', 'get').mockReturnValue(own + 1)
     try {
       const named = own === 0 ? file : folder
       await expect(fileStore(file).get('a')).rejects.toEqual(
@@ -245,7 +245,7 @@ describe('refuses', () => {
 
   it.each([undefined, '', 7, {}])('what is no path: %j', (value) => {
     expect(thrownBy(() => fileStore(value as string))).toMatchObject({
-      code: 'ERR_IGWN_OPTION',
+      code: 'ERR_IGWN_INVALID_OPTION',
       message: expect.stringMatching(/^fileStore needs the path of a file, not (undefined|an? .*)\.$/),
     })
   })

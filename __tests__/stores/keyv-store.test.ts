@@ -133,7 +133,7 @@ it.each([
   ['redis://127.0.0.1', 'get is missing in a string'],
 ])('refuses what is no store: %j', (value, problem) => {
   expect(thrownBy(() => keyvStore(value as never))).toMatchObject({
-    code: 'ERR_IGWN_OPTION',
+    code: 'ERR_IGWN_INVALID_OPTION',
     message: `keyvStore needs a store with get, set and delete, as new Keyv(); ${problem}.`,
   })
 })

@@ -46,7 +46,7 @@ function printsOf(code: string): string[] {
   )
 }
 
-export interface Surroundings {
+export interface Environment {
   /** The working directory of the examples. */
   readonly folder: string
   /** What stands in the place of `/tmp`. */
@@ -67,7 +67,7 @@ const SOURCES: Readonly<Record<string, string>> = {
 /** Runs an example and gives what it printed, one entry for each call of `console.log`. */
 export async function runExample(
   { code, prints }: Example,
-  { folder, slashTmp, normal = (text) => text, globals = {} }: Surroundings,
+  { folder, slashTmp, normal = (text) => text, globals = {} }: Environment,
 ): Promise<string[]> {
   const printed: string[] = []
   const console = { log: (...values: unknown[]) => printed.push(normal(format(...values))) }
@@ -83,8 +83,9 @@ export async function runExample(
     const source = SOURCES[name]
     if (source === undefined) return jest.requireActual(name)
     // Fresh modules have forgotten the stand-in for /tmp.
-    const { here } = jest.requireActual<typeof import('../../lib/environment')>('../../lib/environment')
-    here.temporaryFolder = slashTmp
+    const { processEnvironment } =
+      jest.requireActual<typeof import('../../lib/environment')>('../../lib/environment')
+    processEnvironment.temporaryFolder = slashTmp
     return jest.requireActual(source)
   }
   const before = process.cwd()

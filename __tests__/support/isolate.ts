@@ -7,7 +7,7 @@ import './watch-errors'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { here } from '../../lib/environment'
+import { processEnvironment } from '../../lib/environment'
 
 const FROM_OUTSIDE =
   /^(SCITOKEN|BEARER_TOKEN|_CONDOR|X509_|IGWN_|NETRC$|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT|NODE_EXTRA_CA|HTGETTOKEN|ALL_PROXY$|HTTPS?_PROXY$|NO_PROXY$)/i
@@ -25,7 +25,7 @@ process.env.XDG_RUNTIME_DIR = room('run')
 process.env.XDG_CACHE_HOME = room('cache')
 process.env.TMPDIR = room('tmp')
 
-here.temporaryFolder = room('slash-tmp')
+processEnvironment.temporaryFolder = room('slash-tmp')
 
 afterAll(() => {
   fs.rmSync(folder, { recursive: true, force: true })

@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import jsonwebtoken from 'jsonwebtoken'
 import type { IgwnAuthErrorCode } from '../../lib/errors'
-import { here } from '../../lib/environment'
+import { processEnvironment } from '../../lib/environment'
 
 export interface SigningKey {
   /** A token with these claims exactly, but for undefined ones; the header may be added to. */
@@ -61,14 +61,14 @@ const uid = process.geteuid?.() ?? 0
 
 /** The files where discovery looks without a variable that names them. */
 export const runtimeFile = () => path.join(String(process.env.XDG_RUNTIME_DIR), `bt_u${uid}`)
-export const temporaryFile = () => path.join(here.temporaryFolder, `bt_u${uid}`)
+export const temporaryFile = () => path.join(processEnvironment.temporaryFolder, `bt_u${uid}`)
 export const room = (name: string) => path.join(String(process.env.HOME), name)
 
 /** Takes away every token there is. */
 export function emptyPlaces(): void {
   for (const name of ['SCITOKEN', 'SCITOKEN_FILE', '_CONDOR_CREDS', 'BEARER_TOKEN', 'BEARER_TOKEN_FILE'])
     delete process.env[name]
-  for (const folder of [process.env.HOME, process.env.XDG_RUNTIME_DIR, here.temporaryFolder])
+  for (const folder of [process.env.HOME, process.env.XDG_RUNTIME_DIR, processEnvironment.temporaryFolder])
     for (const name of fs.readdirSync(String(folder)))
       fs.rmSync(path.join(String(folder), name), { recursive: true, force: true })
 }

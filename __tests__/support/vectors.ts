@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { asNobody, openToNobody } from './as-other-user'
-import { here } from '../../lib/environment'
+import { processEnvironment } from '../../lib/environment'
 
 export interface Vector<Input, Expected> {
   readonly name: string
@@ -72,7 +72,7 @@ export function usualNames(): Names {
   return {
     HOME: process.env.HOME!,
     RUN: path.join(process.env.HOME!, '..', 'run'),
-    TMP: here.temporaryFolder,
+    TMP: processEnvironment.temporaryFolder,
     EUID: String(process.geteuid?.() ?? 0),
     UID: String(process.getuid?.() ?? 0),
   }

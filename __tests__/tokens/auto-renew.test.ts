@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { keepFresh, type TokenQuery } from '../support/all'
+import { autoRenew, type TokenQuery } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { expectNoUnhandledRejection, heardEvents } from '../support/record-events'
 import { runProgram } from '../support/program'
@@ -9,7 +9,7 @@ const { events } = heardEvents()
 expectNoUnhandledRejection()
 
 /** Tokens that are renewed a second after they were made, with some time to spare. */
-const OPTIONS = { minTimeLeft: 5, renewAhead: 4, retryAfter: 0.05 }
+const OPTIONS = { minTimeLeft: 5, renewBefore: 4, retryAfter: 0.05 }
 const LIFE = 10
 
 /** A source that counts, and tells when it was asked so many times. */
@@ -30,7 +30,7 @@ function maker(failing: (call: number) => boolean = () => false) {
 
 it('renews before the token ends, also when nobody asks, and again', async () => {
   const source = maker()
-  const fresh = keepFresh(source, OPTIONS)
+  const fresh = autoRenew(source, OPTIONS)
   const third = source.asked(3)
   const first = await fresh.getToken({})
   await third
@@ -41,14 +41,14 @@ it('renews before the token ends, also when nobody asks, and again', async () =>
 
 it('does not begin before it is first asked', async () => {
   const source = maker()
-  keepFresh(source, OPTIONS)
+  autoRenew(source, OPTIONS)
   await wait(50)
   expect(source.queries).toEqual([])
 })
 
 it('gives the same token meanwhile, and asks once for many that come at once', async () => {
   const source = maker()
-  const fresh = keepFresh(source)
+  const fresh = autoRenew(source)
   const tokens = await Promise.all(Array.from({ length: 20 }, async () => fresh.getToken({ audience: 'a' })))
   expect(new Set(tokens).size).toBe(1)
   expect(source.queries).toHaveLength(1)
@@ -57,7 +57,7 @@ it('gives the same token meanwhile, and asks once for many that come at once', a
 
 it('renews for each thing that is wanted, once', async () => {
   const source = maker()
-  const fresh = keepFresh(source, OPTIONS)
+  const fresh = autoRenew(source, OPTIONS)
   const sixth = source.asked(4)
   for (const audience of ['a', 'b', 'a']) await fresh.getToken({ audience })
   expect(source.queries).toHaveLength(2)
@@ -68,7 +68,7 @@ it('renews for each thing that is wanted, once', async () => {
 
 it('goes on trying when a renewal fails, publishes that, and serves the old one meanwhile', async () => {
   const source = maker((call) => call === 2 || call === 3)
-  const fresh = keepFresh(source, OPTIONS)
+  const fresh = autoRenew(source, OPTIONS)
   const fourth = source.asked(4)
   const first = await fresh.getToken({})
   await source.asked(3)
@@ -81,7 +81,7 @@ it('goes on trying when a renewal fails, publishes that, and serves the old one 
   expect(warnings).toEqual(
     Array(2).fill({
       type: 'warning',
-      source: 'keepFresh',
+      source: 'autoRenew',
       message: 'A renewal failed: vault is down: token [hidden]',
     }),
   )
@@ -90,7 +90,7 @@ it('goes on trying when a renewal fails, publishes that, and serves the old one 
 
 it('lets who asks first hear of a failure, and goes on behind it', async () => {
   const source = maker((call) => call === 1)
-  const fresh = keepFresh(source, OPTIONS)
+  const fresh = autoRenew(source, OPTIONS)
   const second = source.asked(2)
   await expect(fresh.getToken({})).rejects.toThrow('vault is down')
   await second
@@ -100,7 +100,7 @@ it('lets who asks first hear of a failure, and goes on behind it', async () => {
 
 it('renews no more once it is stopped, and still gives tokens', async () => {
   const source = maker()
-  const fresh = keepFresh(source, OPTIONS)
+  const fresh = autoRenew(source, OPTIONS)
   const first = await fresh.getToken({})
   fresh.stop()
   fresh.stop()
@@ -119,7 +119,7 @@ it('renews for a hundred wants and no more, since servers can ask for any; it wa
       throw new Error('no such scope')
     },
   }
-  const fresh = keepFresh(source, { ...OPTIONS, retryAfter: 0.05 })
+  const fresh = autoRenew(source, { ...OPTIONS, retryDelay: 0.05 })
   for (let n = 0; n < 120; n += 1)
     await expect(Promise.resolve(fresh.getToken({ scope: `scope-${n}` }))).rejects.toThrow('no such scope')
   await wait(200)
@@ -131,7 +131,7 @@ it('renews for a hundred wants and no more, since servers can ask for any; it wa
 })
 
 it('forgets a refused token', async () => {
-  const fresh = keepFresh(maker())
+  const fresh = autoRenew(maker())
   const first = String(await fresh.getToken({}))
   fresh.invalidate?.(first)
   expect(await fresh.getToken({})).not.toBe(first)
@@ -141,26 +141,26 @@ it('forgets a refused token', async () => {
 it('does not keep a program running', async () => {
   expect(
     await runProgram(`
-      const fresh = all.keepFresh({ getToken: () => 'abc' })
+      const fresh = all.autoRenew({ getToken: () => 'abc' })
       console.log(await fresh.getToken({}))`),
   ).toBe('abc\n')
 })
 
 it('refuses an option that it does not have', () => {
-  expect(() => keepFresh(maker(), { every: 10 } as object)).toThrow(
+  expect(() => autoRenew(maker(), { every: 10 } as object)).toThrow(
     ours(
-      'ERR_IGWN_OPTION',
-      'options has no option "every"; there are minTimeLeft, renewAhead, clockTolerance, store, storeKey, retryAfter.',
+      'ERR_IGWN_INVALID_OPTION',
+      'options has no option "every"; there are minTimeLeft, renewBefore, clockTolerance, store, storeKey, retryAfter.',
     ),
   )
 })
 
 it('explains what it holds, and what it would ask', async () => {
   const source = maker()
-  const fresh = keepFresh(source)
+  const fresh = autoRenew(source)
   const explained = () => fresh.explain?.({}).map(({ message }) => message)
-  expect(explained()).toEqual(['the source of keepFresh is asked when a request leaves'])
-  const opaque = keepFresh({ getToken: () => 'abc', explain: () => [] })
+  expect(explained()).toEqual(['the source of autoRenew is asked when a request leaves'])
+  const opaque = autoRenew({ getToken: () => 'abc', explain: () => [] })
   expect(opaque.explain?.({})).toEqual([])
   await opaque.getToken({})
   opaque.stop()

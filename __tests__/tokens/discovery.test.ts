@@ -1,8 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { wanted } from '../../lib/tokens/validate-claims'
+import { requirementsOf } from '../../lib/tokens/validate-claims'
 import { discovery, type Discovery, type Look } from '../../lib/tokens/discovery'
-import { here, type Surroundings } from '../../lib/environment'
+import { processEnvironment, type Environment } from '../../lib/environment'
 import type { TokenQuery } from '../../lib/tokens/token'
 import {
   age,
@@ -19,7 +19,7 @@ import {
 } from '../support/tokens'
 
 let look: Look
-const find = (query: TokenQuery = {}) => look(wanted(query)).token?.source
+const find = (query: TokenQuery = {}) => look(requirementsOf(query)).token?.source
 const codes = ({ reasons }: Discovery) => reasons.map(({ code }) => code).filter((code) => code !== 'absent')
 
 beforeEach(() => {
@@ -68,9 +68,9 @@ describe('a second look with nothing changed', () => {
     ]
     for (const [fill, stats] of places) {
       fill()
-      const first = look(wanted({}))
+      const first = look(requirementsOf({}))
       count()
-      expect(look(wanted({}))).toBe(first)
+      expect(look(requirementsOf({}))).toBe(first)
       expect(count()).toEqual({ stats, others: 0 })
     }
   })
@@ -105,9 +105,9 @@ describe('a second look with nothing changed', () => {
     putCondorCreds({ 'a.use': mint(), 'b.use': 'garbage' })
     put(runtimeFile(), 'garbage')
     const query = { scope: 'write:/' }
-    expect(codes(look(wanted(query)))).toEqual(['scope', 'malformed', 'malformed'])
+    expect(codes(look(requirementsOf(query)))).toEqual(['scope', 'malformed', 'malformed'])
     const count = jest.spyOn(fs, 'openSync')
-    expect(codes(look(wanted(query)))).toEqual(['scope', 'malformed', 'malformed'])
+    expect(codes(look(requirementsOf(query)))).toEqual(['scope', 'malformed', 'malformed'])
     expect(count).not.toHaveBeenCalled()
   })
 
@@ -151,7 +151,7 @@ describe('decisions', () => {
     process.env.SCITOKEN = 'garbage'
     put(runtimeFile(), mint())
     expect(find()).toBe(runtimeFile())
-    expect(() => look(wanted({}), { strict: true })).toThrow(
+    expect(() => look(requirementsOf({}), { strict: true })).toThrow(
       'SCITOKEN holds no SciToken (not a JWT). With `strict`',
     )
     expect(find()).toBe(runtimeFile())
@@ -162,7 +162,7 @@ describe('decisions', () => {
     put(runtimeFile(), mint())
     expect(find()).toBe('BEARER_TOKEN')
     const refused = { code: 'refused', source: 'BEARER_TOKEN', message: 'BEARER_TOKEN was refused' } as const
-    const found = look(wanted({}), {
+    const found = look(requirementsOf({}), {
       passOver: (one) => (one.serialize() === token ? refused : undefined),
     })
     expect(found.token?.source).toBe(runtimeFile())
@@ -193,12 +193,12 @@ describe('time', () => {
 
   it('a token without an end does not satisfy', () => {
     process.env.BEARER_TOKEN = mint({ exp: undefined })
-    expect(look(wanted({})).reasons).toContainEqual({
+    expect(look(requirementsOf({})).reasons).toContainEqual({
       code: 'claim',
       source: 'BEARER_TOKEN',
       claim: 'exp',
-      wanted: 'a time',
-      got: undefined,
+      expected: 'a time',
+      actual: undefined,
       message: 'BEARER_TOKEN has no exp claim',
     })
   })
@@ -211,12 +211,12 @@ describe('time', () => {
     expect(find()).toBe('BEARER_TOKEN')
     passTime(0.001)
     expect(find()).toBe(runtimeFile())
-    expect(look(wanted({})).reasons).toContainEqual({
+    expect(look(requirementsOf({})).reasons).toContainEqual({
       code: 'expired',
       source: 'BEARER_TOKEN',
       claim: 'exp',
-      wanted: 'at least 60 s left',
-      got: now() + 60,
+      expected: 'at least 60 s left',
+      actual: now() + 60,
       message: 'BEARER_TOKEN has 59 seconds left, and 60 seconds are wanted',
     })
   })
@@ -277,7 +277,7 @@ describe('time', () => {
   it('what was said of an expired token is said anew later', () => {
     process.env.BEARER_TOKEN = mint({ exp: now() - 60 })
     put(runtimeFile(), mint())
-    const said = () => look(wanted({})).reasons.find(({ code }) => code === 'expired')?.message
+    const said = () => look(requirementsOf({})).reasons.find(({ code }) => code === 'expired')?.message
     expect(said()).toBe('BEARER_TOKEN expired 60 seconds ago')
     passTime(600)
     expect(said()).toBe('BEARER_TOKEN expired 11 minutes ago')
@@ -289,13 +289,13 @@ describe('the temporary folder', () => {
   /** Files here belong to whoever runs the tests. A stranger to them is, for root, a file given away; else, a look as somebody else. */
   const stranger = 4321
   const me = isRoot ? 1234 : Number(process.geteuid?.())
-  const surroundings = (euid: number): Surroundings => ({
+  const environment = (euid: number): Environment => ({
     env: process.env,
     euid,
     uid: euid,
-    temporaryFolder: here.temporaryFolder,
+    temporaryFolder: processEnvironment.temporaryFolder,
   })
-  const fileOf = (euid: number) => path.join(here.temporaryFolder, `bt_u${euid}`)
+  const fileOf = (euid: number) => path.join(processEnvironment.temporaryFolder, `bt_u${euid}`)
   const own = (file: string, uid: number) => {
     if (isRoot) fs.lchownSync(file, uid, uid)
     return file
@@ -304,14 +304,14 @@ describe('the temporary folder', () => {
   const foreign = (file: string, owner: number, euid: number) => ({
     code: 'foreign-owner',
     source: file,
-    got: owner,
-    wanted: euid,
+    actual: owner,
+    expected: euid,
     message: `${file} belongs to user ${owner}, not to user ${euid}: anybody can put a file there`,
   })
 
   it('gives a file of ours', () => {
     const file = own(put(fileOf(me), mint()), me)
-    const found = discovery(surroundings(me))(wanted({}))
+    const found = discovery(environment(me))(requirementsOf({}))
     expect(found.token?.source).toBe(file)
     expect(found.warning).toBeUndefined()
   })
@@ -319,18 +319,18 @@ describe('the temporary folder', () => {
   it('gives a file of root', () => {
     if (!isRoot) return // only root can make one
     const file = put(fileOf(me), mint())
-    expect(discovery(surroundings(me))(wanted({})).token?.source).toBe(file)
+    expect(discovery(environment(me))(requirementsOf({})).token?.source).toBe(file)
   })
 
   it('gives no file of anybody else, and does not read it', () => {
     const [owner, euid] = isRoot ? [stranger, me] : [me, me + 1]
     const file = own(put(fileOf(euid), mint()), owner)
     const open = jest.spyOn(fs, 'openSync')
-    const found = discovery(surroundings(euid))(wanted({}))
+    const found = discovery(environment(euid))(requirementsOf({}))
     expect(found.token).toBeUndefined()
     expect(found.reasons.at(-1)).toEqual(foreign(file, owner, euid))
     expect(open).not.toHaveBeenCalled()
-    expect(() => discovery(surroundings(euid))(wanted({}), { strict: true })).toThrow(
+    expect(() => discovery(environment(euid))(requirementsOf({}), { strict: true })).toThrow(
       `${file} belongs to user ${owner}, not to user ${euid}: anybody can put a file there. With \`strict\``,
     )
   })
@@ -338,7 +338,7 @@ describe('the temporary folder', () => {
   it('gives a file that becomes ours, and not one that ceases to be', () => {
     if (!isRoot) return // only root can give files away
     const file = own(put(fileOf(me), mint()), me)
-    look = discovery(surroundings(me))
+    look = discovery(environment(me))
     expect(find()).toBe(file)
     own(file, stranger)
     expect(find()).toBeUndefined()
@@ -350,7 +350,7 @@ describe('the temporary folder', () => {
     own(put(room('token'), mint()), me)
     fs.symlinkSync(room('token'), fileOf(me))
     own(fileOf(me), me)
-    expect(discovery(surroundings(me))(wanted({})).token?.source).toBe(fileOf(me))
+    expect(discovery(environment(me))(requirementsOf({})).token?.source).toBe(fileOf(me))
   })
 
   it('follows no link of anybody else, though it leads to a file of ours', () => {
@@ -358,7 +358,7 @@ describe('the temporary folder', () => {
     own(put(room('token'), mint()), euid)
     fs.symlinkSync(room('token'), fileOf(euid))
     own(fileOf(euid), owner)
-    const found = discovery(surroundings(euid))(wanted({}))
+    const found = discovery(environment(euid))(requirementsOf({}))
     expect(found.reasons.at(-1)).toEqual(foreign(fileOf(euid), owner, euid))
   })
 
@@ -367,7 +367,7 @@ describe('the temporary folder', () => {
     own(put(room('token'), mint()), stranger)
     fs.symlinkSync(room('token'), fileOf(me))
     own(fileOf(me), me)
-    const found = discovery(surroundings(me))(wanted({}))
+    const found = discovery(environment(me))(requirementsOf({}))
     expect(found.reasons.at(-1)).toEqual(foreign(fileOf(me), stranger, me))
   })
 
@@ -379,7 +379,7 @@ describe('the temporary folder', () => {
       fs.renameSync(own(put(`${file}.new`, mint()), stranger), file)
       return openSync(...parameters)
     })
-    const found = discovery(surroundings(me))(wanted({}))
+    const found = discovery(environment(me))(requirementsOf({}))
     expect(found.token).toBeUndefined()
     expect(found.reasons.at(-1)).toEqual({
       code: 'foreign-owner',
@@ -390,31 +390,31 @@ describe('the temporary folder', () => {
 
   it('a link that leads nowhere is absent', () => {
     fs.symlinkSync(room('nowhere'), temporaryFile())
-    expect(look(wanted({})).reasons.at(-1)).toMatchObject({ code: 'absent', source: temporaryFile() })
+    expect(look(requirementsOf({})).reasons.at(-1)).toMatchObject({ code: 'absent', source: temporaryFile() })
   })
 
   it.each([0o644, 0o640, 0o604, 0o620, 0o601])('a file of mode %i is used, with a warning', (mode) => {
     put(temporaryFile(), mint(), mode)
-    const { token, warning } = look(wanted({}))
+    const { token, warning } = look(requirementsOf({}))
     expect(token?.source).toBe(temporaryFile())
     const octal = `0${mode.toString(8)}`
     expect(warning).toEqual({
       code: 'open-permissions',
       source: temporaryFile(),
-      wanted: '0600',
-      got: octal,
+      expected: '0600',
+      actual: octal,
       message: `${temporaryFile()} can be reached by others (mode ${octal}); chmod 600 ${temporaryFile()}`,
     })
     fs.chmodSync(temporaryFile(), 0o600)
-    expect(look(wanted({})).warning).toBeUndefined()
+    expect(look(requirementsOf({})).warning).toBeUndefined()
     fs.chmodSync(temporaryFile(), 0o400)
-    expect(look(wanted({})).warning).toBeUndefined()
+    expect(look(requirementsOf({})).warning).toBeUndefined()
   })
 
   it('only there does it matter who owns a file and who may read it', () => {
     put(runtimeFile(), mint(), 0o644)
     if (isRoot) fs.chownSync(runtimeFile(), stranger, stranger)
-    expect(look(wanted({}), { strict: true })).toMatchObject({ token: { source: runtimeFile() } })
+    expect(look(requirementsOf({}), { strict: true })).toMatchObject({ token: { source: runtimeFile() } })
   })
 
   it('has no file where the platform has no user ids', () => {
@@ -422,8 +422,8 @@ describe('the temporary folder', () => {
       env: {},
       euid: undefined,
       uid: undefined,
-      temporaryFolder: here.temporaryFolder,
-    })(wanted({}))
+      temporaryFolder: processEnvironment.temporaryFolder,
+    })(requirementsOf({}))
     expect(found.reasons.at(-1)).toEqual({
       code: 'absent',
       source: 'the temporary folder',

@@ -36,7 +36,7 @@ function giving(...given: unknown[]) {
 
 /** With short waits. What counts the calls of a hook is no option. */
 const managed = ({ calls: _, ...options }: { calls?: unknown; [option: string]: unknown }) =>
-  externallyManagedJwt({ waits: [0.001, 0.002], ...options } as unknown as ExternallyManagedJwtOptions)
+  externallyManagedJwt({ retryDelays: [0.001, 0.002], ...options } as unknown as ExternallyManagedJwtOptions)
 
 describe('the first token', () => {
   it('serves until it has less than a minute left, and the hook gives the next', async () => {
@@ -181,7 +181,7 @@ describe('the hook', () => {
 
   it('is asked once for all that wait, those that come during its tries too', async () => {
     const hook = giving(['old', now() - 10], ['new', now() + 1000])
-    const source = managed({ ...hook, waits: [0.05] })
+    const source = managed({ ...hook, retryDelays: [0.05] })
     const early = Array.from({ length: 20 }, async () => source.getToken())
     await new Promise((resolve) => setTimeout(resolve, 20))
     const late = Array.from({ length: 20 }, async () => source.getValidToken())
@@ -283,21 +283,21 @@ describe('explains', () => {
     stopClock()
     const hook = giving(['abc', now() + 1000])
     const source = managed(hook)
-    const asked = 'asked: the hook of externallyManagedJwt is asked when a request leaves'
+    const asked = 'deferred: the hook of externallyManagedJwt is asked when a request leaves'
     expect(explained(source)).toEqual([asked])
     expect(hook.calls()).toBe(0)
     await source.authenticate()
     expect(explained(source)).toEqual([
-      'satisfies: the token that externallyManagedJwt holds has 16 minutes left',
+      'usable: the token that externallyManagedJwt holds has 16 minutes left',
     ])
     passTime(950)
     expect(explained(source)).toEqual([
-      'passed-over: the token that externallyManagedJwt holds has 50 seconds left',
+      'skipped: the token that externallyManagedJwt holds has 50 seconds left',
       asked,
     ])
     passTime(60)
     expect(explained(source)[0]).toBe(
-      'passed-over: the token that externallyManagedJwt holds expired 10 seconds ago',
+      'skipped: the token that externallyManagedJwt holds expired 10 seconds ago',
     )
     expect(hook.calls()).toBe(1)
   })
@@ -309,7 +309,7 @@ describe('explains', () => {
     const [finding] = source.explain({ audience: 'https://x.example.org', minTimeLeft: 0 })
     expect(finding).toMatchObject({
       kind: 'token',
-      verdict: 'satisfies',
+      verdict: 'usable',
       source: 'the token that externallyManagedJwt holds',
       warning: expect.stringContaining('is for audience https://y.example.org, not https://x.example.org'),
       token: { issuer: 'https://issuer.example.org', audience: ['https://y.example.org'] },
@@ -319,7 +319,7 @@ describe('explains', () => {
 
   it('the command that it would run, by its program alone', () => {
     const source = externallyManagedJwt({ command: ['/usr/bin/htgettoken', '--secret', 'abc'] })
-    expect(explained(source)).toEqual(['asked: /usr/bin/htgettoken is run when a request leaves'])
+    expect(explained(source)).toEqual(['deferred: /usr/bin/htgettoken is run when a request leaves'])
   })
 })
 
@@ -342,9 +342,11 @@ describe('options', () => {
       { getToken, jwt: 'abc', expires: 'soon' },
       'options.expires must be a Date or seconds since the epoch, not a string.',
     ],
-    [{ getToken, waits: [-1] }, 'options.waits must be a list of seconds, each 0 or more.'],
+    [{ getToken, retryDelays: [-1] }, 'options.retryDelays must be a list of seconds, each 0 or more.'],
   ])('that cannot be used are an error at once: %j', (options, message) => {
-    expect(thrownBy(() => externallyManagedJwt(options as never))).toEqual(ours('ERR_IGWN_OPTION', message))
+    expect(thrownBy(() => externallyManagedJwt(options as never))).toEqual(
+      ours('ERR_IGWN_INVALID_OPTION', message),
+    )
   })
 
   it('a first token that could not be sent is one too', () => {

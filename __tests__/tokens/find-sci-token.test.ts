@@ -7,7 +7,7 @@ import path from 'node:path'
 import { inspect } from 'node:util'
 import jsonwebtoken from 'jsonwebtoken'
 import { IgwnAuthError, type Reason } from '../../lib/errors'
-import { findSciToken, type FindOptions } from '../../lib/tokens/find-sci-token'
+import { findSciToken, type FindSciTokenOptions } from '../../lib/tokens/find-sci-token'
 import { SciToken } from '../../lib/tokens/scitoken'
 import type { TokenQuery } from '../../lib/tokens/token'
 import {
@@ -29,9 +29,10 @@ afterEach(() => {
 })
 
 /** Where the token came from, with what can be told without running it. */
-const find = async (query?: TokenQuery, options?: FindOptions) => (await findSciToken(query, options)).source
+const find = async (query?: TokenQuery, options?: FindSciTokenOptions) =>
+  (await findSciToken(query, options)).source
 
-const failure = async (query?: TokenQuery, options?: FindOptions): Promise<IgwnAuthError> => {
+const failure = async (query?: TokenQuery, options?: FindSciTokenOptions): Promise<IgwnAuthError> => {
   const error: unknown = await findSciToken(query, options).then(
     (token) => token,
     (thrown: unknown) => thrown,
@@ -41,7 +42,7 @@ const failure = async (query?: TokenQuery, options?: FindOptions): Promise<IgwnA
 }
 
 /** What was found wrong with the things that are there. */
-const reasons = async (query?: TokenQuery, options?: FindOptions): Promise<readonly Reason[]> =>
+const reasons = async (query?: TokenQuery, options?: FindSciTokenOptions): Promise<readonly Reason[]> =>
   (await failure(query, options)).reasons.filter(({ code }) => code !== 'absent')
 
 const codes = async (query?: TokenQuery) => (await reasons(query)).map(({ code }) => code)
@@ -494,8 +495,8 @@ describe('strict', () => {
       code: 'open-permissions',
       source: temporaryFile(),
       message: `${temporaryFile()} can be reached by others (mode 0640); chmod 600 ${temporaryFile()}`,
-      wanted: '0600',
-      got: '0640',
+      expected: '0600',
+      actual: '0640',
     })
   })
 
@@ -545,8 +546,8 @@ describe('the error when nothing satisfies', () => {
         code: 'audience',
         source: 'BEARER_TOKEN',
         claim: 'aud',
-        wanted: ['https://x.example.org'],
-        got: ['https://else.example.org', 'https://y.example.org'],
+        expected: ['https://x.example.org'],
+        actual: ['https://else.example.org', 'https://y.example.org'],
         message:
           'BEARER_TOKEN is for audience https://else.example.org or https://y.example.org, not https://x.example.org',
       },
@@ -593,7 +594,7 @@ describe('the error when nothing satisfies', () => {
     const claims = `{"ver":"scitoken:2.0","exp":${now() + 3600},"aud":${deep}}`
     process.env.BEARER_TOKEN = `e30.${Buffer.from(claims).toString('base64url')}.AA`
     const [reason] = await reasons()
-    expect(reason).toMatchObject({ code: 'claim', claim: 'aud', got: 'an array' })
+    expect(reason).toMatchObject({ code: 'claim', claim: 'aud', actual: 'an array' })
     expect(() => JSON.stringify(reason)).not.toThrow()
   })
 
@@ -617,7 +618,7 @@ describe('claims that nobody should write', () => {
   it('may be 10,000 scopes', async () => {
     process.env.BEARER_TOKEN = mint({ scope: 'read:/aaa '.repeat(10_000) })
     const [reason] = await reasons({ scope: 'write:/' })
-    expect(reason!.got).toHaveLength(10_000)
+    expect(reason!.actual).toHaveLength(10_000)
     expect(reason!.message.length).toBeLessThan(500)
   })
 })
@@ -641,7 +642,7 @@ describe('arguments of the wrong type', () => {
     [{ scopes: 'read:/' }, 'query has no option "scopes"; there are audience, scope, issuer, minTimeLeft.'],
   ])('query %j', async (query, message) => {
     process.env.BEARER_TOKEN = mint()
-    expect(await failure(query as TokenQuery)).toMatchObject({ code: 'ERR_IGWN_OPTION', message })
+    expect(await failure(query as TokenQuery)).toMatchObject({ code: 'ERR_IGWN_INVALID_OPTION', message })
   })
 
   it.each<[unknown, string]>([
@@ -651,7 +652,10 @@ describe('arguments of the wrong type', () => {
     [{ verify: () => true }, 'options.verify must be a boolean or an axios instance, not a function.'],
   ])('options %j', async (options, message) => {
     process.env.BEARER_TOKEN = mint()
-    expect(await failure({}, options as FindOptions)).toMatchObject({ code: 'ERR_IGWN_OPTION', message })
+    expect(await failure({}, options as FindSciTokenOptions)).toMatchObject({
+      code: 'ERR_IGWN_INVALID_OPTION',
+      message,
+    })
   })
 
   it('undefined is absent', async () => {

@@ -1,8 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import axios from 'axios'
-import { findSciToken, getSciToken, applyIgwnAuth, keepFresh, SciToken } from '../support/all'
-import { here } from '../../lib/environment'
+import { findSciToken, getSciToken, applyIgwnAuth, autoRenew, SciToken } from '../support/all'
+import { processEnvironment } from '../../lib/environment'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { serverGroup, type Seen } from '../support/server'
 import {
@@ -116,9 +116,9 @@ describe('puts the token into', () => {
   })
 
   it('no file that it would have to guess, on a platform without user ids', async () => {
-    await expect(getSciToken({}, { ...here, env: {}, euid: undefined })).rejects.toEqual(
+    await expect(getSciToken({}, { ...processEnvironment, env: {}, euid: undefined })).rejects.toEqual(
       ours(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         'options.outfile is needed on this platform, which has no user ids; or set BEARER_TOKEN_FILE.',
       ),
     )
@@ -187,7 +187,7 @@ describe('makes arguments of options as igwn_auth_utils does', () => {
       'options.command must be a list of strings, the program first, not one string: no shell reads it.',
     ],
   ])('and refuses what it cannot: %j', async (options, message) => {
-    await expect(getSciToken(options as never)).rejects.toEqual(ours('ERR_IGWN_OPTION', message))
+    await expect(getSciToken(options as never)).rejects.toEqual(ours('ERR_IGWN_INVALID_OPTION', message))
   })
 })
 
@@ -198,7 +198,7 @@ describe('says what went wrong', () => {
     try {
       await expect(getSciToken({ vaultserver: 'vault.ligo.org' })).rejects.toEqual(
         ours(
-          'ERR_IGWN_COMMAND',
+          'ERR_IGWN_COMMAND_FAILED',
           'htgettoken cannot be started: there is no such program (ENOENT). Install it, or give its path.',
         ),
       )
@@ -212,7 +212,7 @@ describe('says what went wrong', () => {
     const foreign = 'hvs.foreign-token-9876543210'
     fs.writeFileSync(vaulttokenfile, foreign)
     const error: unknown = await getSciToken(options).catch((reason: unknown) => reason)
-    expect(error).toMatchObject({ code: 'ERR_IGWN_COMMAND' })
+    expect(error).toMatchObject({ code: 'ERR_IGWN_COMMAND_FAILED' })
     expect((error as Error).message).toMatch(
       /failed with exit code 1\. It said: Attempting to get token from http:\/\/127\.0\.0\.1:\d+ using vault token failed: permission denied \(vault token was .*\[hidden\]\) No way left to get a vault token: oidc is disabled$/,
     )
@@ -249,10 +249,10 @@ describe('says what went wrong', () => {
   })
 })
 
-it('is a source for requests, which keepFresh keeps fresh', async () => {
+it('is a source for requests, which autoRenew keeps fresh', async () => {
   const { options, seen } = await vault()
   const server = await servers.serve(() => ({}))
-  const token = keepFresh({ getToken: () => getSciToken(options) })
+  const token = autoRenew({ getToken: () => getSciToken(options) })
   const instance = applyIgwnAuth(axios.create(), { token })
   await instance.get(server.origin)
   await instance.get(server.origin)

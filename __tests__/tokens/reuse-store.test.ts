@@ -398,10 +398,10 @@ describe('options', () => {
     [{ minTimeLeft: '60' }, 'options.minTimeLeft must be a number of seconds, 0 or more, not a string.'],
     [
       { ttl: 1 },
-      'options has no option "ttl"; there are minTimeLeft, renewAhead, clockTolerance, store, storeKey.',
+      'options has no option "ttl"; there are minTimeLeft, renewBefore, clockTolerance, store, storeKey.',
     ],
   ])('that cannot be used are an error at once: %j', (options, message) => {
-    expect(() => reuse(maker(), options as object)).toThrow(ours('ERR_IGWN_OPTION', message))
+    expect(() => reuse(maker(), options as object)).toThrow(ours('ERR_IGWN_INVALID_OPTION', message))
   })
 })
 

@@ -2,7 +2,7 @@ import axios from 'axios'
 import {
   applyIgwnAuth,
   chain,
-  discovered,
+  discoveredTokens,
   reuse,
   SciToken,
   staticToken,
@@ -240,7 +240,7 @@ describe('chain', () => {
   })
 
   it('has discovery as a link, and goes on when it finds none', async () => {
-    const links = chain(discovered(), staticToken('abc'))
+    const links = chain(discoveredTokens(), staticToken('abc'))
     expect(await links.getToken({})).toBe('abc')
     process.env.BEARER_TOKEN = mint()
     expect(await links.getToken({})).toBeInstanceOf(SciToken)
@@ -251,7 +251,9 @@ describe('chain', () => {
     const server = await servers.serve(({ headers }) =>
       headers.authorization === 'Bearer abc' ? {} : challenge(),
     )
-    await applyIgwnAuth(axios.create(), { token: chain(discovered(), staticToken('abc')) }).get(server.origin)
+    await applyIgwnAuth(axios.create(), { token: chain(discoveredTokens(), staticToken('abc')) }).get(
+      server.origin,
+    )
     expect(server.authorizations).toEqual([`Bearer ${token}`, 'Bearer abc'])
   })
 
@@ -262,7 +264,7 @@ describe('chain', () => {
 
   it('says what each said when none has one', async () => {
     process.env.BEARER_TOKEN = mint({ scope: 'read:/a' })
-    const failed = chain({ getToken: () => undefined }, discovered()).getToken({ scope: 'write:/' })
+    const failed = chain({ getToken: () => undefined }, discoveredTokens()).getToken({ scope: 'write:/' })
     await expect(failed).rejects.toMatchObject({ code: 'ERR_IGWN_TOKEN_NOT_FOUND' })
     await expect(failed).rejects.toThrow(
       /^None of 2 token sources has a token\. source 1 of 2 has no token\. .*BEARER_TOKEN gives read:\/a, not write:\/\./,
@@ -271,7 +273,7 @@ describe('chain', () => {
 
   it('leaves a request without a token when none has one, and stops it with failIfNoAuth', async () => {
     const server = await servers.serve(() => ({}))
-    const instance = applyIgwnAuth(axios.create(), { token: chain(discovered()) })
+    const instance = applyIgwnAuth(axios.create(), { token: chain(discoveredTokens()) })
     await instance.get(server.origin)
     expect(server.authorizations).toEqual([undefined])
     await expect(instance.get(server.origin, { igwnAuth: { failIfNoAuth: true } })).rejects.toMatchObject({
@@ -284,7 +286,7 @@ describe('explains without asking its source', () => {
   const explained = (source: TokenSource, query: TokenQuery) =>
     source.explain?.(query).map(({ verdict, message }) => `${verdict}: ${message}`)
   const query = { audience: 'https://service.example.org', scope: 'read:/' }
-  const asked = 'asked: the source of reuse is asked when a request leaves'
+  const asked = 'deferred: the source of reuse is asked when a request leaves'
 
   it('that there is no token yet; then the one it holds, and its life', async () => {
     clock(NOW)
@@ -293,30 +295,25 @@ describe('explains without asking its source', () => {
     expect(explained(kept, query)).toEqual([asked])
     expect(source.queries).toEqual([])
     await kept.getToken(query)
-    expect(explained(kept, query)).toEqual(['satisfies: the token that reuse holds has 16 minutes left'])
+    expect(explained(kept, query)).toEqual(['usable: the token that reuse holds has 16 minutes left'])
     expect(explained(kept, { ...query, scope: [] })).toHaveLength(1)
     expect(explained(kept, { ...query, scope: 'write:/' })).toEqual([asked])
     clock(NOW + 941)
-    expect(explained(kept, query)).toEqual([
-      'passed-over: the token that reuse holds has 59 seconds left',
-      asked,
-    ])
+    expect(explained(kept, query)).toEqual(['skipped: the token that reuse holds has 59 seconds left', asked])
     expect(source.queries).toHaveLength(1)
   })
 
   it('a token that is no JWT', async () => {
     const kept = reuse({ getToken: () => 'abc' })
     await kept.getToken({})
-    expect(explained(kept, {})).toEqual([
-      'satisfies: the token that reuse holds is no JWT, and sent as it is',
-    ])
+    expect(explained(kept, {})).toEqual(['usable: the token that reuse holds is no JWT, and sent as it is'])
   })
 
   it('what the source itself would explain', () => {
     process.env.BEARER_TOKEN = 'garbage'
-    const messages = explained(reuse(discovered()), query) ?? []
+    const messages = explained(reuse(discoveredTokens()), query) ?? []
     expect(messages.filter((one) => !one.startsWith('absent'))).toEqual([
-      'passed-over: BEARER_TOKEN holds no SciToken (not a JWT)',
+      'skipped: BEARER_TOKEN holds no SciToken (not a JWT)',
     ])
     delete process.env.BEARER_TOKEN
   })
@@ -327,8 +324,8 @@ describe('explains without asking its source', () => {
     const sources = chain(reuse(maker()), staticToken(token), staticToken('abc'))
     expect(explained(sources, { minTimeLeft: 60 })).toEqual([
       asked,
-      'satisfies: the static token is sent as it is',
-      'satisfies: the static token is no JWT, and sent as it is',
+      'usable: the static token is sent as it is',
+      'usable: the static token is no JWT, and sent as it is',
     ])
     const [, finding] = sources.explain?.({}) ?? []
     expect(finding?.warning).toBe('the static token expired 100 seconds ago')

@@ -39,7 +39,7 @@ it.each([
   'mailto:opensesame@example.org:x',
 ])('%j has none, and is not repeated', (url) => {
   const error = ours(
-    'ERR_IGWN_URL',
+    'ERR_IGWN_INVALID_URL',
     'The URL has no host to take an audience from; give an absolute one, as https://host.example.org/path.',
   )
   expect(() => targetAudience(url)).toThrow(error)
@@ -53,6 +53,6 @@ it.each<[unknown, string]>([
   [{ href: 'https://host.example.org' }, 'an object'],
 ])('%j is no URL', (url, kind) => {
   expect(() => targetAudience(url as string)).toThrow(
-    ours('ERR_IGWN_URL', `The URL must be a string or a URL, not ${kind}.`),
+    ours('ERR_IGWN_INVALID_URL', `The URL must be a string or a URL, not ${kind}.`),
   )
 })

@@ -27,7 +27,7 @@ const failure = async (options: TokenCommandOptions): Promise<Error> =>
     },
     (error: unknown) => error as Error,
   )
-const failed = (message: string) => ours('ERR_IGWN_COMMAND', message)
+const failed = (message: string) => ours('ERR_IGWN_COMMAND_FAILED', message)
 
 const token = mint()
 
@@ -250,7 +250,7 @@ describe('options', () => {
     [{ command: ['x'], env: { A: 1 } }, 'options.env must be an object with strings.'],
     [{ command: ['x'], cwd: '/' }, 'options has no option "cwd"; there are command, outFile, timeout, env.'],
   ])('that cannot be used are an error at once: %j', (options, message) => {
-    expect(thrownBy(() => tokenCommand(options as never))).toEqual(ours('ERR_IGWN_OPTION', message))
+    expect(thrownBy(() => tokenCommand(options as never))).toEqual(ours('ERR_IGWN_INVALID_OPTION', message))
   })
 })
 

@@ -1,4 +1,4 @@
-import { duration, isValidToken, judgeToken, wanted } from '../../lib/tokens/validate-claims'
+import { duration, isValidToken, validateClaims, requirementsOf } from '../../lib/tokens/validate-claims'
 import { SciToken } from '../../lib/tokens/scitoken'
 import type { Token, TokenQuery } from '../../lib/tokens/token'
 import { mint, now, ours, stopClock } from '../support/tokens'
@@ -9,7 +9,7 @@ afterEach(() => {
 })
 
 const judge = (claims: Record<string, unknown>, query: TokenQuery = {}) =>
-  judgeToken(SciToken.deserialize(mint(claims)), wanted(query))
+  validateClaims(SciToken.deserialize(mint(claims)), requirementsOf(query))
 
 const X = 'https://x.example.org'
 /** Without what SciTokens 2.0 adds. */
@@ -33,8 +33,8 @@ describe('version', () => {
     expect(judge({ ...WLCG, 'wlcg.ver': version })).toEqual({
       code: 'profile',
       claim: 'wlcg.ver',
-      wanted: '1.x',
-      got,
+      expected: '1.x',
+      actual: got,
       message: 'follows a version of the WLCG profile not known here',
     })
   })
@@ -63,8 +63,8 @@ describe('life', () => {
         : {
             code: 'expired',
             claim: 'exp',
-            wanted: `at least ${minTimeLeft ?? 60} s left`,
-            got: now() + left,
+            expected: `at least ${minTimeLeft ?? 60} s left`,
+            actual: now() + left,
             message,
           },
     )
@@ -77,14 +77,16 @@ describe('life', () => {
     [[4e9], [4e9], 'has an exp claim that is no time'],
     [true, true, 'has an exp claim that is no time'],
   ])('exp %j is none', (exp, got, message) => {
-    expect(judge({ exp })).toEqual({ code: 'claim', claim: 'exp', wanted: 'a time', got, message })
+    expect(judge({ exp })).toEqual({ code: 'claim', claim: 'exp', expected: 'a time', actual: got, message })
   })
 
   it('exp of 1e999 is no time', () => {
     const claims = Buffer.from('{"ver":"scitoken:2.0","aud":"ANY","scope":"a","exp":1e999}').toString(
       'base64url',
     )
-    expect(judgeToken(SciToken.deserialize(`e30.${claims}.AA`), wanted({}))).toMatchObject({ claim: 'exp' })
+    expect(validateClaims(SciToken.deserialize(`e30.${claims}.AA`), requirementsOf({}))).toMatchObject({
+      claim: 'exp',
+    })
   })
 
   it.each<[number, string | undefined]>([
@@ -97,7 +99,7 @@ describe('life', () => {
     expect(judge({ nbf: now() + ahead, exp: now() + 86_400 })).toEqual(
       message === undefined
         ? undefined
-        : { code: 'not-yet-valid', claim: 'nbf', wanted: 'now', got: now() + ahead, message },
+        : { code: 'not-yet-valid', claim: 'nbf', expected: 'now', actual: now() + ahead, message },
     )
   })
 
@@ -105,8 +107,8 @@ describe('life', () => {
     expect(judge({ nbf: 'soon' })).toEqual({
       code: 'claim',
       claim: 'nbf',
-      wanted: 'a time',
-      got: 'soon',
+      expected: 'a time',
+      actual: 'soon',
       message: 'has an nbf claim that is no time',
     })
   })
@@ -125,8 +127,8 @@ describe('issuer', () => {
       expect(judge({ iss }, { issuer })).toEqual({
         code: 'issuer',
         claim: 'iss',
-        wanted: [issuer],
-        got: iss,
+        expected: [issuer],
+        actual: iss,
         message: `is of issuer ${iss}, not ${issuer}`,
       })
   })
@@ -147,8 +149,8 @@ describe('audience', () => {
     ).toEqual({
       code: 'audience',
       claim: 'aud',
-      wanted: [X, `${X}:8443`],
-      got: ['https://y.example.org', 'https://z.example.org'],
+      expected: [X, `${X}:8443`],
+      actual: ['https://y.example.org', 'https://z.example.org'],
       message: `is for audience https://y.example.org or https://z.example.org, not ${X} or ${X}:8443`,
     })
   })
@@ -162,8 +164,8 @@ describe('audience', () => {
           expect(judge({ ...claims, aud }, query)).toEqual({
             code: 'claim',
             claim: 'aud',
-            wanted: query.audience ? [X] : [],
-            got: aud,
+            expected: query.audience ? [X] : [],
+            actual: aud,
             message: `names no audience, which a ${profile} token must do`,
           })
     },
@@ -181,7 +183,7 @@ describe('audience', () => {
     expect(judge({ aud })).toMatchObject({
       code: 'claim',
       claim: 'aud',
-      got,
+      actual: got,
       message: 'has an aud claim that is neither a string nor a list of them',
     })
   })
@@ -200,8 +202,8 @@ describe('scope', () => {
     expect(judge({ scope }, { scope: ['gracedb.read', 'dqsegdb.read write:/a'] })).toEqual({
       code: 'scope',
       claim: 'scope',
-      wanted: ['gracedb.read', 'dqsegdb.read', 'write:/a'],
-      got: ['gracedb.read', 'read:/frames'],
+      expected: ['gracedb.read', 'dqsegdb.read', 'write:/a'],
+      actual: ['gracedb.read', 'read:/frames'],
       message: 'gives gracedb.read read:/frames, not dqsegdb.read write:/a',
     })
   })
@@ -211,8 +213,8 @@ describe('scope', () => {
       expect(judge({ scope })).toEqual({
         code: 'claim',
         claim: 'scope',
-        wanted: [],
-        got: scope,
+        expected: [],
+        actual: scope,
         message: 'gives no scope, which a scitoken:2.0 token must do',
       })
   })
@@ -222,7 +224,7 @@ describe('scope', () => {
       expect(judge({ ...profile, scope: undefined })).toBeUndefined()
       expect(judge({ ...profile, scope: undefined }, { scope: 'read:/' })).toMatchObject({
         code: 'scope',
-        got: [],
+        actual: [],
         message: 'gives no scope, not read:/',
       })
     }
@@ -243,8 +245,8 @@ describe('scope', () => {
     expect(judge({ scope: 'gracedb.read read:/a/%2e%2e/b' }, { scope: 'gracedb.read' })).toEqual({
       code: 'scope',
       claim: 'scope',
-      wanted: ['gracedb.read'],
-      got: ['gracedb.read', 'read:/a/%2e%2e/b'],
+      expected: ['gracedb.read'],
+      actual: ['gracedb.read', 'read:/a/%2e%2e/b'],
       message: 'has the scope read:/a/%2e%2e/b, whose path climbs by ".."',
     })
   })
@@ -285,7 +287,7 @@ describe('isValidToken', () => {
     [{ minTimeLeft: NaN }, 'query.minTimeLeft must be a number of seconds, 0 or more, not NaN.'],
     [{ timeleft: 1 }, 'query has no option "timeleft"; there are audience, scope, issuer, minTimeLeft.'],
   ])('refuses the query %j', (query, message) => {
-    expect(() => isValidToken(mint(), query as TokenQuery)).toThrow(ours('ERR_IGWN_OPTION', message))
+    expect(() => isValidToken(mint(), query as TokenQuery)).toThrow(ours('ERR_IGWN_INVALID_OPTION', message))
   })
 })
 

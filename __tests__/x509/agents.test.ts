@@ -6,7 +6,7 @@ import tls from 'node:tls'
 import axios from 'axios'
 import { x509Agents } from '../../lib/x509/agents'
 import { x509Discovery } from '../../lib/x509/find-x509-credentials'
-import type { Trust } from '../../lib/x509/trusted-cas'
+import type { TrustedCas } from '../../lib/x509/trusted-cas'
 import { X509Credential } from '../../lib/x509/x509-credential'
 import { certificateServer, showChain, verifiedChain } from '../support/certificate-server'
 import type { CertificateServer, Shown } from '../support/certificate-server'
@@ -17,7 +17,7 @@ let authority: Authority
 let alice: Issued
 let proxy: Issued
 let server: CertificateServer
-let trust: Trust
+let trust: TrustedCas
 let file: string
 /** Requests to /held that wait for their answer. */
 let held: (() => void)[]

@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { inspect } from 'node:util'
 import { IgwnAuthError } from '../../lib/errors'
-import { here } from '../../lib/environment'
+import { processEnvironment } from '../../lib/environment'
 import { findX509Credentials, x509Discovery } from '../../lib/x509/find-x509-credentials'
 import type { FindX509Options } from '../../lib/x509/find-x509-credentials'
 import { createAuthority, secondsFromNow } from '../support/pki'
@@ -25,16 +25,16 @@ beforeAll(async () => {
 
 const folder = () => process.env.TMPDIR!
 const globus = () => path.join(process.env.HOME!, '.globus')
-const defaultProxy = () => path.join(here.temporaryFolder, `x509up_u${process.getuid!()}`)
+const defaultProxy = () => path.join(processEnvironment.temporaryFolder, `x509up_u${process.getuid!()}`)
 
 afterEach(() => {
   jest.restoreAllMocks()
   delete process.env.X509_USER_CERT
   delete process.env.X509_USER_KEY
   delete process.env.X509_USER_PROXY
-  for (const place of [folder(), globus(), here.temporaryFolder])
+  for (const place of [folder(), globus(), processEnvironment.temporaryFolder])
     fs.rmSync(place, { recursive: true, force: true })
-  for (const place of [folder(), here.temporaryFolder]) fs.mkdirSync(place)
+  for (const place of [folder(), processEnvironment.temporaryFolder]) fs.mkdirSync(place)
 })
 
 /** Writes a file that only its owner may read; old enough for its stat to be relied on. */
@@ -173,8 +173,8 @@ describe('time', () => {
     const reason = reasonOf()
     expect(reason).toMatchObject({
       code: 'expired',
-      wanted: 'at least 600 s left',
-      got: notAfter.getTime() / 1000,
+      expected: 'at least 600 s left',
+      actual: notAfter.getTime() / 1000,
     })
     const end = notAfter.toISOString().replace('.000', '')
     expect(reason.message).toBe(
@@ -201,7 +201,7 @@ describe('time', () => {
     const future = await authority.issueProxy(alice, { notBefore, notAfter: secondsFromNow(7200) })
     process.env.X509_USER_PROXY = write(future.bundle)
     const reason = reasonOf()
-    expect(reason).toMatchObject({ code: 'not-yet-valid', got: notBefore.getTime() / 1000 })
+    expect(reason).toMatchObject({ code: 'not-yet-valid', actual: notBefore.getTime() / 1000 })
     expect(reason.message).toMatch(/is valid only in 60 minutes \(certificate 1 of 2, /)
   })
 
@@ -341,18 +341,18 @@ describe('files', () => {
   it('of somebody else in the temporary folder are refused', () => {
     const somebody = 54_321
     const uid = process.getuid!()
-    const file = path.join(here.temporaryFolder, `x509up_u${isRoot ? uid : somebody}`)
+    const file = path.join(processEnvironment.temporaryFolder, `x509up_u${isRoot ? uid : somebody}`)
     write(proxy.bundle, file)
     if (isRoot) fs.chownSync(file, somebody, somebody)
     // Not as root: the user of that number looks, and the file is ours.
-    const surroundings = {
+    const environment = {
       env: process.env,
       euid: uid,
       uid: isRoot ? uid : somebody,
-      temporaryFolder: here.temporaryFolder,
+      temporaryFolder: processEnvironment.temporaryFolder,
     }
     const [owner, looker] = isRoot ? [somebody, uid] : [uid, somebody]
-    expect(x509Discovery(surroundings)().reasons[2]).toMatchObject({
+    expect(x509Discovery(environment)().reasons[2]).toMatchObject({
       code: 'foreign-owner',
       source: file,
       message: `${file} belongs to user ${owner}, not to user ${looker}: anybody can put a file there`,
@@ -381,8 +381,8 @@ describe('files', () => {
       code: 'open-permissions',
       source: `${key} (cert)`,
       message: `${key} (cert) holds a private key that others can reach (mode 0640); chmod 600 ${key}`,
-      got: '0640',
-      wanted: '0600',
+      actual: '0640',
+      expected: '0600',
     })
   })
 })
@@ -515,7 +515,7 @@ describe('the cert option', () => {
     'of %j is an error of the option',
     async (cert) => {
       const error = await errorOf({ cert: cert as unknown as string })
-      expect(error.code).toBe('ERR_IGWN_OPTION')
+      expect(error.code).toBe('ERR_IGWN_INVALID_OPTION')
       expect(error.message).toBe('cert must be the path of a file, [certificate, key], or true.')
     },
   )

@@ -337,7 +337,7 @@ describe('IGWN_AUTH_UTILS_FIND_X509', () => {
     await igwnAxios.get(server.url)
     process.env.IGWN_AUTH_UTILS_FIND_X509 = 'on'
     const error = await refused(igwnAxios.get(server.url))
-    expect(error.code).toBe('ERR_IGWN_ENVIRONMENT')
+    expect(error.code).toBe('ERR_IGWN_INVALID_ENVIRONMENT')
     expect(error.message).toBe(
       'IGWN_AUTH_UTILS_FIND_X509 is set to a value that means nothing. Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.',
     )

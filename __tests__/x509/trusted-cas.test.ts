@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import tls from 'node:tls'
 import { IgwnAuthError } from '../../lib/errors'
-import { trustFinder } from '../../lib/x509/trusted-cas'
+import { trustedCasFinder } from '../../lib/x509/trusted-cas'
 import { certificateServer } from '../support/certificate-server'
 import { createAuthority, secondsFromNow } from '../support/pki'
 import type { Authority } from '../support/pki'
@@ -55,7 +55,7 @@ const keepsRoots = (ca: readonly string[] = []) => tls.rootCertificates.every((r
 
 function errorOf(): IgwnAuthError {
   try {
-    trustFinder()()
+    trustedCasFinder()()
   } catch (error) {
     expect(error).toBeInstanceOf(IgwnAuthError)
     return error as IgwnAuthError
@@ -65,26 +65,26 @@ function errorOf(): IgwnAuthError {
 
 describe('the environment', () => {
   it('leaves trust to Node when it says nothing, or nothing in empty variables', () => {
-    expect(trustFinder()()).toBeUndefined()
+    expect(trustedCasFinder()()).toBeUndefined()
     const empty = { REQUESTS_CA_BUNDLE: '', CURL_CA_BUNDLE: '', SSL_CERT_FILE: '', X509_CERT_DIR: '' }
     Object.assign(process.env, empty, { NODE_EXTRA_CA_CERTS: write('extra.pem', one.certificate) })
-    expect(trustFinder()()).toBeUndefined()
+    expect(trustedCasFinder()()).toBeUndefined()
   })
 
   it('replaces the roots by REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else SSL_CERT_FILE', () => {
     process.env.SSL_CERT_FILE = write('ssl.pem', third.certificate)
-    expect(trustFinder()()?.ca).toEqual([third.certificate])
+    expect(trustedCasFinder()()?.ca).toEqual([third.certificate])
     process.env.CURL_CA_BUNDLE = write('curl.pem', other.certificate)
-    expect(trustFinder()()?.ca).toEqual([other.certificate])
+    expect(trustedCasFinder()()?.ca).toEqual([other.certificate])
     process.env.REQUESTS_CA_BUNDLE = write('requests.pem', one.certificate)
-    expect(trustFinder()()?.ca).toEqual([one.certificate])
+    expect(trustedCasFinder()()?.ca).toEqual([one.certificate])
     process.env.REQUESTS_CA_BUNDLE = ''
-    expect(trustFinder()()?.ca).toEqual([other.certificate])
+    expect(trustedCasFinder()()?.ca).toEqual([other.certificate])
   })
 
   it('adds the folder X509_CERT_DIR to the roots', () => {
     process.env.X509_CERT_DIR = path.dirname(write('grid/one.pem', one.certificate))
-    const trust = trustFinder()()
+    const trust = trustedCasFinder()()
     expect(added(trust?.ca)).toEqual(['One CA'])
     expect(keepsRoots(trust?.ca)).toBe(true)
   })
@@ -92,20 +92,20 @@ describe('the environment', () => {
   it('keeps what NODE_EXTRA_CA_CERTS adds, and passes over it when it cannot be read', () => {
     process.env.X509_CERT_DIR = path.dirname(write('grid/one.pem', one.certificate))
     process.env.NODE_EXTRA_CA_CERTS = write('extra.pem', other.certificate)
-    expect(added(trustFinder()()?.ca).sort()).toEqual(['One CA', 'Other CA'])
+    expect(added(trustedCasFinder()()?.ca).sort()).toEqual(['One CA', 'Other CA'])
     process.env.NODE_EXTRA_CA_CERTS = path.join(folder(), 'none.pem')
-    expect(added(trustFinder()()?.ca)).toEqual(['One CA'])
+    expect(added(trustedCasFinder()()?.ca)).toEqual(['One CA'])
   })
 
   it('adds X509_CERT_DIR to a bundle too, and not the roots that the bundle replaces', () => {
     process.env.X509_CERT_DIR = path.dirname(write('grid/one.pem', one.certificate))
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', other.certificate)
-    expect(trustFinder()()?.ca).toEqual([other.certificate, one.certificate])
+    expect(trustedCasFinder()()?.ca).toEqual([other.certificate, one.certificate])
   })
 
   it('may name a folder as REQUESTS_CA_BUNDLE, as for requests', () => {
     process.env.REQUESTS_CA_BUNDLE = path.dirname(write('cas/0a1b2c3d.0', one.certificate))
-    expect(trustFinder()()?.ca).toEqual([one.certificate])
+    expect(trustedCasFinder()()?.ca).toEqual([one.certificate])
   })
 })
 
@@ -117,7 +117,7 @@ describe('files', () => {
       '\r\n',
     )
     process.env.SSL_CERT_FILE = write('bundle.pem', text)
-    expect(trustFinder()()?.ca).toEqual([one.certificate, other.certificate])
+    expect(trustedCasFinder()()?.ca).toEqual([one.certificate, other.certificate])
   })
 
   it('of a folder count when hashed or *.pem, each certificate once, whatever else is there', () => {
@@ -131,7 +131,7 @@ describe('files', () => {
     write('grid/broken.pem', 'nothing')
     fs.mkdirSync(path.join(folder(), 'grid/folder.pem'))
     process.env.REQUESTS_CA_BUNDLE = path.join(folder(), 'grid')
-    expect(added(trustFinder()()?.ca)).toEqual(['One CA', 'Other CA'])
+    expect(added(trustedCasFinder()()?.ca)).toEqual(['One CA', 'Other CA'])
   })
 
   it.each([
@@ -169,7 +169,7 @@ describe('files', () => {
   it('that may not be read are an error', () => {
     const file = (process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate))
     fs.chmodSync(file, 0)
-    if (isRoot) expect(trustFinder()()?.ca).toEqual([one.certificate])
+    if (isRoot) expect(trustedCasFinder()()?.ca).toEqual([one.certificate])
     else expect(errorOf().message).toContain(`${file} (REQUESTS_CA_BUNDLE) cannot be read (EACCES).`)
   })
 })
@@ -178,7 +178,7 @@ describe('memory', () => {
   it('reads an unchanged bundle and an unchanged folder once', () => {
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
     process.env.X509_CERT_DIR = path.dirname(write('grid/other.pem', other.certificate))
-    const find = trustFinder()
+    const find = trustedCasFinder()
     const [open, list] = [jest.spyOn(fs, 'openSync'), jest.spyOn(fs, 'readdirSync')]
     const first = find()
     expect(find()).toBe(first)
@@ -189,7 +189,7 @@ describe('memory', () => {
   it('sees a changed bundle, and a folder with one more', () => {
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
     process.env.X509_CERT_DIR = path.dirname(write('grid/other.pem', other.certificate))
-    const find = trustFinder()
+    const find = trustedCasFinder()
     const first = find()
     write('bundle.pem', third.certificate, -30)
     const second = find()
@@ -201,7 +201,7 @@ describe('memory', () => {
 
   it('tells by the version that a bundle touched is the same', () => {
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
-    const find = trustFinder()
+    const find = trustedCasFinder()
     const first = find()
     write('bundle.pem', one.certificate, -30)
     expect(find()).not.toBe(first)
@@ -211,7 +211,7 @@ describe('memory', () => {
 
 it('lets a server of that authority in, and no other', async () => {
   process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
-  const { ca } = trustFinder()()!
+  const { ca } = trustedCasFinder()()!
   for (const [authority, accepted] of [
     [one, true],
     [other, false],

@@ -4,7 +4,7 @@ import { printable } from '../secrets/sanitize'
 import { UNTRUSTED } from '../x509/untrusted-server'
 import { EXIT } from './exit-code'
 import { BrokenOff, Failure } from './failure'
-import { mendLines } from './fix-lines'
+import { fixLines } from './fix-lines'
 
 /** Why there was no answer, in words. What is no failure of a connection is given back as it is. */
 export function connectionFailure(error: unknown, { host }: URL): unknown {
@@ -14,7 +14,7 @@ export function connectionFailure(error: unknown, { host }: URL): unknown {
   const details = [
     ...(igwnAuth ? [igwnAuth.summary] : []),
     // No credential mends a server.
-    ...(igwnAuth && exitCode !== EXIT.untrusted ? mendLines(igwnAuth.explanation.mends) : []),
+    ...(igwnAuth && exitCode !== EXIT.untrusted ? fixLines(igwnAuth.explanation.fixes) : []),
   ]
   return new (isPassing ? BrokenOff : Failure)(
     exitCode,

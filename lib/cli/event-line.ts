@@ -10,9 +10,9 @@ export function eventLine(event: IgwnAuthEvent): string | undefined {
 
 function said(event: IgwnAuthEvent): string | undefined {
   switch (event.type) {
-    case 'considered':
+    case 'skipped':
       return event.reason.code === 'absent' ? undefined : `passed over: ${event.reason.message}`
-    case 'chosen': {
+    case 'selected': {
       const { kind, source, expiresAt } = event
       return `chosen: the ${kind} of ${source}${expiresAt === undefined ? '' : `, which ends ${moment(expiresAt)}`}`
     }
@@ -20,11 +20,11 @@ function said(event: IgwnAuthEvent): string | undefined {
       return event.kinds.length > 0 ? `attached: ${event.kinds.join(', ')}` : 'attached: nothing'
     case 'challenged':
       return `the server asks for ${event.challenges.map(({ scheme }) => scheme).join(', ') || 'nothing it names'}`
-    case 'answered':
+    case 'retrying':
       return 'the request is sent once more, with another credential'
     case 'refused':
       return `refused: ${event.summary}`
-    case 'hop':
+    case 'redirected':
       return `redirected to ${event.to}${event.trusted ? ', which is trusted' : ''}`
     case 'renewed':
       return `${event.source} has a new token`

@@ -14,5 +14,5 @@ export async function explainCommand(url: string, flags: ExplainFlags): Promise<
     ? JSON.stringify(explanation, null, 2)
     : explanationText(explanation, terminalOf(process.stdout))
   process.stdout.write(`${text}\n`)
-  return explanation.attaches.length > 0 && !explanation.problem ? EXIT.ok : EXIT.refused
+  return explanation.attached.length > 0 && !explanation.problem ? EXIT.ok : EXIT.refused
 }

@@ -1,8 +1,8 @@
-import type { Attachment } from '../explain/attached-credentials'
-import { mendsOf, type Explanation } from '../explain/explanation'
-import type { Finding, FindingKind, FindingVerdict, TokenFacts } from '../explain/finding'
-import type { Wanted } from '../tokens/validate-claims'
-import { quote } from '../secrets/sanitize'
+import type { AttachedCredential } from '../explain/attached-credentials'
+import { fixesOf, type Explanation } from '../explain/explanation'
+import type { Finding, FindingKind, FindingVerdict, TokenInfo } from '../explain/finding'
+import type { TokenRequirements } from '../tokens/validate-claims'
+import { sanitize } from '../secrets/sanitize'
 import { secondsNow } from '../clock'
 import { EXIT } from './exit-code'
 import { Failure } from './failure'
@@ -12,22 +12,22 @@ import { life } from './times'
 
 /** An explanation for people: what was looked at as a table, what would be attached, what mends the rest. */
 export function explanationText(explanation: Explanation, terminal: Terminal): string {
-  const { url, wanted, findings, mends } = explanation
+  const { url, requirements, findings, fixes } = explanation
   const parts = [
-    table([terminal.paint('bold', url), ...wants(wanted)], terminal.width),
+    table([terminal.paint('bold', url), ...wants(requirements)], terminal.width),
     findingsText(findings, terminal),
     table([outcome(explanation, terminal.paint)], terminal.width),
-    mendsText(mends, explanation.attaches.length > 0 ? 'To mend what was passed over:' : 'To mend it:'),
+    mendsText(fixes, explanation.attached.length > 0 ? 'To mend what was passed over:' : 'To mend it:'),
   ]
   return parts.filter(Boolean).join('\n\n')
 }
 
 /** What a token must satisfy. */
-export function wants({ audience, scope, issuer }: Wanted): string[] {
+export function wants({ audience, scope, issuer }: TokenRequirements): string[] {
   const all = [
-    audience.length > 0 ? `be for audience ${quote(audience.join(' or '))}` : '',
-    scope.length > 0 ? `give ${quote(scope.join(' '))}` : '',
-    issuer.length > 0 ? `be of issuer ${quote(issuer.join(' or '))}` : '',
+    audience.length > 0 ? `be for audience ${sanitize(audience.join(' or '))}` : '',
+    scope.length > 0 ? `give ${sanitize(scope.join(' '))}` : '',
+    issuer.length > 0 ? `be of issuer ${sanitize(issuer.join(' or '))}` : '',
   ].filter(Boolean)
   return all.length > 0 ? [`A token must ${all.join(' and ')}.`] : []
 }
@@ -50,7 +50,7 @@ export function noneSatisfies(
   const { width, paint } = terminalOf(process.stderr)
   // Lines of a failure are two columns in.
   const looked = findingsText(findings, { width: width - 2, paint })
-  const found = mendsOf(findings)
+  const found = fixesOf(findings)
   const mends = mendsText(found.length > 0 ? found : otherwise, 'To mend it:')
   return new Failure(EXIT.refused, message, [...wants, '', ...looked.split('\n'), '', ...mends.split('\n')])
 }
@@ -77,18 +77,18 @@ const KINDS: Readonly<Record<FindingKind, string>> = {
   request: 'Request',
   scheme: 'Scheme',
   token: 'Tokens',
-  login: 'Logins',
+  basic: 'Basic credentials',
   certificate: 'Certificates',
-  authorities: 'Authorities that vouch for servers',
+  ca: 'Trusted CAs',
 }
 
 const VERDICTS: Readonly<Record<FindingVerdict, { text: string; style: Parameters<Paint>[0] }>> = {
-  attached: { text: 'attached', style: 'green' },
-  asked: { text: 'asked later', style: 'yellow' },
-  satisfies: { text: 'not needed', style: 'dim' },
-  'passed-over': { text: 'passed over', style: 'red' },
+  selected: { text: 'selected', style: 'green' },
+  deferred: { text: 'deferred', style: 'yellow' },
+  usable: { text: 'usable', style: 'dim' },
+  skipped: { text: 'skipped', style: 'red' },
   absent: { text: 'absent', style: 'dim' },
-  'in-use': { text: 'in use', style: 'cyan' },
+  active: { text: 'active', style: 'cyan' },
 }
 
 function asRow(finding: Finding, paint: Paint): Row {
@@ -109,7 +109,7 @@ function asItem(finding: Finding, paint: Paint): Row {
 
 /** The message of a finding without the place, which stands beside it; nothing where the rest says it. */
 function whyOf({ kind, verdict, source, message }: Finding): string {
-  const isGood = verdict === 'attached' || verdict === 'satisfies'
+  const isGood = verdict === 'selected' || verdict === 'usable'
   if (isGood && (kind === 'token' || kind === 'certificate')) return ''
   return message.startsWith(`${source} `) ? message.slice(source.length + 1) : message
 }
@@ -121,7 +121,7 @@ function warningOf({ source, warning }: Finding, paint: Paint): string[] {
 }
 
 /** What is there, a line for each thing to know. */
-function contentOf({ token, certificate, login, permissions, code }: Finding): string[] {
+function contentOf({ token, certificate, basic, permissions, code }: Finding): string[] {
   const mode = permissions === undefined ? [] : [`mode ${permissions}`]
   // Of what has expired that is said already.
   const lasts = (timeLeft: number | undefined) =>
@@ -130,28 +130,28 @@ function contentOf({ token, certificate, login, permissions, code }: Finding): s
   if (certificate) {
     const { subject, length, timeLeft } = certificate
     const chain = length > 1 ? [`with ${length - 1} of its issuers`] : []
-    return [quote(subject), ...chain, lasts(timeLeft)].filter(Boolean)
+    return [sanitize(subject), ...chain, lasts(timeLeft)].filter(Boolean)
   }
-  return login ? [`login ${quote(login.username)}`, ...mode] : mode
+  return basic ? [`login ${sanitize(basic.username)}`, ...mode] : mode
 }
 
-function tokenLines({ profile, issuer, subject, audience = [], scopes = [] }: TokenFacts): string[] {
+function tokenLines({ profile, issuer, subject, audience = [], scopes = [] }: TokenInfo): string[] {
   const kind = profile === 'wlcg' ? 'WLCG token' : profile === 'unknown' ? 'token' : 'SciToken'
   return [
-    subject === undefined ? kind : `${kind} of ${quote(subject)}`,
-    issuer === undefined ? 'names no issuer' : `by ${quote(issuer)}`,
-    audience.length > 0 ? `for ${quote(audience.join(' or '))}` : 'names no audience',
-    scopes.length > 0 ? `gives ${quote(scopes.join(' '))}` : 'gives no scope',
+    subject === undefined ? kind : `${kind} of ${sanitize(subject)}`,
+    issuer === undefined ? 'names no issuer' : `by ${sanitize(issuer)}`,
+    audience.length > 0 ? `for ${sanitize(audience.join(' or '))}` : 'names no audience',
+    scopes.length > 0 ? `gives ${sanitize(scopes.join(' '))}` : 'gives no scope',
   ]
 }
 
-function outcome({ attaches, problem }: Explanation, paint: Paint): string {
+function outcome({ attached, problem }: Explanation, paint: Paint): string {
   if (problem) return `${paint('red', 'Nothing would be sent:')} ${problem.message}`
-  if (attaches.length === 0) return paint('red', 'No credential would be attached.')
-  return attaches.map((one) => `${paint('green', 'Attached:')} ${attachmentText(one)}`).join('\n')
+  if (attached.length === 0) return paint('red', 'No credential would be attached.')
+  return attached.map((one) => `${paint('green', 'Attached:')} ${attachmentText(one)}`).join('\n')
 }
 
-function attachmentText({ kind, source, expiresAt }: Attachment): string {
+function attachmentText({ kind, source, expiresAt }: AttachedCredential): string {
   const left = expiresAt === undefined ? '' : `, ${life(expiresAt - secondsNow())}`
   return `the ${kind} of ${source}${left}`
 }

@@ -1,4 +1,4 @@
 /** The commands and actions that mend something, as lines of a failure. */
-export function mendLines(mends: readonly string[]): string[] {
+export function fixLines(mends: readonly string[]): string[] {
   return mends.map((mend) => `to mend it: ${mend}`)
 }

@@ -1,5 +1,5 @@
 import { IgwnAuthError } from '../errors'
-import { placeOf } from '../events'
+import { urlWithoutSecrets } from '../events'
 import { explain } from '../instance/explain'
 import type { IgwnAuthOptions } from '../options'
 import { authOptionsOf } from './auth-flags'
@@ -9,7 +9,7 @@ import { EXIT } from './exit-code'
 import { Failure } from './failure'
 import { openHeadLines } from './head-lines'
 import { interruptible } from './interruption'
-import { mendLines } from './fix-lines'
+import { fixLines } from './fix-lines'
 import { outgoingOf, type Outgoing } from './request-options'
 import type { GetFlags } from './flags'
 import { targetOf, toFile } from './to-file'
@@ -43,8 +43,8 @@ async function nothingLeft(
   { url }: Outgoing,
   igwnAuth: IgwnAuthOptions,
 ): Promise<Failure> {
-  const { mends } = await explain(url, igwnAuth)
-  return new Failure(EXIT.refused, message, mendLines(mends.filter((mend) => !message.includes(mend))))
+  const { fixes } = await explain(url, igwnAuth)
+  return new Failure(EXIT.refused, message, fixLines(fixes.filter((mend) => !message.includes(mend))))
 }
 
 /** A signal that also ends all when it takes longer than so many seconds. */
@@ -66,7 +66,7 @@ function tellOf(event: Parameters<typeof eventLine>[0]): void {
 function told(send: Courier, { method, url }: Outgoing): Courier {
   return async (more) => {
     const range = more?.Range === undefined ? '' : ` (${more.Range})`
-    process.stderr.write(`> ${method} ${placeOf(url)}${range}\n`)
+    process.stderr.write(`> ${method} ${urlWithoutSecrets(url)}${range}\n`)
     const reply = await send(more)
     process.stderr.write(
       openHeadLines(reply)

@@ -1,16 +1,16 @@
-import { quote } from '../secrets/sanitize'
+import { sanitize } from '../secrets/sanitize'
 import type { Reply } from './http-client'
 import { EXIT } from './exit-code'
 import { BrokenOff, Failure } from './failure'
 import { hideTokens } from './hide-tokens'
-import { mendLines } from './fix-lines'
+import { fixLines } from './fix-lines'
 import { fieldOf } from './validator'
 
 /** The failure that an answer is: its status, why, and what mends it. */
 export function refusedReply({ status, statusText, headers, refusal }: Reply): Failure {
-  const message = `${status} ${quote(statusText)}`.trim()
+  const message = `${status} ${sanitize(statusText)}`.trim()
   if (refusal)
-    return new Failure(EXIT.refused, `${message}: ${refusal.summary}`, mendLines(refusal.explanation.mends))
+    return new Failure(EXIT.refused, `${message}: ${refusal.summary}`, fixLines(refusal.explanation.fixes))
   if (status < 400) return new Failure(EXIT.http, `${message}: this is not the file`)
   if (!PASSING.includes(status)) return new Failure(EXIT.http, message)
   const seconds = Number(fieldOf(headers, 'Retry-After'))
@@ -39,7 +39,7 @@ export async function saidIn(reply: Reply, { search }: URL): Promise<string | un
   // A page for browsers says nothing in a line, and an image even less.
   if (/^\s*<|[\0\ufffd]/.test(text)) return undefined
   const open = search === '' ? text : text.replaceAll(search, '?[not shown]')
-  return quote(hideTokens(open).replace(/\s+/g, ' ').trim()) || undefined
+  return sanitize(hideTokens(open).replace(/\s+/g, ' ').trim()) || undefined
 }
 
 const SAID_BYTES = 2000

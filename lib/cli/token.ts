@@ -1,11 +1,11 @@
 import { IgwnAuthError } from '../errors'
-import { examineTokens } from '../tokens/describe-token'
+import { describeTokens } from '../tokens/describe-token'
 import { withReasons } from '../explain/explain-request'
 import { findSciToken } from '../tokens/find-sci-token'
-import { wanted } from '../tokens/validate-claims'
+import { requirementsOf } from '../tokens/validate-claims'
 import { printable } from '../secrets/sanitize'
 import type { SciToken } from '../tokens/scitoken'
-import { here } from '../environment'
+import { processEnvironment } from '../environment'
 import { targetAudience } from '../tokens/target-audience'
 import type { TokenQuery } from '../tokens/token'
 import { EXIT } from './exit-code'
@@ -34,8 +34,8 @@ async function find(query: TokenQuery, { strict, verify }: TokenCommandFlags): P
     return await understood(() => findSciToken(query, { strict, verify }))
   } catch (error) {
     if (!(error instanceof IgwnAuthError)) throw error
-    const want = wanted(query)
-    const findings = withReasons(examineTokens(want, here), error.reasons, want)
+    const want = requirementsOf(query)
+    const findings = withReasons(describeTokens(want, processEnvironment), error.reasons, want)
     const said = error.code === 'ERR_IGWN_TOKEN_NOT_FOUND' ? 'no token satisfies' : error.message
     throw noneSatisfies(said, findings, { wants: wants(want) })
   }

@@ -7,7 +7,7 @@ export function misuseIn(error: unknown): Failure | undefined {
   return isMisuse ? usageFailure(error.message) : undefined
 }
 
-const MISUSE = ['ERR_IGWN_OPTION', 'ERR_IGWN_URL']
+const MISUSE = ['ERR_IGWN_INVALID_OPTION', 'ERR_IGWN_INVALID_URL']
 
 /** Does what the command line asks for; what cannot be done as it is asked is a failure of that. */
 export async function understood<T>(work: () => Promise<T>): Promise<T> {

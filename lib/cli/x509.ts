@@ -1,7 +1,7 @@
 import { IgwnAuthError } from '../errors'
-import { examineCertificates } from '../x509/describe-certificates'
+import { describeCertificates } from '../x509/describe-certificates'
 import { secondsNow } from '../clock'
-import { here } from '../environment'
+import { processEnvironment } from '../environment'
 import { findX509Credentials } from '../x509/find-x509-credentials'
 import type { X509Credential } from '../x509/x509-credential'
 import { certOf, passphraseOf } from './auth-flags'
@@ -29,7 +29,11 @@ async function find(flags: X509Flags): Promise<X509Credential> {
     return await understood(() => findX509Credentials({ cert, passphrase, minTimeLeft }))
   } catch (error) {
     if (!(error instanceof IgwnAuthError)) throw error
-    const findings = examineCertificates(cert, { passphrase, certMinTimeLeft: minTimeLeft }, here)
+    const findings = describeCertificates(
+      cert,
+      { passphrase, certMinTimeLeft: minTimeLeft },
+      processEnvironment,
+    )
     throw noneSatisfies('no certificate satisfies', findings, { otherwise: [MAKE_ONE] })
   }
 }

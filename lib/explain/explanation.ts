@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import type { IgwnAuthErrorCode } from '../errors'
-import type { Attachment } from './attached-credentials'
+import type { AttachedCredential } from './attached-credentials'
 import { TO_FILL_IN } from '../tokens/find-sci-token'
-import type { Wanted } from '../tokens/validate-claims'
+import type { TokenRequirements } from '../tokens/validate-claims'
 import type { Finding } from './finding'
 
 /**
@@ -13,11 +13,11 @@ export class Explanation {
   /** Where the request goes; without login, parameters and fragment. */
   readonly url: string
   /** What a token must satisfy. */
-  readonly wanted: Wanted
+  readonly requirements: TokenRequirements
   /** Everything that was looked at, in the order in which it is looked at for a request. */
   readonly findings: readonly Finding[]
   /** What would go on the request; empty for nothing. */
-  readonly attaches: readonly Attachment[]
+  readonly attached: readonly AttachedCredential[]
   /** The error that a request would end with before it leaves; undefined when it would leave. */
   readonly problem:
     | {
@@ -30,26 +30,26 @@ export class Explanation {
 
   constructor({
     url,
-    wanted,
+    requirements,
     findings,
-    attaches,
+    attached,
     problem,
-  }: Pick<Explanation, 'url' | 'wanted' | 'findings' | 'attaches' | 'problem'>) {
+  }: Pick<Explanation, 'url' | 'requirements' | 'findings' | 'attached' | 'problem'>) {
     this.url = url
-    this.wanted = wanted
+    this.requirements = requirements
     this.findings = findings
-    this.attaches = attaches
+    this.attached = attached
     this.problem = problem
   }
 
-  /** The commands and actions that would mend what was found wrong, each once, the likeliest first. */
-  get mends(): readonly string[] {
-    return mendsOf(this.findings)
+  /** The commands and actions that would fix what was found wrong, each once, the likeliest first. */
+  get fixes(): readonly string[] {
+    return fixesOf(this.findings)
   }
 
   /** As text for people, a line for each finding. */
   toString(): string {
-    const { audience, scope, issuer } = this.wanted
+    const { audience, scope, issuer } = this.requirements
     const wants = [
       audience.length > 0 ? `audience ${audience.join(' or ')}` : '',
       scope.length > 0 ? `scope ${scope.join(' ')}` : '',
@@ -60,21 +60,21 @@ export class Explanation {
       ...(wants.length > 0 ? [`  a token must have ${wants.join(', ')}`] : []),
       ...this.findings.map(({ verdict, message }) => `  ${verdict}: ${message}`),
       ...this.findings.flatMap(({ warning }) => (warning === undefined ? [] : [`  warning: ${warning}`])),
-      ...this.mends.map((mend) => `  to mend it: ${mend}`),
+      ...this.fixes.map((fix) => `  to mend it: ${fix}`),
     ].join('\n')
   }
 
   /** What would become of the request, as the end of a sentence. */
   outcome(): string {
     if (this.problem) return `nothing would be sent (${this.problem.code})`
-    if (this.attaches.length === 0) return 'no credential would be attached'
-    return this.attaches.map(({ kind, source }) => `the ${kind} of ${source} would be attached`).join('; ')
+    if (this.attached.length === 0) return 'no credential would be attached'
+    return this.attached.map(({ kind, source }) => `the ${kind} of ${source} would be attached`).join('; ')
   }
 
-  /** As data: `url`, `wanted`, `findings`, `attaches`, `problem` and `mends`. */
+  /** As data: `url`, `requirements`, `findings`, `attached`, `problem` and `fixes`. */
   toJSON(): Record<string, unknown> {
-    const { url, wanted, findings, attaches, problem, mends } = this
-    return { url, wanted, findings, attaches, problem, mends }
+    const { url, requirements, findings, attached, problem, fixes } = this
+    return { url, requirements, findings, attached, problem, fixes }
   }
 
   /** The same for `console.log`. */
@@ -83,13 +83,13 @@ export class Explanation {
   }
 }
 
-/** What would mend findings, each once, the likeliest first. */
-export function mendsOf(findings: readonly Finding[]): readonly string[] {
+/** What would fix findings, each once, the likeliest first. */
+export function fixesOf(findings: readonly Finding[]): readonly string[] {
   const mendsWhere = (isIt: (finding: Finding) => boolean) =>
-    findings.filter(isIt).flatMap(({ mend }) => mend ?? [])
+    findings.filter(isIt).flatMap(({ fix }) => fix ?? [])
   const all = new Set([
     // Authorities that cannot be read stop every request.
-    ...mendsWhere(({ kind }) => kind === 'authorities'),
+    ...mendsWhere(({ kind }) => kind === 'ca'),
     // What is there and will not do is what somebody meant to use.
     ...mendsWhere(({ verdict, warning }) => verdict !== 'absent' && warning === undefined),
     ...mendsWhere(({ verdict }) => verdict === 'absent'),
@@ -97,6 +97,6 @@ export function mendsOf(findings: readonly Finding[]): readonly string[] {
     ...mendsWhere(({ warning }) => warning !== undefined),
   ])
   // Where one token tells whose it is, a command that leaves that open says less.
-  const isKnown = [...all].some((mend) => mend.startsWith('htgettoken') && !mend.includes(TO_FILL_IN))
-  return [...all].filter((mend) => !isKnown || !mend.includes(TO_FILL_IN))
+  const isKnown = [...all].some((fix) => fix.startsWith('htgettoken') && !fix.includes(TO_FILL_IN))
+  return [...all].filter((fix) => !isKnown || !fix.includes(TO_FILL_IN))
 }

@@ -2,7 +2,7 @@ import type { Reason, ReasonCode } from '../errors'
 import type { TokenProfile } from '../tokens/scitoken'
 
 /** What something that was looked at is about. */
-export type FindingKind = 'token' | 'login' | 'certificate' | 'authorities' | 'scheme' | 'request'
+export type FindingKind = 'token' | 'basic' | 'certificate' | 'ca' | 'scheme' | 'request'
 
 /**
  * What became of it:
@@ -13,7 +13,7 @@ export type FindingKind = 'token' | 'login' | 'certificate' | 'authorities' | 's
  * - `absent`: there is nothing
  * - `in-use`: it is not a credential, and has its effect on the request
  */
-export type FindingVerdict = 'attached' | 'asked' | 'satisfies' | 'passed-over' | 'absent' | 'in-use'
+export type FindingVerdict = 'selected' | 'deferred' | 'usable' | 'skipped' | 'absent' | 'active'
 
 /** One thing that was looked at, in the order in which it is looked at for a request. None of it is secret. */
 export interface Finding {
@@ -30,15 +30,15 @@ export interface Finding {
   /** The JWT claim that decided, where one did. */
   readonly claim?: string | undefined
   /** What that claim should have said, or what else was wanted; absent where nothing was compared. */
-  readonly wanted?: unknown
+  readonly expected?: unknown
   /** What it says; of a value of the wrong kind, the kind. */
-  readonly got?: unknown
+  readonly actual?: unknown
   /** What the token says. */
-  readonly token?: TokenFacts | undefined
+  readonly token?: TokenInfo | undefined
   /** What the certificate says. */
   readonly certificate?: CertificateFacts | undefined
   /** What a netrc entry says, but for the password. */
-  readonly login?:
+  readonly basic?:
     | {
         /** The user name (`user-id` of RFC 7617), as the entry has it. */
         readonly username: string
@@ -49,11 +49,11 @@ export interface Finding {
   /** What is not as it should be though it can be used. */
   readonly warning?: string | undefined
   /** The command or the action that would mend it. */
-  readonly mend?: string | undefined
+  readonly fix?: string | undefined
 }
 
 /** What a token says of itself. Times are seconds since the epoch, lengths seconds. */
-export interface TokenFacts {
+export interface TokenInfo {
   /** Which rules it follows. */
   readonly profile: TokenProfile
   /** Who made it (`iss`); undefined when it does not say so in a string. */
@@ -84,6 +84,6 @@ export interface CertificateFacts {
 
 /** A reason as a finding. */
 export function findingFor(kind: FindingKind, reason: Reason, more: Partial<Finding> = {}): Finding {
-  const verdict = reason.code === 'absent' ? 'absent' : 'passed-over'
+  const verdict = reason.code === 'absent' ? 'absent' : 'skipped'
   return { kind, verdict, ...reason, ...more }
 }

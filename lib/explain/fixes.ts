@@ -1,6 +1,6 @@
 import type { ReasonCode } from '../errors'
 import { htgettokenFor } from '../tokens/find-sci-token'
-import type { Wanted } from '../tokens/validate-claims'
+import type { TokenRequirements } from '../tokens/validate-claims'
 import { pathName } from '../secrets/sanitize'
 
 /** What is known of a thing that will not do. */
@@ -13,7 +13,7 @@ interface Broken {
 }
 
 /** The command or the action that would give a token that satisfies, or take one that never will out of the way. */
-export function mendToken({ code, path, variable }: Broken, want: Wanted): string | undefined {
+export function tokenFix({ code, path, variable }: Broken, want: TokenRequirements): string | undefined {
   switch (code) {
     case 'expired':
     case 'audience':
@@ -33,12 +33,12 @@ export function mendToken({ code, path, variable }: Broken, want: Wanted): strin
     case 'not-verified':
       return 'see that the issuer can be reached from here, or leave verify out'
     default:
-      return mendFile({ code, path, variable })
+      return fileFix({ code, path, variable })
   }
 }
 
 /** The same for a certificate. */
-export function mendCertificate(broken: Broken): string | undefined {
+export function certificateFix(broken: Broken): string | undefined {
   switch (broken.code) {
     case 'expired':
     case 'broken-chain':
@@ -53,12 +53,12 @@ export function mendCertificate(broken: Broken): string | undefined {
     case 'not-yet-valid':
       return "wait, or set this machine's clock"
     default:
-      return mendFile(broken)
+      return fileFix(broken)
   }
 }
 
 /** What mends a file, whatever is in it. */
-export function mendFile({ code, path, variable }: Broken): string | undefined {
+export function fileFix({ code, path, variable }: Broken): string | undefined {
   if (path === undefined) return undefined
   const name = pathName(path)
   switch (code) {

@@ -10,7 +10,7 @@ import { explanationOf } from './explain-request'
 import { summaryOf, type ServerSaid } from './summary'
 import { isOfNetworkProxy } from '../request/network-proxy'
 import { answerOf } from '../request/sign'
-import type { SchemeParts } from '../schemes/auth-scheme'
+import type { RequestChanges } from '../schemes/auth-scheme'
 
 /** What is known of a refusal by the server. */
 export interface Refusal {
@@ -41,7 +41,7 @@ export interface Tried {
   /** Why a challenge was not answered; undefined where there was no trying. */
   readonly unanswered?: readonly Reason[] | undefined
   /** What a scheme put on the request. */
-  readonly sent?: SchemeParts | undefined
+  readonly sent?: RequestChanges | undefined
 }
 
 /** Whether a response refuses: 401, and 403, which is what XRootD has for everything. */
@@ -76,7 +76,7 @@ export function refusalIn(
 
 function saidIn(response: AxiosResponse, { credentials, sent }: Tried): ServerSaid {
   const challenges = challengesOf(response, shownIn(credentials, sent))
-  const toScheme = sent && credentials.scheme?.explains?.(answerOf(response), sent)
+  const toScheme = sent && credentials.scheme?.describeRefusal?.(answerOf(response), sent)
   return { status: response.status, challenges, bearer: bearerChallenge(challenges), toScheme }
 }
 
@@ -93,7 +93,7 @@ export function challengesOf({ headers }: AxiosResponse, shown: readonly string[
 }
 
 /** What of credentials a server was shown in a header field, without the name of the scheme. A secret. */
-export function shownIn({ authorization }: Credentials, sent: SchemeParts | undefined): string[] {
+export function shownIn({ authorization }: Credentials, sent: RequestChanges | undefined): string[] {
   const values = authorization === undefined ? Object.values(sent?.headers ?? {}) : [authorization]
   return values.map((value) => value.slice(value.indexOf(' ') + 1))
 }

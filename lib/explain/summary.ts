@@ -3,7 +3,7 @@ import { givesScope, parseScope, splitScopes } from '../formats/scopes'
 import type { BearerChallenge, Challenge } from '../formats/www-authenticate'
 import { duration } from '../tokens/validate-claims'
 import type { Credentials, Purpose } from '../request/context'
-import { printable, quote } from '../secrets/sanitize'
+import { printable, sanitize } from '../secrets/sanitize'
 import { redact } from '../secrets/redact'
 import { SciToken } from '../tokens/scitoken'
 import { urlOf } from '../request/destination'
@@ -44,14 +44,14 @@ function wants({ status, challenges, bearer }: ServerSaid, { token }: Credential
   if (!bearer) {
     const schemes = [...new Set(challenges.map(({ scheme }) => capital(scheme)))]
     return schemes.length > 0
-      ? `the server wants ${quote(schemes.join(' or '))} authentication`
+      ? `the server wants ${sanitize(schemes.join(' or '))} authentication`
       : `the server refuses with ${status} and does not say why`
   }
   const { scope, error, errorDescription } = bearer
   // Some repeat the token that they refuse.
   const says = `says ${redact(errorDescription ?? error ?? '', token === undefined ? [] : [token])}`
   if (scope.length > 0) {
-    const wanted = `the server wants ${quote(scope.join(' '))}`
+    const wanted = `the server wants ${sanitize(scope.join(' '))}`
     // What is wrong with a token is known to the server alone; what its scopes lack is said below.
     return error === 'invalid_token' ? `${wanted} and ${says}` : wanted
   }
@@ -69,7 +69,7 @@ function sent(
   const { authorization, token, scheme, source = 'the request', found, reasons } = credentials
   if (purpose.authenticated) return 'the credentials were those that the request brought itself'
   if (scheme)
-    return `${scheme.name} was on the request${said.toScheme === undefined ? '' : `: ${quote(said.toScheme)}`}`
+    return `${scheme.name} was on the request${said.toScheme === undefined ? '' : `: ${sanitize(said.toScheme)}`}`
   if (token !== undefined) {
     const read = found ?? SciToken.read(token, source)
     return read ? about(read, source, purpose, said) : `a token from ${source} that is no JWT was sent`
@@ -87,9 +87,9 @@ function about(token: SciToken, source: string, { request, url }: Purpose, { bea
   const left = token.timeLeft()
   const life =
     left === undefined ? 'no end' : left > 0 ? `${duration(left)} left` : `expired ${duration(-left)} ago`
-  const has = scopes.length > 0 ? quote(scopes.join(' ')) : 'no scope'
+  const has = scopes.length > 0 ? sanitize(scopes.join(' ')) : 'no scope'
   const named = `the token from ${source}`
-  const forWhom = audience.length > 0 ? `, for audience ${quote(audience.join(' or '))}` : ''
+  const forWhom = audience.length > 0 ? `, for audience ${sanitize(audience.join(' or '))}` : ''
   const lacking = (bearer?.scope ?? []).flatMap(splitScopes).filter((scope) => !givesScope(scopes, scope))
   if (lacking.length > 0) return `${named} has ${has} and ${life}`
   // A server that names scopes is not one that goes by paths alone.
@@ -105,7 +105,7 @@ function pathHint(scopes: readonly string[], { pathname }: URL): string {
     const { authorization } = parseScope(scope)
     return givesScope([scope], `${authorization}:${pathname}`)
   })
-  return covered ? '' : `, and no scope of it covers ${quote(pathname)}`
+  return covered ? '' : `, and no scope of it covers ${sanitize(pathname)}`
 }
 
 /** The scopes whose paths are those of files: SciTokens' and WLCG's. */

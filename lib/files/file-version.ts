@@ -4,46 +4,46 @@ import {
   linkStatOf,
   sameFile,
   statOf,
-  type FileMark,
+  type FileStats,
   type FileProblem,
 } from './read-file'
 
 /** The state of a place: the text of a variable, or the path of a file and its stat. */
-export type Mark = string | MarkOfFile
+export type FileVersion = string | MarkOfFile
 
 interface MarkOfFile {
   readonly path: string
   /** Undefined where there is no file. */
-  readonly stats: FileMark | undefined
+  readonly stats: FileStats | undefined
   /** Of a link, that of what it leads to. */
-  readonly target?: FileMark | undefined
+  readonly target?: FileStats | undefined
 }
 
 /** Whether nothing has changed between two marks of one place. */
-export function sameMark(before: Mark | undefined, now: Mark | undefined): boolean {
+export function sameVersion(before: FileVersion | undefined, now: FileVersion | undefined): boolean {
   if (typeof before !== 'object' || typeof now !== 'object') return before === now && now !== undefined
   return before.path === now.path && same(before.stats, now.stats) && same(before.target, now.target)
 }
 
-function same(before: FileMark | undefined, now: FileMark | undefined): boolean {
+function same(before: FileStats | undefined, now: FileStats | undefined): boolean {
   return before && now ? sameFile(before, now) : before === now
 }
 
 /**
  * The mark of a file, from its stat. Undefined: it changed too recently to say, or cannot be looked at.
  */
-export function markOf(path: string, stats: FileMark | FileProblem | undefined): MarkOfFile | undefined {
+export function versionOf(path: string, stats: FileStats | FileProblem | undefined): MarkOfFile | undefined {
   if (stats === undefined) return { path, stats }
   if ('problem' in stats || !isSettled(stats, Date.now())) return undefined
   return { path, stats }
 }
 
 /** The mark of a file in a folder where everybody can make files: of the name there, and of what it leads to. */
-export function markOfShared(path: string): Mark | undefined {
+export function versionOfShared(path: string): FileVersion | undefined {
   const { link, stats } = statsOf(path)
-  const mark = markOf(path, link)
+  const mark = versionOf(path, link)
   if (stats === link || mark === undefined) return mark
-  const target = markOf(path, stats)
+  const target = versionOf(path, stats)
   return target && { ...mark, target: target.stats }
 }
 

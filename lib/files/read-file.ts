@@ -11,9 +11,9 @@ export interface FileProblem {
 }
 
 /** Tells a file as it was from the same file changed: one that was rewritten, replaced by rename, or given new permissions. */
-export type FileMark = Pick<fs.Stats, 'mtimeMs' | 'ctimeMs' | 'size' | 'ino' | 'dev'>
+export type FileStats = Pick<fs.Stats, 'mtimeMs' | 'ctimeMs' | 'size' | 'ino' | 'dev'>
 
-export function sameFile(a: FileMark, b: FileMark): boolean {
+export function sameFile(a: FileStats, b: FileStats): boolean {
   return (
     a.mtimeMs === b.mtimeMs &&
     a.ctimeMs === b.ctimeMs &&
@@ -27,7 +27,7 @@ export function sameFile(a: FileMark, b: FileMark): boolean {
 const TICK_MS = 50
 
 /** Whether a mark taken at `readAt` (milliseconds since the epoch) is old enough to vouch for what was read. */
-export function isSettled(mark: FileMark, readAt: number): boolean {
+export function isSettled(mark: FileStats, readAt: number): boolean {
   return readAt - mark.mtimeMs > TICK_MS
 }
 
@@ -45,7 +45,7 @@ export function rememberedReads<T>(
   parse: (text: string, path: string) => T,
   maxBytes: number,
 ): (path: string, stats?: fs.Stats) => T | FileProblem | undefined {
-  const remembered = new Map<string, { mark: FileMark; value: T | FileProblem }>()
+  const remembered = new Map<string, { mark: FileStats; value: T | FileProblem }>()
 
   return (path, stats) => {
     const now = stats ?? statOf(path)

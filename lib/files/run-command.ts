@@ -14,7 +14,7 @@ export interface RunOptions {
 }
 
 /**
- * Runs a program without a shell and gives what it printed. Rejects with {@link IgwnAuthError} `ERR_IGWN_COMMAND` when it
+ * Runs a program without a shell and gives what it printed. Rejects with {@link IgwnAuthError} `ERR_IGWN_COMMAND_FAILED` when it
  * cannot be started, fails or takes too long. The message has no argument and no output, but for what it wrote on stderr
  * without what looks like a secret.
  */
@@ -166,5 +166,5 @@ function notStarted(program: string, error: unknown): IgwnAuthError {
 }
 
 function failed(message: string): IgwnAuthError {
-  return new IgwnAuthError('ERR_IGWN_COMMAND', message)
+  return new IgwnAuthError('ERR_IGWN_COMMAND_FAILED', message)
 }

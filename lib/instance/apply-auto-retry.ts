@@ -31,7 +31,7 @@ export interface AutoRetryOptions {
    * Seconds that a server may ask to be left alone (`Retry-After`, RFC 9110 section 10.2.3). When it asks for more, there is no
    * other try. Default is 120.
    */
-  readonly longestWait?: number | undefined
+  readonly maxRetryAfter?: number | undefined
   /**
    * Seconds after which a try fails, for requests whose `timeout` is not set; 0 for never. Each try has them in full, as it has a
    * `timeout` of axios. Default is 20, as in Bitfount.
@@ -41,7 +41,7 @@ export interface AutoRetryOptions {
    * Retry methods that are not idempotent (POST and PATCH) like all others, as Bitfount does, though what failed may have
    * been done. Default is false: then they are retried only when nothing can have been done, see {@link applyAutoRetry}.
    */
-  readonly nonIdempotent?: boolean | undefined
+  readonly retryNonIdempotent?: boolean | undefined
 }
 
 declare module 'axios' {
@@ -69,7 +69,7 @@ const installed = new WeakMap<AxiosInstance, number>()
  *   the fetch adapter does not tell of redirects
  * - what did not fail at the server or on the way there: an abort, an `IgwnAuthError`, a wrong URL
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
  * @see Bitfount: `_auto_retry_request`; axios-retry
  */
 export function applyAutoRetry<Instance extends AxiosInstance>(
@@ -207,9 +207,9 @@ function belongingTo(caller: Request, response: AxiosResponse): AxiosResponse {
 
 function policyOf(options: AutoRetryOptions): RetryPolicy {
   const { retryCodes = RETRY_CODES, doNotRetryCodes = [] } = options
-  const { retries = 3, backoff = 1, longestWait = 120, timeout = 20, nonIdempotent = false } = options
+  const { retries = 3, backoff = 1, maxRetryAfter = 120, timeout = 20, retryNonIdempotent = false } = options
   const codes = new Set(retryCodes.filter((code) => !doNotRetryCodes.includes(code)))
-  return { retries, codes, backoff, longestWait, timeout, nonIdempotent }
+  return { retries, codes, backoff, maxRetryAfter, timeout, retryNonIdempotent }
 }
 
 function checked(options: unknown, owner: string): AutoRetryOptions {
@@ -229,7 +229,7 @@ const OPTIONS: Record<keyof AutoRetryOptions, Check> = {
   retryCodes: statusCodes,
   doNotRetryCodes: statusCodes,
   backoff: seconds,
-  longestWait: seconds,
+  maxRetryAfter: seconds,
   timeout: seconds,
-  nonIdempotent: flag,
+  retryNonIdempotent: flag,
 }

@@ -17,7 +17,7 @@ const installed = new WeakMap<AxiosInstance, { readonly id: number; readonly exc
  * that are found for it; whatever else is installed on the instance, before or after, sees one request and one response.
  * Installing again replaces the options.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
  */
 export function applyIgwnAuth<Instance extends AxiosInstance>(
   instance: Instance,

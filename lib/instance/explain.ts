@@ -16,7 +16,7 @@ import type { Explanation } from '../explain/explanation'
  *
  * @param url - absolute; with an instance it may be relative to its `baseURL`
  * @param options - those of `applyIgwnAuth`, or an axios instance to explain as it is set up. Default is none
- * @throws {@link IgwnAuthError} `ERR_IGWN_URL` when the URL has no http host; `ERR_IGWN_OPTION` when an option cannot be used.
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_URL` when the URL has no http host; `ERR_IGWN_INVALID_OPTION` when an option cannot be used.
  *   What would stop the request is not thrown: it is the `problem` of the explanation
  */
 export async function explain(

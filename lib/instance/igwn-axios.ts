@@ -7,7 +7,7 @@ export interface IgwnAxiosInstance extends AxiosInstance {
   /**
    * A new instance with IGWN auth, with defaults and options over those of this one; options stand in the config as `igwnAuth`.
    *
-   * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used, or stands beside `igwnAuth`
+   * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used, or stands beside `igwnAuth`
    */
   create(config?: CreateAxiosDefaults & { igwnAuth?: IgwnAuthOptions }): IgwnAxiosInstance
 }

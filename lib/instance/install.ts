@@ -16,12 +16,12 @@ type Place = 'retries' | 'credentials'
  * Hears of each request of an instance, synchronously, as its interceptors are run.
  *
  * @returns the id of the interceptor, to take it off by
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` for what is no axios instance
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for what is no axios instance
  */
 export function onRequest(instance: AxiosInstance, handle: (request: Request) => Request): number {
   if (typeof (instance as Loose | undefined)?.interceptors?.request?.use !== 'function')
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       `What this is to be installed on must be an axios instance, as axios.create() makes one, not ${kindOf(instance)}.`,
     )
   return instance.interceptors.request.use(handle, rethrow, { synchronous: true })

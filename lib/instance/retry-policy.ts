@@ -9,9 +9,9 @@ export interface RetryPolicy {
   readonly retries: number
   readonly codes: ReadonlySet<number>
   readonly backoff: number
-  readonly longestWait: number
+  readonly maxRetryAfter: number
   readonly timeout: number
-  readonly nonIdempotent: boolean
+  readonly retryNonIdempotent: boolean
 }
 
 /**
@@ -31,14 +31,14 @@ export function mayPass(
   policy: RetryPolicy,
   isCarriedOut: boolean,
 ): boolean {
-  const canRepeat = policy.nonIdempotent || isIdempotent(request)
+  const canRepeat = policy.retryNonIdempotent || isIdempotent(request)
   if (isCarriedOut && !canRepeat) return false
   const { response } = error
   if (response && !isCutShort(error))
     return (
       policy.codes.has(response.status) &&
       (canRepeat || NOTHING_DONE.has(response.status)) &&
-      waitAskedFor(error) <= policy.longestWait
+      waitAskedFor(error) <= policy.maxRetryAfter
     )
   if (isCertificateRefused(error, request)) return false
   const failures = failuresIn(error)

@@ -8,8 +8,8 @@ import { parseNetrc } from './parse-netrc'
 import type { Netrc, NetrcEntry } from './parse-netrc'
 import { parseUrl } from '../formats/url'
 import { pathName } from '../secrets/sanitize'
-import { here, homeOf, variable } from '../environment'
-import type { Surroundings } from '../environment'
+import { processEnvironment, homeOf, variable } from '../environment'
+import type { Environment } from '../environment'
 import { kindOf } from '../tokens/token'
 import { rememberedReads, statOf } from '../files/read-file'
 import type { FileProblem } from '../files/read-file'
@@ -35,17 +35,17 @@ export interface NetrcOptions {
  *
  * On POSIX the file must be ours and closed to all others. An unchanged file is read once.
  *
- * @param surroundings - variables and user in the place of those of this process, for tests
- * @throws {@link IgwnAuthError} `ERR_IGWN_URL` when the URL cannot be read; `ERR_IGWN_NETRC_UNUSABLE` when the file that
- *   `options.netrc` names cannot be used (any other that cannot is passed over); `ERR_IGWN_OPTION`
+ * @param environment - variables and user in the place of those of this process, for tests
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_URL` when the URL cannot be read; `ERR_IGWN_NETRC_UNUSABLE` when the file that
+ *   `options.netrc` names cannot be used (any other that cannot is passed over); `ERR_IGWN_INVALID_OPTION`
  * @see Python's netrc, requests.utils.get_netrc_auth, safe_netrc
  */
 export function findNetrcCredentials(
   url: string | URL,
   options: NetrcOptions = {},
-  surroundings: Surroundings = here,
+  environment: Environment = processEnvironment,
 ): BasicCredentials | undefined {
-  const { credentials, problem } = lookUpNetrc(url, options, surroundings)
+  const { credentials, problem } = lookUpNetrc(url, options, environment)
   if (problem && typeof options.netrc === 'string') throw netrcUnusable(problem)
   return credentials
 }
@@ -68,14 +68,14 @@ export interface NetrcLookUp {
 export function lookUpNetrc(
   url: string | URL,
   options: NetrcOptions = {},
-  surroundings: Surroundings = here,
+  environment: Environment = processEnvironment,
 ): NetrcLookUp {
   const host = hostOf(url)
   if (options.netrc === false)
     return { reasons: [{ code: 'disabled', source: 'netrc', message: 'netrc is switched off' }] }
   const missing: Reason[] = []
-  for (const file of netrcFiles(options.netrc, surroundings)) {
-    const opened = openNetrc(file, surroundings)
+  for (const file of netrcFiles(options.netrc, environment)) {
+    const opened = openNetrc(file, environment)
     if (opened === undefined) {
       missing.push(reason(file, { problem: 'absent', what: 'does not exist' }))
     } else if ('code' in opened) {
@@ -103,7 +103,7 @@ function hostOf(url: string | URL): string {
   const { hostname } = parseUrl(String(url)) ?? { hostname: '' }
   if (hostname !== '') return hostname
   throw new IgwnAuthError(
-    'ERR_IGWN_URL',
+    'ERR_IGWN_INVALID_URL',
     'The URL has no host to look up in a netrc file; give an absolute one, as https://host.example.org/path.',
   )
 }
@@ -115,7 +115,7 @@ interface NamedFile {
 }
 
 /** The files in their order. One that was named is the only one, whether or not it is there, as in requests. */
-function netrcFiles(option: unknown, { env }: Surroundings): NamedFile[] {
+function netrcFiles(option: unknown, { env }: Environment): NamedFile[] {
   const home = homeOf(env)
   const file = variable(env, 'NETRC')
   if (option !== undefined) return [named(checkedPath(option), 'netrc option', home)]
@@ -130,7 +130,7 @@ function checkedPath(option: unknown): string {
   if (typeof option === 'string' && option !== '') return option
   const given = option === '' ? 'an empty string' : kindOf(option)
   throw new IgwnAuthError(
-    'ERR_IGWN_OPTION',
+    'ERR_IGWN_INVALID_OPTION',
     `netrc must be the path of a file, or false for none, not ${given}; leave it out to use NETRC or ~/.netrc.`,
   )
 }
@@ -154,16 +154,16 @@ const readNetrc = rememberedReads((text): ReadNetrc => {
   return { ...netrc, byHost }
 }, MAX_BYTES)
 
-function openNetrc(file: NamedFile, surroundings: Surroundings): ReadNetrc | Reason | undefined {
+function openNetrc(file: NamedFile, environment: Environment): ReadNetrc | Reason | undefined {
   const stats = statOf(file.path)
   if (stats === undefined) return undefined
   if ('problem' in stats) return reason(file, stats)
-  const netrc = accessProblem(file, stats, surroundings) ?? readNetrc(file.path, stats)
+  const netrc = accessProblem(file, stats, environment) ?? readNetrc(file.path, stats)
   return netrc && 'problem' in netrc ? reason(file, netrc) : netrc
 }
 
 /** As in safe_netrc: for every netrc file, wherever it is; Python's netrc asks that of `~/.netrc` only. */
-function accessProblem(file: NamedFile, stats: fs.Stats, { uid }: Surroundings): FileProblem | undefined {
+function accessProblem(file: NamedFile, stats: fs.Stats, { uid }: Environment): FileProblem | undefined {
   if (uid === undefined || !stats.isFile()) return undefined
   if (stats.uid !== uid)
     return {

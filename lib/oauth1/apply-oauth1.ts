@@ -25,7 +25,7 @@ const CONNECTION: Readonly<Record<keyof ConnectionOptions, true>> = {
  *
  * @param options - those of {@link oauth1}, and of `applyIgwnAuth` those about the connection. Of them `cert` has another
  *   default: false, for OAuth 1 servers do not ask for grid certificates
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
  */
 export function applyOAuth1<Instance extends AxiosInstance>(
   instance: Instance,

@@ -22,6 +22,6 @@ export { OAuth1Token, type OAuth1TokenPair } from './oauth1-token'
 export { applyOAuth1, type ConnectionOptions } from './apply-oauth1'
 export { oauth1 } from './oauth1'
 export type { OAuth1Options, SignatureType } from './oauth1-options'
-export type { Signable, SignatureMethod, SignatureMethodName } from './signature-method'
+export type { SignatureInput, SignatureMethod, SignatureMethodName } from './signature-method'
 // Of the main entry, and the same class: what the others of this one throw.
 export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from '../errors'

@@ -7,7 +7,7 @@ import axios, {
 import { applyIgwnAuth, removeIgwnAuth } from '../instance/apply-igwn-auth'
 import { checkValues, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
-import { placeOf } from '../events'
+import { urlWithoutSecrets } from '../events'
 import { challengesOf } from '../explain/refusal'
 import { kindOf } from '../tokens/token'
 import { parted, type ConnectionOptions } from './apply-oauth1'
@@ -73,21 +73,21 @@ export interface OAuth1Flow {
   /**
    * The first step: a request token, by POST unless `method` says otherwise.
    *
-   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_DENIED` when the server answers with a 4xx, `ERR_IGWN_OAUTH1_ANSWER` when
-   *   its answer has no token or does not confirm the callback, `ERR_IGWN_CLEAR_TEXT` for http but to this machine: the answer
+   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_DENIED` when the server answers with a 4xx, `ERR_IGWN_OAUTH1_RESPONSE` when
+   *   its answer has no token or does not confirm the callback, `ERR_IGWN_INSECURE_TRANSPORT` for http but to this machine: the answer
    *   holds secrets. Other failures are axios's errors
    */
   requestToken(url: string, config?: RequestTokenConfig): Promise<OAuth1Token>
   /**
    * The second step: the URL to send the user to. What stands in its query stays there.
    *
-   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_TOKEN` when there is no request token, `ERR_IGWN_URL` when the URL is none
+   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_REQUEST_TOKEN` when there is no request token, `ERR_IGWN_INVALID_URL` when the URL is none
    */
   authorizationUrl(url: string, options?: AuthorizationUrlOptions): string
   /**
    * The last step: an access token for the request token that the user authorized.
    *
-   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_VERIFIER` when there is no verifier, `ERR_IGWN_OAUTH1_TOKEN` when there is
+   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_NO_VERIFIER` when there is no verifier, `ERR_IGWN_OAUTH1_REQUEST_TOKEN` when there is
    *   no request token or the callback is for another, `ERR_IGWN_OAUTH1_DENIED` when the user or the server refused; and as in
    *   the first step
    */
@@ -97,7 +97,7 @@ export interface OAuth1Flow {
 /**
  * Gets an access token: `requestToken`, `authorizationUrl`, `accessToken`.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
  */
 export function oauth1Flow(options: OAuth1FlowOptions): OAuth1Flow {
   const { connection, own } = parted(options)
@@ -130,7 +130,7 @@ export function oauth1Flow(options: OAuth1FlowOptions): OAuth1Flow {
       const { token } = expected(requestToken)
       if (!URL.canParse(url))
         throw new IgwnAuthError(
-          'ERR_IGWN_URL',
+          'ERR_IGWN_INVALID_URL',
           'The authorization URL must be absolute, as https://host.example.org/authorize.',
         )
       const authorization = new URL(url)
@@ -175,7 +175,7 @@ export function oauth1Flow(options: OAuth1FlowOptions): OAuth1Flow {
   function expected(token: OAuth1TokenPair | undefined = requested): OAuth1Token {
     if (token) return tokenOf(token)
     throw new IgwnAuthError(
-      'ERR_IGWN_OAUTH1_TOKEN',
+      'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
       'There is no request token. Call requestToken first, or give the one that another process got as requestToken.',
     )
   }
@@ -202,7 +202,7 @@ function verifierIn(callbackUrl: string | URL, { token }: OAuth1Token): string {
   const { token: authorized, verifier } = parseAuthorizationResponse(callbackUrl)
   if (authorized === token) return verifier
   throw new IgwnAuthError(
-    'ERR_IGWN_OAUTH1_TOKEN',
+    'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
     'The callback URL is for another request token than the one that was sent there. Give as requestToken the one that this user was sent with; where there is none, somebody else may have made the URL (RFC 5849 section 4.13).',
   )
 }
@@ -241,9 +241,9 @@ const AS_TEXT = {
 /** For messages. What is no URL of http would go out without a signature. */
 function placeFor(instance: AxiosInstance, request: AxiosRequestConfig): string {
   const url = instance.getUri(request)
-  if (/^https?:/i.test(url) && URL.canParse(url)) return placeOf(new URL(url))
+  if (/^https?:/i.test(url) && URL.canParse(url)) return urlWithoutSecrets(new URL(url))
   throw new IgwnAuthError(
-    'ERR_IGWN_URL',
+    'ERR_IGWN_INVALID_URL',
     'The URL for the token must be absolute, as https://host.example.org/token, or the instance must have a baseURL.',
   )
 }

@@ -55,7 +55,7 @@ export interface Signer {
 /**
  * Understands options.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when one cannot be used, or two contradict each other
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when one cannot be used, or two contradict each other
  */
 export function signerOf(options: OAuth1Options): Signer {
   const checked = checkValues(options, CHECKS, 'options') as unknown as OAuth1Options
@@ -161,5 +161,5 @@ function problemOfKind({ type, asymmetricKeyType }: KeyObject): string | undefin
 }
 
 function wrong(problem: string): IgwnAuthError {
-  return new IgwnAuthError('ERR_IGWN_OPTION', `${problem}.`)
+  return new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `${problem}.`)
 }

@@ -20,7 +20,7 @@ export class OAuth1Token implements OAuth1TokenPair {
   readonly #tokenSecret: string
   readonly #parameters: Readonly<Record<string, unknown>>
 
-  /** @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when there is no token */
+  /** @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when there is no token */
   constructor(
     { token, tokenSecret = '' }: OAuth1TokenPair,
     parameters: Readonly<Record<string, unknown>> = {},
@@ -28,11 +28,11 @@ export class OAuth1Token implements OAuth1TokenPair {
     for (const [name, value] of Object.entries({ token, tokenSecret } as Record<string, unknown>))
       if (typeof value !== 'string')
         throw new IgwnAuthError(
-          'ERR_IGWN_OPTION',
+          'ERR_IGWN_INVALID_OPTION',
           `${name} of an OAuth 1 token must be a string, not ${kindOf(value)}.`,
         )
     if (token === '')
-      throw new IgwnAuthError('ERR_IGWN_OPTION', 'token of an OAuth 1 token must not be empty.')
+      throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'token of an OAuth 1 token must not be empty.')
     this.#token = token
     this.#tokenSecret = tokenSecret
     this.#parameters = parameters

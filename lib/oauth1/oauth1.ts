@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { IgwnAuthError } from '../errors'
-import type { AuthScheme, OutgoingRequest, SchemeParts } from '../schemes/auth-scheme'
+import type { AuthScheme, SchemeRequest, RequestChanges } from '../schemes/auth-scheme'
 import { secondsNow } from '../clock'
 import { isPromise, kindOf } from '../tokens/token'
 import { signerOf, type OAuth1Options, type Signer } from './oauth1-options'
@@ -13,7 +13,7 @@ import { parametersOf, signatureBaseString, type EncodedParameter } from './sign
  * The OAuth 1.0 scheme (RFC 5849): signs each request as it leaves, from its final URL and body, each time with a new nonce
  * and timestamp. For the `scheme` option of `applyIgwnAuth`; {@link applyOAuth1} does both in one.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used. A request that cannot be signed is not sent:
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used. A request that cannot be signed is not sent:
  *   `ERR_IGWN_OAUTH1_UNSIGNED`
  */
 export function oauth1(options: OAuth1Options): AuthScheme {
@@ -31,25 +31,25 @@ export function signing(signer: Signer, more: Readonly<Record<string, string>> =
 
   return {
     name: 'OAuth 1.0',
-    isSafeInClear: method.isSafeInClear ?? false,
+    allowOverHttp: method.isSafeInClear ?? false,
     authorize(leaving) {
       const request = placement.prepare(leaving)
       const parameters = protocolParameters(signer, request, more)
-      const finish = (signature: unknown): SchemeParts => {
+      const finish = (signature: unknown): RequestChanges => {
         const signed = [...parameters, encoded('oauth_signature', textOf(signature, method.name))]
         return placement.place(request, signed, realm)
       }
       const signature = method.sign(signable(signer, request, parameters))
       return isPromise(signature) ? signature.then(finish) : finish(signature)
     },
-    explains: ({ challenges }) => describeProblem(problemIn(challenges)),
+    describeRefusal: ({ challenges }) => describeProblem(problemIn(challenges)),
   }
 }
 
 /** RFC 5849 section 3.1, but for the signature. */
 function protocolParameters(
   signer: Signer,
-  request: OutgoingRequest,
+  request: SchemeRequest,
   more: Readonly<Record<string, string>>,
 ): EncodedParameter[] {
   const { clientId, token, method } = signer
@@ -67,7 +67,7 @@ function protocolParameters(
 }
 
 /** Of a body that is no form; a form is signed by its parameters. */
-function bodyHash({ body, contentType, isStream }: OutgoingRequest, hash = 'sha1'): string | undefined {
+function bodyHash({ body, contentType, isStream }: SchemeRequest, hash = 'sha1'): string | undefined {
   if (isForm(contentType)) return undefined
   if (isStream) throw unsigned('forceIncludeBody signs the hash of the body. Give it as text or bytes')
   return body?.length ? createHash(hash).update(body).digest('base64') : undefined
@@ -75,7 +75,7 @@ function bodyHash({ body, contentType, isStream }: OutgoingRequest, hash = 'sha1
 
 function signable(
   { clientSecret, token, rsaKey }: Signer,
-  { method, url, contentType, body, isStream }: OutgoingRequest,
+  { method, url, contentType, body, isStream }: SchemeRequest,
   protocol: readonly EncodedParameter[],
 ) {
   const inBody = isForm(contentType)

@@ -13,8 +13,8 @@ export interface AuthorizationResponse {
  * Reads the URL to which the server sent the user back (RFC 5849 section 2.2). The `url` of a request as Node's server has
  * it, without a host, will do.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_DENIED` when the user refused, `ERR_IGWN_OAUTH1_TOKEN` when it names no
- *   token, `ERR_IGWN_OAUTH1_VERIFIER` when it has no verifier, `ERR_IGWN_URL` when it is no URL
+ * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_DENIED` when the user refused, `ERR_IGWN_OAUTH1_REQUEST_TOKEN` when it names no
+ *   token, `ERR_IGWN_OAUTH1_NO_VERIFIER` when it has no verifier, `ERR_IGWN_INVALID_URL` when it is no URL
  */
 export function parseAuthorizationResponse(callbackUrl: string | URL): AuthorizationResponse {
   const parameters = queryOf(callbackUrl)
@@ -26,7 +26,7 @@ export function parseAuthorizationResponse(callbackUrl: string | URL): Authoriza
   if (parameters.has('denied') || verifier === 'denied') throw denied(': the user refused')
   if (!token)
     throw new IgwnAuthError(
-      'ERR_IGWN_OAUTH1_TOKEN',
+      'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
       'The callback URL has no oauth_token. Give the URL to which the server sent the user back, with its whole query.',
     )
   if (!verifier)
@@ -41,7 +41,7 @@ function queryOf(callbackUrl: string | URL): URLSearchParams {
   const text = String(callbackUrl)
   if (!URL.canParse(text, 'http://localhost'))
     throw new IgwnAuthError(
-      'ERR_IGWN_URL',
+      'ERR_IGWN_INVALID_URL',
       'The callback URL cannot be read. Give the URL to which the server sent the user back.',
     )
   return new URL(text, 'http://localhost').searchParams
@@ -57,7 +57,7 @@ function denied(how: string): IgwnAuthError {
 /** There is nothing to show that the user authorized it. */
 export function noVerifier(why: string): IgwnAuthError {
   return new IgwnAuthError(
-    'ERR_IGWN_OAUTH1_VERIFIER',
+    'ERR_IGWN_OAUTH1_NO_VERIFIER',
     `${why}. Give accessToken the verifier that the server shows the user, or as callbackUrl the URL to which it sends the user back.`,
   )
 }

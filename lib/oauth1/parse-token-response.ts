@@ -5,7 +5,7 @@ import { OAuth1Token } from './oauth1-token'
  * Reads the answer of a server that gives a token: a form, as RFC 5849 says, or JSON, as some servers have it.
  *
  * @param place - where it came from, for the message
- * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_ANSWER` when there is no token in it; without anything of the answer, which
+ * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_RESPONSE` when there is no token in it; without anything of the answer, which
  *   may hold a secret
  * @see RFC 5849 sections 2.1 and 2.3
  */
@@ -36,7 +36,7 @@ export function assertCallbackConfirmed({ parameters }: OAuth1Token, place: stri
 
 function unusable(place: string, what: string): IgwnAuthError {
   return new IgwnAuthError(
-    'ERR_IGWN_OAUTH1_ANSWER',
+    'ERR_IGWN_OAUTH1_RESPONSE',
     `The answer of ${place} ${what}. Check the URL against the documentation of the server.`,
   )
 }

@@ -1,5 +1,5 @@
 import { IgwnAuthError } from '../errors'
-import type { OutgoingRequest, SchemeParts } from '../schemes/auth-scheme'
+import type { SchemeRequest, RequestChanges } from '../schemes/auth-scheme'
 import type { SignatureType } from './oauth1-options'
 import { asciiOf, octetsOf } from './percent-encode'
 import { parametersOf, type EncodedParameter } from './signature-base-string'
@@ -7,13 +7,13 @@ import { parametersOf, type EncodedParameter } from './signature-base-string'
 /** Puts protocol parameters on a request, in one of the three places of RFC 5849 section 3.5. */
 export interface Placement {
   /** The request that the parameters go on: what stands there of an earlier signature gives way. */
-  prepare(request: OutgoingRequest): OutgoingRequest
+  prepare(request: SchemeRequest): SchemeRequest
   /** What goes on the request that was prepared. */
   place(
-    request: OutgoingRequest,
+    request: SchemeRequest,
     parameters: readonly EncodedParameter[],
     realm: string | undefined,
-  ): SchemeParts
+  ): RequestChanges
 }
 
 export const placements: Readonly<Record<SignatureType, Placement>> = {

@@ -3,7 +3,7 @@ import { IgwnAuthError } from '../errors'
 import { percentEncode } from './percent-encode'
 
 /** What a signature is made of. All of it but the base string is secret. */
-export interface Signable {
+export interface SignatureInput {
   /** The signature base string of the request (RFC 5849 section 3.4.1). */
   readonly baseString: string
   /** The client shared-secret; empty when there is none. */
@@ -26,7 +26,7 @@ export interface SignatureMethod {
   /** The hash of `oauth_body_hash`, by its name in Node. Default is `sha1`. */
   readonly bodyHash?: string | undefined
   /** The value of `oauth_signature`. To throw means that nothing is sent. */
-  sign(request: Signable): string | Promise<string>
+  sign(request: SignatureInput): string | Promise<string>
 }
 
 /** The signature methods of RFC 5849, and HMAC-SHA256, which servers of today ask for. */
@@ -41,13 +41,13 @@ export const signatureMethods: Readonly<Record<SignatureMethodName, SignatureMet
 
 /** RFC 5849 section 3.4.2, also with another hash. */
 function hmac(name: string, hash: string): SignatureMethod {
-  const sign = (request: Signable) =>
+  const sign = (request: SignatureInput) =>
     createHmac(hash, secretsOf(request)).update(request.baseString).digest('base64')
   return { name, isSafeInClear: true, bodyHash: hash, sign }
 }
 
 /** RFC 5849 section 3.4.3. */
-function rsaSha1({ baseString, rsaKey }: Signable): string {
+function rsaSha1({ baseString, rsaKey }: SignatureInput): string {
   try {
     // The options are refused without a key.
     return signWithKey('RSA-SHA1', Buffer.from(baseString), rsaKey as KeyObject).toString('base64')
@@ -62,6 +62,6 @@ function rsaSha1({ baseString, rsaKey }: Signable): string {
 }
 
 /** Both secrets: the signature of PLAINTEXT, and the key of the others (RFC 5849 sections 3.4.2 and 3.4.4). */
-function secretsOf({ clientSecret, tokenSecret }: Signable): string {
+function secretsOf({ clientSecret, tokenSecret }: SignatureInput): string {
   return `${percentEncode(clientSecret)}&${percentEncode(tokenSecret)}`
 }

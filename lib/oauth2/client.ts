@@ -148,7 +148,7 @@ export interface OAuthClient {
    * answer; 30 s where it has none), read at each request. Its interceptors, headers, `baseURL` and the like are not used.
    * Default is axios itself.
    */
-  readonly http?: AxiosInstance | undefined
+  readonly axios?: AxiosInstance | undefined
   /** Let secrets cross a clear-text connection to a host that is not this machine. Default is false. */
   readonly allowInsecureHttp?: boolean | undefined
   /** Sees each request with a client's authentication before it leaves, and may change it (Authlib: `*_request` hooks). Default is none. */
@@ -160,13 +160,13 @@ export interface OAuthClient {
 /**
  * Checks a client, name by name. Returns it without undefined values.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION`
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION`
  */
 export function checkClient(client: OAuthClient): OAuthClient {
   const checked: OAuthClient = checkValues(client, CHECKS, 'client')
   if (checked.issuer === undefined && checked.metadata === undefined)
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'client must have an issuer, or metadata with a token_endpoint: without, there is nobody to ask.',
     )
   return checked
@@ -212,7 +212,7 @@ const CHECKS: Record<keyof OAuthClient, Check> = {
   audienceParameter: oneOf('resource', 'audience', false),
   tokenMethod: oneOf('POST', 'GET'),
   idTokenAlg: aText,
-  http: (value) =>
+  axios: (value) =>
     typeof value === 'function' && 'defaults' in value
       ? undefined
       : `must be an axios instance, not ${kindOf(value)}`,

@@ -1,7 +1,7 @@
 import { createHash, createSecretKey, type KeyObject } from 'node:crypto'
 import type { JwtPayload, VerifyOptions } from 'jsonwebtoken'
 import { decodeJwt, type DecodedJwt } from '../formats/jwt'
-import { quote } from '../secrets/sanitize'
+import { sanitize } from '../secrets/sanitize'
 import { secondsNow } from '../clock'
 import { keysIn, publishedKeys } from '../tokens/published-keys'
 import { ALGORITHMS } from '../tokens/verify-signature'
@@ -72,7 +72,7 @@ export function idTokenVerifier(
       if (problem) throw new Error(problem)
       return claims as unknown as IdTokenClaims
     } catch (error) {
-      throw untrusted(quote((error as Error).message))
+      throw untrusted(sanitize((error as Error).message))
     }
   }
 
@@ -84,7 +84,7 @@ export function idTokenVerifier(
     const { alg } = header
     if (typeof alg === 'string' && expected.includes(alg)) return alg
     throw untrusted(
-      `it is signed with ${typeof alg === 'string' ? quote(alg) : 'nothing'}, not with ${expected.map(shortName).join(' or ')}; idTokenAlg says which it should be`,
+      `it is signed with ${typeof alg === 'string' ? sanitize(alg) : 'nothing'}, not with ${expected.map(shortName).join(' or ')}; idTokenAlg says which it should be`,
     )
   }
 
@@ -104,10 +104,10 @@ export function idTokenVerifier(
     const { kid } = header
     const name = typeof kid === 'string' ? kid : undefined
     const key = await keys(url, name).catch((error: unknown) => {
-      throw error instanceof OAuthError ? error : untrusted(quote((error as Error).message))
+      throw error instanceof OAuthError ? error : untrusted(sanitize((error as Error).message))
     })
     if (key) return key
-    throw untrusted(`${url} has no key ${name === undefined ? 'for it' : quote(name)}`)
+    throw untrusted(`${url} has no key ${name === undefined ? 'for it' : sanitize(name)}`)
   }
 
   function problemIn(claims: JwtPayload, alg: string, checks: IdTokenChecks): string | undefined {

@@ -11,9 +11,9 @@ export { refreshToken, type RefreshTokenOptions } from './grants/refresh-token'
 export { authorizationCode, type AuthorizationCodeOptions } from './grants/authorization-code'
 export { deviceCode, type DeviceCodeOptions, type DevicePrompt } from './grants/device-code'
 export { jwtBearer, type JwtBearerOptions } from './grants/jwt-bearer'
-export { tokenExchange, type GivenToken, type TokenExchangeOptions } from './grants/token-exchange'
+export { tokenExchange, type TokenInput, type TokenExchangeOptions } from './grants/token-exchange'
 export type { FlowOptions, OAuthTokenSource } from './grants/renewing-grant'
-export type { OAuthParameters, WantOptions } from './server/token-request'
+export type { OAuthParameters, ScopeAndAudience } from './server/token-request'
 export type {
   ClientAuthenticationMethod,
   OAuthClient,
@@ -27,14 +27,14 @@ export { dpopKey, type DPoPKey, type DPoPKeyOptions, type DPoPRequest } from './
 export { OAuthError, type OAuthRefusal } from './oauth-error'
 export type { StoredToken, TokenStore } from '../stores/token-store'
 export {
-  oauth2,
-  type AnyToken,
-  type BegunLogin,
+  webLogin,
+  type AccessTokenInput,
+  type LoginRedirect,
   type EndSessionOptions,
   type Introspection,
   type LoginOptions,
-  type OAuth2Steps,
-  type StepOptions,
+  type WebLogin,
+  type WebLoginRequestOptions,
   type TokenHint,
   type UserInfo,
 } from './web-login'

@@ -1,6 +1,6 @@
 import { IgwnAuthError } from '../errors'
 import { duration } from '../tokens/validate-claims'
-import type { AuthScheme, OutgoingRequest, SchemeAnswer, SchemeParts } from '../schemes/auth-scheme'
+import type { AuthScheme, SchemeRequest, SchemeResponse, RequestChanges } from '../schemes/auth-scheme'
 import { secondsNow } from '../clock'
 import type { StoredToken } from '../stores/token-store'
 import { tokenText, type Token, type TokenSource } from '../tokens/token'
@@ -24,7 +24,7 @@ export interface OAuth2AuthOptions {
  *
  * The token is a text, a `SciToken`, an answer of a token endpoint, or a source of any of these. Requests reject with
  * `ERR_IGWN_TOKEN_EXPIRED` when a given one has ended, `ERR_IGWN_TOKEN_NOT_FOUND` when a source has none, and
- * `ERR_IGWN_OPTION` when the body is no form to put it into. A source is asked for another one when a server refuses.
+ * `ERR_IGWN_INVALID_OPTION` when the body is no form to put it into. A source is asked for another one when a server refuses.
  */
 export class OAuth2Auth implements AuthScheme {
   /** For messages and events. */
@@ -33,21 +33,21 @@ export class OAuth2Auth implements AuthScheme {
   readonly placement: TokenPlacement
   readonly #token: Token | StoredToken | TokenSource
   /** Which token was put on which request. */
-  readonly #sent = new WeakMap<SchemeParts, string>()
+  readonly #sent = new WeakMap<RequestChanges, string>()
 
   /**
-   * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` for another placement, or a token of a type other than Bearer;
+   * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for another placement, or a token of a type other than Bearer;
    *   `ERR_IGWN_TOKEN_MALFORMED` for one that could not be sent
    */
   constructor(token: Token | StoredToken | TokenSource, { placement = 'header' }: OAuth2AuthOptions = {}) {
     const problem = oneOf('header', 'query', 'body')(placement)
-    if (problem) throw new IgwnAuthError('ERR_IGWN_OPTION', `placement ${problem}.`)
+    if (problem) throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `placement ${problem}.`)
     this.placement = placement
     this.#token = token
     if (!isSource(token)) textIn(token)
   }
 
-  async authorize(request: OutgoingRequest): Promise<SchemeParts> {
+  async authorize(request: SchemeRequest): Promise<RequestChanges> {
     const token = this.#token
     const text = isSource(token) ? await fromSource(token, request) : inForce(token)
     const parts = this.#put(text, request)
@@ -55,7 +55,7 @@ export class OAuth2Auth implements AuthScheme {
     return parts
   }
 
-  answers({ challenges }: SchemeAnswer, sent: SchemeParts): boolean {
+  shouldRetry({ challenges }: SchemeResponse, sent: RequestChanges): boolean {
     const text = this.#sent.get(sent)
     const isBearer = challenges.some(({ scheme }) => scheme === 'bearer')
     if (!isSource(this.#token) || text === undefined || !isBearer) return false
@@ -63,7 +63,7 @@ export class OAuth2Auth implements AuthScheme {
     return true
   }
 
-  #put(text: string, { url, method, contentType, body }: OutgoingRequest): SchemeParts {
+  #put(text: string, { url, method, contentType, body }: SchemeRequest): RequestChanges {
     if (this.placement === 'header') return { headers: { Authorization: `Bearer ${text}` } }
     if (this.placement === 'query') {
       const withToken = new URL(url)
@@ -75,7 +75,7 @@ export class OAuth2Auth implements AuthScheme {
       /^application\/x-www-form-urlencoded\b/i.test(contentType ?? '') && typeof body === 'string'
     if (method === 'GET' || method === 'HEAD' || !isForm)
       throw new IgwnAuthError(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         `placement is body, and the ${method} request has no form as its body (RFC 6750 section 2.2). Send URLSearchParams, or place the token in the header. Nothing was sent.`,
       )
     const form = new URLSearchParams(body)
@@ -84,7 +84,7 @@ export class OAuth2Auth implements AuthScheme {
   }
 }
 
-async function fromSource(source: TokenSource, { query }: OutgoingRequest): Promise<string> {
+async function fromSource(source: TokenSource, { query }: SchemeRequest): Promise<string> {
   const token = await source.getToken(query)
   if (token !== undefined) return tokenText(token, 'what the token source gave')
   throw new IgwnAuthError(
@@ -108,7 +108,7 @@ function textIn(token: Token | StoredToken): string {
   const { access_token: text, token_type: type = 'Bearer' } = token
   if (/^bearer$/i.test(type)) return tokenText(text, 'access_token')
   throw new IgwnAuthError(
-    'ERR_IGWN_OPTION',
+    'ERR_IGWN_INVALID_OPTION',
     `The token is of type ${shortName(type)}, which OAuth2Auth cannot put on a request: it knows Bearer. For DPoP use dpop().`,
   )
 }

@@ -20,11 +20,11 @@ import {
   scopesOf,
   type OAuthParameters,
   type Want,
-  type WantOptions,
+  type ScopeAndAudience,
 } from './server/token-request'
 
 /** A login that has begun. */
-export interface BegunLogin {
+export interface LoginRedirect {
   /** Where to send the browser of the person. */
   readonly url: string
   /** What to keep in their session until they come back. */
@@ -32,7 +32,7 @@ export interface BegunLogin {
 }
 
 /** How a login begins. */
-export interface LoginOptions extends WantOptions {
+export interface LoginOptions extends ScopeAndAudience {
   /** Where the person comes back to, exactly as registered. */
   readonly redirectUri: string
   /** Default is a random one. */
@@ -43,7 +43,7 @@ export interface LoginOptions extends WantOptions {
   readonly pkce?: boolean | undefined
   /**
    * `response_type`. Default is `code`. With `token` and `id_token` the answer is in the fragment: see
-   * {@link OAuth2Steps.fromFragment}.
+   * {@link WebLogin.handleFragment}.
    */
   readonly responseType?: string | undefined
   /** More parameters, as `prompt` or `login_hint`; they take the place of those of that name. Default is none. */
@@ -53,7 +53,7 @@ export interface LoginOptions extends WantOptions {
 }
 
 /** What every step can be told. */
-export interface StepOptions {
+export interface WebLoginRequestOptions {
   /** More parameters of the request, by their names on the wire. Default is none. */
   readonly params?: OAuthParameters | undefined
   /** Ends what is waited for. Default is nothing. */
@@ -75,18 +75,18 @@ export interface UserInfo {
 }
 
 /** A token with all that came with it, or the text of one. */
-export type AnyToken = string | Pick<StoredToken, 'access_token'>
+export type AccessTokenInput = string | Pick<StoredToken, 'access_token'>
 
 /**
  * The steps of a login in a web application, one by one, and what can be done with its tokens. Where a token cannot be had
  * they reject with an {@link OAuthError}; where the signal says so, as axios does for a request that is canceled.
  */
-export interface OAuth2Steps {
+export interface WebLogin {
   /**
    * Begins a login: where to send the person's browser, and what to keep in their session until they come back (RFC 6749
    * section 4.1.1).
    */
-  authorizationUrl(options: LoginOptions): Promise<BegunLogin>
+  authorizationUrl(options: LoginOptions): Promise<LoginRedirect>
   /**
    * Ends a login: the token for the code that the person came back with (RFC 6749 section 4.1.3). An id_token in it is
    * verified.
@@ -96,10 +96,10 @@ export interface OAuth2Steps {
    *
    * @param answer - the URL they came back to, or the parameters of a form that they came with
    */
-  callback(
+  handleCallback(
     answer: string | URL | URLSearchParams,
     login: PendingLogin,
-    options?: StepOptions & Pick<WantOptions, 'audience'>,
+    options?: WebLoginRequestOptions & Pick<ScopeAndAudience, 'audience'>,
   ): Promise<StoredToken>
   /**
    * The token in the fragment that a person came back with (RFC 6749 section 4.2.2); an empty one where only an id_token was
@@ -107,17 +107,20 @@ export interface OAuth2Steps {
    *
    * @deprecated OAuth 2.1 has no implicit grant: a token in a URL is seen by too many. Use `callback`.
    */
-  fromFragment(
+  handleFragment(
     url: string | URL,
     login: PendingLogin,
-    options?: Pick<StepOptions, 'signal'>,
+    options?: Pick<WebLoginRequestOptions, 'signal'>,
   ): Promise<StoredToken>
   /** A new token by a refresh token, which stays good where no other one comes (RFC 6749 section 6). */
-  refresh(token: string | StoredToken, options?: StepOptions & WantOptions): Promise<StoredToken>
+  refresh(
+    token: string | StoredToken,
+    options?: WebLoginRequestOptions & ScopeAndAudience,
+  ): Promise<StoredToken>
   /** Has the server forget a token, and what was got by it (RFC 7009). A text is tried as what `hint` says. */
-  revoke(token: string | StoredToken, options?: StepOptions & TokenHint): Promise<void>
+  revoke(token: string | StoredToken, options?: WebLoginRequestOptions & TokenHint): Promise<void>
   /** What the server says of a token: `active`, and if so its claims (RFC 7662). */
-  introspect(token: AnyToken, options?: StepOptions & TokenHint): Promise<Introspection>
+  introspect(token: AccessTokenInput, options?: WebLoginRequestOptions & TokenHint): Promise<Introspection>
   /**
    * What the server knows of the person (OpenID Connect Core 1.0 section 5.3).
    *
@@ -125,8 +128,8 @@ export interface OAuth2Steps {
    *   with the token; of the text of a token alone nothing is compared.
    */
   userInfo(
-    token: AnyToken,
-    options?: Pick<StepOptions, 'signal'> & { readonly subject?: string | undefined },
+    token: AccessTokenInput,
+    options?: Pick<WebLoginRequestOptions, 'signal'> & { readonly subject?: string | undefined },
   ): Promise<UserInfo>
   /** The claims of an id_token, once its signature and they are checked; see {@link IdTokenChecks}. */
   verifyIdToken(idToken: string, checks?: IdTokenChecks): Promise<IdTokenClaims>
@@ -141,7 +144,7 @@ export interface TokenHint {
 }
 
 /** Whose login ends, and where they go then. */
-export interface EndSessionOptions extends StepOptions {
+export interface EndSessionOptions extends WebLoginRequestOptions {
   /** `id_token_hint`: of the login that ends. Default is none. */
   readonly idToken?: string | undefined
   /** Where the browser goes after it, as registered. Default is that the server decides. */
@@ -154,9 +157,9 @@ export interface EndSessionOptions extends StepOptions {
  * The steps of OAuth 2 and OpenID Connect for web applications, which log in people of their own and keep their tokens
  * themselves. (For programs there are sources, which do all of it: {@link authorizationCode} and its like.)
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when the client cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the client cannot be used
  */
-export function oauth2(client: OAuthClient): OAuth2Steps {
+export function webLogin(client: OAuthClient): WebLogin {
   const server = authorizationServer(client)
   const verifyIdToken = idTokenVerifier(server)
 
@@ -166,13 +169,13 @@ export function oauth2(client: OAuthClient): OAuth2Steps {
       demandText(options.redirectUri, 'redirectUri')
       return authorizationRequest(server, { ...options, want: wantOf({ scope, audience }) })
     },
-    async callback(answer, login, { params, signal, audience } = {}) {
+    async handleCallback(answer, login, { params, signal, audience } = {}) {
       checkLogin(login)
       const want = wantOf({ audience })
       return redeemed(server, verifyIdToken, parametersIn(answer, login), login, { want, params, signal })
     },
     // eslint-disable-next-line @typescript-eslint/no-deprecated
-    async fromFragment(url, login, { signal } = {}) {
+    async handleFragment(url, login, { signal } = {}) {
       checkLogin(login)
       const answer = new URLSearchParams(urlOf(url, login).hash.slice(1))
       assertAnswerTo(
@@ -264,18 +267,18 @@ export function oauth2(client: OAuthClient): OAuth2Steps {
 const NOTHING: Want = { scope: [], audience: [] }
 
 /** A want of the caller's own, all of it. */
-function wantOf({ scope, audience }: WantOptions): Want {
+function wantOf({ scope, audience }: ScopeAndAudience): Want {
   return { scope: scopesOf(scope), audience: listOf(audience) }
 }
 
-function textOf(token: AnyToken): string {
+function textOf(token: AccessTokenInput): string {
   const text = typeof token === 'string' ? token : token.access_token
   demandText(text, 'the token')
   return text
 }
 
 /** What came with an access token was verified when it came. */
-function subjectOf(token: AnyToken): string | undefined {
+function subjectOf(token: AccessTokenInput): string | undefined {
   const { id_token: idToken } = typeof token === 'string' ? {} : (token as StoredToken)
   const sub = idToken === undefined ? undefined : decodeJwt(idToken)?.claims.sub
   return typeof sub === 'string' ? sub : undefined
@@ -284,7 +287,7 @@ function subjectOf(token: AnyToken): string | undefined {
 function demandText(value: unknown, name: string): asserts value is string {
   if (typeof value === 'string' && value !== '') return
   throw new IgwnAuthError(
-    'ERR_IGWN_OPTION',
+    'ERR_IGWN_INVALID_OPTION',
     `${name} must be a string, not ${value === '' ? 'an empty one' : kindOf(value)}.`,
   )
 }
@@ -294,7 +297,7 @@ function checkLogin(login: unknown): void {
   const { state, redirectUri } = (login ?? {}) as Partial<PendingLogin>
   if (typeof state === 'string' && state !== '' && typeof redirectUri === 'string') return
   throw new IgwnAuthError(
-    'ERR_IGWN_OPTION',
+    'ERR_IGWN_INVALID_OPTION',
     'The login must be what authorizationUrl gave, as it was kept in the session of that person; without, an answer cannot be told from a forged one.',
   )
 }
@@ -308,7 +311,7 @@ function urlOf(url: string | URL, { redirectUri }: PendingLogin): URL {
   if (url instanceof URL) return url
   if (typeof (url as unknown) === 'string' && URL.canParse(url, redirectUri)) return new URL(url, redirectUri)
   throw new IgwnAuthError(
-    'ERR_IGWN_OPTION',
+    'ERR_IGWN_INVALID_OPTION',
     'The answer must be the URL that the person came back to, or its parameters.',
   )
 }

@@ -4,7 +4,7 @@ import type { Credentials, Purpose, Transport } from './context'
 import { basic } from '../schemes/basic'
 import { bearer, type Habits } from '../schemes/bearer'
 import { byScheme } from './by-scheme'
-import { here, type Surroundings } from '../environment'
+import { processEnvironment, type Environment } from '../environment'
 import { isPromise } from '../tokens/token'
 import { transports } from '../x509/tls-settings'
 
@@ -17,9 +17,12 @@ export interface CredentialFinder {
 /**
  * Which credentials go on a request: a bearer token, else a login from netrc; and, independent of them, a certificate.
  */
-export function credentialFinder(habits: Habits = {}, surroundings: Surroundings = here): CredentialFinder {
-  const findBearer = bearer(habits, surroundings)
-  const { transportFor, close } = transports(surroundings)
+export function credentialFinder(
+  habits: Habits = {},
+  environment: Environment = processEnvironment,
+): CredentialFinder {
+  const findBearer = bearer(habits, environment)
+  const { transportFor, close } = transports(environment)
 
   return {
     find(purpose) {
@@ -36,7 +39,7 @@ export function credentialFinder(habits: Habits = {}, surroundings: Surroundings
 
   function orBasic(found: Credentials, purpose: Purpose): Credentials {
     if (found.authorization !== undefined || found.scheme) return found
-    const login = basic(purpose, surroundings)
+    const login = basic(purpose, environment)
     const reasons = [...found.reasons, ...login.reasons]
     // What asks for a token is not answered with a password.
     return purpose.refused ? { reasons } : { ...login, reasons }

@@ -13,7 +13,7 @@ export function byScheme(purpose: Purpose): Credentials | undefined {
   if (withholdToken) return without(scheme.name, 'disabled', `${scheme.name} is withheld from this request`)
   if (isStranger(purpose))
     return without(scheme.name, 'not-needed', `${scheme.name} is for another server than ${url.host}`)
-  if (!scheme.isSafeInClear && !allowInsecureHttp && isClearText(url, request.proxy))
+  if (!scheme.allowOverHttp && !allowInsecureHttp && isClearText(url, request.proxy))
     throw clearText(readableOnTheWay(url, `what ${scheme.name} puts on a request`))
   return { scheme, query: wantedFor(purpose, false), reasons: [] }
 }

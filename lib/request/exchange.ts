@@ -13,7 +13,7 @@ import { foresee } from '../explain/explain-request'
 import type { BearerChallenge } from '../formats/www-authenticate'
 import { checkOptions, mergeOptions, type IgwnAuthOptions } from '../options'
 import { isRefusal, refusalIn, shownIn, type IgwnAxiosError, type Tried } from '../explain/refusal'
-import { isHeard, placeOf } from '../events'
+import { hasListeners, urlWithoutSecrets } from '../events'
 import { tell, tellOfChallenge, tellOfCredentials, tellOfReasons } from './request-events'
 import { challengeOf, reasonsOf } from './retry-after-401'
 import { canResend, discard, withBodyToKeep } from './resend'
@@ -132,7 +132,7 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
       errand.unanswered = reasons
       return outcome(response, error)
     }
-    tell(errand, { type: 'answered' })
+    tell(errand, { type: 'retrying' })
     discard(response)
     return go(again, { ...errand.last, answered: true }, credentials)
   }
@@ -164,11 +164,11 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
     challenge: BearerChallenge | undefined,
   ): Promise<Reply | undefined> {
     const { attempt, credentials: refused = { reasons: [] }, sent } = errand
-    if (response.status !== 401 || !scheme.answers || !sent) return undefined
+    if (response.status !== 401 || !scheme.shouldRetry || !sent) return undefined
     if (!canResend(attempt.request)) return { reasons: [CANNOT_RESEND] }
     try {
       const refusal = answerOf(response)
-      if (!(await abortable(scheme.answers(refusal, sent), attempt.request)))
+      if (!(await abortable(scheme.shouldRetry(refusal, sent), attempt.request)))
         return { reasons: [refusedByServer(scheme.name)] }
       const credentials = await findAgain(attempt, refused, challenge?.scope)
       return { credentials, reasons: credentials.reasons }
@@ -202,7 +202,7 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
   /** One that the caller's `validateStatus` takes for good is no error to join anything to. */
   function note(response: AxiosResponse): AxiosResponse {
     const errand = errandBehind(response)
-    if (!errand || !isRefusal(response) || !isHeard(errand.attempt.options.onEvent)) return response
+    if (!errand || !isRefusal(response) || !hasListeners(errand.attempt.options.onEvent)) return response
     const summary = refusalIn(undefined, response, triedBy(errand))?.summary ?? ''
     tell(errand, { type: 'refused', status: response.status, summary })
     return response
@@ -222,7 +222,7 @@ export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exc
     const options = isBare ? { ...left.options, forceNoAuth: true } : left.options
     const trusted = !isBare && isTrusted(left, url)
     const isElsewhere = url.origin !== left.url.origin
-    if (isElsewhere) tell(errand, { type: 'hop', to: placeOf(url), trusted })
+    if (isElsewhere) tell(errand, { type: 'redirected', to: urlWithoutSecrets(url), trusted })
     const next: Attempt = {
       ...left,
       request,
@@ -245,7 +245,7 @@ function triedBy({ last, credentials = { reasons: [] }, unanswered, sent }: Erra
 /** Without the text: it may hold a password. */
 function notHttp(): IgwnAuthError {
   return new IgwnAuthError(
-    'ERR_IGWN_URL',
+    'ERR_IGWN_INVALID_URL',
     'The URL is no absolute one of http or https; give one, as https://host.example.org/path.',
   )
 }

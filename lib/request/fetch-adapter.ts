@@ -1,6 +1,6 @@
 import type { AxiosResponse, InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError } from '../errors'
-import type { AuthScheme, SchemeParts } from '../schemes/auth-scheme'
+import type { AuthScheme, RequestChanges } from '../schemes/auth-scheme'
 import { discard } from './resend'
 
 type Adapter = InternalAxiosRequestConfig['adapter']
@@ -20,7 +20,7 @@ export function isFetch(adapter: Adapter): boolean {
 export function holdRedirects(
   outgoing: InternalAxiosRequestConfig,
   adapter: Adapter,
-  sent: SchemeParts,
+  sent: RequestChanges,
 ): boolean {
   const options = outgoing.fetchOptions as { redirect?: unknown } | undefined
   if (!isFetch(adapter) || !goesAlong(sent)) return false
@@ -29,7 +29,7 @@ export function holdRedirects(
   return true
 }
 
-function goesAlong({ headers = {}, body }: SchemeParts): boolean {
+function goesAlong({ headers = {}, body }: RequestChanges): boolean {
   return body !== undefined || Object.keys(headers).some((name) => !HARMLESS.has(name.toLowerCase()))
 }
 

@@ -33,7 +33,7 @@ export function readableOnTheWay({ host }: URL, what: string): string {
 /** The error for what was given or demanded and would go in clear. */
 export function clearText(message: string): IgwnAuthError {
   return new IgwnAuthError(
-    'ERR_IGWN_CLEAR_TEXT',
+    'ERR_IGWN_INSECURE_TRANSPORT',
     `${message}. Use https; or set allowInsecureHttp where nobody listens. Nothing was sent.`,
   )
 }

@@ -1,13 +1,13 @@
 import axios, { AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError } from '../errors'
 import { parseChallenges } from '../formats/www-authenticate'
-import type { AuthScheme, OutgoingRequest, SchemeParts, SchemeAnswer } from '../schemes/auth-scheme'
+import type { AuthScheme, SchemeRequest, RequestChanges, SchemeResponse } from '../schemes/auth-scheme'
 import type { TokenQuery } from '../tokens/token'
 
 const blank = new axios.Axios({})
 
 /** The request as a scheme sees it: final URL and final body. */
-export function outgoingRequest(request: InternalAxiosRequestConfig, query: TokenQuery): OutgoingRequest {
+export function outgoingRequest(request: InternalAxiosRequestConfig, query: TokenQuery): SchemeRequest {
   const url = new URL(blank.getUri(request))
   url.username = url.password = url.hash = ''
   const body: unknown = request.data
@@ -39,23 +39,23 @@ function ownTypeOf(body: unknown): string | undefined {
  * Puts on a private copy of a request what a scheme gave. URL and parameters become one, so that what was signed is what is
  * sent.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when the scheme leads to another origin, or gives what no header can hold
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the scheme leads to another origin, or gives what no header can hold
  */
 export function putOn(
   outgoing: InternalAxiosRequestConfig,
   { name }: AuthScheme,
-  { headers = {}, url, body }: SchemeParts,
+  { headers = {}, url, body }: RequestChanges,
   before: URL,
 ): void {
   if (url && url.origin !== before.origin)
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       `The scheme ${name} leads to another origin. Nothing was sent.`,
     )
   for (const [field, value] of Object.entries(headers)) {
     if (NOT_IN_FIELD.test(value))
       throw new IgwnAuthError(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         `The scheme ${name} gives for ${field} what no header field can hold (RFC 9110 section 5.5). Nothing was sent.`,
       )
     outgoing.headers.set(field, value)
@@ -73,7 +73,7 @@ export function putOn(
 const NOT_IN_FIELD = /[^\t\x20-\x7e\x80-\xff]/
 
 /** What a server said, as a scheme sees it. */
-export function answerOf({ status, headers }: AxiosResponse): SchemeAnswer {
+export function answerOf({ status, headers }: AxiosResponse): SchemeResponse {
   const fields = AxiosHeaders.from(headers as AxiosHeaders)
   const header = (name: string) => {
     const value = fields.get(name)

@@ -1,5 +1,5 @@
 import { splitScopes } from '../formats/scopes'
-import type { Wanted } from '../tokens/validate-claims'
+import type { TokenRequirements } from '../tokens/validate-claims'
 import { queryFor, type IgwnAuthOptions } from '../options'
 import type { Purpose } from './context'
 
@@ -9,8 +9,8 @@ export function isStranger({ url, options, astray = false }: Purpose): boolean {
 }
 
 /** What tokens are wanted for, worked out once for each origin and set of options. */
-export function rememberedWants(): (purpose: Purpose, stranger: boolean) => Wanted {
-  const remembered = new WeakMap<IgwnAuthOptions, Map<string, Wanted>>()
+export function rememberedWants(): (purpose: Purpose, stranger: boolean) => TokenRequirements {
+  const remembered = new WeakMap<IgwnAuthOptions, Map<string, TokenRequirements>>()
 
   return (purpose, stranger) => {
     const { url, options, challengeScope } = purpose
@@ -19,7 +19,7 @@ export function rememberedWants(): (purpose: Purpose, stranger: boolean) => Want
     const known = before?.get(url.origin)
     if (known) return known
 
-    const byOrigin = before ?? new Map<string, Wanted>()
+    const byOrigin = before ?? new Map<string, TokenRequirements>()
     if (byOrigin.size >= MAX_ORIGINS) byOrigin.clear()
     const want = wantedFor(purpose, stranger)
     byOrigin.set(url.origin, want)
@@ -32,7 +32,10 @@ export function rememberedWants(): (purpose: Purpose, stranger: boolean) => Want
 const MAX_ORIGINS = 1000
 
 /** The wanted token: the scopes of the challenge join those of the options; a stranger is judged by its own URL. */
-export function wantedFor({ url, options, challengeScope = [] }: Purpose, stranger: boolean): Wanted {
+export function wantedFor(
+  { url, options, challengeScope = [] }: Purpose,
+  stranger: boolean,
+): TokenRequirements {
   const want = queryFor(url, stranger ? { ...options, tokenAudience: undefined } : options)
   if (challengeScope.length === 0) return want
   return { ...want, scope: [...new Set([...want.scope, ...challengeScope.flatMap(splitScopes)])] }

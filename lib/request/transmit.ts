@@ -7,7 +7,7 @@ import axios, {
 import { isClearText } from './insecure-transport'
 import { IgwnAuthError, type Reason } from '../errors'
 import type { Credentials } from './context'
-import type { AuthScheme, SchemeParts } from '../schemes/auth-scheme'
+import type { AuthScheme, RequestChanges } from '../schemes/auth-scheme'
 import { abortable, throwIfAborted } from './abort'
 import { Departure, restOfTheWay, type RedirectOptions } from './redirects'
 import { assertNoRedirect, holdRedirects } from './fetch-adapter'
@@ -45,7 +45,7 @@ export class Errand {
   ) {}
 
   /** What a scheme put on the request, when it left. */
-  sent?: SchemeParts
+  sent?: RequestChanges
   /** Why a refusal was not answered, where answering was tried. */
   unanswered?: readonly Reason[]
   /** The request as a redirect on the same origin made it; what was asked for before it was granted. */
@@ -98,7 +98,7 @@ function mark(result: object, errand: Errand): void {
 }
 
 function tellScheme({ credentials, sent }: Errand, response: AxiosResponse | undefined): void {
-  if (sent && response) credentials?.scheme?.hears?.(answerOf(response), sent)
+  if (sent && response) credentials?.scheme?.onResponse?.(answerOf(response), sent)
 }
 
 /** The config of one send; a new one each time, since adapters write on theirs. */
@@ -178,7 +178,7 @@ function assertNotTold(next: URL, { attempt: { options, request }, credentials }
   if (token === undefined || options.allowInsecureHttp || !next.href.includes(token)) return
   if (isClearText(next, request.proxy))
     throw new IgwnAuthError(
-      'ERR_IGWN_CLEAR_TEXT',
+      'ERR_IGWN_INSECURE_TRANSPORT',
       `The server redirects to ${next.host} over clear-text http, with the token in the URL, where everybody on the way can ` +
         'read it. It was not followed. Have the server redirect to https; or set allowInsecureHttp where nobody listens.',
     )

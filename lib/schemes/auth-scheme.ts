@@ -2,7 +2,7 @@ import type { Challenge } from '../formats/www-authenticate'
 import type { TokenQuery } from '../tokens/token'
 
 /** A request as it is about to leave: everybody's interceptors and transforms are through with it. */
-export interface OutgoingRequest {
+export interface SchemeRequest {
   /** In upper case. */
   readonly method: string
   /** With its parameters, as it goes on the wire; without a login and without a fragment. A copy, free to be changed. */
@@ -18,7 +18,7 @@ export interface OutgoingRequest {
 }
 
 /** What a scheme puts on a request; what is absent stays as it is. All of it is held to be secret. */
-export interface SchemeParts {
+export interface RequestChanges {
   /** Header fields, over those of the request. Default is none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** In the place of the URL; of the same origin. Default is as it is. */
@@ -28,7 +28,7 @@ export interface SchemeParts {
 }
 
 /** What a server said to a request that a scheme had its part in. */
-export interface SchemeAnswer {
+export interface SchemeResponse {
   /** The status of HTTP. */
   readonly status: number
   /** A header field of the answer by its name, in any case of letters. */
@@ -50,24 +50,24 @@ export interface AuthScheme {
    * Whether what it puts on a request may cross a clear-text connection, as a signature may that was made with a secret
    * which stays here. Default is false: then http is an error before anything is sent, but to this machine.
    */
-  readonly isSafeInClear?: boolean | undefined
+  readonly allowOverHttp?: boolean | undefined
   /** What goes on this request; undefined for nothing. To throw means that nothing is sent. */
-  authorize(request: OutgoingRequest): SchemeParts | undefined | Promise<SchemeParts | undefined>
+  authorize(request: SchemeRequest): RequestChanges | undefined | Promise<RequestChanges | undefined>
   /**
    * Called with every answer of a server to what this scheme put something on, also one that is no refusal: for what servers
    * tell in passing, as the next nonce of DPoP (RFC 9449 section 8.2).
    */
-  hears?(answer: SchemeAnswer, sent: SchemeParts): void
+  onResponse?(answer: SchemeResponse, sent: RequestChanges): void
   /**
    * Called once when the server answers 401 and the body can be sent again: whether another send, for which `authorize` is
    * asked anew, may fare better. Default is no.
    *
    * @param sent - the very object that `authorize` gave for what was refused
    */
-  answers?(refusal: SchemeAnswer, sent: SchemeParts): boolean | Promise<boolean>
+  shouldRetry?(refusal: SchemeResponse, sent: RequestChanges): boolean | Promise<boolean>
   /**
    * What the server says of its refusal in the words of this scheme, as one sentence without a full stop; for the summary of
    * the error. It must not repeat what may be secret. Default is nothing.
    */
-  explains?(answer: SchemeAnswer, sent: SchemeParts): string | undefined
+  describeRefusal?(answer: SchemeResponse, sent: RequestChanges): string | undefined
 }

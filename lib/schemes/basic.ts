@@ -3,13 +3,13 @@ import type { Credentials, Purpose } from '../request/context'
 import { IgwnAuthError } from '../errors'
 import { formatBasicCredentials } from '../formats/basic-credentials'
 import { lookUpNetrc, netrcUnusable } from '../netrc/find-netrc-credentials'
-import type { Surroundings } from '../environment'
+import type { Environment } from '../environment'
 
 /**
  * The Basic scheme (RFC 7617): the login that netrc has for the host, unless it would be sent in clear. As a header, not as
  * axios' `auth`, which HTTP/2 drops.
  */
-export function basic(purpose: Purpose, surroundings: Surroundings): Credentials {
+export function basic(purpose: Purpose, environment: Environment): Credentials {
   const { url, options, astray = false, request } = purpose
   if (options.netrc === false) return { reasons: [] }
   const named = typeof options.netrc === 'string' ? { netrc: options.netrc } : {}
@@ -17,14 +17,14 @@ export function basic(purpose: Purpose, surroundings: Surroundings): Credentials
   const { credentials, problem, reasons, source } = lookUpNetrc(
     url,
     { ...named, allowDefault: !astray },
-    surroundings,
+    environment,
   )
   const isDemanded = named.netrc !== undefined && !astray
   if (isDemanded && problem) throw netrcUnusable(problem)
   if (!credentials) return { reasons }
   if (isClearText(url, request.proxy) && !options.allowInsecureHttp) {
     const message = readableOnTheWay(url, 'a password')
-    return { reasons: [...reasons, { code: 'clear-text', source: source ?? 'netrc', message }] }
+    return { reasons: [...reasons, { code: 'insecure-transport', source: source ?? 'netrc', message }] }
   }
   try {
     return { authorization: formatBasicCredentials(credentials), source, reasons }

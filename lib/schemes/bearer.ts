@@ -2,12 +2,12 @@ import { clearText, isClearText, readableOnTheWay } from '../request/insecure-tr
 import type { Credentials, Purpose } from '../request/context'
 import type { Reason } from '../errors'
 import { findVerified, tokenNotFound } from '../tokens/find-sci-token'
-import { refusedByServer, type Wanted } from '../tokens/validate-claims'
+import { refusedByServer, type TokenRequirements } from '../tokens/validate-claims'
 import { tokenChoice } from '../options'
 import { SciToken } from '../tokens/scitoken'
 import { isNotFound } from '../tokens/chain'
 import { discovery, type Discovery } from '../tokens/discovery'
-import type { Surroundings } from '../environment'
+import type { Environment } from '../environment'
 import { isPromise, tokenText, type Token, type TokenSource } from '../tokens/token'
 import { isStranger, rememberedWants } from '../request/token-requirements'
 
@@ -23,8 +23,8 @@ export interface Habits {
  * The Bearer scheme (RFC 6750): a token as the options say, unless it would be sent in clear or to a stranger. Gives a
  * promise only where there is something to wait for.
  */
-export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surroundings: Surroundings) {
-  const look = discovery(surroundings)
+export function bearer({ waitForChallenge, searchWhenRefused }: Habits, environment: Environment) {
+  const look = discovery(environment)
   const wantedFor = rememberedWants()
   const made = new WeakMap<Discovery, Credentials>()
 
@@ -32,14 +32,14 @@ export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surround
     const { url, options, astray, refused } = purpose
     if (waitForChallenge && !refused) return { reasons: [] }
     if (options.withholdToken) return none('disabled', 'The token is withheld from this request')
-    const choice = tokenChoice(searchWhenRefused && refused ? undefined : options.token, surroundings)
+    const choice = tokenChoice(searchWhenRefused && refused ? undefined : options.token, environment)
     if (choice.kind === 'never') return none('disabled', 'Tokens are switched off for this request')
     const search = choice.kind === 'discover'
     const required = search && choice.required && !astray
 
     if (isClearText(url, purpose.request.proxy) && !options.allowInsecureHttp) {
       const message = readableOnTheWay(url, 'a token')
-      if (astray || (search && !required)) return none('clear-text', message)
+      if (astray || (search && !required)) return none('insecure-transport', message)
       throw clearText(message)
     }
     const stranger = isStranger(purpose)
@@ -57,7 +57,7 @@ export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surround
 
   function discovered(
     { options: { strict, verify }, refused }: Purpose,
-    want: Wanted,
+    want: TokenRequirements,
     required: boolean,
   ): Credentials | Promise<Credentials> {
     const passOver = refused?.token === undefined ? undefined : refusedBefore(refused.token)
@@ -73,7 +73,11 @@ export function bearer({ waitForChallenge, searchWhenRefused }: Habits, surround
   }
 }
 
-function fromSource(source: TokenSource, want: Wanted, purpose: Purpose): Credentials | Promise<Credentials> {
+function fromSource(
+  source: TokenSource,
+  want: TokenRequirements,
+  purpose: Purpose,
+): Credentials | Promise<Credentials> {
   const { refused } = purpose
   if (refused?.token !== undefined) source.invalidate?.(refused.token)
   const judge = (token: Token | undefined): Credentials =>

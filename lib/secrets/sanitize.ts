@@ -2,7 +2,7 @@
  * What somebody else wrote (a claim, the name of a file), fit to stand in a message: what could move a terminal's cursor,
  * break a log line or turn the direction of the text is taken out, and what is long is cut.
  */
-export function quote(text: string): string {
+export function sanitize(text: string): string {
   const cut = text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}... (${text.length} characters)` : text
   return printable(cut)
 }

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { IgwnAuthError } from '../errors'
 import { pathName } from '../secrets/sanitize'
 import { isStats, readWhole, statOf } from '../files/read-file'
-import { here } from '../environment'
+import { processEnvironment } from '../environment'
 import { kindOf } from '../tokens/token'
 import { fileLock, type Lock } from './file-lock'
 import { storedToken } from './stored-token'
@@ -23,12 +23,12 @@ import type { TokenStore } from './token-store'
  * says why, and what mends it.
  *
  * @param file - its path; one that is not absolute begins at the working directory of now
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when it is no path
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when it is no path
  */
 export function fileStore(file: string): TokenStore {
   if (typeof (file as unknown) !== 'string' || file === '')
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       `fileStore needs the path of a file, not ${(file as unknown) === '' ? 'an empty string' : kindOf(file)}.`,
     )
   const store = path.resolve(file)
@@ -104,9 +104,9 @@ function read(store: string): Map<string, unknown> {
 /** Whoever may write in the folder could replace the file, but where the sticky bit is set, as in `/tmp`. */
 function checkFolder(folder: string): void {
   const stats = statOf(folder)
-  if (!isStats(stats) || here.euid === undefined) return
+  if (!isStats(stats) || processEnvironment.euid === undefined) return
   const name = pathName(folder)
-  if (stats.uid !== here.euid && stats.uid !== 0)
+  if (stats.uid !== processEnvironment.euid && stats.uid !== 0)
     throw unusable(`${name} ${belongsTo(stats.uid)}`, 'Name a file in a folder of your own')
   if ((stats.mode & 0o022) !== 0 && (stats.mode & 0o1000) === 0)
     throw unusable(
@@ -116,9 +116,10 @@ function checkFolder(folder: string): void {
 }
 
 function checkFile(store: string, stats: fs.Stats): void {
-  if (here.euid === undefined) return
+  if (processEnvironment.euid === undefined) return
   const name = pathName(store)
-  if (stats.uid !== here.euid) throw unusable(`${name} ${belongsTo(stats.uid)}`, 'Name a file of your own')
+  if (stats.uid !== processEnvironment.euid)
+    throw unusable(`${name} ${belongsTo(stats.uid)}`, 'Name a file of your own')
   if ((stats.mode & 0o077) !== 0)
     throw unusable(
       `${name} can be reached by others (mode ${modeOf(stats)}), and what it holds may be known to them`,
@@ -127,7 +128,7 @@ function checkFile(store: string, stats: fs.Stats): void {
 }
 
 function belongsTo(uid: number): string {
-  return `belongs to user ${uid}, not to user ${String(here.euid)}`
+  return `belongs to user ${uid}, not to user ${String(processEnvironment.euid)}`
 }
 
 function modeOf({ mode }: fs.Stats): string {

@@ -37,13 +37,13 @@ export interface KeyvStoreOptions {
  * Its methods reject with what the store throws, and with {@link IgwnAuthError} `ERR_IGWN_STORE_UNUSABLE` when it holds
  * something else than a token under a key, or says that it did not keep one.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when a method is missing
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when a method is missing
  */
 export function keyvStore(store: KeyvLike, { prefix = '', lock }: KeyvStoreOptions = {}): TokenStore {
   for (const method of ['get', 'set', 'delete'] as const)
     if (typeof (store as Partial<KeyvLike> | null | undefined)?.[method] !== 'function')
       throw new IgwnAuthError(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         `keyvStore needs a store with get, set and delete, as new Keyv(); ${method} is missing in ${kindOf(store)}.`,
       )
 

@@ -9,14 +9,14 @@ import { SciToken } from './scitoken'
 import { tokenText, type Token, type TokenQuery, type TokenSource } from './token'
 import { REUSE_OPTIONS, reuse, type ReuseOptions } from './reuse'
 
-/** What {@link keepFresh} can be told besides. */
-export interface KeepFreshOptions extends ReuseOptions {
+/** What {@link autoRenew} can be told besides. */
+export interface AutoRenewOptions extends ReuseOptions {
   /** Seconds until the next try when a renewal failed. Default is 10. */
-  readonly retryAfter?: number | undefined
+  readonly retryDelay?: number | undefined
 }
 
 /** A token source that renews by itself. */
-export interface FreshTokens extends TokenSource {
+export interface AutoRenewingSource extends TokenSource {
   /** Renews no more by itself; the source goes on as `reuse` does. */
   stop(): void
 }
@@ -29,13 +29,13 @@ export interface FreshTokens extends TokenSource {
  *
  * A renewal that fails is published as a warning, and tried again every ten seconds; as long as the token is good it serves.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
  * @see httokensh of htgettoken
  */
-export function keepFresh(source: TokenSource, options: KeepFreshOptions = {}): FreshTokens {
+export function autoRenew(source: TokenSource, options: AutoRenewOptions = {}): AutoRenewingSource {
   checkValues(options, OPTIONS, 'options')
-  const { retryAfter = 10, ...rest } = options
-  const { minTimeLeft = MIN_TIME_LEFT, renewAhead = 60 } = rest
+  const { retryDelay = 10, ...rest } = options
+  const { minTimeLeft = MIN_TIME_LEFT, renewBefore = 60 } = rest
   const kept = reuse(warning(source), rest)
   const stopped = new AbortController()
   // One for each want, and those are counted.
@@ -66,10 +66,10 @@ export function keepFresh(source: TokenSource, options: KeepFreshOptions = {}): 
   }
 
   async function renewing(query: TokenQuery): Promise<never> {
-    const margin = Math.max(minTimeLeft, query.minTimeLeft ?? 0) + renewAhead
+    const margin = Math.max(minTimeLeft, query.minTimeLeft ?? 0) + renewBefore
     for (;;) {
       const left = await timeLeft(query)
-      const pause = Math.min(Math.max(left - margin, retryAfter), LONGEST_WAIT)
+      const pause = Math.min(Math.max(left - margin, retryDelay), LONGEST_WAIT)
       await wait(pause * 1000, undefined, { ref: false, signal: stopped.signal })
     }
   }
@@ -113,4 +113,4 @@ function warning(source: TokenSource): TokenSource {
   }
 }
 
-const OPTIONS: Record<keyof KeepFreshOptions, Check> = { ...REUSE_OPTIONS, retryAfter: seconds }
+const OPTIONS: Record<keyof AutoRenewOptions, Check> = { ...REUSE_OPTIONS, retryDelay: seconds }

@@ -1,79 +1,88 @@
 import { htgettokenFor } from './find-sci-token'
-import { duration, judgeToken, wanted, type Wanted } from './validate-claims'
+import { duration, validateClaims, requirementsOf, type TokenRequirements } from './validate-claims'
 import { SciToken } from './scitoken'
 import { secondsNow } from '../clock'
 import { isStats, statOf } from '../files/read-file'
-import { tokenPlaces, type Candidate, type Place } from './token-locations'
-import type { Surroundings } from '../environment'
+import { tokenLocations, type Candidate, type TokenLocation } from './token-locations'
+import type { Environment } from '../environment'
 import type { TokenQuery } from './token'
-import { findingFor, type Finding, type TokenFacts } from '../explain/finding'
-import { mendToken } from '../explain/fixes'
+import { findingFor, type Finding, type TokenInfo } from '../explain/finding'
+import { tokenFix } from '../explain/fixes'
 
 /** Remembers what it has read, as long as that is unchanged. */
-const places = tokenPlaces()
+const places = tokenLocations()
 
 /**
  * Every token on this machine, in the order in which they are looked at: a request takes the first that satisfies, this looks
  * at the others too. No network is used.
  */
-export function examineTokens(want: Wanted, surroundings: Surroundings): Finding[] {
+export function describeTokens(want: TokenRequirements, environment: Environment): Finding[] {
   const findings = places.flatMap((place) =>
-    [...place.candidates(surroundings)].map((candidate) => judged(candidate, place, want)),
+    [...place.candidates(environment)].map((candidate) => judged(candidate, place, want)),
   )
   const last = findings.pop()
   if (!last) return findings
   // Wherever there is nothing, one that is got now would be; unless that was said of an old one.
   const isSaid = [...findings, last].some(
-    ({ verdict, mend }) => verdict === 'satisfies' || mend?.startsWith('htgettoken'),
+    ({ verdict, fix }) => verdict === 'usable' || fix?.startsWith('htgettoken'),
   )
-  return [...findings, isSaid ? last : { ...last, mend: last.mend ?? htgettokenFor(want) }]
+  return [...findings, isSaid ? last : { ...last, fix: last.fix ?? htgettokenFor(want) }]
 }
 
-function judged({ token, reason, path }: Candidate, { variable }: Place, want: Wanted): Finding {
+function judged(
+  { token, reason, path }: Candidate,
+  { variable }: TokenLocation,
+  want: TokenRequirements,
+): Finding {
   const permissions = path === undefined ? undefined : permissionsOf(path)
   if (!token)
     return findingFor('token', reason ?? { code: 'absent', source: '', message: '' }, {
       permissions,
-      mend: reason && mendToken({ code: reason.code, path, variable }, want),
+      fix: reason && tokenFix({ code: reason.code, path, variable }, want),
     })
   const finding = tokenFinding(token, token.source ?? '', want, variable)
   // A file that others can read is used all the same.
-  const mend = reason ? mendToken({ code: reason.code, path }, want) : undefined
+  const fix = reason ? tokenFix({ code: reason.code, path }, want) : undefined
   return {
     ...finding,
     permissions,
     ...(reason && { warning: reason.message }),
-    mend: finding.mend ?? mend,
+    fix: finding.fix ?? fix,
   }
 }
 
 /** A source that is asked when a request leaves, and not now, since that may use the network. */
 export function askedLater(source: string): Finding {
-  return { kind: 'token', source, verdict: 'asked', message: `${source} is asked when a request leaves` }
+  return { kind: 'token', source, verdict: 'deferred', message: `${source} is asked when a request leaves` }
 }
 
 /** A token judged by its claims, wherever it comes from. */
-export function tokenFinding(token: SciToken, source: string, want: Wanted, variable?: string): Finding {
-  const verdict = judgeToken(token, want)
+export function tokenFinding(
+  token: SciToken,
+  source: string,
+  want: TokenRequirements,
+  variable?: string,
+): Finding {
+  const verdict = validateClaims(token, want)
   const facts = { token: factsOf(token) }
   if (!verdict)
-    return { kind: 'token', source, verdict: 'satisfies', message: `${source} ${lifeOf(token)}`, ...facts }
-  const mend = mendToken({ code: verdict.code, variable }, ofIssuer(want, token))
+    return { kind: 'token', source, verdict: 'usable', message: `${source} ${lifeOf(token)}`, ...facts }
+  const fix = tokenFix({ code: verdict.code, variable }, ofIssuer(want, token))
   return findingFor(
     'token',
     { ...verdict, source, message: `${source} ${verdict.message}` },
-    { ...facts, mend },
+    { ...facts, fix },
   )
 }
 
 /** A token that is given is sent as it is; what speaks against it is good to know all the same. */
-export function givenToken(text: string, source: string, want: Wanted): Finding {
+export function givenToken(text: string, source: string, want: TokenRequirements): Finding {
   const token = SciToken.read(text, source)
   if (!token)
-    return { kind: 'token', source, verdict: 'satisfies', message: `${source} is no JWT, and sent as it is` }
-  const { verdict, message, mend, ...facts } = tokenFinding(token, source, want)
-  if (verdict === 'satisfies') return { verdict, message, ...facts }
-  return { ...facts, verdict: 'satisfies', message: `${source} is sent as it is`, warning: message, mend }
+    return { kind: 'token', source, verdict: 'usable', message: `${source} is no JWT, and sent as it is` }
+  const { verdict, message, fix, ...facts } = tokenFinding(token, source, want)
+  if (verdict === 'usable') return { verdict, message, ...facts }
+  return { ...facts, verdict: 'usable', message: `${source} is sent as it is`, warning: message, fix }
 }
 
 /** A source that holds a token, as it is now. */
@@ -89,23 +98,23 @@ export interface Holder {
 export function examineHolder({ name, held, isEnough, asks }: Holder, query: TokenQuery): readonly Finding[] {
   if (!held) return asks()
   const source = `the token that ${name} holds`
-  const given = givenToken(held.text, source, wanted(query))
+  const given = givenToken(held.text, source, requirementsOf(query))
   if (held.expiresAt === Infinity) return [given]
   const message = `${source} ${howLong(held.expiresAt - secondsNow())}`
   if (isEnough) return [{ ...given, message }]
   const { token } = given
   return [
-    { kind: 'token', source, verdict: 'passed-over', code: 'expired', message, ...(token && { token }) },
+    { kind: 'token', source, verdict: 'skipped', code: 'expired', message, ...(token && { token }) },
     ...asks(),
   ]
 }
 
 /** A token of the same issuer is what is missing, where nobody said which. */
-function ofIssuer(want: Wanted, { issuer }: SciToken): Wanted {
+function ofIssuer(want: TokenRequirements, { issuer }: SciToken): TokenRequirements {
   return want.issuer.length > 0 || issuer === undefined ? want : { ...want, issuer: [issuer] }
 }
 
-export function factsOf(token: SciToken): TokenFacts {
+export function factsOf(token: SciToken): TokenInfo {
   const { profile, issuer, subject, audience, scopes, expiresAt } = token
   const left = token.timeLeft()
   return {

@@ -1,8 +1,8 @@
-import { examineTokens } from './describe-token'
-import { findVerified, tokenNotFound, type FindOptions } from './find-sci-token'
-import { refusedByServer, wanted } from './validate-claims'
+import { describeTokens } from './describe-token'
+import { findVerified, tokenNotFound, type FindSciTokenOptions } from './find-sci-token'
+import { refusedByServer, requirementsOf } from './validate-claims'
 import type { SciToken } from './scitoken'
-import { here } from '../environment'
+import { processEnvironment } from '../environment'
 import type { TokenSource } from './token'
 import { discovery } from './discovery'
 
@@ -12,7 +12,7 @@ import { discovery } from './discovery'
  *
  * Its `getToken` rejects with `ERR_IGWN_TOKEN_NOT_FOUND` and a reason for each candidate when none does.
  */
-export function discovered(options: FindOptions = {}): TokenSource {
+export function discoveredTokens(options: FindSciTokenOptions = {}): TokenSource {
   const look = discovery()
   const refused = new Set<string>()
   const passOver = (token: SciToken) =>
@@ -20,7 +20,7 @@ export function discovered(options: FindOptions = {}): TokenSource {
 
   return {
     async getToken(query) {
-      const want = wanted(query)
+      const want = requirementsOf(query)
       const { token, reasons } = await findVerified(look, want, {
         ...options,
         passOver: refused.size > 0 ? passOver : undefined,
@@ -33,7 +33,7 @@ export function discovered(options: FindOptions = {}): TokenSource {
       refused.add(rejected)
     },
     explain(query) {
-      return examineTokens(wanted(query), here)
+      return describeTokens(requirementsOf(query), processEnvironment)
     },
   }
 }

@@ -1,11 +1,11 @@
 import { IgwnAuthError, type Reason } from '../errors'
-import { CLOCK_TOLERANCE, judgeToken, reasonFor, type Wanted } from './validate-claims'
+import { CLOCK_TOLERANCE, validateClaims, reasonFor, type TokenRequirements } from './validate-claims'
 import type { SciToken } from './scitoken'
-import { here, momentOf, type Surroundings } from '../environment'
+import { processEnvironment, snapshotOf, type Environment } from '../environment'
 import { secondsNow } from './token'
-import { markOf, sameMark, type Mark } from '../files/file-version'
+import { versionOf, sameVersion, type FileVersion } from '../files/file-version'
 import { statOf } from '../files/read-file'
-import { tokenPlaces, type Candidate, type Place } from './token-locations'
+import { tokenLocations, type Candidate, type TokenLocation } from './token-locations'
 
 /** What a look at the machine gave. */
 export interface Discovery {
@@ -25,19 +25,19 @@ export interface LookOptions {
 }
 
 /** Looks for the first token that satisfies. */
-export type Look = (want: Wanted, options?: LookOptions) => Discovery
+export type Look = (want: TokenRequirements, options?: LookOptions) => Discovery
 
 /**
  * Token discovery: the first token, in the order of the places, whose claims satisfy. One that does not is passed over and
  * leaves a reason. As long as nothing has changed, a second look costs a stat for each place up to the one that had the
  * token: no file is opened, no token parsed or judged again, however many candidates there are.
  */
-export function discovery(surroundings: Surroundings = here): Look {
-  const places = tokenPlaces()
+export function discovery(environment: Environment = processEnvironment): Look {
+  const places = tokenLocations()
   const decisions = new Map<string, Decision>()
 
   return (want, { strict = false, passOver } = {}) => {
-    const now = momentOf(surroundings)
+    const now = snapshotOf(environment)
     if (passOver) return search(places, now, want, strict, passOver).discovery
     const key = keyOf(want, strict)
     const before = decisions.get(key)
@@ -57,9 +57,9 @@ const MAX_DECISIONS = 1000
 interface Decision {
   readonly discovery: Discovery
   /** The state of each place up to the one that had the token. Undefined: do not rely on this decision again. */
-  readonly marks?: readonly Mark[] | undefined
+  readonly marks?: readonly FileVersion[] | undefined
   /** The file of the chosen token and its state, where it is one of several in a folder. */
-  readonly file?: { readonly path: string; readonly mark: Mark } | undefined
+  readonly file?: { readonly path: string; readonly mark: FileVersion } | undefined
   /** Seconds since the epoch: when it was made. A clock that shows less has been set back, and may tell otherwise. */
   readonly from: number
   /** Seconds since the epoch from which time alone may change the decision. */
@@ -74,36 +74,36 @@ const LOOK_AGAIN_AFTER = 5
 
 function holds(
   { marks, file, from, until }: Decision,
-  places: readonly Place[],
-  surroundings: Surroundings,
+  places: readonly TokenLocation[],
+  environment: Environment,
 ): boolean {
   const now = secondsNow()
   if (!marks || now < from || now >= until) return false
   for (let index = 0; index < marks.length; index++)
-    if (!sameMark(marks[index], places[index]?.mark(surroundings))) return false
-  return !file || sameMark(file.mark, markOf(file.path, statOf(file.path)))
+    if (!sameVersion(marks[index], places[index]?.mark(environment))) return false
+  return !file || sameVersion(file.mark, versionOf(file.path, statOf(file.path)))
 }
 
 function search(
-  places: readonly Place[],
-  surroundings: Surroundings,
-  want: Wanted,
+  places: readonly TokenLocation[],
+  environment: Environment,
+  want: TokenRequirements,
   strict: boolean,
   passOver?: LookOptions['passOver'],
 ): Decision {
   const now = secondsNow()
   const reasons: Reason[] = []
-  const marks: (Mark | undefined)[] = []
+  const marks: (FileVersion | undefined)[] = []
   let until = Infinity
 
   for (const place of places) {
     // Taken before reading: a change that comes between shows as a change next time.
-    marks.push(place.mark(surroundings))
-    for (const candidate of place.candidates(surroundings)) {
+    marks.push(place.mark(environment))
+    for (const candidate of place.candidates(environment)) {
       const { token, reason, file } = candidate
       const refusal = token ? (refuse(token, candidate, want, strict, now) ?? passOver?.(token)) : reason
       if (token && !refusal) {
-        const mark = file && markOf(file.path, file.stats)
+        const mark = file && versionOf(file.path, file.stats)
         return {
           discovery: { token, reasons, ...(reason && { warning: reason }) },
           marks: file && mark === undefined ? undefined : settled(marks),
@@ -124,7 +124,7 @@ function search(
 }
 
 /** The marks of places that have all been still for long enough to have one. */
-function settled(marks: readonly (Mark | undefined)[]): readonly Mark[] | undefined {
+function settled(marks: readonly (FileVersion | undefined)[]): readonly FileVersion[] | undefined {
   return marks.every((mark) => mark !== undefined) ? marks : undefined
 }
 
@@ -157,21 +157,21 @@ const BROKEN: ReadonlySet<string> = new Set<Reason['code']>([
 function refuse(
   token: SciToken,
   { reason }: Candidate,
-  want: Wanted,
+  want: TokenRequirements,
   strict: boolean,
   now: number,
 ): Reason | undefined {
   if (strict && reason) return reason
-  const verdict = judgeToken(token, want, now)
+  const verdict = validateClaims(token, want, now)
   return verdict && reasonFor(token, verdict)
 }
 
 /** Exact, so that no two queries share a decision, whatever is in their texts. Requests to one server share one query. */
-function keyOf(want: Wanted, strict: boolean): string {
+function keyOf(want: TokenRequirements, strict: boolean): string {
   const { audience, scope, issuer, minTimeLeft } = want
   const query = keys.get(want) ?? JSON.stringify([audience, scope, issuer, minTimeLeft])
   keys.set(want, query)
   return strict ? `strict ${query}` : query
 }
 
-const keys = new WeakMap<Wanted, string>()
+const keys = new WeakMap<TokenRequirements, string>()

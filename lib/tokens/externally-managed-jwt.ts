@@ -26,10 +26,10 @@ export interface Jwt {
 }
 
 /** What a hook may give: token and end, as an object or a pair; or a JWT alone, whose `exp` says its end. */
-export type GivenJwt = Jwt | readonly [jwt: Token, expires: Date | number] | Token
+export type JwtResult = Jwt | readonly [jwt: Token, expires: Date | number] | Token
 
 /** What {@link externallyManagedJwt} can be told wherever its tokens come from. */
-export interface ManagedJwtOptions {
+export interface JwtOptions {
   /** The first token; only together with `expires`. Default is none: the hook is asked for it. */
   readonly jwt?: Token | undefined
   /** When the first token ends: a `Date`, or seconds since the epoch; only together with `jwt`. Default is none. */
@@ -40,13 +40,13 @@ export interface ManagedJwtOptions {
    * Seconds to wait before the hook is asked again when it gave a token that has expired already; as many tries more as there
    * are. Default is `[1, 2]`: three tries, as in Bitfount.
    */
-  readonly waits?: readonly number[] | undefined
+  readonly retryDelays?: readonly number[] | undefined
 }
 
 /** Where the tokens come from: a hook of yours, or a command. */
-export type ExternallyManagedJwtOptions = ManagedJwtOptions &
+export type ExternallyManagedJwtOptions = JwtOptions &
   (
-    | (JwtHook & {
+    | (JwtProvider & {
         /** Not together with `getToken`. */
         readonly command?: undefined
       })
@@ -57,9 +57,9 @@ export type ExternallyManagedJwtOptions = ManagedJwtOptions &
   )
 
 /** Tokens that {@link externallyManagedJwt} gets from a hook. */
-export interface JwtHook {
+export interface JwtProvider {
   /** Gives the next token. What it throws is thrown; there is no other try then. */
-  readonly getToken: () => GivenJwt | Promise<GivenJwt>
+  readonly getToken: () => JwtResult | Promise<JwtResult>
 }
 
 /** A token source whose tokens somebody else manages, with the names of Bitfount's handler. */
@@ -96,7 +96,7 @@ export interface ExternallyManagedJwt extends TokenSource {
  * `ERR_IGWN_TOKEN_EXPIRED` when the last try gave an expired token too; and with `ERR_IGWN_TOKEN_MALFORMED` when it gave no
  * token, or one whose end is not known. No failure is remembered.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used, and `ERR_IGWN_TOKEN_MALFORMED` when the first
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used, and `ERR_IGWN_TOKEN_MALFORMED` when the first
  *   token is none
  * @see Bitfount: ExternallyManagedJWT, GenericExternallyManagedJWTHandler
  */
@@ -114,9 +114,9 @@ class ManagedJwt implements ExternallyManagedJwt {
   #pending: Promise<string> | undefined
 
   constructor(options: ExternallyManagedJwtOptions) {
-    const { minTimeLeft = MIN_TIME_LEFT, waits = [1, 2] } = options
+    const { minTimeLeft = MIN_TIME_LEFT, retryDelays = [1, 2] } = options
     this.#minTimeLeft = minTimeLeft
-    this.#waits = waits
+    this.#waits = retryDelays
     this.#hook = hookOf(options)
     this.#held = firstOf(options)
   }
@@ -208,11 +208,11 @@ interface Hook {
 function hookOf({ getToken, ...options }: ExternallyManagedJwtOptions): Hook {
   const { command, outFile, timeout, env } = options as Partial<TokenCommandOptions>
   if (getToken && command)
-    throw new IgwnAuthError('ERR_IGWN_OPTION', 'options has getToken and command; give one of them.')
+    throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'options has getToken and command; give one of them.')
   if (getToken) return { getToken, explain: () => [askedLater(`the hook of ${NAME}`)] }
   if (!command)
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'options has neither getToken nor command: where would the next token come from?',
     )
   const source = tokenCommand({ command, outFile, timeout, env })
@@ -223,11 +223,11 @@ function hookOf({ getToken, ...options }: ExternallyManagedJwtOptions): Hook {
 }
 
 /** The token to begin with. One without the other is of no use: nobody would know when to ask for the next. */
-function firstOf({ jwt, expires }: ManagedJwtOptions): Held | undefined {
+function firstOf({ jwt, expires }: JwtOptions): Held | undefined {
   if (jwt !== undefined && expires !== undefined)
     return {
       text: tokenText(jwt, 'options.jwt'),
-      expiresAt: endOf(expires, 'options.expires', 'ERR_IGWN_OPTION'),
+      expiresAt: endOf(expires, 'options.expires', 'ERR_IGWN_INVALID_OPTION'),
     }
   if (jwt !== undefined)
     warn('jwt was given without expires and is not used; the hook is asked for the first token')
@@ -262,7 +262,11 @@ function partsOf(given: unknown): readonly unknown[] {
 }
 
 /** Seconds since the epoch of an end that somebody gave. */
-function endOf(expires: unknown, what: string, code: 'ERR_IGWN_OPTION' | 'ERR_IGWN_TOKEN_MALFORMED'): number {
+function endOf(
+  expires: unknown,
+  what: string,
+  code: 'ERR_IGWN_INVALID_OPTION' | 'ERR_IGWN_TOKEN_MALFORMED',
+): number {
   const end = expires instanceof Date ? expires.getTime() / 1000 : expires
   if (typeof end === 'number' && Number.isFinite(end) && end < MILLISECONDS) return end
   const found =
@@ -277,12 +281,12 @@ function endOf(expires: unknown, what: string, code: 'ERR_IGWN_OPTION' | 'ERR_IG
 /** In seconds it is the year 5138; in milliseconds it was 1973. */
 const MILLISECONDS = 1e11
 
-const OPTIONS: Record<keyof ManagedJwtOptions | 'getToken' | keyof TokenCommandOptions, Check> = {
+const OPTIONS: Record<keyof JwtOptions | 'getToken' | keyof TokenCommandOptions, Check> = {
   jwt: () => undefined,
   expires: () => undefined,
   getToken: (value) => (typeof value === 'function' ? undefined : `must be a function, not ${kindOf(value)}`),
   minTimeLeft: seconds,
-  waits: (value) =>
+  retryDelays: (value) =>
     Array.isArray(value) && value.every((one) => seconds(one) === undefined)
       ? undefined
       : 'must be a list of seconds, each 0 or more',

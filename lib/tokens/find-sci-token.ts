@@ -1,7 +1,13 @@
 import axios, { type AxiosInstance } from 'axios'
 import { checkValues, flag, flagOrAxios, type Check } from '../check-values'
 import { IgwnAuthError, type Reason } from '../errors'
-import { checkQuery, reasonFor, wanted, type Verdict, type Wanted } from './validate-claims'
+import {
+  checkQuery,
+  reasonFor,
+  requirementsOf,
+  type ClaimProblem,
+  type TokenRequirements,
+} from './validate-claims'
 import { printable } from '../secrets/sanitize'
 import type { SciToken } from './scitoken'
 import { discovery, type Discovery, type Look, type LookOptions } from './discovery'
@@ -9,7 +15,7 @@ import { verifier, type Verify } from './verify-signature'
 import type { TokenQuery } from './token'
 
 /** How {@link findSciToken} looks at what it finds. */
-export interface FindOptions {
+export interface FindSciTokenOptions {
   /**
    * Stop with an error at the first candidate that is broken (malformed, unreadable, not ours), as WLCG Bearer Token
    * Discovery says, in place of passing it over. Default is false.
@@ -31,29 +37,32 @@ const lookHere = discovery()
  * passed over, each with a reason.
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_NOT_FOUND` when none does; `reasons` has one entry for each place and
- *   candidate. `ERR_IGWN_TOKEN_MALFORMED` with `strict`, at the first broken one. `ERR_IGWN_OPTION` when a value of the
+ *   candidate. `ERR_IGWN_TOKEN_MALFORMED` with `strict`, at the first broken one. `ERR_IGWN_INVALID_OPTION` when a value of the
  *   query or the options is of the wrong type.
  * @see WLCG Bearer Token Discovery 1.0 (doi:10.5281/zenodo.3937438), igwn_auth_utils.find_token
  */
-export async function findSciToken(query: TokenQuery = {}, options: FindOptions = {}): Promise<SciToken> {
-  const want = wanted(checkQuery(query))
+export async function findSciToken(
+  query: TokenQuery = {},
+  options: FindSciTokenOptions = {},
+): Promise<SciToken> {
+  const want = requirementsOf(checkQuery(query))
   const { token, reasons } = await findVerified(lookHere, want, checkValues(options, OPTIONS, 'options'))
   if (token) return token
   throw tokenNotFound(want, reasons)
 }
 
-const OPTIONS: Record<keyof FindOptions, Check> = { strict: flag, verify: flagOrAxios }
+const OPTIONS: Record<keyof FindSciTokenOptions, Check> = { strict: flag, verify: flagOrAxios }
 
 /** Looks, and with `verify` goes on to the next candidate while signatures do not hold. */
 export async function findVerified(
   look: Look,
-  want: Wanted,
-  { strict, verify, passOver }: FindOptions & Pick<LookOptions, 'passOver'>,
+  want: TokenRequirements,
+  { strict, verify, passOver }: FindSciTokenOptions & Pick<LookOptions, 'passOver'>,
 ): Promise<Discovery> {
   if (!verify) return look(want, { strict, passOver })
   const check = verifierOf(verify)
   // By text: a file that changed just now is read again by each look, into another object.
-  const refused = new Map<string, Verdict>()
+  const refused = new Map<string, ClaimProblem>()
   const judge = (token: SciToken) => {
     const verdict = refused.get(token.serialize())
     return verdict ? reasonFor(token, verdict) : passOver?.(token)
@@ -81,7 +90,7 @@ function verifierOf(verify: true | AxiosInstance): Verify {
 }
 
 /** The error for a search that ended with nothing: what was wanted, what each candidate lacked, what to do. */
-export function tokenNotFound(want: Wanted, reasons: readonly Reason[]): IgwnAuthError {
+export function tokenNotFound(want: TokenRequirements, reasons: readonly Reason[]): IgwnAuthError {
   const looked = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => message)
   const absent = reasons.filter(({ code }) => code === 'absent').map(({ source }) => source)
   const sentences = [
@@ -99,7 +108,7 @@ export function tokenNotFound(want: Wanted, reasons: readonly Reason[]): IgwnAut
 }
 
 /** The command that gets a token that would satisfy; IGWN's own server and issuer where the token is to be of IGWN. */
-export function htgettokenFor({ audience, scope, issuer }: Wanted): string {
+export function htgettokenFor({ audience, scope, issuer }: TokenRequirements): string {
   const server = issuer.includes('https://cilogon.org/igwn') ? 'vault.ligo.org -i igwn' : TO_FILL_IN
   return `htgettoken -a ${server}${argument('--scopes', scope.join(','))}${argument('--audience', audience.at(-1))}`
 }
@@ -115,7 +124,7 @@ function argument(name: string, value = ''): string {
 /** Candidates named in a message; `reasons` has them all. */
 const MAX_SAID = 10
 
-function describe({ audience, scope, issuer }: Wanted): string {
+function describe({ audience, scope, issuer }: TokenRequirements): string {
   return [
     audience.length > 0 ? ` for audience ${audience.join(' or ')}` : '',
     scope.length > 0 ? ` with scope ${scope.join(' ')}` : '',

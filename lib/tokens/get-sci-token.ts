@@ -2,7 +2,7 @@ import { checkValues, seconds, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { pathName } from '../secrets/sanitize'
 import { SciToken } from './scitoken'
-import { here, variable, type Surroundings } from '../environment'
+import { processEnvironment, variable, type Environment } from '../environment'
 import { kindOf } from './token'
 import { runCommand } from '../files/run-command'
 import { accessTokenIn } from './token-locations'
@@ -54,19 +54,19 @@ export interface GetSciTokenOptions {
  * Gets a SciToken with `htgettoken`, which asks a Vault server, and puts it where discovery finds it. One that is there and
  * has `minsecs` left stays. At a terminal `htgettoken` may have the user log in with a browser; elsewhere it is told not to.
  *
- * @param surroundings - variables and user in the place of those of this process, for tests
- * @throws {@link IgwnAuthError} `ERR_IGWN_COMMAND` when `htgettoken` is not installed, fails or takes too long;
- *   `ERR_IGWN_TOKEN_MALFORMED` when its file holds no SciToken; `ERR_IGWN_OPTION`
+ * @param environment - variables and user in the place of those of this process, for tests
+ * @throws {@link IgwnAuthError} `ERR_IGWN_COMMAND_FAILED` when `htgettoken` is not installed, fails or takes too long;
+ *   `ERR_IGWN_TOKEN_MALFORMED` when its file holds no SciToken; `ERR_IGWN_INVALID_OPTION`
  * @returns the token; its `source` is the path of the file
  * @see igwn_auth_utils.get_scitoken, which gives the path alone
  */
 export async function getSciToken(
   options: GetSciTokenOptions = {},
-  surroundings: Surroundings = here,
+  environment: Environment = processEnvironment,
 ): Promise<SciToken> {
   const { command = ['htgettoken'], args = [], timeout, env = {}, ...own } = checked(options)
   const atTerminal = process.stdout.isTTY
-  const outfile = own.outfile ?? defaultOutFile({ ...surroundings, env: { ...surroundings.env, ...env } })
+  const outfile = own.outfile ?? defaultOutFile({ ...environment, env: { ...environment.env, ...env } })
   const [program, ...before] = command
   const nooidc = own.nooidc ?? !atTerminal
   const all = { ...own, outfile, minsecs: own.minsecs ?? 60, quiet: own.quiet ?? atTerminal, nooidc }
@@ -85,12 +85,12 @@ function checked(options: GetSciTokenOptions): GetSciTokenOptions {
 }
 
 /** Where htgettoken puts a token, and igwn_auth_utils: WLCG Bearer Token Discovery 1.0, the places that are files. */
-function defaultOutFile({ env, euid, temporaryFolder }: Surroundings): string {
+function defaultOutFile({ env, euid, temporaryFolder }: Environment): string {
   const named = variable(env, 'BEARER_TOKEN_FILE')
   if (named !== undefined) return named
   if (euid === undefined)
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'options.outfile is needed on this platform, which has no user ids; or set BEARER_TOKEN_FILE.',
     )
   return `${variable(env, 'XDG_RUNTIME_DIR') ?? temporaryFolder}/bt_u${euid}`

@@ -17,7 +17,7 @@ export interface ReuseOptions {
    * Seconds before that in which the held token still serves while one renewal runs behind it. Default is 60, so that
    * requests wait for a renewal only when it takes longer than a minute or fails.
    */
-  readonly renewAhead?: number | undefined
+  readonly renewBefore?: number | undefined
   /** Seconds this machine's clock may be ahead of the issuer's. Default is 0. */
   readonly clockTolerance?: number | undefined
   /**
@@ -43,11 +43,11 @@ export interface ReuseOptions {
  * A token that is no JWT, or says no `exp`, is kept until it is refused.
  * Its `getToken` rejects with `ERR_IGWN_TOKEN_EXPIRED` when the source gives a token that has expired already.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
  */
 export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSource {
   checkValues(options, REUSE_OPTIONS, 'options')
-  const { minTimeLeft = MIN_TIME_LEFT, renewAhead = 60, clockTolerance = 0 } = options
+  const { minTimeLeft = MIN_TIME_LEFT, renewBefore = 60, clockTolerance = 0 } = options
   const shared = sharedBy(options)
   const slots = new Map<string, Slot>()
   // Requests to one server ask with one and the same query.
@@ -61,8 +61,8 @@ export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSou
       const enough = enoughFor(query)
       if (!slot.held || left < enough) return slot.pending ?? fetchInto(slot, query, enough)
       // Behind the back of whoever asks: when it fails, the next one who asks tries again.
-      if (left < enough + renewAhead && !slot.pending)
-        fetchInto(slot, query, enough + renewAhead).catch(() => undefined)
+      if (left < enough + renewBefore && !slot.pending)
+        fetchInto(slot, query, enough + renewBefore).catch(() => undefined)
       return slot.held.token
     },
     invalidate(rejected) {
@@ -148,7 +148,7 @@ function sharedBy({ store, storeKey = '' }: ReuseOptions): SharedTokens | undefi
   if (!store) return undefined
   if (storeKey === '')
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'options.store needs options.storeKey: a name for these tokens, or a function that gives one for each query.',
     )
   const keyOf = typeof storeKey === 'function' ? storeKey : (query: TokenQuery) => keyFor(storeKey, query)
@@ -157,7 +157,7 @@ function sharedBy({ store, storeKey = '' }: ReuseOptions): SharedTokens | undefi
 
 export const REUSE_OPTIONS: Record<keyof ReuseOptions, Check> = {
   minTimeLeft: seconds,
-  renewAhead: seconds,
+  renewBefore: seconds,
   clockTolerance: seconds,
   store: (value) =>
     (['get', 'set', 'delete'] as const).every(

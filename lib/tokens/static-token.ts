@@ -1,6 +1,6 @@
 import { givenToken } from './describe-token'
 import type { Finding } from '../explain/finding'
-import { wanted } from './validate-claims'
+import { requirementsOf } from './validate-claims'
 import { tokenText, type Token, type TokenQuery, type TokenSource } from './token'
 
 /**
@@ -25,6 +25,6 @@ export class StaticToken implements TokenSource {
   }
 
   explain(query: TokenQuery): readonly Finding[] {
-    return [givenToken(this.#text, 'the static token', wanted(query))]
+    return [givenToken(this.#text, 'the static token', requirementsOf(query))]
   }
 }

@@ -8,7 +8,7 @@ import { kindOf } from './token'
  *
  * @param options - `includeAny`: also `ANY`, for servers that take such tokens. Default is false. (A token for audience
  *   `ANY` satisfies every query without it.)
- * @throws {@link IgwnAuthError} `ERR_IGWN_URL` when the text is no absolute URL with a host
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_URL` when the text is no absolute URL with a host
  * @see WLCG profile 1.3 section 2.1.1; igwn_auth_utils.target_audience, which leaves the port out always
  */
 export function targetAudience(
@@ -24,7 +24,7 @@ export function targetAudience(
 function parse(url: unknown): URL {
   if (url instanceof URL) return withHost(url)
   if (typeof url !== 'string')
-    throw new IgwnAuthError('ERR_IGWN_URL', `The URL must be a string or a URL, not ${kindOf(url)}.`)
+    throw new IgwnAuthError('ERR_IGWN_INVALID_URL', `The URL must be a string or a URL, not ${kindOf(url)}.`)
   const absolute = parseUrl(withScheme(url))
   if (!absolute) throw notAbsolute()
   return withHost(absolute)
@@ -45,7 +45,7 @@ function withHost(url: URL): URL {
 /** Without the text: it may hold a password. */
 function notAbsolute(): IgwnAuthError {
   return new IgwnAuthError(
-    'ERR_IGWN_URL',
+    'ERR_IGWN_INVALID_URL',
     'The URL has no host to take an audience from; give an absolute one, as https://host.example.org/path.',
   )
 }

@@ -23,17 +23,17 @@ export interface TokenCommandOptions {
  * token is the last line that it prints, or what its file holds; as it is, or as `access_token` in JSON (RFC 6749 section
  * 5.1).
  *
- * Its `getToken` rejects with {@link IgwnAuthError} `ERR_IGWN_COMMAND` when the command cannot be started, fails, takes too long or
+ * Its `getToken` rejects with {@link IgwnAuthError} `ERR_IGWN_COMMAND_FAILED` when the command cannot be started, fails, takes too long or
  * gives no token. What it wrote on stderr is in the message, without what looks like a secret.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
  */
 export function tokenCommand(options: TokenCommandOptions): TokenSource {
   checkValues(options, COMMAND_OPTIONS, 'options')
   const { command, outFile, timeout = 60, env = {} } = options
   if ((command as unknown) === undefined)
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       "options.command is missing, as ['htgettoken', '-a', 'vault.ligo.org'].",
     )
   const [program] = command
@@ -56,7 +56,7 @@ export function tokenCommand(options: TokenCommandOptions): TokenSource {
     explain() {
       const name = pathName(program)
       return [
-        { kind: 'token', source: name, verdict: 'asked', message: `${name} is run when a request leaves` },
+        { kind: 'token', source: name, verdict: 'deferred', message: `${name} is run when a request leaves` },
       ]
     },
   }
@@ -65,7 +65,7 @@ export function tokenCommand(options: TokenCommandOptions): TokenSource {
 /**
  * What a command wrote into its file.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_COMMAND` when that cannot be read
+ * @throws {@link IgwnAuthError} `ERR_IGWN_COMMAND_FAILED` when that cannot be read
  */
 export function writtenBy(program: string, outFile: string): string {
   const found = readWhole(outFile, MAX_BYTES)
@@ -84,7 +84,7 @@ function lastLineOf(text: string): string {
 }
 
 function failed(message: string): IgwnAuthError {
-  return new IgwnAuthError('ERR_IGWN_COMMAND', `${message} Run it by hand to see what it does.`)
+  return new IgwnAuthError('ERR_IGWN_COMMAND_FAILED', `${message} Run it by hand to see what it does.`)
 }
 
 const text: Check = (value) =>

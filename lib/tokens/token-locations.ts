@@ -4,8 +4,8 @@ import type { Reason } from '../errors'
 import { isCutShort } from '../formats/jwt'
 import { pathName } from '../secrets/sanitize'
 import { SciToken } from './scitoken'
-import { variable, type Surroundings } from '../environment'
-import { markOf, markOfShared, statsOf, type Mark } from '../files/file-version'
+import { variable, type Environment } from '../environment'
+import { versionOf, versionOfShared, statsOf, type FileVersion } from '../files/file-version'
 import { isStats, rememberedReads, statOf, unreadable, type FileProblem } from '../files/read-file'
 
 /** What was found where a token may be: a token, or why there is none. */
@@ -20,18 +20,18 @@ export interface Candidate {
 }
 
 /** One place where a token may be. */
-export interface Place {
+export interface TokenLocation {
   /** The variable that holds it or names its file, where unsetting that takes it out of the way. */
   readonly variable?: string | undefined
   /** How people know it: the name of a variable, or the path of a file. */
-  name(here: Surroundings): string
+  name(environment: Environment): string
   /**
    * Tells for the price of a stat at most whether anything here has changed since the mark was taken. Undefined: this
    * place changed too recently to say.
    */
-  mark(here: Surroundings): Mark | undefined
+  mark(environment: Environment): FileVersion | undefined
   /** What is here, in order. Nothing is read before it is asked for. */
-  candidates(here: Surroundings): Candidates
+  candidates(environment: Environment): Candidates
 }
 
 type Candidates = Generator<Candidate, undefined, undefined>
@@ -43,27 +43,29 @@ const MAX_BYTES = 64 * 1024
  * Every place, in the order of igwn-auth-utils: SciTokens' own names, HTCondor's credentials, then WLCG Bearer Token
  * Discovery 1.0 in its own order. What was read is remembered by the list, file by file.
  */
-export function tokenPlaces(): readonly Place[] {
+export function tokenLocations(): readonly TokenLocation[] {
   return [
     inVariable('SCITOKEN'),
-    inFile('SCITOKEN_FILE', (here) => variable(here.env, 'SCITOKEN_FILE')),
+    inFile('SCITOKEN_FILE', (environment) => variable(environment.env, 'SCITOKEN_FILE')),
     inFolder('_CONDOR_CREDS', '.use'),
     inVariable('BEARER_TOKEN'),
-    inFile('BEARER_TOKEN_FILE', (here) => variable(here.env, 'BEARER_TOKEN_FILE')),
+    inFile('BEARER_TOKEN_FILE', (environment) => variable(environment.env, 'BEARER_TOKEN_FILE')),
     inFile(undefined, runtimeFile),
     inSharedFile(temporaryFile),
   ]
 }
 
 /** `$XDG_RUNTIME_DIR/bt_u<euid>`. */
-function runtimeFile(here: Surroundings): string | undefined {
-  const folder = variable(here.env, 'XDG_RUNTIME_DIR')
-  return folder !== undefined && here.euid !== undefined ? `${folder}/bt_u${here.euid}` : undefined
+function runtimeFile(environment: Environment): string | undefined {
+  const folder = variable(environment.env, 'XDG_RUNTIME_DIR')
+  return folder !== undefined && environment.euid !== undefined
+    ? `${folder}/bt_u${environment.euid}`
+    : undefined
 }
 
 /** `/tmp/bt_u<euid>`. Looked at also when XDG_RUNTIME_DIR is set and has none, as Go, pelican and XRootD do and Python does not. */
-function temporaryFile(here: Surroundings): string | undefined {
-  return here.euid === undefined ? undefined : `${here.temporaryFolder}/bt_u${here.euid}`
+function temporaryFile(environment: Environment): string | undefined {
+  return environment.euid === undefined ? undefined : `${environment.temporaryFolder}/bt_u${environment.euid}`
 }
 
 type Content = SciToken | FileProblem
@@ -107,14 +109,14 @@ export function accessTokenIn(text: string): string {
   }
 }
 
-function inVariable(name: string): Place {
+function inVariable(name: string): TokenLocation {
   let last: { text: string; content: Content } | undefined
   return {
     variable: name,
     name: () => name,
-    mark: (here) => here.env[name] ?? '',
-    *candidates(here): Candidates {
-      const text = variable(here.env, name)
+    mark: (environment) => environment.env[name] ?? '',
+    *candidates(environment): Candidates {
+      const text = variable(environment.env, name)
       if (text === undefined) return yield { reason: absent(name, `${name} is not set`) }
       if (last?.text !== text) last = { text, content: tokenIn(text, name) }
       yield candidate(name, last.content)
@@ -122,19 +124,22 @@ function inVariable(name: string): Place {
   }
 }
 
-function inFile(name: string | undefined, fileOf: (here: Surroundings) => string | undefined): Place {
+function inFile(
+  name: string | undefined,
+  fileOf: (environment: Environment) => string | undefined,
+): TokenLocation {
   const read = rememberedReads((text, file) => tokenIn(text, named(name, file)), MAX_BYTES)
-  const sourceOf = (here: Surroundings) => named(name, fileOf(here))
+  const sourceOf = (environment: Environment) => named(name, fileOf(environment))
   return {
     variable: name,
     name: sourceOf,
-    mark(here) {
-      const file = fileOf(here)
-      return file === undefined ? '' : markOf(file, statOf(file))
+    mark(environment) {
+      const file = fileOf(environment)
+      return file === undefined ? '' : versionOf(file, statOf(file))
     },
-    *candidates(here): Candidates {
-      const file = fileOf(here)
-      const source = sourceOf(here)
+    *candidates(environment): Candidates {
+      const file = fileOf(environment)
+      const source = sourceOf(environment)
       if (file === undefined) return yield { reason: absent(source, `${source} is not set`) }
       yield { ...candidate(source, read(file)), path: file }
     },
@@ -145,31 +150,33 @@ function inFile(name: string | undefined, fileOf: (here: Surroundings) => string
  * A file in a folder where everybody can make files: it counts only when it is ours or root's. One that others can read is
  * used, and said to be so.
  */
-function inSharedFile(fileOf: (here: Surroundings) => string | undefined): Place {
+function inSharedFile(fileOf: (environment: Environment) => string | undefined): TokenLocation {
   const read = rememberedReads(tokenIn, MAX_BYTES)
   return {
-    name: (here) => fileOf(here) ?? 'the temporary folder',
-    mark(here) {
-      const file = fileOf(here)
+    name: (environment) => fileOf(environment) ?? 'the temporary folder',
+    mark(environment) {
+      const file = fileOf(environment)
       if (file === undefined) return ''
-      return markOfShared(file)
+      return versionOfShared(file)
     },
-    *candidates(here): Candidates {
-      const file = fileOf(here)
+    *candidates(environment): Candidates {
+      const file = fileOf(environment)
       if (file === undefined)
         return yield { reason: absent('the temporary folder', 'this platform has no user ids') }
       const { link, stats } = statsOf(file)
       // A link that somebody else made could lead to any of our files.
-      const foreign = [link, stats].find((one) => isStats(one) && one.uid !== here.euid && one.uid !== 0)
+      const foreign = [link, stats].find(
+        (one) => isStats(one) && one.uid !== environment.euid && one.uid !== 0,
+      )
       if (isStats(foreign))
         return yield {
           path: file,
           reason: {
             code: 'foreign-owner',
             source: file,
-            got: foreign.uid,
-            wanted: here.euid,
-            message: `${file} belongs to user ${foreign.uid}, not to user ${here.euid}: anybody can put a file there`,
+            actual: foreign.uid,
+            expected: environment.euid,
+            message: `${file} belongs to user ${foreign.uid}, not to user ${environment.euid}: anybody can put a file there`,
           },
         }
       const found = { ...candidate(file, isStats(stats) ? read(file, stats) : stats), path: file }
@@ -180,8 +187,8 @@ function inSharedFile(fileOf: (here: Surroundings) => string | undefined): Place
         reason: {
           code: 'open-permissions',
           source: file,
-          got: mode,
-          wanted: '0600',
+          actual: mode,
+          expected: '0600',
           message: `${file} can be reached by others (mode ${mode}); chmod 600 ${file}`,
         },
       }
@@ -189,16 +196,16 @@ function inSharedFile(fileOf: (here: Surroundings) => string | undefined): Place
   }
 }
 
-function inFolder(name: string, ending: string): Place {
+function inFolder(name: string, ending: string): TokenLocation {
   const read = rememberedReads((text, file) => tokenIn(accessTokenIn(text), named(name, file)), MAX_BYTES)
   return {
-    name: (here) => named(name, variable(here.env, name)),
-    mark(here) {
-      const folder = variable(here.env, name)
-      return folder === undefined ? '' : markOf(folder, statOf(folder))
+    name: (environment) => named(name, variable(environment.env, name)),
+    mark(environment) {
+      const folder = variable(environment.env, name)
+      return folder === undefined ? '' : versionOf(folder, statOf(folder))
     },
-    *candidates(here): Candidates {
-      const folder = variable(here.env, name)
+    *candidates(environment): Candidates {
+      const folder = variable(environment.env, name)
       if (folder === undefined) return yield { reason: absent(name, `${name} is not set`) }
       const names = list(folder, ending)
       if (!Array.isArray(names)) return yield { ...candidate(named(name, folder), names), path: folder }

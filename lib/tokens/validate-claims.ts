@@ -1,12 +1,12 @@
 import { checkValues, seconds, textOrList, type Check } from '../check-values'
 import type { Reason, ReasonCode } from '../errors'
 import { climbs, givesScope, splitScopes } from '../formats/scopes'
-import { printable, quote } from '../secrets/sanitize'
+import { printable, sanitize } from '../secrets/sanitize'
 import { SciToken } from './scitoken'
 import { kindOf, secondsNow, type Token, type TokenQuery } from './token'
 
 /** A query with its defaults in place, every list a list. */
-export interface Wanted {
+export interface TokenRequirements {
   /** Audiences of which one must be named (`aud`); empty for any. */
   readonly audience: readonly string[]
   /** Scopes that must be given, all of them; empty for any. */
@@ -17,7 +17,7 @@ export interface Wanted {
   readonly minTimeLeft: number
 }
 
-export function wanted(query: TokenQuery): Wanted {
+export function requirementsOf(query: TokenQuery): TokenRequirements {
   return {
     audience: list(query.audience),
     scope: list(query.scope).flatMap(splitScopes),
@@ -29,7 +29,7 @@ export function wanted(query: TokenQuery): Wanted {
 /**
  * Checks a query that a caller gave.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when a value of it is of the wrong type
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when a value of it is of the wrong type
  */
 export function checkQuery(query: TokenQuery): TokenQuery {
   return checkValues(query, QUERY, 'query')
@@ -53,12 +53,12 @@ function list(value: string | readonly string[] | undefined): readonly string[] 
  * Whether a token satisfies a query, by its claims alone: no signature is checked and no network used.
  * What is no token at all does not.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when a value of the query is of the wrong type
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when a value of the query is of the wrong type
  */
 export function isValidToken(token: Token, query: TokenQuery = {}): boolean {
-  const want = wanted(checkQuery(query))
+  const want = requirementsOf(checkQuery(query))
   const read = token instanceof SciToken ? token : SciToken.read(textOf(token) ?? '')
-  return read !== undefined && judgeToken(read, want) === undefined
+  return read !== undefined && validateClaims(read, want) === undefined
 }
 
 function textOf(token: unknown): string | undefined {
@@ -67,10 +67,10 @@ function textOf(token: unknown): string | undefined {
 }
 
 /** Why one token does not satisfy; a `Reason` without its source. */
-export type Verdict = Omit<Reason, 'source'>
+export type ClaimProblem = Omit<Reason, 'source'>
 
 /** A verdict on a token as a reason: with where it came from. */
-export function reasonFor(token: SciToken, verdict: Verdict): Reason {
+export function reasonFor(token: SciToken, verdict: ClaimProblem): Reason {
   const source = token.source ?? 'a token'
   return { source, ...verdict, message: `${source} ${verdict.message}` }
 }
@@ -88,7 +88,11 @@ export const CLOCK_TOLERANCE = 60
  *
  * @see SciTokens Claims and Verification; WLCG profile 1.3 sections 2.1.1, 2.2.1 and 4.2
  */
-export function judgeToken(token: SciToken, want: Wanted, now = secondsNow()): Verdict | undefined {
+export function validateClaims(
+  token: SciToken,
+  want: TokenRequirements,
+  now = secondsNow(),
+): ClaimProblem | undefined {
   return (
     judgeProfile(token) ??
     judgeLife(token, want.minTimeLeft, now) ??
@@ -99,7 +103,7 @@ export function judgeToken(token: SciToken, want: Wanted, now = secondsNow()): V
 }
 
 /** WLCG: an unknown major version must be refused, a newer minor one accepted (profile section 2.1). */
-function judgeProfile(token: SciToken): Verdict | undefined {
+function judgeProfile(token: SciToken): ClaimProblem | undefined {
   const version = token.claims['wlcg.ver']
   if (version === undefined || (typeof version === 'string' && /^1\.\d+$/.test(version))) return undefined
   return verdict(
@@ -111,7 +115,7 @@ function judgeProfile(token: SciToken): Verdict | undefined {
   )
 }
 
-function judgeLife(token: SciToken, minTimeLeft: number, now: number): Verdict | undefined {
+function judgeLife(token: SciToken, minTimeLeft: number, now: number): ClaimProblem | undefined {
   const { expiresAt, notBefore, claims } = token
   if (expiresAt === undefined)
     return verdict(
@@ -138,7 +142,7 @@ function judgeLife(token: SciToken, minTimeLeft: number, now: number): Verdict |
   return undefined
 }
 
-function judgeIssuer(token: SciToken, issuers: readonly string[]): Verdict | undefined {
+function judgeIssuer(token: SciToken, issuers: readonly string[]): ClaimProblem | undefined {
   if (issuers.length === 0 || (token.issuer !== undefined && issuers.includes(token.issuer))) return undefined
   return verdict(
     'issuer',
@@ -147,7 +151,7 @@ function judgeIssuer(token: SciToken, issuers: readonly string[]): Verdict | und
     token.claims.iss,
     token.issuer === undefined
       ? `names no issuer, and ${either(issuers)} is wanted`
-      : `is of issuer ${quote(token.issuer)}, not ${either(issuers)}`,
+      : `is of issuer ${sanitize(token.issuer)}, not ${either(issuers)}`,
   )
 }
 
@@ -158,7 +162,7 @@ function judgeIssuer(token: SciToken, issuers: readonly string[]): Verdict | und
 const ANY_OF_SCITOKENS = 'ANY'
 const ANY_OF_WLCG = 'https://wlcg.cern.ch/jwt/v1/any'
 
-function judgeAudience(token: SciToken, audiences: readonly string[]): Verdict | undefined {
+function judgeAudience(token: SciToken, audiences: readonly string[]): ClaimProblem | undefined {
   const { audience, profile, claims } = token
   if (audience === undefined)
     return verdict(
@@ -181,11 +185,11 @@ function judgeAudience(token: SciToken, audiences: readonly string[]): Verdict |
     'aud',
     audiences,
     audience,
-    `is for audience ${quote(either(audience))}, not ${either(audiences)}`,
+    `is for audience ${sanitize(either(audience))}, not ${either(audiences)}`,
   )
 }
 
-function judgeScope(token: SciToken, scopes: readonly string[]): Verdict | undefined {
+function judgeScope(token: SciToken, scopes: readonly string[]): ClaimProblem | undefined {
   const { scopes: granted, profile, claims } = token
   if (granted === undefined)
     return verdict(
@@ -210,7 +214,7 @@ function judgeScope(token: SciToken, scopes: readonly string[]): Verdict | undef
       'scope',
       scopes,
       granted,
-      `has the scope ${quote(climbing)}, whose path climbs by ".."`,
+      `has the scope ${sanitize(climbing)}, whose path climbs by ".."`,
     )
   const missing = scopes.filter((scope) => !givesScope(granted, scope))
   if (missing.length === 0) return undefined
@@ -219,12 +223,24 @@ function judgeScope(token: SciToken, scopes: readonly string[]): Verdict | undef
     'scope',
     scopes,
     granted,
-    `gives ${granted.length > 0 ? quote(granted.join(' ')) : 'no scope'}, not ${quote(missing.join(' '))}`,
+    `gives ${granted.length > 0 ? sanitize(granted.join(' ')) : 'no scope'}, not ${sanitize(missing.join(' '))}`,
   )
 }
 
-function verdict(code: ReasonCode, claim: string, wanted: unknown, got: unknown, message: string): Verdict {
-  return { code, claim, wanted, got: isData(got) ? got : kindOf(got), message: printable(message) }
+function verdict(
+  code: ReasonCode,
+  claim: string,
+  expected: unknown,
+  actual: unknown,
+  message: string,
+): ClaimProblem {
+  return {
+    code,
+    claim,
+    expected,
+    actual: isData(actual) ? actual : kindOf(actual),
+    message: printable(message),
+  }
 }
 
 /** A value of the wrong kind may be an object of any depth, on which printing the reason would fail. */

@@ -1,13 +1,13 @@
 import type { JsonWebKey, KeyObject } from 'node:crypto'
 import axios, { type AxiosInstance } from 'axios'
-import type { Verdict } from './validate-claims'
+import type { ClaimProblem } from './validate-claims'
 import type { SciToken } from './scitoken'
-import { quote } from '../secrets/sanitize'
+import { sanitize } from '../secrets/sanitize'
 import { since, secondsNow } from '../clock'
 import { keysIn, publishedKeys, RENEW_AFTER } from './published-keys'
 
 /** Checks the signature of a token; undefined when it is right, else why not. */
-export type Verify = (token: SciToken) => Promise<Verdict | undefined>
+export type Verify = (token: SciToken) => Promise<ClaimProblem | undefined>
 
 /**
  * Checks signatures with the keys that issuers publish: metadata of OpenID Connect Discovery 1.0, else of RFC 8414, and
@@ -26,21 +26,21 @@ export function verifier(http: AxiosInstance): Verify {
     const { kid, alg } = token.header
     if (typeof alg !== 'string' || !ALGORITHMS.has(alg))
       return unverified(
-        `is signed with ${typeof alg === 'string' ? quote(alg) : 'no algorithm'}, which cannot be checked`,
+        `is signed with ${typeof alg === 'string' ? sanitize(alg) : 'no algorithm'}, which cannot be checked`,
       )
     if (!issuer?.startsWith('https://')) return unverified('has no https issuer to get keys from')
     let key: KeyObject | undefined
     try {
       key = await keys(issuer, typeof kid === 'string' ? kid : undefined)
     } catch (error) {
-      return unverified(`could not be verified: ${quote((error as Error).message)}`)
+      return unverified(`could not be verified: ${sanitize((error as Error).message)}`)
     }
     if (!key)
       return unverified(
-        `could not be verified: ${quote(issuer)} publishes no key ${typeof kid === 'string' ? quote(kid) : 'for it'}`,
+        `could not be verified: ${sanitize(issuer)} publishes no key ${typeof kid === 'string' ? sanitize(kid) : 'for it'}`,
       )
     if (!(await isSignedBy(token, key, alg)))
-      return { code: 'signature', message: `has a signature that no key of ${quote(issuer)} made` }
+      return { code: 'signature', message: `has a signature that no key of ${sanitize(issuer)} made` }
     verified.set(token, secondsNow())
     return undefined
   }
@@ -59,7 +59,7 @@ export const ALGORITHMS: ReadonlySet<string> = new Set([
   'ES512',
 ])
 
-function unverified(message: string): Verdict {
+function unverified(message: string): ClaimProblem {
   return { code: 'not-verified', message }
 }
 

@@ -1,6 +1,6 @@
 import https from 'node:https'
 import { secureAgent } from './create-x509-agent'
-import type { Trust } from './trusted-cas'
+import type { TrustedCas } from './trusted-cas'
 import type { X509Credential } from './x509-credential'
 
 /** The agents of one axios instance. */
@@ -9,7 +9,7 @@ export interface X509Agents {
    * The agent that presents this credential and trusts these authorities; the same one as long as neither has changed.
    * Undefined when there is neither, for then Node's own agent does.
    */
-  agentFor(credential: X509Credential | undefined, trust: Trust | undefined): https.Agent | undefined
+  agentFor(credential: X509Credential | undefined, trust: TrustedCas | undefined): https.Agent | undefined
   /** Retires all of them. */
   close(): void
 }

@@ -3,7 +3,7 @@ import tls from 'node:tls'
 import { inspect } from 'node:util'
 import { IgwnAuthError } from '../errors'
 import { assertInForce, lookForX509 } from './find-x509-credentials'
-import { lookForTrust } from './trusted-cas'
+import { findTrustedCas } from './trusted-cas'
 import type { Passphrase } from './load-credential'
 import { X509Credential } from './x509-credential'
 
@@ -31,7 +31,7 @@ export function createX509Agent(
 ): Agent {
   const found =
     credential instanceof X509Credential ? assertInForce(credential) : read(credential, passphrase)
-  const ca = agentOptions.ca ?? lookForTrust()?.ca
+  const ca = agentOptions.ca ?? findTrustedCas()?.ca
   return secureAgent(found, { ...agentOptions, ...(ca && { ca: ca as AgentOptions['ca'] }) })
 }
 

@@ -2,11 +2,11 @@ import type fs from 'node:fs'
 import type { Reason } from '../errors'
 import { isStats, linkStatOf, rememberedReads, statOf } from '../files/read-file'
 import type { FileProblem } from '../files/read-file'
-import type { Surroundings } from '../environment'
-import { readPemFile, understandCredential } from './load-credential'
+import type { Environment } from '../environment'
+import { readPemFile, loadCredential } from './load-credential'
 import type { Passphrase, PemFile } from './load-credential'
 import { X509Credential } from './x509-credential'
-import type { NamedFile, X509Place } from './x509-locations'
+import type { NamedFile, X509Location } from './x509-locations'
 
 /** A credential that is in order, whatever the time is; with what is not as it should be though it can be used. */
 export interface ReadCredential {
@@ -22,8 +22,8 @@ const MAX_BYTES = 1024 * 1024
  * it is given again for the price of their stats.
  */
 export function credentialReader(
-  here: Surroundings,
-): (place: X509Place, passphrase: Passphrase | undefined) => ReadCredential | Reason {
+  environment: Environment,
+): (place: X509Location, passphrase: Passphrase | undefined) => ReadCredential | Reason {
   const readPem = rememberedReads(readPemFile, MAX_BYTES)
   /** By the certificate's file as it was read: gone when that is read anew. */
   const remembered = new WeakMap<PemFile, Remembered>()
@@ -43,13 +43,13 @@ export function credentialReader(
     if (!same && !('code' in outcome && outcome.code === 'passphrase'))
       remembered.set(cert.content, { key: key.content, passphrase, source, outcome })
     if ('code' in outcome) return outcome
-    const warning = openPermissions(keyFile, key.stats, here)
+    const warning = openPermissions(keyFile, key.stats, environment)
     return { credential: outcome, ...(warning && { warning }) }
   }
 
   function open(file: NamedFile, shared = false): OpenedFile | Reason {
     const stats = statOf(file.path)
-    const foreign = shared && stats ? foreignOwner(file, stats, here) : undefined
+    const foreign = shared && stats ? foreignOwner(file, stats, environment) : undefined
     if (foreign) return foreign
     const content = isStats(stats) ? readPem(file.path, stats) : stats
     if (content === undefined) return reason(file, { problem: 'absent', what: 'does not exist' })
@@ -70,13 +70,13 @@ interface OpenedFile {
 }
 
 function understand(
-  place: X509Place,
+  place: X509Location,
   source: string,
   cert: PemFile,
   key: PemFile,
   passphrase: Passphrase | undefined,
 ): X509Credential | Reason {
-  const content = understandCredential(cert, key, passphrase)
+  const content = loadCredential(cert, key, passphrase)
   if (!('problem' in content))
     return new X509Credential(
       { cert: place.cert.path, key: place.key?.path, source },
@@ -92,25 +92,25 @@ function understand(
 function foreignOwner(
   file: NamedFile,
   stats: ReturnType<typeof statOf>,
-  { uid }: Surroundings,
+  { uid }: Environment,
 ): Reason | undefined {
   const foreign = [linkStatOf(file.path), stats].find(
     (one): one is fs.Stats => isStats(one) && one.uid !== uid && one.uid !== 0,
   )
   if (!foreign) return undefined
   const what = `belongs to user ${foreign.uid}, not to user ${uid ?? '?'}: anybody can put a file there`
-  return { ...reason(file, { problem: 'foreign-owner', what }), got: foreign.uid, wanted: uid }
+  return { ...reason(file, { problem: 'foreign-owner', what }), actual: foreign.uid, expected: uid }
 }
 
 /**
  * A key that others may read is used and warned of, as tokens are. Globus refuses it; but igwn_auth_utils does not, secrets
  * mounted into containers cannot be changed, and to refuse does not make it secret again.
  */
-function openPermissions(file: NamedFile, stats: fs.Stats, { uid }: Surroundings): Reason | undefined {
+function openPermissions(file: NamedFile, stats: fs.Stats, { uid }: Environment): Reason | undefined {
   if (uid === undefined || (stats.mode & 0o077) === 0) return undefined
   const mode = (stats.mode & 0o777).toString(8).padStart(4, '0')
   const what = `holds a private key that others can reach (mode ${mode}); chmod 600 ${file.path}`
-  return { ...reason(file, { problem: 'open-permissions', what }), got: mode, wanted: '0600' }
+  return { ...reason(file, { problem: 'open-permissions', what }), actual: mode, expected: '0600' }
 }
 
 function reason({ name }: NamedFile, { problem, what }: FileProblem): Reason {

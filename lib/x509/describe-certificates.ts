@@ -1,23 +1,23 @@
 import { duration } from '../tokens/validate-claims'
 import type { IgwnAuthOptions } from '../options'
-import { here, type Surroundings } from '../environment'
+import { processEnvironment, type Environment } from '../environment'
 import { secondsNow } from '../tokens/token'
 import { x509Candidates, type X509Candidate } from './find-x509-credentials'
 import type { X509Credential } from './x509-credential'
 import { permissionsOf } from '../tokens/describe-token'
 import { findingFor, type CertificateFacts, type Finding } from '../explain/finding'
-import { mendCertificate, mendFile } from '../explain/fixes'
+import { certificateFix, fileFix } from '../explain/fixes'
 
 /** Remembers what it has read, as long as that is unchanged. */
-const candidatesHere = x509Candidates(here)
+const candidatesHere = x509Candidates(processEnvironment)
 
 /** Every X.509 credential on this machine, in the order in which they are looked at; or the one that `cert` names. */
-export function examineCertificates(
+export function describeCertificates(
   cert: Exclude<IgwnAuthOptions['cert'], false>,
   { passphrase, certMinTimeLeft }: IgwnAuthOptions,
-  surroundings: Surroundings,
+  environment: Environment,
 ): Finding[] {
-  const candidates = surroundings === here ? candidatesHere : x509Candidates(surroundings)
+  const candidates = environment === processEnvironment ? candidatesHere : x509Candidates(environment)
   const isNamed = cert !== undefined && cert !== true
   return Array.from(
     candidates({ cert, passphrase, ...(!isNamed && { minTimeLeft: certMinTimeLeft }) }),
@@ -31,17 +31,17 @@ function findingOf({ place, outcome }: X509Candidate): Finding {
   if ('code' in outcome)
     return findingFor('certificate', outcome, {
       permissions,
-      mend: mendCertificate({ code: outcome.code, path: file?.path }),
+      fix: certificateFix({ code: outcome.code, path: file?.path }),
     })
   const { credential, warning } = outcome
   return {
     kind: 'certificate',
     source: credential.source,
-    verdict: 'satisfies',
+    verdict: 'usable',
     message: `${credential.source} is of ${credential.subject} and ${certificateLife(credential)}`,
     certificate: certificateFacts(credential),
     permissions,
-    ...(warning && { warning: warning.message, mend: mendFile({ code: warning.code, path: file?.path }) }),
+    ...(warning && { warning: warning.message, fix: fileFix({ code: warning.code, path: file?.path }) }),
   }
 }
 

@@ -1,17 +1,17 @@
 import { IgwnAuthError } from '../errors'
 import type { Reason } from '../errors'
 import { duration } from '../tokens/validate-claims'
-import { here } from '../environment'
-import type { Surroundings } from '../environment'
-import { markOf, markOfShared, sameMark, type Mark } from '../files/file-version'
+import { processEnvironment } from '../environment'
+import type { Environment } from '../environment'
+import { versionOf, versionOfShared, sameVersion, type FileVersion } from '../files/file-version'
 import { statOf } from '../files/read-file'
 import { secondsNow } from '../tokens/token'
 import { credentialReader } from './credential-reader'
 import type { ReadCredential } from './credential-reader'
 import type { Passphrase } from './load-credential'
 import type { X509Credential } from './x509-credential'
-import { namedPlace, VARIABLES, X509_PLACES } from './x509-locations'
-import type { NamedFile, X509Place } from './x509-locations'
+import { namedPlace, VARIABLES, X509_LOCATIONS } from './x509-locations'
+import type { NamedFile, X509Location } from './x509-locations'
 
 /** Which credential {@link findX509Credentials} looks for. */
 export interface FindX509Options {
@@ -35,7 +35,7 @@ export interface FindX509Options {
  * reason.
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_NOT_FOUND` when none satisfies; `reasons` has one entry for each place.
- *   `ERR_IGWN_CERT_UNUSABLE` when the one that `cert` names cannot be used. `ERR_IGWN_OPTION` when `cert` names nothing.
+ *   `ERR_IGWN_CERT_UNUSABLE` when the one that `cert` names cannot be used. `ERR_IGWN_INVALID_OPTION` when `cert` names nothing.
  * @see RFC 3820, igwn_auth_utils.find_credentials
  */
 // eslint-disable-next-line @typescript-eslint/require-await -- what is thrown is a rejection, as of findSciToken
@@ -66,8 +66,8 @@ export type LookForX509 = (options?: FindX509Options) => X509Discovery
  * X.509 discovery with a memory of its own: files are read and understood once, and again when they have changed. A search
  * is remembered too, as long as no variable and no file of it has changed: a second one costs a few stats.
  */
-export function x509Discovery(surroundings: Surroundings = here): LookForX509 {
-  const candidates = x509Candidates(surroundings)
+export function x509Discovery(environment: Environment = processEnvironment): LookForX509 {
+  const candidates = x509Candidates(environment)
   let last: Search | undefined
 
   return (options = {}) => {
@@ -77,12 +77,12 @@ export function x509Discovery(surroundings: Surroundings = here): LookForX509 {
       last?.passphrase === passphrase &&
       last?.minTimeLeft === minTimeLeft &&
       last &&
-      holds(last, surroundings)
+      holds(last, environment)
     )
       return last.discovery
-    const variables = variablesIn(surroundings)
+    const variables = variablesIn(environment)
     const { discovery, looked } = search(options)
-    last = remembered({ passphrase, minTimeLeft, variables, uid: surroundings.uid, discovery, looked })
+    last = remembered({ passphrase, minTimeLeft, variables, uid: environment.uid, discovery, looked })
     return discovery
   }
 
@@ -96,7 +96,7 @@ export function x509Discovery(surroundings: Surroundings = here): LookForX509 {
 
   function search(options: FindX509Options): { discovery: X509Discovery; looked: Looked[] } {
     // Before reading: a change that comes between shows as a change next time.
-    const files = Array.from(places(surroundings), (place) => ('code' in place ? [] : filesOf(place)))
+    const files = Array.from(places(environment), (place) => ('code' in place ? [] : filesOf(place)))
     const reasons: Reason[] = []
     const looked: Looked[] = []
     for (const { outcome } of candidates(options)) {
@@ -112,7 +112,7 @@ export function x509Discovery(surroundings: Surroundings = here): LookForX509 {
 interface Looked {
   readonly path: string
   readonly shared: boolean
-  readonly mark: Mark | undefined
+  readonly mark: FileVersion | undefined
 }
 
 interface Search {
@@ -139,56 +139,56 @@ function remembered(found: Omit<Search, 'from' | 'until'>): Search | undefined {
   return { ...found, from: secondsNow(), until }
 }
 
-function holds({ variables, uid, looked, from, until }: Search, surroundings: Surroundings): boolean {
+function holds({ variables, uid, looked, from, until }: Search, environment: Environment): boolean {
   const now = secondsNow()
-  if (now < from || now >= until || surroundings.uid !== uid) return false
-  const { env } = surroundings
+  if (now < from || now >= until || environment.uid !== uid) return false
+  const { env } = environment
   for (let index = 0; index < VARIABLES.length; index++)
     if (env[VARIABLES[index] ?? ''] !== variables[index]) return false
-  return looked.every(({ path, shared, mark }) => sameMark(mark, markOfFile(path, shared)))
+  return looked.every(({ path, shared, mark }) => sameVersion(mark, markOfFile(path, shared)))
 }
 
-function markOfFile(path: string, shared: boolean): Mark | undefined {
-  return shared ? markOfShared(path) : markOf(path, statOf(path))
+function markOfFile(path: string, shared: boolean): FileVersion | undefined {
+  return shared ? versionOfShared(path) : versionOf(path, statOf(path))
 }
 
 /** Without a certificate it does not matter whether there is a key. */
-function filesOf({ cert, key, shared = false }: X509Place): Looked[] {
+function filesOf({ cert, key, shared = false }: X509Location): Looked[] {
   const looked = ({ path }: NamedFile): Looked => ({ path, shared, mark: markOfFile(path, shared) })
   const first = looked(cert)
   const isAbsent = typeof first.mark === 'object' && first.mark.stats === undefined
   return key && !isAbsent ? [first, looked(key)] : [first]
 }
 
-function variablesIn({ env }: Surroundings): (string | undefined)[] {
+function variablesIn({ env }: Environment): (string | undefined)[] {
   return VARIABLES.map((name) => env[name])
 }
 
 /** One place where a credential may be, and what is there: one that satisfies, or why there is none. */
 export interface X509Candidate {
   /** Undefined where there is nothing to look at. */
-  readonly place?: X509Place
+  readonly place?: X509Location
   readonly outcome: ReadCredential | Reason
 }
 
 /** The candidates in their order, with a memory of their own; or the one that `cert` names. Nothing is read before it is asked for. */
 export function x509Candidates(
-  surroundings: Surroundings,
+  environment: Environment,
 ): (options: FindX509Options) => Iterable<X509Candidate> {
-  const read = credentialReader(surroundings)
+  const read = credentialReader(environment)
 
   return function* ({ cert, passphrase, minTimeLeft }) {
     const isNamed = cert !== undefined && cert !== true
     const wanted = minTimeLeft ?? (isNamed ? 0 : MIN_TIME_LEFT)
-    for (const place of isNamed ? [namedPlace(cert)] : places(surroundings)) {
+    for (const place of isNamed ? [namedPlace(cert)] : places(environment)) {
       if ('code' in place) yield { outcome: place }
       else yield { place, outcome: inForce(read(place, passphrase), wanted) }
     }
   }
 }
 
-function* places(surroundings: Surroundings): Iterable<X509Place | Reason> {
-  for (const placeIn of X509_PLACES) yield placeIn(surroundings)
+function* places(environment: Environment): Iterable<X509Location | Reason> {
+  for (const placeIn of X509_LOCATIONS) yield placeIn(environment)
 }
 
 /** The look of this process; what one caller has read, another need not read again. */
@@ -226,11 +226,11 @@ function inForce(
         ? `expired ${duration(now - expiresAt)} ago`
         : `has ${duration(expiresAt - now)} left, and ${duration(minTimeLeft)} are wanted`
     const message = `${source} ${how} ${said('expiresAt', expiresAt)}`
-    return { code: 'expired', source, wanted: `at least ${minTimeLeft} s left`, got: expiresAt, message }
+    return { code: 'expired', source, expected: `at least ${minTimeLeft} s left`, actual: expiresAt, message }
   }
   if (notBefore > now + CLOCK_TOLERANCE) {
     const message = `${source} is valid only in ${duration(notBefore - now)} ${said('notBefore', notBefore)}`
-    return { code: 'not-yet-valid', source, wanted: 'now', got: notBefore, message }
+    return { code: 'not-yet-valid', source, expected: 'now', actual: notBefore, message }
   }
   return read
 }

@@ -1,4 +1,4 @@
-import type { Trust } from './trusted-cas'
+import type { TrustedCas } from './trusted-cas'
 import type { X509Credential } from './x509-credential'
 
 /** What axios hands to `http2.connect`. */
@@ -15,7 +15,7 @@ export interface Http2Options {
  */
 export function http2OptionsFor(
   credential: X509Credential | undefined,
-  trust: Trust | undefined,
+  trust: TrustedCas | undefined,
 ): Http2Options {
   return { ...credential?.pem(), ...(trust && { ca: trust.ca }) }
 }

@@ -41,7 +41,7 @@ export function readPemFile(text: string): PemFile | FileProblem {
  * the first, every issuer of a proxy. Then OpenSSL is asked, so that what it objects to is known before a connection.
  * Dates are not judged here.
  */
-export function understandCredential(
+export function loadCredential(
   certFile: PemFile,
   keyFile: PemFile,
   passphrase: Passphrase | undefined,

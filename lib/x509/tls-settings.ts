@@ -6,11 +6,11 @@ import type { RedirectOptions } from '../request/redirects'
 import { isFetch } from '../request/fetch-adapter'
 import { IgwnAuthError, type Reason } from '../errors'
 import { certChoice } from '../options'
-import type { Surroundings } from '../environment'
+import type { Environment } from '../environment'
 import { x509Agents } from './agents'
 import { x509Discovery, x509NotFound } from './find-x509-credentials'
 import { http2OptionsFor } from './http2-options'
-import { trustFinder } from './trusted-cas'
+import { trustedCasFinder } from './trusted-cas'
 import type { X509Credential } from './x509-credential'
 
 export interface Transports {
@@ -21,9 +21,9 @@ export interface Transports {
 }
 
 /** Client certificates (RFC 8446 section 4.4.2, proxies of RFC 3820) and CA trust for the requests of one instance. */
-export function transports(surroundings: Surroundings): Transports {
-  const look = x509Discovery(surroundings)
-  const trust = trustFinder(surroundings)
+export function transports(environment: Environment): Transports {
+  const look = x509Discovery(environment)
+  const trust = trustedCasFinder(environment)
   const agents = x509Agents()
 
   return {
@@ -46,7 +46,7 @@ export function transports(surroundings: Surroundings): Transports {
   function find({ options, astray }: Purpose): { credential?: X509Credential; reasons: readonly Reason[] } {
     // Whoever redirects a request could learn from it who sends it.
     if (options.forceNoAuth || astray) return { reasons: [] }
-    const cert = certChoice(options.cert, surroundings)
+    const cert = certChoice(options.cert, environment)
     if (cert === false) return { reasons: [] }
     const found = look({
       cert,
@@ -67,7 +67,7 @@ export function transports(surroundings: Surroundings): Transports {
   }
 
   function isDemanded({ options }: Purpose): boolean {
-    return Boolean(certChoice(options.cert, surroundings))
+    return Boolean(certChoice(options.cert, environment))
   }
 
   function connect(

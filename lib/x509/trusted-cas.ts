@@ -5,13 +5,13 @@ import tls from 'node:tls'
 import { IgwnAuthError } from '../errors'
 import { isCertificate, parsePem } from '../formats/pem'
 import { isSettled, rememberedReads, sameFile, statOf, unreadable } from '../files/read-file'
-import type { FileMark, FileProblem } from '../files/read-file'
+import type { FileStats, FileProblem } from '../files/read-file'
 import { pathName } from '../secrets/sanitize'
-import { here, variable } from '../environment'
-import type { Surroundings } from '../environment'
+import { processEnvironment, variable } from '../environment'
+import type { Environment } from '../environment'
 
 /** Which authorities may vouch for a server, where that is not for Node alone to say. */
-export interface Trust {
+export interface TrustedCas {
   /** Their certificates, PEM, one each. */
   readonly ca: readonly string[]
   /** The same for the same certificates. */
@@ -19,13 +19,13 @@ export interface Trust {
 }
 
 /** Looks which authorities the environment names; undefined: none, leave it to Node. */
-export type FindTrust = () => Trust | undefined
+export type FindTrustedCas = () => TrustedCas | undefined
 
 /** As for Python's requests; the first that is set replaces the roots. */
-export const BUNDLES = ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE']
+export const CA_BUNDLES = ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE']
 
 /** The grid's folder of authorities. */
-export const GRID_FOLDER = 'X509_CERT_DIR'
+export const CA_FOLDER = 'X509_CERT_DIR'
 
 /**
  * The authorities the environment names, read once and again when file or folder have changed; unchanged they cost a stat
@@ -34,24 +34,24 @@ export const GRID_FOLDER = 'X509_CERT_DIR'
  *
  * The look throws {@link IgwnAuthError} `ERR_IGWN_CA_UNUSABLE`, naming variable, file and what is wrong.
  */
-export function trustFinder(surroundings: Surroundings = here): FindTrust {
+export function trustedCasFinder(environment: Environment = processEnvironment): FindTrustedCas {
   const read = authoritiesReader()
-  let last: { sets: readonly Authorities[]; trust: Trust } | undefined
+  let last: { sets: readonly Authorities[]; trust: TrustedCas } | undefined
 
   return () => {
-    const { env } = surroundings
-    const bundle = BUNDLES.find((name) => variable(env, name) !== undefined)
-    const folder = variable(env, GRID_FOLDER)
+    const { env } = environment
+    const bundle = CA_BUNDLES.find((name) => variable(env, name) !== undefined)
+    const folder = variable(env, CA_FOLDER)
     if (bundle === undefined && folder === undefined) return undefined
 
     const sets = bundle === undefined ? nodesOwn(env) : [demand(env, bundle)]
-    if (folder !== undefined) sets.push(demand(env, GRID_FOLDER))
+    if (folder !== undefined) sets.push(demand(env, CA_FOLDER))
     const same = last?.sets.length === sets.length && sets.every((set, index) => set === last?.sets[index])
     if (!last || !same) last = { sets, trust: trustIn(sets) }
     return last.trust
   }
 
-  function demand(env: Surroundings['env'], name: string): Authorities {
+  function demand(env: Environment['env'], name: string): Authorities {
     const place = variable(env, name) ?? ''
     const found = read(place)
     if (found && !('problem' in found)) return found
@@ -66,7 +66,7 @@ export function trustFinder(surroundings: Surroundings = here): FindTrust {
   }
 
   /** What Node trusts by itself; `ca` replaces that, so it must be said again. */
-  function nodesOwn(env: Surroundings['env']): Authorities[] {
+  function nodesOwn(env: Environment['env']): Authorities[] {
     // Node 22.15 and later; with what --use-system-ca and NODE_EXTRA_CA_CERTS have added.
     const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => Authorities }
     const own = [getCACertificates?.('default') ?? tls.rootCertificates]
@@ -79,7 +79,7 @@ export function trustFinder(surroundings: Surroundings = here): FindTrust {
 /** Certificates, PEM, one each. */
 type Authorities = readonly string[]
 
-function trustIn(sets: readonly Authorities[]): Trust {
+function trustIn(sets: readonly Authorities[]): TrustedCas {
   const ca = [...new Set(sets.flat())]
   return { ca, version: createHash('sha256').update(ca.join('')).digest('base64') }
 }
@@ -89,7 +89,7 @@ const MAX_BYTES = 4 * 1024 * 1024
 
 function authoritiesReader(): (place: string) => Authorities | FileProblem | undefined {
   const readFile = rememberedReads(authoritiesIn, MAX_BYTES)
-  const remembered = new Map<string, { mark: FileMark; value: Authorities | FileProblem }>()
+  const remembered = new Map<string, { mark: FileStats; value: Authorities | FileProblem }>()
 
   return (place) => {
     const stats = statOf(place)
@@ -148,4 +148,4 @@ function isUsable(certificate: string): boolean {
 }
 
 /** The look of this process. */
-export const lookForTrust: FindTrust = trustFinder()
+export const findTrustedCas: FindTrustedCas = trustedCasFinder()

@@ -3,7 +3,7 @@ import { IgwnAuthError } from '../errors'
 import type { Reason } from '../errors'
 import { pathName } from '../secrets/sanitize'
 import { homeOf, variable } from '../environment'
-import type { Surroundings } from '../environment'
+import type { Environment } from '../environment'
 
 /** A file that may hold a certificate or a key, and how people know it. */
 export interface NamedFile {
@@ -12,7 +12,7 @@ export interface NamedFile {
 }
 
 /** Where a credential may be: in one file, or in one for the certificate and one for the key. */
-export interface X509Place {
+export interface X509Location {
   readonly cert: NamedFile
   readonly key?: NamedFile
   /** In a folder where everybody can make files. */
@@ -25,7 +25,7 @@ export interface X509Place {
  * Where to look, in order: that of igwn_auth_utils and of GraceDB's client. (gfal2 and davix take proxies first.)
  * A reason where there is nothing to look at.
  */
-export const X509_PLACES: readonly ((here: Surroundings) => X509Place | Reason)[] = [
+export const X509_LOCATIONS: readonly ((environment: Environment) => X509Location | Reason)[] = [
   certificateVariables,
   proxyVariable,
   defaultProxy,
@@ -42,7 +42,7 @@ export const VARIABLES = [
 ]
 
 /** The key may be in the certificate's file, as davix has it; igwn_auth_utils wants both variables. */
-function certificateVariables({ env }: Surroundings): X509Place | Reason {
+function certificateVariables({ env }: Environment): X509Location | Reason {
   const cert = variable(env, 'X509_USER_CERT')
   const key = variable(env, 'X509_USER_KEY')
   if (cert === undefined)
@@ -52,14 +52,14 @@ function certificateVariables({ env }: Surroundings): X509Place | Reason {
   return { cert: file, key: { path: key, name: `${pathName(key)} (X509_USER_KEY)` } }
 }
 
-function proxyVariable({ env }: Surroundings): X509Place | Reason {
+function proxyVariable({ env }: Environment): X509Location | Reason {
   const proxy = variable(env, 'X509_USER_PROXY')
   if (proxy === undefined) return absent('X509_USER_PROXY', 'is not set')
   return { cert: { path: proxy, name: `${pathName(proxy)} (X509_USER_PROXY)` } }
 }
 
 /** `/tmp/x509up_u<uid>`; on Windows `%SYSTEMROOT%\Temp\x509up_<login>`, as in igwn_auth_utils. */
-function defaultProxy({ uid, env, temporaryFolder }: Surroundings): X509Place | Reason {
+function defaultProxy({ uid, env, temporaryFolder }: Environment): X509Location | Reason {
   if (uid !== undefined) return { cert: unnamed(`${temporaryFolder}/x509up_u${uid}`), shared: true }
   const root = variable(env, 'SYSTEMROOT')
   const login = variable(env, 'USERNAME')
@@ -68,7 +68,7 @@ function defaultProxy({ uid, env, temporaryFolder }: Surroundings): X509Place | 
   return { cert: unnamed(path.join(root, 'Temp', `x509up_${login}`)) }
 }
 
-function globusFolder({ env }: Surroundings): X509Place | Reason {
+function globusFolder({ env }: Environment): X509Location | Reason {
   const home = homeOf(env)
   if (home === undefined) return absent('~/.globus', 'does not exist: this user has no home')
   const file = (name: string) => unnamed(path.join(home, '.globus', name))
@@ -78,15 +78,15 @@ function globusFolder({ env }: Surroundings): X509Place | Reason {
 /**
  * The files that the `cert` option names.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when it is neither a path nor two
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when it is neither a path nor two
  */
-export function namedPlace(cert: string | readonly [cert: string, key: string]): X509Place {
+export function namedPlace(cert: string | readonly [cert: string, key: string]): X509Location {
   const paths: readonly unknown[] = Array.isArray(cert) ? cert : [cert]
   const files = paths.map((one) => ({ path: String(one), name: `${pathName(String(one))} (cert)` }))
   const [file, key, ...more] = files
   if (!file || more.length > 0 || !paths.every((one) => typeof one === 'string' && one !== ''))
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'cert must be the path of a file, [certificate, key], or true.',
     )
   return key ? { cert: file, key } : { cert: file, withoutKey: '; name its file too: [certificate, key]' }

@@ -2,7 +2,14 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import axios from 'axios'
 import jsonwebtoken from 'jsonwebtoken'
-import { clientCredentials, dpop, dpopKey, oauth2, type DPoPKey, type OAuthClient } from '../../../lib/oauth2'
+import {
+  clientCredentials,
+  dpop,
+  dpopKey,
+  webLogin,
+  type DPoPKey,
+  type OAuthClient,
+} from '../../../lib/oauth2'
 import { applyIgwnAuth } from '../../support/all'
 import { browse } from '../../support/browser'
 import { expectNoSecret } from '../../support/expect-no-secret'
@@ -32,7 +39,7 @@ describe.each([
 
   const client = (key: DPoPKey, more: Partial<OAuthClient> = {}): OAuthClient => ({
     issuer: provider.issuer,
-    http: provider.http,
+    axios: provider.http,
     clientId: 'dpop',
     clientSecret: 'secret of dpop',
     dpop: key,
@@ -44,7 +51,7 @@ describe.each([
     const source = clientCredentials(client(key))
     const token = await source.getTokenResponse({ audience: ['https://localhost'] })
     expect(token.token_type).toBe('DPoP')
-    const claims = await oauth2(client(key)).introspect(token)
+    const claims = await webLogin(client(key)).introspect(token)
     expect(claims).toMatchObject({ active: true, cnf: { jkt: key.thumbprint } })
 
     const instance = applyIgwnAuth(
@@ -66,7 +73,7 @@ describe.each([
     const key = dpopKey()
     const source = clientCredentials(client(key))
     const first = await source.getTokenResponse({ audience: ['https://localhost'] })
-    await oauth2(client(key)).revoke(first)
+    await webLogin(client(key)).revoke(first)
     const service = await servers.serve(({ headers }) =>
       headers.authorization === `DPoP ${first.access_token}`
         ? { status: 401, headers: { 'WWW-Authenticate': 'Bearer, DPoP error="invalid_token"' } }
@@ -84,9 +91,9 @@ describe.each([
 
   it('gives user info by it', async () => {
     const key = dpopKey()
-    const steps = oauth2(client(key, { clientId: 'web', clientSecret: 'secret of web' }))
+    const steps = webLogin(client(key, { clientId: 'web', clientSecret: 'secret of web' }))
     const { url, login } = await steps.authorizationUrl({ redirectUri: WEB_REDIRECT, scope: 'openid' })
-    const token = await steps.callback((await browse(provider.http, url, WEB_REDIRECT)).url, login)
+    const token = await steps.handleCallback((await browse(provider.http, url, WEB_REDIRECT)).url, login)
     expect(token.token_type).toBe('DPoP')
     expect(await steps.userInfo(token)).toMatchObject({ sub: 'albert' })
     const renewed = await steps.refresh(token)
@@ -162,7 +169,7 @@ describe('dpopKey', () => {
   it('refuses what is no key', () => {
     expect(thrownBy(() => dpopKey({ privateKey: 'x' }))).toEqual(
       ours(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         'privateKey cannot be read (ERR_OSSL_UNSUPPORTED). Give a private key as PEM or as a JWK.',
       ),
     )
@@ -191,7 +198,7 @@ describe('a token is never sent the wrong way', () => {
     const instance = applyIgwnAuth(axios.create({ baseURL: server.origin }), { token: source })
     await expect(instance.get('/data')).rejects.toEqual(
       ours(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         `The token of ${server.origin} is of type DPoP, and would be refused as a Bearer token. Give the source to dpop(), and that as scheme.`,
       ),
     )
@@ -203,7 +210,7 @@ describe('a token is never sent the wrong way', () => {
     const instance = applyIgwnAuth(axios.create({ baseURL: server.origin }), { scheme: dpop(source, key) })
     await expect(instance.get('/data')).rejects.toEqual(
       ours(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         'The token is of type Bearer and bound to no key. Set dpop of the client to the same key, or give the source as token. Nothing was sent.',
       ),
     )

@@ -10,7 +10,7 @@ import {
   clientCredentials,
   deviceCode,
   jwtBearer,
-  oauth2,
+  webLogin,
   password,
   refreshToken,
   tokenExchange,
@@ -33,7 +33,7 @@ afterAll(() => provider.close())
 
 const client = (more: Partial<OAuthClient>): OAuthClient => ({
   issuer: provider.issuer,
-  http: provider.http,
+  axios: provider.http,
   ...more,
 })
 const basic = () => client({ clientId: 'basic', clientSecret: 'secret of basic' })
@@ -84,7 +84,7 @@ describe('client credentials', () => {
     const { data } = await service.get('/resource')
     const before = (await provider.seen()).length
     const { access_token: token } = await source.getTokenResponse({ audience: ['https://localhost'] })
-    await oauth2(basic()).revoke(token)
+    await webLogin(basic()).revoke(token)
 
     const answers = await Promise.all(Array.from({ length: 20 }, () => service.get('/resource')))
     expect(answers.map((answer) => answer.data as unknown)).toEqual(answers.map(() => data as unknown))
@@ -109,7 +109,7 @@ describe('password (deprecated)', () => {
   it('logs in again when the refresh token was revoked', async () => {
     const source = password(own(), { ...login, password: () => login.password })
     const first = await source.getTokenResponse()
-    await oauth2(own()).revoke(first)
+    await webLogin(own()).revoke(first)
     const before = (await provider.seen()).length
     source.invalidate(first.access_token)
     expect(await source.getTokenResponse()).toMatchObject(BEARER)
@@ -158,7 +158,7 @@ describe('refresh token', () => {
 
   it('says when it was revoked', async () => {
     const token = await login()
-    await oauth2(own()).revoke(token)
+    await webLogin(own()).revoke(token)
     const source = refreshToken(own(), { refreshToken: token.refresh_token })
     await expect(source.getTokenResponse()).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_REFUSED',
@@ -248,7 +248,7 @@ describe('authorization code, with a browser on this machine', () => {
       error: 'invalid_scope',
     })
     expect(logins).toBe(1)
-    await oauth2(cli()).revoke(first)
+    await webLogin(cli()).revoke(first)
     source.invalidate(first.access_token)
     expect(await source.getTokenResponse()).toMatchObject(BEARER)
     expect(logins).toBe(2)
@@ -340,7 +340,7 @@ describe('authorization code, with a browser on this machine', () => {
         const second = authorizationCode(cli(), { open: () => undefined, port })
         await expect(second.getTokenResponse()).rejects.toEqual(
           ours(
-            'ERR_IGWN_OPTION',
+            'ERR_IGWN_INVALID_OPTION',
             `options.port is ${port}, on which nothing can listen here (EADDRINUSE). Give another, or leave it out for any that is free.`,
           ),
         )
@@ -506,7 +506,7 @@ describe('JWT bearer assertion, of a service account', () => {
     const make = () => jwtBearer(nobody(), { issuer: 'robot', key: 'a secret that is shared' })
     expect(thrownBy(make)).toEqual(
       ours(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         'options.key is no PEM: as a secret it needs alg (HS256, HS384 or HS512), and a private key must be PEM or a JWK.',
       ),
     )
@@ -552,7 +552,7 @@ describe('token exchange', () => {
   it('has the subject renewed when it was refused', async () => {
     const subject = clientCredentials(basic())
     const { access_token: revoked } = await subject.getTokenResponse()
-    await oauth2(basic()).revoke(revoked)
+    await webLogin(basic()).revoke(revoked)
     const source = tokenExchange(own(), { subject })
     await expect(source.getTokenResponse()).rejects.toMatchObject({ error: 'invalid_grant' })
     expect(await source.getTokenResponse()).toMatchObject(BEARER)
@@ -562,7 +562,7 @@ describe('token exchange', () => {
     const store = { get: jest.fn(), set: jest.fn(), delete: jest.fn() }
     expect(thrownBy(() => tokenExchange(own(), { subject: () => 'a', store }))).toEqual(
       ours(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         'options.store needs options.storeKey: a name for whom the subject is, so that nobody gets what was exchanged for another.',
       ),
     )

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import readline from 'node:readline'
-import { oauth2, password, type StoredToken } from '../../../lib/oauth2'
+import { webLogin, password, type StoredToken } from '../../../lib/oauth2'
 import { startOpenIdProvider, type OpenIdProvider } from '../../support/openid-provider'
 
 let provider: OpenIdProvider
@@ -42,10 +42,10 @@ async function run(count: number, told: object): Promise<Outcome[]> {
 
 it('make one renewal, and none of them fails', async () => {
   const client = { issuer: provider.issuer, clientId: 'own', clientSecret: 'secret of own' }
-  const http = provider.http
+  const axios = provider.http
   const login = { username: 'albert', password: 'password of albert' }
   // eslint-disable-next-line @typescript-eslint/no-deprecated
-  const { refresh_token: first = '' } = await password({ ...client, http }, login).getTokenResponse()
+  const { refresh_token: first = '' } = await password({ ...client, axios }, login).getTokenResponse()
   const folder = path.join(String(process.env.HOME), 'store')
   fs.mkdirSync(folder)
   const before = (await provider.seen()).length
@@ -59,7 +59,7 @@ it('make one renewal, and none of them fails', async () => {
   // The grant lives: the provider has seen no refresh token twice.
   const stored = JSON.parse(fs.readFileSync(path.join(folder, 'albert'), 'utf8')) as StoredToken
   expect(stored.refresh_token).not.toBe(first)
-  const steps = oauth2({ ...client, http })
+  const steps = webLogin({ ...client, axios })
   expect(await steps.introspect([...tokens][0] ?? '')).toMatchObject({ active: true })
   await steps.refresh(stored)
   // And it does notice: with the first one all of the login is revoked.

@@ -87,7 +87,7 @@ describe('a token', () => {
   it('has the margin that is asked for', async () => {
     stopClock()
     const { source } = await endpoint()
-    const kept = source({ minTimeLeft: 600, renewAhead: 0 })
+    const kept = source({ minTimeLeft: 600, renewBefore: 0 })
     await kept.getToken({})
     passTime(3600 - 600)
     expect(await kept.getToken({})).toBe('token-1')
@@ -532,6 +532,6 @@ describe('options that cannot be used are refused at once', () => {
     [{ signal: {} }, 'options.signal must be an AbortSignal, not an object.'],
   ])('%p', (options, message) => {
     const make = () => clientCredentials({ issuer: 'https://issuer.test' }, options)
-    expect(thrownBy(make)).toEqual(ours('ERR_IGWN_OPTION', message))
+    expect(thrownBy(make)).toEqual(ours('ERR_IGWN_INVALID_OPTION', message))
   })
 })

@@ -21,7 +21,7 @@ afterAll(async () => {
 })
 
 const tokenBy = (client: Partial<OAuthClient>) =>
-  clientCredentials({ issuer: provider.issuer, http: provider.http, ...client }).getTokenResponse()
+  clientCredentials({ issuer: provider.issuer, axios: provider.http, ...client }).getTokenResponse()
 
 describe('a secret', () => {
   it.each<[string, Partial<OAuthClient>]>([
@@ -174,7 +174,7 @@ describe('a private key', () => {
     const seen = new Set<unknown>()
     const source = clientCredentials({
       issuer: provider.issuer,
-      http: provider.http,
+      axios: provider.http,
       clientId: 'ec',
       privateKey: provider.keys.ec,
       onRequest: ({ body }) =>
@@ -220,7 +220,7 @@ describe('a private key', () => {
     ],
   ])('is refused at once when it is %s', (_name, more, message) => {
     const make = () => clientCredentials({ issuer: provider.issuer, clientId: 'rsa', ...more() })
-    expect(thrownBy(make)).toEqual(ours('ERR_IGWN_OPTION', message))
+    expect(thrownBy(make)).toEqual(ours('ERR_IGWN_INVALID_OPTION', message))
   })
 })
 
@@ -369,7 +369,9 @@ describe('a client that cannot be used is refused at once', () => {
       'client.metadata must have a token_endpoint that is a URL, as https://issuer.example.org/token.',
     ],
   ])('with %s', (_name, client, message) => {
-    expect(thrownBy(() => clientCredentials(client as OAuthClient))).toEqual(ours('ERR_IGWN_OPTION', message))
+    expect(thrownBy(() => clientCredentials(client as OAuthClient))).toEqual(
+      ours('ERR_IGWN_INVALID_OPTION', message),
+    )
   })
 
   it('but for a secret whose algorithm is of keys, which shows when it signs', async () => {
@@ -381,7 +383,7 @@ describe('a client that cannot be used is refused at once', () => {
     } as const
     await expect(tokenBy(client)).rejects.toEqual(
       ours(
-        'ERR_IGWN_OPTION',
+        'ERR_IGWN_INVALID_OPTION',
         'client.clientSecret is a secret and no private key: it signs with HS256, HS384 or HS512, and alg must say which.',
       ),
     )

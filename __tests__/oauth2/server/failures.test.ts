@@ -10,7 +10,7 @@ import {
   clientCredentials,
   deviceCode,
   jwtBearer,
-  oauth2,
+  webLogin,
   OAuthError,
   password,
   refreshToken,
@@ -110,12 +110,12 @@ const WAYS: [string, (client: OAuthClient) => Promise<unknown>][] = [
   [
     'callback',
     (client) =>
-      oauth2(client).callback(`/cb?code=${CODE}&state=s&iss=${client.metadata?.issuer ?? ''}`, LOGIN),
+      webLogin(client).handleCallback(`/cb?code=${CODE}&state=s&iss=${client.metadata?.issuer ?? ''}`, LOGIN),
   ],
-  ['refresh', (client) => oauth2(client).refresh(REFRESH)],
-  ['revoke', (client) => oauth2(client).revoke(REFRESH)],
-  ['introspect', (client) => oauth2(client).introspect(ACCESS)],
-  ['user info', (client) => oauth2(client).userInfo(ACCESS)],
+  ['refresh', (client) => webLogin(client).refresh(REFRESH)],
+  ['revoke', (client) => webLogin(client).revoke(REFRESH)],
+  ['introspect', (client) => webLogin(client).introspect(ACCESS)],
+  ['user info', (client) => webLogin(client).userInfo(ACCESS)],
 ]
 
 /** Whatever was sent, once more: in the query, in the body and in Basic. */
@@ -195,7 +195,7 @@ describe.each(WAYS)('%s', (name, act) => {
   it('fails at a server that is slow, and shows nothing', async () => {
     const origin = await raw(() => undefined)
     const slow = axios.create({ timeout: 60 })
-    const error: unknown = await act(clientOf(origin, { http: slow })).catch((reason: unknown) => reason)
+    const error: unknown = await act(clientOf(origin, { axios: slow })).catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code: 'ERR_IGWN_OAUTH_TIMEOUT' })
     expectNoSecret(error, CANARIES)
   })
@@ -203,7 +203,7 @@ describe.each(WAYS)('%s', (name, act) => {
 
 describe('a server', () => {
   const from = (origin: string, http?: AxiosInstance, signal?: AbortSignal) =>
-    clientCredentials(clientOf(origin, { ...(http && { http }) }), { signal }).getTokenResponse()
+    clientCredentials(clientOf(origin, { ...(http && { axios }) }), { signal }).getTokenResponse()
 
   it.each(['500', 500.5])('is waited for as axios would, with a timeout of %p', async (timeout) => {
     const server = await servers.serve(() => ({ body: '{"access_token":"a"}' }))
@@ -289,7 +289,7 @@ describe('a server', () => {
     const client = (more: Partial<OAuthClient>) => clientOf('http://issuer.example.org', more)
     await expect(clientCredentials(client({})).getTokenResponse()).rejects.toEqual(
       ours(
-        'ERR_IGWN_CLEAR_TEXT',
+        'ERR_IGWN_INSECURE_TRANSPORT',
         'issuer.example.org is reached over clear-text http, where everybody on the way can read the secrets of a client and its tokens. Use https; or set allowInsecureHttp where nobody listens. Nothing was sent.',
       ),
     )
@@ -298,15 +298,15 @@ describe('a server', () => {
       done(null, '127.0.0.1', 4)
     }
     const http = axios.create({ lookup } as object)
-    const allowed = clientOf(`http://issuer.example.org:${server.port}`, { allowInsecureHttp: true, http })
+    const allowed = clientOf(`http://issuer.example.org:${server.port}`, { allowInsecureHttp: true, axios })
     expect(await clientCredentials(allowed).getToken({})).toBe('a')
 
-    const steps = oauth2({
+    const steps = webLogin({
       metadata: { authorization_endpoint: 'http://issuer.example.org/auth' },
       clientId: 'me',
     })
     await expect(steps.authorizationUrl({ redirectUri: 'https://portal.test/cb' })).rejects.toMatchObject({
-      code: 'ERR_IGWN_CLEAR_TEXT',
+      code: 'ERR_IGWN_INSECURE_TRANSPORT',
     })
   })
 
@@ -318,7 +318,7 @@ describe('a server', () => {
     const error: unknown = await from(origin, undefined, controller.signal).catch((reason: unknown) => reason)
     expect(axios.isCancel(error)).toBe(true)
     expectNoSecret(error, CANARIES)
-    const steps = oauth2(clientOf(origin))
+    const steps = webLogin(clientOf(origin))
     const before = steps.refresh(REFRESH, { signal: AbortSignal.abort() }).catch((reason: unknown) => reason)
     expect(axios.isCancel(await before)).toBe(true)
   })
@@ -367,7 +367,7 @@ describe('discovery', () => {
 
   it('is done once, for all who come meanwhile, and again after a day', async () => {
     const server = await issuer({ [OIDC]: good() })
-    const steps = oauth2({ issuer: server.origin, clientId: 'me' })
+    const steps = webLogin({ issuer: server.origin, clientId: 'me' })
     const login = { redirectUri: 'https://portal.test/cb' }
     await Promise.allSettled(Array.from({ length: 5 }, () => steps.authorizationUrl(login)))
     expect(server.seen).toHaveLength(1)
@@ -437,7 +437,7 @@ describe('the ways of the instance', () => {
     const source = clientCredentials({
       metadata: { token_endpoint: `${server.origin}/token` },
       clientId: 'me',
-      http,
+      axios,
     })
     const agent = new (await import('node:http')).Agent()
     const connections = jest.spyOn(agent, 'createConnection' as never)
@@ -468,7 +468,7 @@ describe('the ways of the instance', () => {
       token: clientCredentials({
         metadata: { token_endpoint: `${server.origin}/token` },
         clientId: 'me',
-        http: instance,
+        axios: instance,
       }),
     })
     expect((await instance.get('/data')).data).toEqual({ with: 'Bearer a' })
@@ -540,5 +540,5 @@ it('holds secrets where printing does not reach', async () => {
     authorizationCode(client, { open: () => undefined }),
   ]
   await sources[0]!.getToken({})
-  for (const thing of [...sources, oauth2(client)]) expectNoSecret(thing, CANARIES)
+  for (const thing of [...sources, webLogin(client)]) expectNoSecret(thing, CANARIES)
 })

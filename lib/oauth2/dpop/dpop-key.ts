@@ -35,7 +35,7 @@ export interface DPoPKeyOptions extends Omit<KeyOptions, 'kid'> {
  * Makes a key for DPoP: for the token requests of a client as its option `dpop`, and for requests with its tokens by
  * {@link dpop}.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when the private key cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the private key cannot be used
  */
 export function dpopKey({ privateKey, ...options }: DPoPKeyOptions = {}): DPoPKey {
   const material = privateKey ?? generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey

@@ -1,5 +1,5 @@
 import { IgwnAuthError } from '../../errors'
-import type { AuthScheme, SchemeAnswer, SchemeParts } from '../../schemes/auth-scheme'
+import type { AuthScheme, SchemeResponse, RequestChanges } from '../../schemes/auth-scheme'
 import type { DPoPKey } from './dpop-key'
 import type { OAuthTokenSource } from '../grants/renewing-grant'
 
@@ -10,7 +10,7 @@ import type { OAuthTokenSource } from '../grants/renewing-grant'
  * A server that wants a nonce in the proof gets it; one that refuses the token gets another.
  */
 export function dpop(source: OAuthTokenSource, key: DPoPKey): AuthScheme {
-  const sent = new WeakMap<SchemeParts, { readonly token: string; readonly origin: string }>()
+  const sent = new WeakMap<RequestChanges, { readonly token: string; readonly origin: string }>()
 
   return {
     name: 'DPoP',
@@ -18,7 +18,7 @@ export function dpop(source: OAuthTokenSource, key: DPoPKey): AuthScheme {
       const { access_token: token, token_type: type = 'Bearer' } = await source.getTokenResponse(query)
       if (type !== 'DPoP')
         throw new IgwnAuthError(
-          'ERR_IGWN_OPTION',
+          'ERR_IGWN_INVALID_OPTION',
           `The token is of type ${type} and bound to no key. Set dpop of the client to the same key, or give the source as token. Nothing was sent.`,
         )
       const proof = await key.proof({ method, url, accessToken: token })
@@ -26,12 +26,12 @@ export function dpop(source: OAuthTokenSource, key: DPoPKey): AuthScheme {
       sent.set(parts, { token, origin: url.origin })
       return parts
     },
-    hears({ header }, parts) {
+    onResponse({ header }, parts) {
       const nonce = header('DPoP-Nonce')
       const { origin } = sent.get(parts) ?? {}
       if (nonce !== undefined && origin !== undefined) key.remember(origin, nonce)
     },
-    answers({ challenges }: SchemeAnswer, parts) {
+    shouldRetry({ challenges }: SchemeResponse, parts) {
       const challenge = challenges.find(({ scheme }) => scheme === 'dpop')
       const { token } = sent.get(parts) ?? {}
       if (!challenge || token === undefined) return false

@@ -33,14 +33,14 @@ export interface KeyOptions {
  * Reads a private key in any of its forms, and says with which algorithm it signs.
  *
  * @param owner - whose it is, for the message: "client.privateKey"
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when it is none, needs another passphrase, or does not fit the algorithm
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when it is none, needs another passphrase, or does not fit the algorithm
  */
 export function signingKey(material: PrivateKey, options: KeyOptions, owner: string): SigningKey {
   const key = privateKeyOf(material, options, owner)
   const { alg = algorithmOf(key) } = options
   if (alg === undefined || !fits(key, alg))
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       `${owner} is a key of type ${key.asymmetricKeyType ?? key.type}, which does not sign with ${alg === undefined ? 'any algorithm known here' : shortName(alg)}. ` +
         'Leave alg out, or give one that fits: RS256, PS256, ES256 (P-256), ES384 (P-384), ES512 (P-521), EdDSA (Ed25519).',
     )
@@ -50,12 +50,12 @@ export function signingKey(material: PrivateKey, options: KeyOptions, owner: str
 /**
  * A secret that is shared with whom the JWT is for.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when the algorithm is not one of secrets
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the algorithm is not one of secrets
  */
 export function secretKey(secret: string, { alg, kid }: KeyOptions, owner: string): SigningKey {
   if (alg === undefined || !/^HS(?:256|384|512)$/.test(alg))
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       `${owner} is a secret and no private key: it signs with HS256, HS384 or HS512, and alg must say which.`,
     )
   return { key: createSecretKey(Buffer.from(secret)), alg, kid }
@@ -100,7 +100,7 @@ function privateKeyOf(material: PrivateKey, { passphrase }: KeyOptions, owner: s
   if (material instanceof KeyObject) {
     if (material.type === 'private') return material
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       `${owner} is a ${material.type} key, and must be a private one.`,
     )
   }
@@ -117,7 +117,7 @@ function privateKeyOf(material: PrivateKey, { passphrase }: KeyOptions, owner: s
     const problem = isEncrypted(material)
       ? `is encrypted, and ${passphrase === undefined ? 'there is no passphrase' : `the passphrase does not open it (${code})`}. Give passphrase.`
       : `cannot be read (${code}). Give a private key as PEM or as a JWK.`
-    throw new IgwnAuthError('ERR_IGWN_OPTION', `${owner} ${problem}`)
+    throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `${owner} ${problem}`)
   }
 }
 

@@ -33,7 +33,7 @@ export interface AuthorizationCodeOptions extends FlowOptions {
  * A server that does not take the redirect URI never sends the browser back: then, as when nobody logs in, `getToken`
  * rejects with `ERR_IGWN_OAUTH_TIMEOUT`. It rejects with `ERR_IGWN_OAUTH_REFUSED` when the person says no.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when client or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
  */
 export function authorizationCode(client: OAuthClient, options: AuthorizationCodeOptions): OAuthTokenSource {
   const checked = checkFlow(options, {

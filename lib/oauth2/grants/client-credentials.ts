@@ -6,7 +6,7 @@ import { parametersFor, requestToken } from '../server/token-request'
 /**
  * Tokens for the client itself (RFC 6749 section 4.4): a program that acts for nobody but itself.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when client or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
  */
 export function clientCredentials(client: OAuthClient, options: FlowOptions = {}): OAuthTokenSource {
   const { params, signal } = checkFlow(options, {})

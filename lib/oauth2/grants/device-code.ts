@@ -36,7 +36,7 @@ export interface DeviceCodeOptions extends FlowOptions {
  * Its `getToken` rejects with `ERR_IGWN_OAUTH_TIMEOUT` when nobody logs in in time, and with `ERR_IGWN_OAUTH_REFUSED`
  * (`access_denied`) when they say no.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when client or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
  */
 export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAuthTokenSource {
   const { prompt, params, loginParams, signal } = checkFlow(options, {

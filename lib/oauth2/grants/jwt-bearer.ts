@@ -36,7 +36,7 @@ export interface JwtBearerOptions extends FlowOptions {
  * Tokens by an assertion that the program signs itself (RFC 7523 section 2.1): a service account. The assertion says who
  * asks, so the client needs no secret, and no `clientId` where the server does without.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when client, key or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client, key or options cannot be used
  */
 export function jwtBearer(client: OAuthClient, options: JwtBearerOptions): OAuthTokenSource {
   const checked = checkFlow(options, {
@@ -92,7 +92,7 @@ function keyOf({ key, ...options }: JwtBearerOptions): SigningKey {
   if (typeof key !== 'string' || key.includes('-----BEGIN')) return signingKey(key, options, 'options.key')
   if (options.alg !== undefined) return secretKey(key, options, 'options.key')
   throw new IgwnAuthError(
-    'ERR_IGWN_OPTION',
+    'ERR_IGWN_INVALID_OPTION',
     'options.key is no PEM: as a secret it needs alg (HS256, HS384 or HS512), and a private key must be PEM or a JWK.',
   )
 }

@@ -13,7 +13,7 @@ export interface LoopbackListener {
 
 /**
  * @param port - 0 for any that is free
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when somebody else has the port
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when somebody else has the port
  */
 export async function loopbackListener(port: number, path: string): Promise<LoopbackListener> {
   const server = http.createServer()
@@ -23,7 +23,7 @@ export async function loopbackListener(port: number, path: string): Promise<Loop
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       `options.port is ${port}, on which nothing can listen here (${code}). Give another, or leave it out for any that is free.`,
     )
   }

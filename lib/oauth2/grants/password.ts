@@ -17,7 +17,7 @@ export interface PasswordOptions extends FlowOptions {
  *
  * @deprecated OAuth 2.1 has no such grant: a program that sees a password can do all that its owner can. It is here for
  *   servers that know nothing else; use {@link deviceCode} or {@link authorizationCode} where they do.
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when client or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
  */
 export function password(client: OAuthClient, options: PasswordOptions): OAuthTokenSource {
   const {

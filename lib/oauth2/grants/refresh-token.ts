@@ -18,7 +18,7 @@ export interface RefreshTokenOptions extends FlowOptions {
  * Its `getToken` rejects with `ERR_IGWN_OAUTH_REFUSED` (`invalid_grant`) once the server has revoked it, and with
  * `ERR_IGWN_TOKEN_NOT_FOUND` where none is given and none in the store.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when client or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
  */
 export function refreshToken(client: OAuthClient, options: RefreshTokenOptions): OAuthTokenSource {
   const { refreshToken: first } = checkFlow(options, { refreshToken: aText })

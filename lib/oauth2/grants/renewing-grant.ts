@@ -14,11 +14,11 @@ import {
   wantFor,
   type OAuthParameters,
   type Want,
-  type WantOptions,
+  type ScopeAndAudience,
 } from '../server/token-request'
 
 /** What every flow can be told. */
-export interface FlowOptions extends WantOptions {
+export interface FlowOptions extends ScopeAndAudience {
   /** More parameters for the token request, by their names on the wire; they take the place of those of that name. Default is none. */
   readonly params?: OAuthParameters | undefined
   /** Seconds a held token must have left; with less it is waited for a new one. Default is 60. */
@@ -27,7 +27,7 @@ export interface FlowOptions extends WantOptions {
    * Seconds before that in which the held token still serves while one renewal runs behind it; never more than a tenth of a
    * token's life. Default is 60.
    */
-  readonly renewAhead?: number | undefined
+  readonly renewBefore?: number | undefined
   /**
    * Where tokens outlive this process and are shared with others; a renewal runs under its lock, so that of many processes
    * one asks the server, and a refresh token that is good once is used once. A store that fails is an error: to go on without
@@ -52,7 +52,7 @@ export interface OAuthTokenSource extends TokenSource {
    * The access token for what is wanted; undefined where the query asks for another issuer.
    *
    * It rejects with {@link IgwnAuthError} `ERR_IGWN_OAUTH_REFUSED`, `ERR_IGWN_OAUTH_UNREACHABLE`, `ERR_IGWN_OAUTH_TIMEOUT`,
-   * `ERR_IGWN_OAUTH_RESPONSE`, and `ERR_IGWN_OPTION` for a token that is no Bearer token and needs a scheme of its own.
+   * `ERR_IGWN_OAUTH_RESPONSE`, and `ERR_IGWN_INVALID_OPTION` for a token that is no Bearer token and needs a scheme of its own.
    */
   getToken(query: TokenQuery): string | undefined | Promise<string | undefined>
   /** The same with all that came with it: `id_token`, `scope`, `refresh_token`. Secret. */
@@ -81,10 +81,10 @@ export interface Grant {
  * and is in the store under a key of its own, else anew. Whoever comes meanwhile waits for that one. A failure is not
  * remembered, and of tokens that were refused only those are forgotten.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when an option cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
  */
 export function renewing(server: AuthorizationServer, grant: Grant, options: FlowOptions): OAuthTokenSource {
-  const { minTimeLeft = MIN_TIME_LEFT, renewAhead = 60, params, signal, store, onToken } = options
+  const { minTimeLeft = MIN_TIME_LEFT, renewBefore = 60, params, signal, store, onToken } = options
   const { client } = server
   const sessionKey = options.storeKey ?? nameOf(server, grant, options)
   const lock = store?.lock?.bind(store)
@@ -123,7 +123,7 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
   function textOf({ access_token: text, token_type: type = 'Bearer' }: StoredToken): string {
     if (type === 'Bearer' || (type === 'N_A' && grant.mayBeForElsewhere)) return text
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       `The token of ${server.name} is of type ${type}, and would be refused as a Bearer token. ${type === 'DPoP' ? 'Give the source to dpop(), and that as scheme.' : 'Use it where it is for.'}`,
     )
   }
@@ -133,7 +133,7 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
     const enough = Math.max(minTimeLeft, query.minTimeLeft ?? 0)
     const { held } = slot
     if (!held || !willDo(held, enough)) return slot.pending ?? renewInto(slot, enough)
-    const ahead = enough + Math.min(renewAhead, slot.life / 10)
+    const ahead = enough + Math.min(renewBefore, slot.life / 10)
     // Behind the back of whoever asks: when it fails, the next one who asks tries again.
     if (timeLeft(held) < ahead && !slot.pending) renewInto(slot, ahead).catch(() => undefined)
     return held
@@ -286,7 +286,7 @@ const CHECKS: Readonly<Record<keyof FlowOptions, Check>> = {
   audience: textOrList,
   params: anObject,
   minTimeLeft: seconds,
-  renewAhead: seconds,
+  renewBefore: seconds,
   store: (value) =>
     ['get', 'set', 'delete'].every(
       (name) => typeof (value as Record<string, unknown> | null)?.[name] === 'function',
@@ -302,7 +302,7 @@ const CHECKS: Readonly<Record<keyof FlowOptions, Check>> = {
 /**
  * Checks the options of a flow, name by name.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION`
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION`
  */
 export function checkFlow<Options extends FlowOptions>(
   options: Options,

@@ -9,18 +9,18 @@ import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './
 import { parametersFor, requestToken } from '../server/token-request'
 
 /** A token that is given, or where it comes from. */
-export type GivenToken = Token | TokenSource | (() => Token | undefined | Promise<Token | undefined>)
+export type TokenInput = Token | TokenSource | (() => Token | undefined | Promise<Token | undefined>)
 
 export interface TokenExchangeOptions extends FlowOptions {
   /**
    * The token that is exchanged: on whose behalf the new one is. It must always be of one and the same person or service; make
    * a source for each.
    */
-  readonly subject: GivenToken
+  readonly subject: TokenInput
   /** What kind it is (RFC 8693 section 3): `access_token`, `id_token`, `jwt` and the like, or a URI. Default is `access_token`. */
   readonly subjectTokenType?: string | undefined
   /** The token of who acts for the subject. Default is none. */
-  readonly actor?: GivenToken | undefined
+  readonly actor?: TokenInput | undefined
   /** What kind that is. Default is `access_token`. */
   readonly actorTokenType?: string | undefined
   /** What kind the new token shall be. Default is for the server to say. */
@@ -31,7 +31,7 @@ export interface TokenExchangeOptions extends FlowOptions {
  * Tokens in exchange for other tokens (RFC 8693): a service that acts for who called it, or one token for many made into one
  * for one service.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when client or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
  */
 export function tokenExchange(client: OAuthClient, options: TokenExchangeOptions): OAuthTokenSource {
   const { subject, subjectTokenType, actor, actorTokenType, requestedTokenType, params, signal } = checkFlow(
@@ -46,7 +46,7 @@ export function tokenExchange(client: OAuthClient, options: TokenExchangeOptions
   )
   if (options.store && options.storeKey === undefined && typeof subject !== 'string')
     throw new IgwnAuthError(
-      'ERR_IGWN_OPTION',
+      'ERR_IGWN_INVALID_OPTION',
       'options.store needs options.storeKey: a name for whom the subject is, so that nobody gets what was exchanged for another.',
     )
   const server = authorizationServer(client)
@@ -91,7 +91,7 @@ function tokenType(name = 'access_token'): string {
   return name.includes(':') ? name : `urn:ietf:params:oauth:token-type:${name}`
 }
 
-async function textOf(token: GivenToken, query: TokenQuery, owner: string): Promise<string> {
+async function textOf(token: TokenInput, query: TokenQuery, owner: string): Promise<string> {
   const found = await (typeof token === 'function'
     ? token()
     : isSource(token)

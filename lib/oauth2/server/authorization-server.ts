@@ -38,12 +38,12 @@ export type About = Omit<Talk, 'server'> & {
 }
 
 /**
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when the client cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the client cannot be used
  */
 export function authorizationServer(given: OAuthClient): AuthorizationServer {
   const client = checkClient(given)
   const authentication = clientAuthentication(client)
-  const http = client.http ?? axios
+  const http = client.axios ?? axios
   const { passphrase, allowInsecureHttp } = client
   const send = httpByAxios(http, { cert: () => certOf(client), passphrase, allowInsecureHttp })
   // As axios reads it; and no signal waits for longer.
@@ -195,7 +195,7 @@ function isByCertificate({ clientAuthentication: method, cert }: OAuthClient): b
 /** The certificate of the client, where it is one of ours to present. */
 function certOf(client: OAuthClient): OAuthClient['cert'] {
   if (client.cert !== undefined) return client.cert
-  return isByCertificate(client) && client.http?.defaults.httpsAgent === undefined
+  return isByCertificate(client) && client.axios?.defaults.httpsAgent === undefined
 }
 
 /** Where no issuer is known, the origin of an endpoint names the server. */
@@ -203,7 +203,7 @@ function originOf(metadata: ServerMetadata | undefined): string {
   const endpoint = metadata?.token_endpoint ?? metadata?.authorization_endpoint ?? ''
   if (URL.canParse(endpoint)) return new URL(endpoint).origin
   throw new IgwnAuthError(
-    'ERR_IGWN_OPTION',
+    'ERR_IGWN_INVALID_OPTION',
     'client.metadata must have a token_endpoint that is a URL, as https://issuer.example.org/token.',
   )
 }

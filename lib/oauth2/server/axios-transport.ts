@@ -33,7 +33,7 @@ export type SendPlain = (request: PlainRequest) => Promise<PlainAnswer>
  * interceptors, headers or login, since the instance may have a token source that asks here. Certificate and authorities
  * are found as for any request of ours. Redirects are not followed: what is sent is secret.
  *
- * The sender throws {@link IgwnAuthError} `ERR_IGWN_CLEAR_TEXT`, or what axios throws.
+ * The sender throws {@link IgwnAuthError} `ERR_IGWN_INSECURE_TRANSPORT`, or what axios throws.
  */
 export function httpByAxios(
   http: AxiosInstance,

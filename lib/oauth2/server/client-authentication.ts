@@ -12,7 +12,7 @@ export interface ClientAuthentication {
 }
 
 /**
- * @throws {@link IgwnAuthError} `ERR_IGWN_OPTION` when the client lacks what its method needs, at once or, where the method
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the client lacks what its method needs, at once or, where the method
  *   depends on the server, with the first request
  */
 export function clientAuthentication(client: OAuthClient): ClientAuthentication {
@@ -70,7 +70,10 @@ export function clientAuthentication(client: OAuthClient): ClientAuthentication 
             ? 'clientId'
             : undefined
     if (missing === undefined) return method
-    throw new IgwnAuthError('ERR_IGWN_OPTION', `client must have a ${missing} to authenticate by ${method}.`)
+    throw new IgwnAuthError(
+      'ERR_IGWN_INVALID_OPTION',
+      `client must have a ${missing} to authenticate by ${method}.`,
+    )
   }
 
   /** The secret, which may be a function that fetches it. */
@@ -78,7 +81,10 @@ export function clientAuthentication(client: OAuthClient): ClientAuthentication 
     const { clientSecret = '' } = client
     const text: unknown = typeof clientSecret === 'function' ? await clientSecret() : clientSecret
     if (typeof text === 'string' && text !== '') return text
-    throw new IgwnAuthError('ERR_IGWN_OPTION', 'client.clientSecret gave no secret: it must give a string.')
+    throw new IgwnAuthError(
+      'ERR_IGWN_INVALID_OPTION',
+      'client.clientSecret gave no secret: it must give a string.',
+    )
   }
 
   async function basic({ headers }: OAuthRequest, encode: (text: string) => string): Promise<void> {

@@ -1,6 +1,6 @@
 import { parseChallenges } from '../../formats/www-authenticate'
 import { IgwnAuthError } from '../../errors'
-import { quote } from '../../secrets/sanitize'
+import { sanitize } from '../../secrets/sanitize'
 import type { Conversation } from './openid-client-transport'
 import type { ReadAnswer } from './normalize-response'
 import { OAuthError, type OAuthRefusal } from '../oauth-error'
@@ -78,7 +78,7 @@ function adviceOn(error = '', { authentication, audience }: Asked): string {
   const target =
     audience === undefined
       ? ''
-      : `The request was for ${quote(audience)}: set audience, or audienceParameter to how this server is told, or to false.`
+      : `The request was for ${sanitize(audience)}: set audience, or audienceParameter to how this server is told, or to false.`
   switch (error) {
     case 'invalid_client':
       return `Check clientId and what it authenticates with; it did so by ${authentication}.`

@@ -1,4 +1,4 @@
-import { quote } from '../../secrets/sanitize'
+import { sanitize } from '../../secrets/sanitize'
 
 /** Takes secrets out of what others wrote, and makes the rest fit for a message. */
 export type Cleaner = (text: string) => string
@@ -27,7 +27,7 @@ export class SentSecrets {
     for (const secret of this.#all)
       for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64')])
         cleaned = cleaned.replaceAll(form, '[not shown]')
-    return quote(cleaned)
+    return sanitize(cleaned)
   }
 }
 

@@ -16,7 +16,7 @@ export interface Want {
 }
 
 /** What of a want is always the same, and what goes by the query. */
-export interface WantOptions {
+export interface ScopeAndAudience {
   /** Scopes that every token is asked for, a list or a string with spaces between; those of the query join them. Default is none. */
   readonly scope?: string | readonly string[] | undefined
   /**
@@ -32,7 +32,7 @@ export interface WantOptions {
  */
 export function wantFor(
   { scope, audience }: TokenQuery,
-  options: WantOptions,
+  options: ScopeAndAudience,
   { audienceParameter = 'resource' }: OAuthClient,
 ): Want {
   const allowed = listOf(options.audience)
@@ -45,7 +45,7 @@ export function wantFor(
 }
 
 /** What a login asks for that shall serve more than one want: all audiences that the options name. */
-export function loginWant(want: Want, { audience }: WantOptions): Want {
+export function loginWant(want: Want, { audience }: ScopeAndAudience): Want {
   return want.audience.length === 0 || audience === undefined ? want : { ...want, audience: listOf(audience) }
 }
 
