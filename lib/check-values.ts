@@ -1,15 +1,14 @@
 import { IgwnAuthError } from './errors'
 import { sanitize } from './secrets/sanitize'
-import { kindOf } from './tokens/token'
 
-/** Checks one value: undefined when it fits; else what it must be, as the end of a sentence. */
+/** Checks one value. Returns undefined for a valid one, else the rest of a sentence that starts with its name. */
 export type Check = (value: unknown) => string | undefined
 
 /**
- * Checks the values of an object by their names. Returns them without the undefined ones.
+ * Checks an object of options, name by name. Returns a copy without the undefined ones.
  *
- * @param owner - what the object is, for the message: "options", "query"
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for a name that there is not, and for a value that does not fit
+ * @param owner - the name of the object in the message: "options", "query"
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an unknown name or an invalid value
  */
 export function checkValues(
   values: unknown,
@@ -32,7 +31,7 @@ export function checkValues(
 }
 
 function wrong(what: string, problem: string): IgwnAuthError {
-  return new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `${what} ${problem}.`)
+  return new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `${what} ${problem}${problem.endsWith('?') ? '' : '.'}`)
 }
 
 export const flag: Check = (value) =>
@@ -51,8 +50,35 @@ export const seconds: Check = (value) =>
     ? undefined
     : `must be a number of seconds, 0 or more, not ${typeof value === 'number' ? value : kindOf(value)}`
 
-/** An axios instance is a function that has its verbs. */
+/** Milliseconds of a delay or back-off: 0 or more. */
+export const milliseconds: Check = (value) =>
+  typeof value === 'number' && value >= 0
+    ? undefined
+    : `must be a number of milliseconds, 0 or more, not ${typeof value === 'number' ? value : kindOf(value)}`
+
+/**
+ * Milliseconds of a timeout; 0 is none, as in axios. A few hundred or less is rejected: no server or program answers so fast,
+ * and the caller most likely meant seconds.
+ */
+export const timeoutMilliseconds: Check = (value) => {
+  const problem = milliseconds(value)
+  if (problem !== undefined || value === 0 || (value as number) >= SHORTEST_TIMEOUT) return problem
+  return `is in milliseconds; ${value as number} is too short. Did you mean ${(value as number) * 1000}?`
+}
+
+/** Milliseconds. */
+const SHORTEST_TIMEOUT = 500
+
+/** An axios instance is a function that has the HTTP methods. */
 export const flagOrAxios: Check = (value) =>
   typeof value === 'boolean' || (typeof value === 'function' && 'get' in value)
     ? undefined
     : `must be a boolean or an axios instance, not ${kindOf(value)}`
+
+/** The kind of a value, for a message; never the value itself. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  const kind = typeof value
+  return kind === 'undefined' ? kind : `${kind === 'object' ? 'an' : 'a'} ${kind}`
+}

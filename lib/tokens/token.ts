@@ -1,8 +1,10 @@
 import fs from 'node:fs'
+import { kindOf } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import type { Finding } from '../explain/finding'
 import { SciToken } from './scitoken'
 
+export { kindOf } from '../check-values'
 export { secondsNow } from '../clock'
 
 /** A bearer token in any form it can be given: its text, the bytes of it, or a `SciToken`. */
@@ -18,6 +20,11 @@ export interface TokenQuery {
   readonly issuer?: string | readonly string[] | undefined
   /** Seconds of life the token must have left. Default is 60, as in igwn-auth-utils and htgettoken. */
   readonly minTimeLeft?: number | undefined
+  /**
+   * The scopes that a server named in its 401 challenge. They choose among tokens that exist; a source that obtains tokens
+   * requests only those that its option `challengeScopes` allows. Default is none.
+   */
+  readonly challengeScope?: readonly string[] | undefined
 }
 
 /** Where bearer tokens come from. Behaviour is added by wrapping one source in another. */
@@ -77,14 +84,6 @@ function nameOf(code: number): string {
   if (code < 0x20 || code === 0x7f) return 'a control character'
   if (code > 0xff) return 'outside Latin-1'
   return code === 0x3d ? 'an equals sign out of place' : 'none of the letters, digits and marks of a token'
-}
-
-/** What a value is, in words for a message; never the value. */
-export function kindOf(value: unknown): string {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'an array'
-  const kind = typeof value
-  return kind === 'undefined' ? kind : `${kind === 'object' ? 'an' : 'a'} ${kind}`
 }
 
 /**

@@ -40,6 +40,7 @@ const QUERY: Record<keyof TokenQuery, Check> = {
   scope: textOrList,
   issuer: textOrList,
   minTimeLeft: seconds,
+  challengeScope: textOrList,
 }
 
 /** Seconds; the same as in igwn-auth-utils and htgettoken. */
