@@ -8,7 +8,7 @@ import { ALGORITHMS } from '../tokens/verify-signature'
 import type { AuthorizationServer } from './server/authorization-server'
 import { shortName } from './checks'
 import type { ServerMetadata } from './client'
-import { OAuthError } from './oauth-error'
+import { OAuthError } from './errors'
 
 /** The claims of an id_token (OpenID Connect Core 1.0 section 2). */
 export interface IdTokenClaims {

@@ -24,7 +24,7 @@ export type {
 } from './client'
 export type { PrivateKey } from './dpop/signing-key'
 export { dpopKey, type DPoPKey, type DPoPKeyOptions, type DPoPRequest } from './dpop/dpop-key'
-export { OAuthError, type OAuthRefusal } from './oauth-error'
+export { OAuthError, type OAuthRefusal } from './errors'
 export type { StoredToken, TokenStore } from '../stores/token-store'
 export {
   webLogin,
@@ -38,7 +38,7 @@ export {
   type TokenHint,
   type UserInfo,
 } from './web-login'
-export type { PendingLogin } from './authorization-request'
+export type { PendingLogin } from './server/authorization-request'
 export type { IdTokenChecks, IdTokenClaims } from './id-token'
 export { OAuth2Auth, type OAuth2AuthOptions, type TokenPlacement } from './oauth2-auth'
 export { dpop } from './dpop/dpop'

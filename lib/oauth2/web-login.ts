@@ -8,11 +8,11 @@ import {
   redeemed,
   throwIfRefused,
   type PendingLogin,
-} from './authorization-request'
+} from './server/authorization-request'
 import { authorizationServer } from './server/authorization-server'
 import { idTokenVerifier, type IdTokenChecks, type IdTokenClaims } from './id-token'
 import type { OAuthClient } from './client'
-import { isRefused, OAuthError } from './oauth-error'
+import { isRefused, OAuthError } from './errors'
 import {
   listOf,
   parametersFor,

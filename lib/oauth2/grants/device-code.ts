@@ -5,7 +5,7 @@ import { authorizationServer } from '../server/authorization-server'
 import { byPerson } from './interactive'
 import { aFunction, anObject } from '../checks'
 import type { OAuthClient } from '../client'
-import { isRefused, OAuthError } from '../oauth-error'
+import { isRefused, OAuthError } from '../errors'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
 import { loginWant, parametersFor, requestToken, type OAuthParameters } from '../server/token-request'
 

@@ -7,7 +7,7 @@ import type { StoredToken, TokenStore } from '../../stores/token-store'
 import { kindOf, type TokenQuery, type TokenSource } from '../../tokens/token'
 import type { AuthorizationServer } from '../server/authorization-server'
 import { aFunction, anObject, aText } from '../checks'
-import { isRefused } from '../oauth-error'
+import { isRefused } from '../errors'
 import {
   refreshed,
   scopesOf,

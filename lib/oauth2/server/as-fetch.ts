@@ -1,5 +1,5 @@
 import type { PlainAnswer } from './axios-transport'
-import { OAuthError } from '../oauth-error'
+import { OAuthError } from '../errors'
 import type { SentSecrets } from './redact-response'
 
 /** What openid-client calls in the place of `fetch`. */

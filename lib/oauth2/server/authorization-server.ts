@@ -6,7 +6,7 @@ import { conversation, type Conversation, type Talk } from './openid-client-tran
 import { failed } from './failures'
 import { httpByAxios } from './axios-transport'
 import { checkClient, type OAuthClient, type ServerMetadata } from '../client'
-import { isRefused, OAuthError } from '../oauth-error'
+import { isRefused, OAuthError } from '../errors'
 import { unlessCanceled } from './abortable'
 
 type OpenIdClient = typeof import('openid-client')

@@ -3,7 +3,7 @@ import { IgwnAuthError } from '../../errors'
 import { sanitize } from '../../secrets/sanitize'
 import type { Conversation } from './openid-client-transport'
 import type { ReadAnswer } from './normalize-response'
-import { OAuthError, type OAuthRefusal } from '../oauth-error'
+import { OAuthError, type OAuthRefusal } from '../errors'
 import type { Cleaner } from './redact-response'
 
 /** What was asked, for the advice in an error. */

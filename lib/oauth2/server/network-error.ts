@@ -1,7 +1,7 @@
 import { IgwnAuthError, type Reason } from '../../errors'
 import type { IgwnAxiosError } from '../../explain/refusal'
 import { MAX_BYTES } from './axios-transport'
-import { OAuthError } from '../oauth-error'
+import { OAuthError } from '../errors'
 import type { SentSecrets } from './redact-response'
 
 /**

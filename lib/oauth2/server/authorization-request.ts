@@ -1,12 +1,12 @@
-import { clearText, isClearText, readableOnTheWay } from '../request/insecure-transport'
-import type { StoredToken } from '../stores/token-store'
-import type { AuthorizationServer } from './server/authorization-server'
-import { refused } from './server/failures'
-import type { idTokenVerifier } from './id-token'
-import type { ServerMetadata } from './client'
-import { OAuthError } from './oauth-error'
-import { parametersFor, requestToken, type OAuthParameters, type Want } from './server/token-request'
-import { SentSecrets } from './server/redact-response'
+import { clearText, isClearText, readableOnTheWay } from '../../request/insecure-transport'
+import type { StoredToken } from '../../stores/token-store'
+import type { AuthorizationServer } from './authorization-server'
+import { refused } from './failures'
+import type { idTokenVerifier } from '../id-token'
+import type { ServerMetadata } from '../client'
+import { OAuthError } from '../errors'
+import { parametersFor, requestToken, type OAuthParameters, type Want } from './token-request'
+import { SentSecrets } from './redact-response'
 
 /** What must be kept of a login between its two halves, for one person alone. Plain JSON; secret. */
 export interface PendingLogin {
