@@ -1,13 +1,9 @@
-import axios, {
-  type AxiosInstance,
-  type AxiosRequestConfig,
-  type AxiosResponse,
-  type HeadersDefaults,
-} from 'axios'
+import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from 'axios'
 import { applyIgwnAuth, removeIgwnAuth } from '../instance/apply-igwn-auth'
 import { checkValues, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { urlWithoutSecrets } from '../events'
+import { plainInstance } from '../formats/plain-instance'
 import { challengesOf } from '../explain/refusal'
 import { kindOf } from '../tokens/token'
 import { parted, type ConnectionOptions } from './apply-oauth1'
@@ -158,8 +154,8 @@ export function oauth1Flow(options: OAuth1FlowOptions): OAuth1Flow {
     step: Signer,
     more: Readonly<Record<string, string>>,
   ): Promise<{ answer: string; place: string }> {
-    const scheme = { ...signing(step, more), isSafeInClear: false }
-    const sibling = applyIgwnAuth(siblingOf(instance), { ...connection, scheme })
+    const scheme = { ...signing(step, more), allowOverHttp: false }
+    const sibling = applyIgwnAuth(plainInstance(instance), { ...connection, scheme })
     const request = { method: 'post', ...config, ...AS_TEXT, url }
     const place = placeFor(sibling, request)
     try {
@@ -205,29 +201,6 @@ function verifierIn(callbackUrl: string | URL, { token }: OAuth1Token): string {
     'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
     'The callback URL is for another request token than the one that was sent there. Give as requestToken the one that this user was sent with; where there is none, somebody else may have made the URL (RFC 5849 section 4.13).',
   )
-}
-
-/** An axios that has the defaults of another as they are now, but for who it logs in as, and nothing that is installed there. */
-function siblingOf(instance: AxiosInstance): AxiosInstance {
-  const headers = withoutAuthorization(instance.defaults.headers) as HeadersDefaults
-  const defaults = { ...instance.defaults, headers }
-  for (const name of ['auth', 'igwnAuth'] as const) Reflect.deleteProperty(defaults, name)
-  return new axios.Axios(defaults as AxiosRequestConfig) as AxiosInstance
-}
-
-/** Header fields, also those of one method. */
-function withoutAuthorization(headers: object): object {
-  const fields: [string, unknown][] = Object.entries(headers)
-  return Object.fromEntries(
-    fields
-      .filter(([name]) => name.toLowerCase() !== 'authorization')
-      .map(([name, value]) => [name, isGroup(value) ? withoutAuthorization(value) : value]),
-  )
-}
-
-/** The fields of one method, or those common to all. */
-function isGroup(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** The answer as it came, and a refusal as an error, whatever the caller's instance has for these. */

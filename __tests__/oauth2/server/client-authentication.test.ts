@@ -242,7 +242,7 @@ describe('a certificate (RFC 8705)', () => {
     const client = {
       clientId: 'mtls',
       clientAuthentication: 'tls_client_auth',
-      http: agentWith(provider.certificates.mtls),
+      axios: agentWith(provider.certificates.mtls),
       onRequest: ({ url }: { url: URL }) => void urls.push(url.href),
     } as const
     expect(await bound(client)).toMatchObject({ cnf: { 'x5t#S256': expect.any(String) as string } })
@@ -253,7 +253,7 @@ describe('a certificate (RFC 8705)', () => {
     const client = {
       clientId: 'selfsigned',
       clientAuthentication: 'self_signed_tls_client_auth',
-      http: agentWith(provider.certificates.selfsigned),
+      axios: agentWith(provider.certificates.selfsigned),
     } as const
     expect(await bound(client)).toMatchObject({ cnf: { 'x5t#S256': expect.any(String) as string } })
   })
@@ -274,7 +274,7 @@ describe('a certificate (RFC 8705)', () => {
       const client = {
         clientId: 'mtls',
         clientAuthentication: 'tls_client_auth',
-        http: undefined,
+        axios: undefined,
         cert,
         passphrase: 'open sesame',
       } as const
@@ -282,7 +282,7 @@ describe('a certificate (RFC 8705)', () => {
 
       process.env.X509_USER_CERT = cert[0]
       process.env.X509_USER_KEY = put('plain.pem', mtls.key)
-      const found = { clientId: 'mtls', clientAuthentication: 'tls_client_auth', http: undefined } as const
+      const found = { clientId: 'mtls', clientAuthentication: 'tls_client_auth', axios: undefined } as const
       expect(await bound(found)).toMatchObject({ cnf: { 'x5t#S256': expect.any(String) as string } })
     } finally {
       for (const name of ['SSL_CERT_FILE', 'X509_USER_CERT', 'X509_USER_KEY']) delete process.env[name]
@@ -290,7 +290,7 @@ describe('a certificate (RFC 8705)', () => {
   })
 
   it('that there is not is an error before anything is sent', async () => {
-    const client = { clientId: 'mtls', clientAuthentication: 'tls_client_auth', http: undefined } as const
+    const client = { clientId: 'mtls', clientAuthentication: 'tls_client_auth', axios: undefined } as const
     await expect(tokenBy(client)).rejects.toMatchObject({ code: 'ERR_IGWN_CERT_NOT_FOUND' })
   })
 })
@@ -360,8 +360,8 @@ describe('a client that cannot be used is refused at once', () => {
     ],
     [
       'no instance of axios',
-      { issuer: 'https://i.test', http: {} },
-      'client.http must be an axios instance, not an object.',
+      { issuer: 'https://i.test', axios: {} },
+      'client.axios must be an axios instance, not an object.',
     ],
     [
       'metadata without an endpoint',

@@ -203,7 +203,7 @@ describe.each(WAYS)('%s', (name, act) => {
 
 describe('a server', () => {
   const from = (origin: string, http?: AxiosInstance, signal?: AbortSignal) =>
-    clientCredentials(clientOf(origin, { ...(http && { axios }) }), { signal }).getTokenResponse()
+    clientCredentials(clientOf(origin, { ...(http && { axios: http }) }), { signal }).getTokenResponse()
 
   it.each(['500', 500.5])('is waited for as axios would, with a timeout of %p', async (timeout) => {
     const server = await servers.serve(() => ({ body: '{"access_token":"a"}' }))
@@ -298,7 +298,7 @@ describe('a server', () => {
       done(null, '127.0.0.1', 4)
     }
     const http = axios.create({ lookup } as object)
-    const allowed = clientOf(`http://issuer.example.org:${server.port}`, { allowInsecureHttp: true, axios })
+    const allowed = clientOf(`http://issuer.example.org:${server.port}`, { allowInsecureHttp: true, axios: http })
     expect(await clientCredentials(allowed).getToken({})).toBe('a')
 
     const steps = webLogin({
@@ -437,7 +437,7 @@ describe('the ways of the instance', () => {
     const source = clientCredentials({
       metadata: { token_endpoint: `${server.origin}/token` },
       clientId: 'me',
-      axios,
+      axios: http,
     })
     const agent = new (await import('node:http')).Agent()
     const connections = jest.spyOn(agent, 'createConnection' as never)

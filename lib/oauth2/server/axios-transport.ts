@@ -1,4 +1,5 @@
-import axios, { type AxiosInstance, type AxiosRequestConfig } from 'axios'
+import type { AxiosInstance } from 'axios'
+import { connectionDefaults, newInstance } from '../../formats/plain-instance'
 import { install } from '../../instance/apply-igwn-auth'
 import { clearText, isClearText, readableOnTheWay } from '../../request/insecure-transport'
 import { exchange } from '../../request/exchange'
@@ -40,10 +41,10 @@ export function httpByAxios(
   { cert, passphrase, allowInsecureHttp = false }: HttpOptions,
 ): SendPlain {
   const ours = { token: false, netrc: false, ...(passphrase !== undefined && { passphrase }) }
-  const sibling = install(new axios.Axios({}) as AxiosInstance, exchange(ours))
+  const sibling = install(newInstance(), exchange(ours))
 
   return async ({ method, url, headers, body, signal }) => {
-    const ways = waysOf(http)
+    const ways = connectionDefaults(http)
     if (!allowInsecureHttp && isClearText(url, ways.proxy))
       throw clearText(readableOnTheWay(url, 'the secrets of a client and its tokens'))
     const response = await sibling.request<unknown>({
@@ -67,29 +68,6 @@ export function httpByAxios(
 
 /** More than any token, metadata or set of keys needs. */
 export const MAX_BYTES = 1024 * 1024
-
-/** What says how requests of an instance are connected. Read at each request: agents and adapters are often set late. */
-const WAYS = [
-  'adapter',
-  'proxy',
-  'httpAgent',
-  'httpsAgent',
-  'timeout',
-  'transport',
-  'lookup',
-  'family',
-  'httpVersion',
-  'http2Options',
-  'fetchOptions',
-  'env',
-  'insecureHTTPParser',
-  'maxRate',
-] as const
-
-function waysOf({ defaults }: AxiosInstance): AxiosRequestConfig {
-  const all = defaults as unknown as Record<string, unknown>
-  return Object.fromEntries(WAYS.filter((name) => all[name] !== undefined).map((name) => [name, all[name]]))
-}
 
 /** Adapters of others give plain objects, with names in any case. */
 function plain(headers: object): Record<string, string> {
