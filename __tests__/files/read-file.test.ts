@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import { rememberedReads, linkStatOf, readWhole, statOf } from '../../lib/files/read-file'
+import { fileReader, linkStatOf, readTextFile, statOf } from '../../lib/files/read-file'
 import { age, emptyPlaces, put, room } from '../support/tokens'
 
 beforeEach(emptyPlaces)
@@ -9,7 +9,7 @@ afterEach(() => {
 
 const reader = () => {
   const parse = jest.fn((text: string) => ({ text }))
-  return { parse, read: rememberedReads(parse, 100) }
+  return { parse, read: fileReader(parse, 100) }
 }
 
 /** What a system call fails with. */
@@ -72,14 +72,14 @@ describe('a file is read once', () => {
 
   it('by each reader: what one makes of it is not what another makes', () => {
     const file = put(room('a'), 'one')
-    expect(rememberedReads(() => 1, 100)(file)).toBe(1)
-    expect(rememberedReads(() => 2, 100)(file)).toBe(2)
+    expect(fileReader(() => 1, 100)(file)).toBe(1)
+    expect(fileReader(() => 2, 100)(file)).toBe(2)
   })
 
   it('and a parser that throws is asked again', () => {
     const file = put(room('a'), 'one')
     const parse = jest.fn<number, []>().mockImplementationOnce(systemError('EWHY')).mockReturnValue(1)
-    const read = rememberedReads(parse, 100)
+    const read = fileReader(parse, 100)
     expect(() => read(file)).toThrow('EWHY')
     expect(read(file)).toBe(1)
   })
@@ -91,7 +91,7 @@ describe('what is not there', () => {
     put(room('a'), '')
     for (const file of [room('nothing'), room('nothing/at/all'), room('a/b')]) {
       expect(read(file)).toBeUndefined()
-      expect(readWhole(file, 100)).toBeUndefined()
+      expect(readTextFile(file, 100)).toBeUndefined()
       expect(statOf(file)).toBeUndefined()
       expect(linkStatOf(file)).toBeUndefined()
     }
@@ -120,7 +120,7 @@ describe('what cannot be used', () => {
     expect(read(room('circle'))).toEqual({
       problem: 'unreadable',
       what: 'cannot be read (ELOOP)',
-      passing: true,
+      transient: true,
     })
   })
 
@@ -141,7 +141,7 @@ describe('what cannot be used', () => {
       fs.appendFileSync(file, 'x'.repeat(60))
       return stats
     })
-    expect(readWhole(file, 100)).toMatchObject({ problem: 'too-large' })
+    expect(readTextFile(file, 100)).toMatchObject({ problem: 'too-large' })
   })
 
   it('is no file when it becomes a folder between stat and open', () => {
@@ -175,9 +175,9 @@ describe('what cannot be used', () => {
     const [file, large] = [put(room('a'), 'one'), put(room('b'), 'x'.repeat(101))]
     const close = jest.spyOn(fs, 'closeSync')
     jest.spyOn(fs, 'readSync').mockImplementationOnce(systemError('EIO'))
-    expect(readWhole(file, 100)).toMatchObject({ problem: 'unreadable', what: 'cannot be read (EIO)' })
+    expect(readTextFile(file, 100)).toMatchObject({ problem: 'unreadable', what: 'cannot be read (EIO)' })
     expect(close).toHaveBeenCalledTimes(1)
-    readWhole(large, 100)
+    readTextFile(large, 100)
     expect(close).toHaveBeenCalledTimes(2)
   })
 })
@@ -189,6 +189,59 @@ it('short reads are put together', () => {
     .spyOn(fs, 'readSync')
     .mockImplementation(((descriptor: number, buffer: Buffer, offset: number, length: number) =>
       readSync(descriptor, buffer, offset, Math.min(length, 3), null)) as typeof fs.readSync)
-  expect(readWhole(file, 100)).toMatchObject({ text: 'some words' })
+  expect(readTextFile(file, 100)).toMatchObject({ text: 'some words' })
   expect(read).toHaveBeenCalledTimes(5)
+})
+
+describe('text encodings', () => {
+  it('the byte order mark of UTF-8 is skipped', () => {
+    expect(readTextFile(put(room('a'), '\ufefftext'), 100)).toMatchObject({ text: 'text' })
+    expect(readTextFile(put(room('b'), '\ufeff'), 100)).toMatchObject({ text: '' })
+  })
+
+  it.each(['fffe', 'feff'])('UTF-16 with the byte order mark %s is named', (mark) => {
+    fs.writeFileSync(room('a'), Buffer.from(`${mark}6100`, 'hex'))
+    expect(readTextFile(room('a'), 100)).toEqual({
+      problem: 'malformed',
+      what: 'is in UTF-16 (as PowerShell writes it); save it as UTF-8',
+    })
+  })
+})
+
+describe('a check of access', () => {
+  const REFUSED = { problem: 'foreign-owner', what: 'is not yours' } as const
+
+  it('is made on each call, and nothing is opened that it refuses', () => {
+    const file = put(room('a'), 'one')
+    const check = jest.fn().mockReturnValueOnce(REFUSED)
+    const read = fileReader((text) => ({ text }), 100, check)
+    const open = jest.spyOn(fs, 'openSync')
+    expect(read(file)).toBe(REFUSED)
+    expect(open).not.toHaveBeenCalled()
+    expect(read(file)).toEqual({ text: 'one' })
+    check.mockReturnValueOnce(REFUSED)
+    expect(read(file)).toBe(REFUSED)
+    expect(read(file)).toEqual({ text: 'one' })
+    expect(open).toHaveBeenCalledTimes(1)
+  })
+
+  it('is made on the open file too', () => {
+    const file = put(room('a'), 'one')
+    const check = jest.fn((_: string, stats: fs.Stats) => (stats.size === 3 ? undefined : REFUSED))
+    const { openSync } = fs
+    jest.spyOn(fs, 'openSync').mockImplementationOnce((...parameters) => {
+      fs.renameSync(put(room('b'), 'another'), file)
+      return openSync(...parameters)
+    })
+    expect(fileReader((text) => ({ text }), 100, check)(file)).toBe(REFUSED)
+  })
+})
+
+it('a link is not followed where that is asked for', () => {
+  fs.symlinkSync(put(room('a'), 'one'), room('link'))
+  expect(readTextFile(room('link'), 100)).toMatchObject({ text: 'one' })
+  expect(readTextFile(room('link'), 100, { followLinks: false })).toMatchObject({
+    problem: 'unreadable',
+    what: 'cannot be read (ELOOP)',
+  })
 })

@@ -18,9 +18,18 @@ export function asNobody<T>(act: () => T): T {
 
 /** Lets that user put files into a folder of this one. */
 export function openToNobody(folder: string): void {
+  giveTo(NOBODY, folder)
+}
+
+/** Undoes {@link openToNobody}. */
+export function takeBack(folder: string): void {
+  giveTo(0, folder)
+}
+
+function giveTo(user: number, folder: string): void {
   if (process.geteuid?.() !== 0) return
-  fs.chownSync(folder, NOBODY, NOBODY)
-  for (const name of fs.readdirSync(folder)) fs.chownSync(path.join(folder, name), NOBODY, NOBODY)
+  fs.chownSync(folder, user, user)
+  for (const name of fs.readdirSync(folder)) fs.chownSync(path.join(folder, name), user, user)
 }
 
 /** As a number: it need not be in the machine's list of users. */

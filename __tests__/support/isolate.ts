@@ -26,6 +26,8 @@ process.env.XDG_CACHE_HOME = room('cache')
 process.env.TMPDIR = room('tmp')
 
 processEnvironment.temporaryFolder = room('slash-tmp')
+// As /tmp is: others can create files in it.
+fs.chmodSync(processEnvironment.temporaryFolder, 0o1777)
 
 afterAll(() => {
   fs.rmSync(folder, { recursive: true, force: true })

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { asNobody, openToNobody } from './as-other-user'
+import { asNobody, openToNobody, takeBack } from './as-other-user'
 import { processEnvironment } from '../../lib/environment'
 
 export interface Vector<Input, Expected> {
@@ -105,8 +105,13 @@ export function itOnMachine(
     it.skip(`${name} (skipped: only root can give files away)`, run)
   else if (some(({ mode }) => mode === '0000'))
     it(name, () => {
-      openToNobody(path.join(process.env.HOME!, '..'))
-      asNobody(run)
+      const folder = path.join(process.env.HOME!, '..')
+      openToNobody(folder)
+      try {
+        asNobody(run)
+      } finally {
+        takeBack(folder)
+      }
     })
   else it(name, run)
 }
@@ -119,7 +124,8 @@ export function furnish<Content>(
 ): void {
   for (const folder of [names.HOME, names.RUN, names.TMP]) {
     fs.rmSync(folder!, { recursive: true, force: true })
-    fs.mkdirSync(folder!, { mode: 0o700 })
+    fs.mkdirSync(folder!)
+    fs.chmodSync(folder!, folder === names.TMP ? 0o1777 : 0o700)
   }
   for (const { path: template, content, linkTo, kind, mode = '0600', owner } of files) {
     const file = filledIn(template, names)

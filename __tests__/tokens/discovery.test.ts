@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { requirementsOf } from '../../lib/tokens/validate-claims'
-import { discovery, type Discovery, type Look } from '../../lib/tokens/discovery'
+import { discovery, type Discovery, type TokenSearch } from '../../lib/tokens/discovery'
 import { processEnvironment, type Environment } from '../../lib/environment'
 import type { TokenQuery } from '../../lib/tokens/token'
 import {
@@ -18,7 +18,7 @@ import {
   temporaryFile,
 } from '../support/tokens'
 
-let look: Look
+let look: TokenSearch
 const find = (query: TokenQuery = {}) => look(requirementsOf(query)).token?.source
 const codes = ({ reasons }: Discovery) => reasons.map(({ code }) => code).filter((code) => code !== 'absent')
 
@@ -301,12 +301,12 @@ describe('the temporary folder', () => {
     return file
   }
 
-  const foreign = (file: string, owner: number, euid: number) => ({
+  const foreign = (file: string, owner: number, euid: number, leadsTo = '') => ({
     code: 'foreign-owner',
     source: file,
     actual: owner,
     expected: euid,
-    message: `${file} belongs to user ${owner}, not to user ${euid}: anybody can put a file there`,
+    message: `${file} ${leadsTo}belongs to user ${owner}, not to user ${euid}, and others can write to a folder on the path`,
   })
 
   it('gives a file of ours', () => {
@@ -331,7 +331,7 @@ describe('the temporary folder', () => {
     expect(found.reasons.at(-1)).toEqual(foreign(file, owner, euid))
     expect(open).not.toHaveBeenCalled()
     expect(() => discovery(environment(euid))(requirementsOf({}), { strict: true })).toThrow(
-      `${file} belongs to user ${owner}, not to user ${euid}: anybody can put a file there. With \`strict\``,
+      `${foreign(file, owner, euid).message}. With \`strict\``,
     )
   })
 
@@ -368,7 +368,9 @@ describe('the temporary folder', () => {
     fs.symlinkSync(room('token'), fileOf(me))
     own(fileOf(me), me)
     const found = discovery(environment(me))(requirementsOf({}))
-    expect(found.reasons.at(-1)).toEqual(foreign(fileOf(me), stranger, me))
+    expect(found.reasons.at(-1)).toEqual(
+      foreign(fileOf(me), stranger, me, `leads to ${room('token')}, which `),
+    )
   })
 
   it('gives no file of anybody else that takes the place of ours between its stat and its reading', () => {
@@ -381,11 +383,7 @@ describe('the temporary folder', () => {
     })
     const found = discovery(environment(me))(requirementsOf({}))
     expect(found.token).toBeUndefined()
-    expect(found.reasons.at(-1)).toEqual({
-      code: 'foreign-owner',
-      source: file,
-      message: `${file} was replaced by a file of another user while it was read`,
-    })
+    expect(found.reasons.at(-1)).toEqual(foreign(file, stranger, me))
   })
 
   it('a link that leads nowhere is absent', () => {

@@ -12,10 +12,10 @@ import { urlOf } from '../request/destination'
 import { describeTrustedCas } from '../x509/describe-trusted-cas'
 import { describeCertificates } from '../x509/describe-certificates'
 import { describeNetrc } from '../netrc/describe-netrc'
-import { askedLater, describeTokens, givenToken } from '../tokens/describe-token'
+import { findingFor } from '../files/describe-file'
+import { askedLater, describeTokens, givenToken, tokenFix } from '../tokens/describe-token'
 import { Explanation } from './explanation'
-import { findingFor, type Finding, type FindingKind } from './finding'
-import { tokenFix } from './fixes'
+import type { Finding, FindingKind } from './finding'
 
 /** What became of the search for credentials: what goes on the request, or the error that stops it. */
 export interface Outcome {

@@ -1,4 +1,4 @@
-import type { Reason, ReasonCode } from '../errors'
+import type { ReasonCode } from '../errors'
 import type { TokenProfile } from '../tokens/scitoken'
 
 /** What something that was looked at is about. */
@@ -80,10 +80,4 @@ export interface CertificateFacts {
   readonly expiresAt: number
   /** Negative when it has ended. */
   readonly timeLeft: number
-}
-
-/** A reason as a finding. */
-export function findingFor(kind: FindingKind, reason: Reason, more: Partial<Finding> = {}): Finding {
-  const verdict = reason.code === 'absent' ? 'absent' : 'skipped'
-  return { kind, verdict, ...reason, ...more }
 }

@@ -1,54 +1,52 @@
-import {
-  isSettled,
-  isStats,
-  linkStatOf,
-  sameFile,
-  statOf,
-  type FileStats,
-  type FileProblem,
-} from './read-file'
+import type { Environment } from '../environment'
+import { secondsNow } from '../clock'
+import { isSettled, isStats, sameFile, statOf, type FileProblem, type FileStats } from './read-file'
 
-/** The state of a place: the text of a variable, or the path of a file and its stat. */
-export type FileVersion = string | MarkOfFile
-
-interface MarkOfFile {
+/** A path, and the stat of its file: of a link that of its target, undefined if there is none. */
+export interface FileVersion {
   readonly path: string
-  /** Undefined where there is no file. */
   readonly stats: FileStats | undefined
-  /** Of a link, that of what it leads to. */
-  readonly target?: FileStats | undefined
 }
 
-/** Whether nothing has changed between two marks of one place. */
-export function sameVersion(before: FileVersion | undefined, now: FileVersion | undefined): boolean {
-  if (typeof before !== 'object' || typeof now !== 'object') return before === now && now !== undefined
-  return before.path === now.path && same(before.stats, now.stats) && same(before.target, now.target)
-}
-
-function same(before: FileStats | undefined, now: FileStats | undefined): boolean {
-  return before && now ? sameFile(before, now) : before === now
-}
-
-/**
- * The mark of a file, from its stat. Undefined: it changed too recently to say, or cannot be looked at.
- */
-export function versionOf(path: string, stats: FileStats | FileProblem | undefined): MarkOfFile | undefined {
+/** Undefined for a file that changed too recently to be identified by its stat, or that cannot be looked at. */
+export function fileVersion(
+  path: string,
+  stats: FileStats | FileProblem | undefined = statOf(path),
+): FileVersion | undefined {
   if (stats === undefined) return { path, stats }
   if ('problem' in stats || !isSettled(stats, Date.now())) return undefined
   return { path, stats }
 }
 
-/** The mark of a file in a folder where everybody can make files: of the name there, and of what it leads to. */
-export function versionOfShared(path: string): FileVersion | undefined {
-  const { link, stats } = statsOf(path)
-  const mark = versionOf(path, link)
-  if (stats === link || mark === undefined) return mark
-  const target = versionOf(path, stats)
-  return target && { ...mark, target: target.stats }
+/** Whether a file has not changed since. */
+export function isUnchanged({ path, stats }: FileVersion): boolean {
+  const now = statOf(path)
+  if (now === undefined || stats === undefined) return now === stats
+  return isStats(now) && sameFile(stats, now)
 }
 
-/** The stat of a name, and of the file that it leads to; the same when it is no link. */
-export function statsOf(file: string) {
-  const link = linkStatOf(file)
-  return { link, stats: isStats(link) && link.isSymbolicLink() ? statOf(file) : link }
+/** Everything that the result of a search depends on. */
+export interface SearchState {
+  /** The variables that were read, and their values. */
+  readonly variables: readonly (readonly [name: string, value: string | undefined])[]
+  readonly uid: number | undefined
+  readonly euid: number | undefined
+  readonly files: readonly FileVersion[]
+  /** Seconds since the epoch: when the search was made. An earlier time means that the clock was set back. */
+  readonly from: number
+  /** Seconds since the epoch from which time alone may change the result. */
+  readonly until: number
+}
+
+/** Whether the same search would have the same result. Costs a stat for each file. */
+export function isStillValid(
+  { variables, uid, euid, files, from, until }: SearchState,
+  environment: Environment,
+): boolean {
+  const now = secondsNow()
+  if (now < from || now >= until || environment.uid !== uid || environment.euid !== euid) return false
+  const { env } = environment
+  for (const [name, value] of variables) if (env[name] !== value) return false
+  for (const file of files) if (!isUnchanged(file)) return false
+  return true
 }

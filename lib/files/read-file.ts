@@ -1,16 +1,21 @@
 import fs from 'node:fs'
 import type { ReasonCode } from '../errors'
 
-/** Why a file that is there cannot be used. */
+/** Why a file that exists cannot be used. */
 export interface FileProblem {
   readonly problem: ReasonCode
   /** Continues a sentence that begins with the name of the file: "is a folder, not a file". */
   readonly what: string
-  /** The trouble is the system's, not the file's, as too many open files: the next try may go well. */
-  readonly passing?: true
+  /** A failure of the system, such as too many open files: the next try may succeed. */
+  readonly transient?: true
+  readonly expected?: unknown
+  readonly actual?: unknown
 }
 
-/** Tells a file as it was from the same file changed: one that was rewritten, replaced by rename, or given new permissions. */
+/** Decides whether a file may be read, from its path and its stat. */
+export type AccessCheck = (path: string, stats: fs.Stats) => FileProblem | undefined
+
+/** The part of a stat that changes when a file is rewritten, replaced by a rename, or gets other permissions. */
 export type FileStats = Pick<fs.Stats, 'mtimeMs' | 'ctimeMs' | 'size' | 'ino' | 'dev'>
 
 export function sameFile(a: FileStats, b: FileStats): boolean {
@@ -23,66 +28,65 @@ export function sameFile(a: FileStats, b: FileStats): boolean {
   )
 }
 
-/** A file written this recently may be written again within the same tick of the file system's clock, so its mark proves nothing yet. */
+/** Within one tick of the file system's clock a file can be written twice and keep its times. */
 const TICK_MS = 50
 
-/** Whether a mark taken at `readAt` (milliseconds since the epoch) is old enough to vouch for what was read. */
-export function isSettled(mark: FileStats, readAt: number): boolean {
-  return readAt - mark.mtimeMs > TICK_MS
+/** Whether a stat taken at `time` (milliseconds since the epoch) identifies the content of its file. */
+export function isSettled(stats: FileStats, time: number): boolean {
+  return time - stats.mtimeMs > TICK_MS
 }
 
 /**
- * Reads files that hold credentials, each once: as long as a file is unchanged, the value made from it is given again
- * for the price of one stat. Absent is undefined; a file that cannot be used is a `FileProblem`.
+ * Makes a reader of small text files that remembers the value parsed from each: an unchanged file costs one stat. A file
+ * that does not exist gives undefined, one that cannot be used a {@link FileProblem}.
  *
- * The caller may give the stat by which it judged the file; then a file that belongs to somebody else is not read in its
- * place.
- *
- * @param parse - makes the value from the text; what it returns is remembered, problems too
- * @param maxBytes - files larger than this are refused unread
+ * @param parse - makes the value from the text; a `FileProblem` that it returns is remembered too
+ * @param maxBytes - larger files are refused
+ * @param check - decides on each call whether the file may be read. Not remembered: it may depend on links and folders
  */
-export function rememberedReads<T>(
+export function fileReader<T>(
   parse: (text: string, path: string) => T,
   maxBytes: number,
+  check?: AccessCheck,
 ): (path: string, stats?: fs.Stats) => T | FileProblem | undefined {
-  const remembered = new Map<string, { mark: FileStats; value: T | FileProblem }>()
+  const remembered = new Map<string, { stats: FileStats; value: T | FileProblem }>()
 
   return (path, stats) => {
-    const now = stats ?? statOf(path)
-    if (!now || 'problem' in now) {
+    const before = stats ?? statOf(path)
+    if (!isStats(before)) {
       remembered.delete(path)
-      return now
+      return before
     }
-    const before = remembered.get(path)
-    if (before && sameFile(before.mark, now)) return before.value
+    const refused = check?.(path, before)
+    if (refused) return refused
+    const last = remembered.get(path)
+    if (last && sameFile(last.stats, before)) return last.value
 
     remembered.delete(path)
     const readAt = Date.now()
-    // Where the stat tells, nothing is opened: that would wake whoever waits at the other end of a FIFO, or move a tape.
-    const opened = unsuitable(now, maxBytes) ?? readWhole(path, maxBytes)
+    // Decided by the stat where possible: opening a FIFO unblocks its writer, opening a tape device moves the tape.
+    const opened = unsuitable(before, maxBytes) ?? readTextFile(path, maxBytes, { check })
     if (!opened) return undefined
-    const isRead = !('problem' in opened)
-    if (isRead && stats && opened.stats.uid !== stats.uid) return REPLACED
+    const isRead = 'text' in opened
     const value = isRead ? parse(opened.text, path) : opened
-    const mark = isRead ? opened.stats : now
+    const version = isRead ? opened.stats : before
     if (remembered.size >= MAX_REMEMBERED) remembered.clear()
-    if (isSettled(mark, readAt) && (isRead || !opened.passing)) remembered.set(path, { mark, value })
+    if (isSettled(version, readAt) && (isRead || !opened.transient))
+      remembered.set(path, { stats: version, value })
     return value
   }
 }
 
-/** More files than any machine has credentials; past it everything is read afresh rather than kept for ever. */
+/** More files than any host has credentials. */
 const MAX_REMEMBERED = 10_000
 
-const REPLACED: FileProblem = {
-  problem: 'foreign-owner',
-  what: 'was replaced by a file of another user while it was read',
-}
+/** Hoisted, since a stat is made for each request. */
+const UNDEFINED_IF_ABSENT = { throwIfNoEntry: false } as const
 
-/** The stat of a file, undefined where there is none. Of a link, that of what it leads to. */
+/** The stat of a file, of a link that of its target. Undefined if there is none. */
 export function statOf(path: string): fs.Stats | FileProblem | undefined {
   try {
-    return fs.statSync(path, { throwIfNoEntry: false })
+    return fs.statSync(path, UNDEFINED_IF_ABSENT)
   } catch (error) {
     return isAbsent(error) ? undefined : unreadable(error)
   }
@@ -91,35 +95,49 @@ export function statOf(path: string): fs.Stats | FileProblem | undefined {
 /** The same, but of a link its own. */
 export function linkStatOf(path: string): fs.Stats | FileProblem | undefined {
   try {
-    return fs.lstatSync(path, { throwIfNoEntry: false })
+    return fs.lstatSync(path, UNDEFINED_IF_ABSENT)
   } catch (error) {
     return isAbsent(error) ? undefined : unreadable(error)
   }
 }
 
-/** Whether there is a file, whatever it is. */
 export function isStats(value: fs.Stats | FileProblem | undefined): value is fs.Stats {
   return value !== undefined && !('problem' in value)
 }
 
-/** Reads a file whole without ever waiting: a FIFO would block, a device may have no end. */
-export function readWhole(
+/** The text of a file, and the stat of the descriptor it was read from. */
+export interface TextFile {
+  readonly text: string
+  readonly stats: fs.Stats
+}
+
+/**
+ * Reads a UTF-8 file whole, without its byte order mark. Never waits: it opens with `O_NONBLOCK`, and reads regular files
+ * only. Undefined if there is none.
+ *
+ * @param maxBytes - larger files are refused
+ * @param options - `check`: decides by the stat of the open descriptor. `followLinks`: false refuses a path whose last
+ *   part is a link. Default is true
+ */
+export function readTextFile(
   path: string,
   maxBytes: number,
-): { text: string; stats: fs.Stats } | FileProblem | undefined {
+  { check, followLinks = true }: { check?: AccessCheck | undefined; followLinks?: boolean } = {},
+): TextFile | FileProblem | undefined {
   let file: number | undefined
   try {
-    file = fs.openSync(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK || 0))
+    file = fs.openSync(path, READ_ONLY | (followLinks ? 0 : NO_FOLLOW))
     const stats = fs.fstatSync(file)
-    const problem = unsuitable(stats, maxBytes)
+    const problem = unsuitable(stats, maxBytes) ?? check?.(path, stats)
     if (problem) return problem
-    const bytes = Buffer.alloc(maxBytes + 1)
+    const bytes = Buffer.allocUnsafe(maxBytes + 1)
     let length = 0
-    // A file may grow between the stat and the read; the extra byte tells.
-    for (let got = 1; got > 0 && length < bytes.length; length += got)
-      got = fs.readSync(file, bytes, length, bytes.length - length, null)
+    // The file may have grown since the stat; the extra byte shows it.
+    for (let count = 1; count > 0 && length < bytes.length; length += count)
+      count = fs.readSync(file, bytes, length, bytes.length - length, null)
     if (length > maxBytes) return tooLarge(maxBytes)
-    return { text: bytes.toString('utf8', 0, length), stats }
+    const text = decoded(bytes.subarray(0, length))
+    return typeof text === 'string' ? { text, stats } : text
   } catch (error) {
     return isAbsent(error) ? undefined : unreadable(error)
   } finally {
@@ -127,10 +145,26 @@ export function readWhole(
   }
 }
 
+/** Windows has neither flag. */
+const READ_ONLY = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK || 0)
+export const NO_FOLLOW = fs.constants.O_NOFOLLOW || 0
+
+function decoded(bytes: Buffer): string | FileProblem {
+  const [first, second, third] = bytes
+  if (first === 0xef && second === 0xbb && third === 0xbf) return bytes.toString('utf8', 3)
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
+    return { problem: 'malformed', what: 'is in UTF-16 (as PowerShell writes it); save it as UTF-8' }
+  return bytes.toString('utf8')
+}
+
 function unsuitable(stats: fs.Stats, maxBytes: number): FileProblem | undefined {
-  if (stats.isDirectory()) return { problem: 'not-a-file', what: 'is a folder, not a file' }
-  if (!stats.isFile()) return { problem: 'not-a-file', what: 'is a FIFO, socket or device, not a file' }
-  return stats.size > maxBytes ? tooLarge(maxBytes) : undefined
+  return notRegular(stats) ?? (stats.size > maxBytes ? tooLarge(maxBytes) : undefined)
+}
+
+export function notRegular(stats: fs.Stats): FileProblem | undefined {
+  if (stats.isFile()) return undefined
+  const what = stats.isDirectory() ? 'is a folder, not a file' : 'is a FIFO, socket or device, not a file'
+  return { problem: 'not-a-file', what }
 }
 
 function tooLarge(maxBytes: number): FileProblem {
@@ -142,12 +176,12 @@ function isAbsent(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR'
 }
 
-/** Only the code of the system's error: the message repeats the path, which the reason names already. */
+/** Only the code of the system error: its message repeats the path. */
 export function unreadable(error: unknown): FileProblem {
   const { code } = error as NodeJS.ErrnoException
   const what = `cannot be read (${code ?? 'unknown error'})`
-  // Permissions show in the stat when they change.
+  // A change of permissions shows in the stat.
   return code === 'EACCES' || code === 'EPERM'
     ? { problem: 'unreadable', what }
-    : { problem: 'unreadable', what, passing: true }
+    : { problem: 'unreadable', what, transient: true }
 }

@@ -6,30 +6,30 @@ export interface DecodedJwt {
 }
 
 /**
- * Reads the header and the claims of a JWT (RFC 7519) in compact form; undefined when the text is none.
- * Checks no signature: that is for the server, or for `verify`.
+ * Decodes the header and the claims of a JWT (RFC 7519) in compact form; undefined if the text is not one. The signature is
+ * not checked.
  */
 export function decodeJwt(text: string): DecodedJwt | undefined {
-  if (typeof (text as unknown) !== 'string') return undefined // jws takes a Buffer too, and then keeps it
+  if (typeof (text as unknown) !== 'string') return undefined // jws accepts a Buffer too, and keeps it
   try {
     const jwt = decode(text, { complete: true, json: true })
     if (!isRecord(jwt?.payload) || !isRecord(jwt.header)) return undefined
     return { header: jwt.header, claims: jwt.payload }
   } catch {
-    return undefined // jws throws on claims that are no JSON
+    return undefined // jws throws on claims that are not JSON
   }
 }
 
 /**
- * Whether a JWT in compact form ends within its signature, as in a file that somebody is writing: the rest reads well, and no
- * server would take it. Never for an algorithm that is not known here.
+ * Whether the signature of a JWT in compact form is incomplete, for example because its file is being written. False for an
+ * unknown algorithm.
  */
-export function isCutShort(text: string, { alg }: Readonly<Record<string, unknown>>): boolean {
+export function isTruncated(text: string, { alg }: Readonly<Record<string, unknown>>): boolean {
   const least = typeof alg === 'string' ? SIGNATURE_BYTES.get(alg) : undefined
   return least !== undefined && Math.floor((text.length - text.lastIndexOf('.') - 1) * 0.75) < least
 }
 
-/** How long signatures are, those of RSA at least (RFC 7518 sections 3.2 to 3.5, with keys of 2048 bits; RFC 8037 section 3.1). */
+/** Lengths of signatures; of RSA the least, with keys of 2048 bits (RFC 7518 sections 3.2 to 3.5, RFC 8037 section 3.1). */
 const SIGNATURE_BYTES: ReadonlyMap<string, number> = new Map([
   ['RS256', 256],
   ['RS384', 256],

@@ -1,8 +1,8 @@
 import type { IgwnAuthOptions } from '../options'
 import { lookUpNetrc } from './find-netrc-credentials'
 import type { Environment } from '../environment'
-import { findingFor, type Finding } from '../explain/finding'
-import { fileFix } from '../explain/fixes'
+import type { Finding } from '../explain/finding'
+import { fileFix, findingFor } from '../files/describe-file'
 
 /** What netrc has for the host of a URL, and what is wrong with its files. */
 export function describeNetrc(url: URL, { netrc }: IgwnAuthOptions, environment: Environment): Finding[] {

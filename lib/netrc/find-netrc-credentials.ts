@@ -11,7 +11,7 @@ import { pathName } from '../secrets/sanitize'
 import { processEnvironment, homeOf, variable } from '../environment'
 import type { Environment } from '../environment'
 import { kindOf } from '../tokens/token'
-import { rememberedReads, statOf } from '../files/read-file'
+import { fileReader, statOf } from '../files/read-file'
 import type { FileProblem } from '../files/read-file'
 
 /** Which file {@link findNetrcCredentials} reads, and whether its `default` counts. */
@@ -148,7 +148,7 @@ interface ReadNetrc extends Netrc {
   readonly byHost: ReadonlyMap<string, NetrcEntry>
 }
 
-const readNetrc = rememberedReads((text): ReadNetrc => {
+const readNetrc = fileReader((text): ReadNetrc => {
   const netrc = parseNetrc(text)
   const byHost = new Map([...netrc.entries].map(([name, entry]) => [oneSpelling(name), entry]))
   return { ...netrc, byHost }

@@ -4,7 +4,7 @@ import { mkdir, open, realpath, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { IgwnAuthError } from '../errors'
 import { pathName } from '../secrets/sanitize'
-import { isStats, readWhole, statOf } from '../files/read-file'
+import { isStats, readTextFile, statOf } from '../files/read-file'
 import { processEnvironment } from '../environment'
 import { kindOf } from '../tokens/token'
 import { fileLock, type Lock } from './file-lock'
@@ -85,7 +85,7 @@ const MAX_BYTES = 4 * 1024 * 1024
 
 /** What the file holds, by key. */
 function read(store: string): Map<string, unknown> {
-  const found = readWhole(store, MAX_BYTES)
+  const found = readTextFile(store, MAX_BYTES)
   if (!found) return new Map()
   if ('problem' in found) throw unusable(`${pathName(store)} ${found.what}`, 'Name another file')
   checkFolder(path.dirname(store))

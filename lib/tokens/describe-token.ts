@@ -2,24 +2,25 @@ import { htgettokenFor } from './find-sci-token'
 import { duration, validateClaims, requirementsOf, type TokenRequirements } from './validate-claims'
 import { SciToken } from './scitoken'
 import { secondsNow } from '../clock'
-import { isStats, statOf } from '../files/read-file'
 import { tokenLocations, type Candidate, type TokenLocation } from './token-locations'
 import type { Environment } from '../environment'
 import type { TokenQuery } from './token'
-import { findingFor, type Finding, type TokenInfo } from '../explain/finding'
-import { tokenFix } from '../explain/fixes'
-
-/** Remembers what it has read, as long as that is unchanged. */
-const places = tokenLocations()
+import type { Finding, TokenInfo } from '../explain/finding'
+import { permissionsOf } from '../files/access'
+import { fileFix, findingFor, type UnusableFile } from '../files/describe-file'
 
 /**
- * Every token on this machine, in the order in which they are looked at: a request takes the first that satisfies, this looks
- * at the others too. No network is used.
+ * Every token on this host, in the order of discovery; a request uses the first usable one. Uses no network, and keeps
+ * nothing between calls.
  */
 export function describeTokens(want: TokenRequirements, environment: Environment): Finding[] {
-  const findings = places.flatMap((place) =>
-    [...place.candidates(environment)].map((candidate) => judged(candidate, place, want)),
-  )
+  const { env } = environment
+  const findings = tokenLocations(environment).flatMap((location) => {
+    const value = location.reads === undefined ? undefined : env[location.reads]
+    return Array.from(location.candidates(value || undefined), (candidate) =>
+      findingOf(candidate, location, want),
+    )
+  })
   const last = findings.pop()
   if (!last) return findings
   // Wherever there is nothing, one that is got now would be; unless that was said of an old one.
@@ -29,8 +30,8 @@ export function describeTokens(want: TokenRequirements, environment: Environment
   return [...findings, isSaid ? last : { ...last, fix: last.fix ?? htgettokenFor(want) }]
 }
 
-function judged(
-  { token, reason, path }: Candidate,
+function findingOf(
+  { token, reason, path, fix: ownFix }: Candidate,
   { variable }: TokenLocation,
   want: TokenRequirements,
 ): Finding {
@@ -38,7 +39,7 @@ function judged(
   if (!token)
     return findingFor('token', reason ?? { code: 'absent', source: '', message: '' }, {
       permissions,
-      fix: reason && tokenFix({ code: reason.code, path, variable }, want),
+      fix: ownFix ?? (reason && tokenFix({ code: reason.code, path, variable }, want)),
     })
   const finding = tokenFinding(token, token.source ?? '', want, variable)
   // A file that others can read is used all the same.
@@ -138,7 +139,30 @@ function howLong(left: number): string {
   return left > 0 ? `has ${duration(left)} left` : `expired ${duration(-left)} ago`
 }
 
-export function permissionsOf(path: string): string | undefined {
-  const stats = statOf(path)
-  return isStats(stats) ? (stats.mode & 0o777).toString(8).padStart(4, '0') : undefined
+/** The command or action that gives a suitable token, or stops one that can never be used from being found. */
+export function tokenFix(
+  { code, path, variable }: UnusableFile,
+  requirements: TokenRequirements,
+): string | undefined {
+  switch (code) {
+    case 'expired':
+    case 'audience':
+    case 'issuer':
+    case 'scope':
+    case 'claim':
+    case 'profile':
+    case 'signature':
+    case 'refused':
+      return htgettokenFor(requirements)
+    case 'malformed':
+    case 'empty':
+      // htgettoken overwrites the default file, but not what a variable holds.
+      return variable === undefined ? htgettokenFor(requirements) : `unset ${variable}`
+    case 'not-yet-valid':
+      return "wait, or correct this host's clock"
+    case 'not-verified':
+      return 'make sure that this host can reach the issuer, or leave verify out'
+    default:
+      return fileFix({ code, path, variable })
+  }
 }

@@ -1,151 +1,147 @@
 import { IgwnAuthError, type Reason } from '../errors'
 import { CLOCK_TOLERANCE, validateClaims, reasonFor, type TokenRequirements } from './validate-claims'
 import type { SciToken } from './scitoken'
-import { processEnvironment, snapshotOf, type Environment } from '../environment'
-import { secondsNow } from './token'
-import { versionOf, sameVersion, type FileVersion } from '../files/file-version'
-import { statOf } from '../files/read-file'
+import { processEnvironment, type Environment } from '../environment'
+import { secondsNow } from '../clock'
+import { fileVersion, isStillValid, type FileVersion, type SearchState } from '../files/file-version'
 import { tokenLocations, type Candidate, type TokenLocation } from './token-locations'
 
-/** What a look at the machine gave. */
+/** The result of a search. */
 export interface Discovery {
-  /** The first token that satisfies; undefined when none does. */
+  /** The first usable token; undefined if there is none. */
   readonly token?: SciToken
-  /** Why each candidate before it was passed over, in order. */
+  /** Why each candidate before it was skipped, in order. */
   readonly reasons: readonly Reason[]
-  /** What is not as it should be with the token that was chosen. */
+  /** A problem of the selected token that does not prevent its use. */
   readonly warning?: Reason
 }
 
-export interface LookOptions {
-  /** Stop with an error at the first candidate that is broken, as WLCG Bearer Token Discovery says. */
+export interface SearchOptions {
+  /** Fail on the first malformed candidate, as WLCG Bearer Token Discovery says. */
   readonly strict?: boolean | undefined
-  /** Judges a token once more, after its claims: a reason passes it over. */
+  /** Called with each token whose claims are valid; a reason skips it. */
   readonly passOver?: ((token: SciToken) => Reason | undefined) | undefined
 }
 
-/** Looks for the first token that satisfies. */
-export type Look = (want: TokenRequirements, options?: LookOptions) => Discovery
+/** Searches for the first usable token. */
+export type TokenSearch = (requirements: TokenRequirements, options?: SearchOptions) => Discovery
 
 /**
- * Token discovery: the first token, in the order of the places, whose claims satisfy. One that does not is passed over and
- * leaves a reason. As long as nothing has changed, a second look costs a stat for each place up to the one that had the
- * token: no file is opened, no token parsed or judged again, however many candidates there are.
+ * Token discovery: the first token, in the order of the locations, whose claims are valid; those before it are skipped
+ * with a reason. While nothing changes, the same requirements give the same result object for a stat per location, up to
+ * that of the token: no file is opened and no token parsed.
  */
-export function discovery(environment: Environment = processEnvironment): Look {
-  const places = tokenLocations()
-  const decisions = new Map<string, Decision>()
+export function discovery(environment: Environment = processEnvironment): TokenSearch {
+  const locations = tokenLocations(environment)
+  const searches = new Map<string, Search>()
+  const keys = new WeakMap<TokenRequirements, string>()
 
-  return (want, { strict = false, passOver } = {}) => {
-    const now = snapshotOf(environment)
-    if (passOver) return search(places, now, want, strict, passOver).discovery
-    const key = keyOf(want, strict)
-    const before = decisions.get(key)
-    if (before && holds(before, places, now)) return before.discovery
+  function keyOf(requirements: TokenRequirements): string {
+    const known = keys.get(requirements)
+    if (known !== undefined) return known
+    const { audience, scope, challengeScope, issuer, minTimeLeft } = requirements
+    const key = JSON.stringify([audience, scope, challengeScope, issuer, minTimeLeft])
+    keys.set(requirements, key)
+    return key
+  }
 
-    const decision = search(places, now, want, strict)
-    if (decisions.size >= MAX_DECISIONS) decisions.clear()
-    if (decision.marks) decisions.set(key, decision)
-    else decisions.delete(key)
-    return decision.discovery
+  return (requirements, { strict = false, passOver } = {}) => {
+    if (passOver) return search(locations, environment, requirements, strict, passOver).result
+    const key = strict ? `strict ${keyOf(requirements)}` : keyOf(requirements)
+    const last = searches.get(key)
+    if (last?.state && isStillValid(last.state, environment)) return last.result
+
+    const made = search(locations, environment, requirements, strict)
+    if (searches.size >= MAX_SEARCHES) searches.clear()
+    if (made.state) searches.set(key, made)
+    else searches.delete(key)
+    return made.result
   }
 }
 
-/** Queries differ by server, and a program talks to few; past this many the oldest answers are not worth keeping. */
-const MAX_DECISIONS = 1000
+/** Requirements differ by server, and a program talks to few. */
+const MAX_SEARCHES = 1000
 
-interface Decision {
-  readonly discovery: Discovery
-  /** The state of each place up to the one that had the token. Undefined: do not rely on this decision again. */
-  readonly marks?: readonly FileVersion[] | undefined
-  /** The file of the chosen token and its state, where it is one of several in a folder. */
-  readonly file?: { readonly path: string; readonly mark: FileVersion } | undefined
-  /** Seconds since the epoch: when it was made. A clock that shows less has been set back, and may tell otherwise. */
-  readonly from: number
-  /** Seconds since the epoch from which time alone may change the decision. */
-  readonly until: number
+interface Search {
+  readonly result: Discovery
+  /** Undefined: the result must not be reused. */
+  readonly state?: SearchState | undefined
 }
 
 /**
- * Seconds for which a decision is relied on that passed something over. One file of several that is rewritten in place shows
- * in no mark, nor does trouble that passes; and what was expired by a minute then is expired by an hour later.
+ * Seconds after which a search that skipped something is repeated: the stat of a folder does not show that one of its files
+ * was rewritten, nor does any stat show that a transient failure is over.
  */
-const LOOK_AGAIN_AFTER = 5
-
-function holds(
-  { marks, file, from, until }: Decision,
-  places: readonly TokenLocation[],
-  environment: Environment,
-): boolean {
-  const now = secondsNow()
-  if (!marks || now < from || now >= until) return false
-  for (let index = 0; index < marks.length; index++)
-    if (!sameVersion(marks[index], places[index]?.mark(environment))) return false
-  return !file || sameVersion(file.mark, versionOf(file.path, statOf(file.path)))
-}
+const REPEAT_AFTER = 5
 
 function search(
-  places: readonly TokenLocation[],
+  locations: readonly TokenLocation[],
   environment: Environment,
-  want: TokenRequirements,
+  requirements: TokenRequirements,
   strict: boolean,
-  passOver?: LookOptions['passOver'],
-): Decision {
-  const now = secondsNow()
+  passOver?: SearchOptions['passOver'],
+): Search {
+  const { env, uid, euid } = environment
+  const from = secondsNow()
   const reasons: Reason[] = []
-  const marks: (FileVersion | undefined)[] = []
+  const variables: [string, string | undefined][] = []
+  const versions: (FileVersion | undefined)[] = []
   let until = Infinity
 
-  for (const place of places) {
-    // Taken before reading: a change that comes between shows as a change next time.
-    marks.push(place.mark(environment))
-    for (const candidate of place.candidates(environment)) {
-      const { token, reason, file } = candidate
-      const refusal = token ? (refuse(token, candidate, want, strict, now) ?? passOver?.(token)) : reason
-      if (token && !refusal) {
-        const mark = file && versionOf(file.path, file.stats)
-        return {
-          discovery: { token, reasons, ...(reason && { warning: reason }) },
-          marks: file && mark === undefined ? undefined : settled(marks),
-          file: file && mark !== undefined ? { path: file.path, mark } : undefined,
-          from: now,
-          until: Math.min(until, (token.expiresAt ?? Infinity) - want.minTimeLeft),
-        }
+  const stateUntil = (end: number): SearchState | undefined => {
+    const files = versions.filter((version) => version !== undefined)
+    return files.length < versions.length ? undefined : { variables, uid, euid, files, from, until: end }
+  }
+
+  for (const location of locations) {
+    const { reads } = location
+    const value = reads === undefined ? undefined : env[reads]
+    if (reads !== undefined) variables.push([reads, value])
+    const path = location.path(value || undefined)
+    // Taken before reading: a change in between shows as a change next time.
+    if (path !== undefined) versions.push(fileVersion(path))
+    for (const candidate of location.candidates(value || undefined)) {
+      const { token, reason } = candidate
+      const skipped = token
+        ? (problemOf(token, candidate, requirements, strict, from) ?? passOver?.(token))
+        : reason
+      if (token && !skipped) {
+        const result = { token, reasons, ...(reason && { warning: reason }) }
+        if (candidate.isInFolder && candidate.path !== undefined) versions.push(fileVersion(candidate.path))
+        return { result, state: stateUntil(Math.min(until, usableUntil(token, requirements))) }
       }
-      if (!refusal) continue
-      reasons.push(refusal)
-      if (strict && BROKEN.has(refusal.code)) throw broken(refusal, reasons)
-      until = Math.min(until, lookAgainAt(refusal, candidate, now))
+      if (!skipped) continue
+      reasons.push(skipped)
+      if (strict && MALFORMED.has(skipped.code)) throw malformed(skipped, reasons)
+      until = Math.min(until, repeatAt(skipped, candidate, from))
     }
   }
-  // Whoever has just mended what was passed over, and asks again, must not be told of how it was.
-  const isFinal = until === Infinity
-  return { discovery: { reasons }, marks: isFinal ? settled(marks) : undefined, from: now, until }
+  // Do not reuse a search that skipped something and found nothing: the user may have just fixed it.
+  return { result: { reasons }, state: until === Infinity ? stateUntil(until) : undefined }
 }
 
-/** The marks of places that have all been still for long enough to have one. */
-function settled(marks: readonly (FileVersion | undefined)[]): readonly FileVersion[] | undefined {
-  return marks.every((mark) => mark !== undefined) ? marks : undefined
+function usableUntil(token: SciToken, { minTimeLeft }: TokenRequirements): number {
+  return (token.expiresAt ?? Infinity) - minTimeLeft
 }
 
-/** When what was passed over is worth another look though no mark changes; never, where there was nothing. */
-function lookAgainAt({ code }: Reason, { token, file }: Candidate, now: number): number {
-  if (code === 'absent' && !file) return Infinity
+/** When a skipped candidate may be usable though no stat shows a change. */
+function repeatAt({ code }: Reason, { token, isInFolder }: Candidate, now: number): number {
+  if (code === 'absent' && !isInFolder) return Infinity
   const validFrom = code === 'not-yet-valid' ? token?.notBefore : undefined
-  return Math.min(now + LOOK_AGAIN_AFTER, (validFrom ?? Infinity) - CLOCK_TOLERANCE)
+  return Math.min(now + REPEAT_AFTER, (validFrom ?? Infinity) - CLOCK_TOLERANCE)
 }
 
-function broken(refusal: Reason, reasons: readonly Reason[]): IgwnAuthError {
+function malformed(skipped: Reason, reasons: readonly Reason[]): IgwnAuthError {
   return new IgwnAuthError(
     'ERR_IGWN_TOKEN_MALFORMED',
-    `${refusal.message}. With \`strict\`, a broken candidate ends the search, as WLCG Bearer Token Discovery says; ` +
-      'mend or remove it, or leave `strict` out.',
+    `${skipped.message}. With \`strict\`, the search fails on the first malformed candidate (WLCG Bearer Token Discovery). ` +
+      'Fix or remove it, or leave `strict` out.',
     { reasons },
   )
 }
 
-/** What `strict` does not pass over. */
-const BROKEN: ReadonlySet<string> = new Set<Reason['code']>([
+/** What `strict` does not skip. */
+const MALFORMED: ReadonlySet<string> = new Set<Reason['code']>([
   'malformed',
   'unreadable',
   'not-a-file',
@@ -154,24 +150,14 @@ const BROKEN: ReadonlySet<string> = new Set<Reason['code']>([
   'open-permissions',
 ])
 
-function refuse(
+function problemOf(
   token: SciToken,
   { reason }: Candidate,
-  want: TokenRequirements,
+  requirements: TokenRequirements,
   strict: boolean,
   now: number,
 ): Reason | undefined {
   if (strict && reason) return reason
-  const verdict = validateClaims(token, want, now)
-  return verdict && reasonFor(token, verdict)
+  const problem = validateClaims(token, requirements, now)
+  return problem && reasonFor(token, problem)
 }
-
-/** Exact, so that no two queries share a decision, whatever is in their texts. Requests to one server share one query. */
-function keyOf(want: TokenRequirements, strict: boolean): string {
-  const { audience, scope, issuer, minTimeLeft } = want
-  const query = keys.get(want) ?? JSON.stringify([audience, scope, issuer, minTimeLeft])
-  keys.set(want, query)
-  return strict ? `strict ${query}` : query
-}
-
-const keys = new WeakMap<TokenRequirements, string>()

@@ -4,13 +4,14 @@ import { IgwnAuthError, type Reason } from '../errors'
 import {
   checkQuery,
   reasonFor,
+  requiredScopes,
   requirementsOf,
   type ClaimProblem,
   type TokenRequirements,
 } from './validate-claims'
 import { printable } from '../secrets/sanitize'
 import type { SciToken } from './scitoken'
-import { discovery, type Discovery, type Look, type LookOptions } from './discovery'
+import { discovery, type Discovery, type SearchOptions, type TokenSearch } from './discovery'
 import { verifier, type Verify } from './verify-signature'
 import type { TokenQuery } from './token'
 
@@ -29,8 +30,6 @@ export interface FindSciTokenOptions {
   readonly verify?: boolean | AxiosInstance | undefined
 }
 
-const lookHere = discovery()
-
 /**
  * Finds the first token on this machine that satisfies: `SCITOKEN`, `SCITOKEN_FILE`, `$_CONDOR_CREDS/*.use`,
  * `BEARER_TOKEN`, `BEARER_TOKEN_FILE`, `$XDG_RUNTIME_DIR/bt_u<euid>`, `/tmp/bt_u<euid>`. Candidates that do not are
@@ -46,7 +45,7 @@ export async function findSciToken(
   options: FindSciTokenOptions = {},
 ): Promise<SciToken> {
   const want = requirementsOf(checkQuery(query))
-  const { token, reasons } = await findVerified(lookHere, want, checkValues(options, OPTIONS, 'options'))
+  const { token, reasons } = await findVerified(discovery(), want, checkValues(options, OPTIONS, 'options'))
   if (token) return token
   throw tokenNotFound(want, reasons)
 }
@@ -55,9 +54,9 @@ const OPTIONS: Record<keyof FindSciTokenOptions, Check> = { strict: flag, verify
 
 /** Looks, and with `verify` goes on to the next candidate while signatures do not hold. */
 export async function findVerified(
-  look: Look,
+  look: TokenSearch,
   want: TokenRequirements,
-  { strict, verify, passOver }: FindSciTokenOptions & Pick<LookOptions, 'passOver'>,
+  { strict, verify, passOver }: FindSciTokenOptions & Pick<SearchOptions, 'passOver'>,
 ): Promise<Discovery> {
   if (!verify) return look(want, { strict, passOver })
   const check = verifierOf(verify)
@@ -108,7 +107,9 @@ export function tokenNotFound(want: TokenRequirements, reasons: readonly Reason[
 }
 
 /** The command that gets a token that would satisfy; IGWN's own server and issuer where the token is to be of IGWN. */
-export function htgettokenFor({ audience, scope, issuer }: TokenRequirements): string {
+export function htgettokenFor(requirements: TokenRequirements): string {
+  const { audience, issuer } = requirements
+  const scope = requiredScopes(requirements)
   const server = issuer.includes('https://cilogon.org/igwn') ? 'vault.ligo.org -i igwn' : TO_FILL_IN
   return `htgettoken -a ${server}${argument('--scopes', scope.join(','))}${argument('--audience', audience.at(-1))}`
 }
@@ -124,7 +125,9 @@ function argument(name: string, value = ''): string {
 /** Candidates named in a message; `reasons` has them all. */
 const MAX_SAID = 10
 
-function describe({ audience, scope, issuer }: TokenRequirements): string {
+function describe(requirements: TokenRequirements): string {
+  const { audience, issuer } = requirements
+  const scope = requiredScopes(requirements)
   return [
     audience.length > 0 ? ` for audience ${audience.join(' or ')}` : '',
     scope.length > 0 ? ` with scope ${scope.join(' ')}` : '',

@@ -2,7 +2,7 @@ import { checkValues, seconds, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { pathName } from '../secrets/sanitize'
 import { kindOf, tokenText, type TokenSource } from './token'
-import { readWhole } from '../files/read-file'
+import { readTextFile } from '../files/read-file'
 import { runCommand } from '../files/run-command'
 import { accessTokenIn } from './token-locations'
 
@@ -68,7 +68,7 @@ export function tokenCommand(options: TokenCommandOptions): TokenSource {
  * @throws {@link IgwnAuthError} `ERR_IGWN_COMMAND_FAILED` when that cannot be read
  */
 export function writtenBy(program: string, outFile: string): string {
-  const found = readWhole(outFile, MAX_BYTES)
+  const found = readTextFile(outFile, MAX_BYTES)
   if (found && 'text' in found) return found.text
   const what = found ? found.what : 'does not exist'
   throw failed(`${pathName(program)} ended well, but its file ${pathName(outFile)} ${what}.`)

@@ -1,88 +1,92 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Reason } from '../errors'
-import { isCutShort } from '../formats/jwt'
+import type { Environment } from '../environment'
+import { formatPermissions, sharedFolderCheck } from '../files/access'
+import { fileReader, isStats, statOf, unreadable, type FileProblem } from '../files/read-file'
+import { isTruncated } from '../formats/jwt'
 import { pathName } from '../secrets/sanitize'
 import { SciToken } from './scitoken'
-import { variable, type Environment } from '../environment'
-import { versionOf, versionOfShared, statsOf, type FileVersion } from '../files/file-version'
-import { isStats, rememberedReads, statOf, unreadable, type FileProblem } from '../files/read-file'
 
-/** What was found where a token may be: a token, or why there is none. */
+/** One token, or the reason why there is none. */
 export interface Candidate {
   readonly token?: SciToken
-  /** Why there is no token here; or, with a token, what is not as it should be though the token can be used. */
+  /** Why there is no token; or, beside a token, a warning about it. */
   readonly reason?: Reason
-  /** The path of its file, where it is in one. */
+  /** What the user can do about the reason, if its code does not say it. */
+  readonly fix?: string | undefined
+  /** Its file or folder, if it is in one. */
   readonly path?: string
-  /** Its file, where the mark of the place does not tell all: one of several in a folder. */
-  readonly file?: { readonly path: string; readonly stats: ReturnType<typeof statOf> }
+  /** It is one of several files in a folder, of which the stat of the folder says nothing. */
+  readonly isInFolder?: true
 }
 
-/** One place where a token may be. */
+/** A location where tokens may be. */
 export interface TokenLocation {
-  /** The variable that holds it or names its file, where unsetting that takes it out of the way. */
-  readonly variable?: string | undefined
-  /** How people know it: the name of a variable, or the path of a file. */
-  name(environment: Environment): string
+  /** The environment variable that it depends on. */
+  readonly reads?: string
+  /** The variable to unset so that nothing is found here; undefined for default files. */
+  readonly variable?: string
+  /** Its file or folder; undefined if the variable is unset, or holds the token itself. */
+  path(value: string | undefined): string | undefined
   /**
-   * Tells for the price of a stat at most whether anything here has changed since the mark was taken. Undefined: this
-   * place changed too recently to say.
+   * The candidates, in order. Nothing is read before the generator reaches it.
+   *
+   * @param value - of the variable; undefined if it is unset or empty
    */
-  mark(environment: Environment): FileVersion | undefined
-  /** What is here, in order. Nothing is read before it is asked for. */
-  candidates(environment: Environment): Candidates
+  candidates(value: string | undefined): Generator<Candidate, undefined, undefined>
 }
 
-type Candidates = Generator<Candidate, undefined, undefined>
-
-/** WLCG's text sets no limit; nothing that is larger can be sent in a header. */
+/** WLCG Bearer Token Discovery sets no limit. A larger token cannot be sent in a header. */
 const MAX_BYTES = 64 * 1024
 
 /**
- * Every place, in the order of igwn-auth-utils: SciTokens' own names, HTCondor's credentials, then WLCG Bearer Token
- * Discovery 1.0 in its own order. What was read is remembered by the list, file by file.
+ * The locations in the order of igwn-auth-utils: the variables of SciTokens, the credentials of HTCondor, then WLCG Bearer
+ * Token Discovery 1.0 in its own order. Files that were read are remembered by this list.
  */
-export function tokenLocations(): readonly TokenLocation[] {
+export function tokenLocations(environment: Environment): readonly TokenLocation[] {
   return [
     inVariable('SCITOKEN'),
-    inFile('SCITOKEN_FILE', (environment) => variable(environment.env, 'SCITOKEN_FILE')),
-    inFolder('_CONDOR_CREDS', '.use'),
+    inFile(environment, 'SCITOKEN_FILE', 'SCITOKEN_FILE', (file) => file),
+    inFolder(environment, '_CONDOR_CREDS', '.use'),
     inVariable('BEARER_TOKEN'),
-    inFile('BEARER_TOKEN_FILE', (environment) => variable(environment.env, 'BEARER_TOKEN_FILE')),
-    inFile(undefined, runtimeFile),
-    inSharedFile(temporaryFile),
+    inFile(environment, 'BEARER_TOKEN_FILE', 'BEARER_TOKEN_FILE', (file) => file),
+    inFile(environment, 'XDG_RUNTIME_DIR', undefined, (folder) => defaultFile(folder, environment)),
+    // Also if XDG_RUNTIME_DIR is set, as in Go, pelican and XRootD, and unlike Python.
+    inFile(environment, undefined, undefined, () => defaultFile(environment.temporaryFolder, environment)),
   ]
 }
 
-/** `$XDG_RUNTIME_DIR/bt_u<euid>`. */
-function runtimeFile(environment: Environment): string | undefined {
-  const folder = variable(environment.env, 'XDG_RUNTIME_DIR')
-  return folder !== undefined && environment.euid !== undefined
-    ? `${folder}/bt_u${environment.euid}`
-    : undefined
-}
-
-/** `/tmp/bt_u<euid>`. Looked at also when XDG_RUNTIME_DIR is set and has none, as Go, pelican and XRootD do and Python does not. */
-function temporaryFile(environment: Environment): string | undefined {
-  return environment.euid === undefined ? undefined : `${environment.temporaryFolder}/bt_u${environment.euid}`
+function defaultFile(folder: string | undefined, { euid }: Environment): string | undefined {
+  return folder === undefined || euid === undefined ? undefined : `${folder}/bt_u${euid}`
 }
 
 type Content = SciToken | FileProblem
 
-/** The token in a text; C99 white space round it is no part of it (WLCG Bearer Token Discovery, section 1). */
+/** The token in a text; C99 white space around it is ignored (WLCG Bearer Token Discovery, section 1). */
 function tokenIn(text: string, source: string): Content {
   const stripped = strip(text)
   if (stripped === '') return { problem: 'empty', what: 'is empty' }
   const token = SciToken.read(stripped, source)
-  if (!token) return { problem: 'malformed', what: 'holds no SciToken (not a JWT)' }
-  if (!isCutShort(stripped, token.header)) return token
-  return { problem: 'malformed', what: 'is cut short: the signature of its token is not whole' }
+  if (!token) return { problem: 'malformed', what: notAToken(stripped) }
+  if (!isTruncated(stripped, token.header)) return token
+  return { problem: 'malformed', what: 'is truncated: the signature of its token is incomplete' }
+}
+
+function notAToken(text: string): string {
+  return isOpaqueToken(text)
+    ? 'holds an opaque token, for example a macaroon, not a JWT; its claims cannot be read'
+    : 'holds no SciToken (not a JWT)'
+}
+
+/** A text of the form that RFC 6750 section 2.1 gives bearer tokens, too long and too mixed for a word or a name. */
+function isOpaqueToken(text: string): boolean {
+  return text.length >= 20 && /^[\w.~+/-]+=*$/.test(text) && /\d/.test(text) && /[A-Za-z]/.test(text)
 }
 
 /**
- * Takes C99 `isspace` off both ends, and nothing else that JavaScript's `trim` takes for white space. (A regular
- * expression for the end would begin anew at each space of a long run in the middle.)
+ * Removes C99 `isspace` characters at both ends. `trim` would remove others too; a regular expression for the end would
+ * take quadratic time on a long run of spaces in the middle.
  */
 function strip(text: string): string {
   let start = 0
@@ -97,127 +101,140 @@ function isSpace(code: number): boolean {
   return code === 0x20 || (code >= 0x09 && code <= 0x0d)
 }
 
-/** HTCondor and others write a token as it is, or as the JSON answer of a token endpoint (RFC 6749 section 5.1). */
+/**
+ * The token in a text: the text itself, or `access_token` of the JSON response of a token endpoint (RFC 6749 section 5.1),
+ * as HTCondor writes it.
+ */
 export function accessTokenIn(text: string): string {
   const stripped = strip(text)
-  if (!stripped.startsWith('{')) return stripped
+  const token = jsonIn(stripped)?.access_token
+  return typeof token === 'string' ? token : stripped
+}
+
+function jsonIn(text: string): { access_token?: unknown } | undefined {
+  if (!text.startsWith('{')) return undefined
   try {
-    const { access_token: token } = JSON.parse(stripped) as { access_token?: unknown }
-    return typeof token === 'string' ? token : stripped
+    return JSON.parse(text) as object
   } catch {
-    return stripped
+    return undefined
   }
+}
+
+function tokenInFile(text: string, source: string): Content {
+  const stripped = strip(text)
+  const json = jsonIn(stripped)
+  if (!json) return tokenIn(stripped, source)
+  if (typeof json.access_token !== 'string')
+    return { problem: 'malformed', what: 'is JSON without access_token' }
+  const token = strip(json.access_token)
+  return token === '' ? EMPTY_ACCESS_TOKEN : tokenIn(token, source)
+}
+
+const EMPTY_ACCESS_TOKEN: FileProblem = { problem: 'empty', what: 'has an empty access_token' }
+
+/** HTCondor writes an empty `access_token` for a token that the access point was denied. */
+function tokenInUseFile(text: string, source: string): Content {
+  const content = tokenInFile(text, source)
+  if (content !== EMPTY_ACCESS_TOKEN) return content
+  return { ...EMPTY_ACCESS_TOKEN, what: `${EMPTY_ACCESS_TOKEN.what}: the access point was denied this token` }
 }
 
 function inVariable(name: string): TokenLocation {
-  let last: { text: string; content: Content } | undefined
+  let last: { value: string; content: Content } | undefined
   return {
+    reads: name,
     variable: name,
-    name: () => name,
-    mark: (environment) => environment.env[name] ?? '',
-    *candidates(environment): Candidates {
-      const text = variable(environment.env, name)
-      if (text === undefined) return yield { reason: absent(name, `${name} is not set`) }
-      if (last?.text !== text) last = { text, content: tokenIn(text, name) }
-      yield candidate(name, last.content)
+    path: () => undefined,
+    *candidates(value) {
+      if (value === undefined) return yield { reason: absent(name, `${name} is not set`) }
+      if (last?.value !== value) last = { value, content: tokenIn(value, name) }
+      const { content } = last
+      if (!('problem' in content) || content.problem !== 'malformed') return yield candidate(name, content)
+      yield { ...candidate(name, isPath(value) ? PATH : content), fix: fixOfVariable(name, value) }
     },
   }
 }
 
+const PATH: FileProblem = { problem: 'malformed', what: 'holds a path, not a token' }
+
+/** A token may begin with a slash too (RFC 6750 section 2.1), but has no second one where a path has it. */
+function isPath(value: string): boolean {
+  return /^(?:file:|~|\.{1,2})?\/|^[A-Za-z]:[\\/]/.test(value) && value.length < 4096
+}
+
+/** An opaque token is not deleted: it may be valid, and cannot be obtained again here. */
+function fixOfVariable(name: string, value: string): string | undefined {
+  if (isPath(value)) return `set ${name}_FILE instead of ${name}`
+  return isOpaqueToken(strip(value)) ? `to send it, set the option token: process.env.${name}` : undefined
+}
+
+/** @param fileOf - the path, from the value of the variable; undefined for a default file that this platform has not */
 function inFile(
-  name: string | undefined,
-  fileOf: (environment: Environment) => string | undefined,
+  environment: Environment,
+  reads: string | undefined,
+  names: string | undefined,
+  fileOf: (value: string | undefined) => string | undefined,
 ): TokenLocation {
-  const read = rememberedReads((text, file) => tokenIn(text, named(name, file)), MAX_BYTES)
-  const sourceOf = (environment: Environment) => named(name, fileOf(environment))
+  const sourceOf = (file: string) => (names === undefined ? pathName(file) : `${pathName(file)} (${names})`)
+  const read = fileReader(
+    (text, file) => tokenInFile(text, sourceOf(file)),
+    MAX_BYTES,
+    sharedFolderCheck(() => environment.euid),
+  )
   return {
+    ...(reads !== undefined && { reads }),
+    ...(names !== undefined && { variable: names }),
+    path: fileOf,
+    *candidates(value) {
+      const file = fileOf(value)
+      if (file === undefined) return yield { reason: withoutFile(reads, value) }
+      const stats = statOf(file)
+      const source = sourceOf(file)
+      const found = { ...candidate(source, isStats(stats) ? read(file, stats) : stats), path: file }
+      const isOpen = isStats(stats) && (stats.mode & 0o077) !== 0
+      const isInTemporaryFolder = path.dirname(file) === environment.temporaryFolder
+      if (!found.token || !isOpen || !isInTemporaryFolder) return yield found
+      yield { ...found, reason: openPermissions(source, file, formatPermissions(stats)) }
+    },
+  }
+}
+
+function withoutFile(reads: string | undefined, value: string | undefined): Reason {
+  if (reads !== undefined && value === undefined) return absent(reads, `${reads} is not set`)
+  return absent(reads ?? 'the temporary folder', 'this platform has no user ids')
+}
+
+/** Other programs accept such a file, so it is used. */
+function openPermissions(source: string, file: string, mode: string): Reason {
+  return {
+    code: 'open-permissions',
+    source,
+    expected: '0600',
+    actual: mode,
+    message: `${source} can be reached by others (mode ${mode}); chmod 600 ${pathName(file)}`,
+  }
+}
+
+function inFolder(environment: Environment, name: string, ending: string): TokenLocation {
+  const sourceOf = (file: string) => `${pathName(file)} (${name})`
+  const read = fileReader(
+    (text, file) => tokenInUseFile(text, sourceOf(file)),
+    MAX_BYTES,
+    sharedFolderCheck(() => environment.euid),
+  )
+  return {
+    reads: name,
     variable: name,
-    name: sourceOf,
-    mark(environment) {
-      const file = fileOf(environment)
-      return file === undefined ? '' : versionOf(file, statOf(file))
-    },
-    *candidates(environment): Candidates {
-      const file = fileOf(environment)
-      const source = sourceOf(environment)
-      if (file === undefined) return yield { reason: absent(source, `${source} is not set`) }
-      yield { ...candidate(source, read(file)), path: file }
-    },
-  }
-}
-
-/**
- * A file in a folder where everybody can make files: it counts only when it is ours or root's. One that others can read is
- * used, and said to be so.
- */
-function inSharedFile(fileOf: (environment: Environment) => string | undefined): TokenLocation {
-  const read = rememberedReads(tokenIn, MAX_BYTES)
-  return {
-    name: (environment) => fileOf(environment) ?? 'the temporary folder',
-    mark(environment) {
-      const file = fileOf(environment)
-      if (file === undefined) return ''
-      return versionOfShared(file)
-    },
-    *candidates(environment): Candidates {
-      const file = fileOf(environment)
-      if (file === undefined)
-        return yield { reason: absent('the temporary folder', 'this platform has no user ids') }
-      const { link, stats } = statsOf(file)
-      // A link that somebody else made could lead to any of our files.
-      const foreign = [link, stats].find(
-        (one) => isStats(one) && one.uid !== environment.euid && one.uid !== 0,
-      )
-      if (isStats(foreign))
-        return yield {
-          path: file,
-          reason: {
-            code: 'foreign-owner',
-            source: file,
-            actual: foreign.uid,
-            expected: environment.euid,
-            message: `${file} belongs to user ${foreign.uid}, not to user ${environment.euid}: anybody can put a file there`,
-          },
-        }
-      const found = { ...candidate(file, isStats(stats) ? read(file, stats) : stats), path: file }
-      if (!found.token || !isStats(stats) || (stats.mode & 0o077) === 0) return yield found
-      const mode = (stats.mode & 0o777).toString(8).padStart(4, '0')
-      yield {
-        ...found,
-        reason: {
-          code: 'open-permissions',
-          source: file,
-          actual: mode,
-          expected: '0600',
-          message: `${file} can be reached by others (mode ${mode}); chmod 600 ${file}`,
-        },
-      }
-    },
-  }
-}
-
-function inFolder(name: string, ending: string): TokenLocation {
-  const read = rememberedReads((text, file) => tokenIn(accessTokenIn(text), named(name, file)), MAX_BYTES)
-  return {
-    name: (environment) => named(name, variable(environment.env, name)),
-    mark(environment) {
-      const folder = variable(environment.env, name)
-      return folder === undefined ? '' : versionOf(folder, statOf(folder))
-    },
-    *candidates(environment): Candidates {
-      const folder = variable(environment.env, name)
+    path: (folder) => folder,
+    *candidates(folder) {
       if (folder === undefined) return yield { reason: absent(name, `${name} is not set`) }
+      const source = sourceOf(folder)
       const names = list(folder, ending)
-      if (!Array.isArray(names)) return yield { ...candidate(named(name, folder), names), path: folder }
-      if (names.length === 0)
-        return yield {
-          reason: absent(named(name, folder), `${named(name, folder)} holds no *${ending} file`),
-        }
+      if (!Array.isArray(names)) return yield { ...candidate(source, names), path: folder }
+      if (names.length === 0) return yield { reason: absent(source, `${source} has no *${ending} file`) }
       for (const one of names) {
         const file = path.join(folder, one)
-        const stats = statOf(file)
-        const content = isStats(stats) ? read(file, stats) : stats
-        yield { ...candidate(named(name, file), content), path: file, file: { path: file, stats } }
+        yield { ...candidate(sourceOf(folder), read(file)), path: file, isInFolder: true }
       }
     },
   }
@@ -228,7 +245,7 @@ function list(folder: string, ending: string): string[] | FileProblem | undefine
   if (!isStats(stats)) return stats
   if (!stats.isDirectory()) return { problem: 'not-a-file', what: 'is not a folder' }
   try {
-    // By code unit, so that the order is the same everywhere.
+    // Sorted by code unit, so that the order does not depend on the locale.
     return fs
       .readdirSync(folder)
       .filter((one) => one.endsWith(ending))
@@ -238,18 +255,21 @@ function list(folder: string, ending: string): string[] | FileProblem | undefine
   }
 }
 
-/** The candidate that the content of a place makes. */
 function candidate(source: string, content: Content | undefined): Candidate {
   if (content instanceof SciToken) return { token: content }
   if (content === undefined) return { reason: absent(source, `${source} does not exist`) }
-  return { reason: { code: content.problem, source, message: `${source} ${content.what}` } }
+  const { problem, what, expected, actual } = content
+  return {
+    reason: {
+      code: problem,
+      source,
+      message: `${source} ${what}`,
+      ...(expected !== undefined && { expected }),
+      ...(actual !== undefined && { actual }),
+    },
+  }
 }
 
 function absent(source: string, message: string): Reason {
   return { code: 'absent', source, message }
-}
-
-function named(name: string | undefined, file: string | undefined): string {
-  if (file === undefined) return name ?? 'XDG_RUNTIME_DIR'
-  return name === undefined ? pathName(file) : `${pathName(file)} (${name})`
 }

@@ -14,8 +14,14 @@ export type Token = string | Uint8Array | SciToken
 export interface TokenQuery {
   /** The audience the server expects (`aud`, RFC 7519 section 4.1.3); any one of several will do. Default is any. */
   readonly audience?: string | readonly string[] | undefined
-  /** Scopes the token must give, every one of them: a list, or one string with spaces between (RFC 6749 section 3.3). Default is any. */
+  /** Scopes the token must have, all of them: a list, or one string separated by spaces (RFC 6749 section 3.3). Default is any. */
   readonly scope?: string | readonly string[] | undefined
+  /**
+   * Scopes that the server named in its challenge (RFC 6750 section 3). They choose among tokens that exist; a source that
+   * obtains tokens does not add them to what it requests. At most 20 scopes of at most 256 characters count, the others are
+   * ignored. Default is none.
+   */
+  readonly challengeScope?: readonly string[] | undefined
   /** The issuer that must have made it (`iss`); any one of several will do. Default is any. */
   readonly issuer?: string | readonly string[] | undefined
   /** Seconds of life the token must have left. Default is 60, as in igwn-auth-utils and htgettoken. */

@@ -9,8 +9,10 @@ import { kindOf, secondsNow, type Token, type TokenQuery } from './token'
 export interface TokenRequirements {
   /** Audiences of which one must be named (`aud`); empty for any. */
   readonly audience: readonly string[]
-  /** Scopes that must be given, all of them; empty for any. */
+  /** Scopes that the token must have, all of them; empty for any. */
   readonly scope: readonly string[]
+  /** Scopes of the server's challenge, which it must have too. */
+  readonly challengeScope: readonly string[]
   /** Issuers of which one must have made it (`iss`); empty for any. */
   readonly issuer: readonly string[]
   /** Seconds of life it must have left. */
@@ -21,10 +23,30 @@ export function requirementsOf(query: TokenQuery): TokenRequirements {
   return {
     audience: list(query.audience),
     scope: list(query.scope).flatMap(splitScopes),
+    challengeScope: boundedScopes(query.challengeScope),
     issuer: list(query.issuer),
     minTimeLeft: query.minTimeLeft ?? MIN_TIME_LEFT,
   }
 }
+
+/** All scopes that a token must have. */
+export function requiredScopes({ scope, challengeScope }: TokenRequirements): readonly string[] {
+  return challengeScope.length === 0 ? scope : [...new Set([...scope, ...challengeScope])]
+}
+
+/** A server may send any number of scopes of any length. */
+const MAX_CHALLENGE_SCOPES = 20
+const MAX_CHALLENGE_SCOPE_LENGTH = 256
+
+function boundedScopes(scopes: readonly string[] = NONE): readonly string[] {
+  if (scopes.length === 0) return NONE
+  return scopes
+    .flatMap(splitScopes)
+    .filter((scope) => scope.length <= MAX_CHALLENGE_SCOPE_LENGTH)
+    .slice(0, MAX_CHALLENGE_SCOPES)
+}
+
+const NONE: readonly string[] = []
 
 /**
  * Checks a query that a caller gave.
@@ -38,6 +60,7 @@ export function checkQuery(query: TokenQuery): TokenQuery {
 const QUERY: Record<keyof TokenQuery, Check> = {
   audience: textOrList,
   scope: textOrList,
+  challengeScope: textOrList,
   issuer: textOrList,
   minTimeLeft: seconds,
   challengeScope: textOrList,
@@ -99,7 +122,7 @@ export function validateClaims(
     judgeLife(token, want.minTimeLeft, now) ??
     judgeIssuer(token, want.issuer) ??
     judgeAudience(token, want.audience) ??
-    judgeScope(token, want.scope)
+    judgeScope(token, requiredScopes(want))
   )
 }
 

@@ -1,6 +1,6 @@
 import type fs from 'node:fs'
 import type { Reason } from '../errors'
-import { isStats, linkStatOf, rememberedReads, statOf } from '../files/read-file'
+import { isStats, linkStatOf, fileReader, statOf } from '../files/read-file'
 import type { FileProblem } from '../files/read-file'
 import type { Environment } from '../environment'
 import { readPemFile, loadCredential } from './load-credential'
@@ -24,7 +24,7 @@ const MAX_BYTES = 1024 * 1024
 export function credentialReader(
   environment: Environment,
 ): (place: X509Location, passphrase: Passphrase | undefined) => ReadCredential | Reason {
-  const readPem = rememberedReads(readPemFile, MAX_BYTES)
+  const readPem = fileReader(readPemFile, MAX_BYTES)
   /** By the certificate's file as it was read: gone when that is read anew. */
   const remembered = new WeakMap<PemFile, Remembered>()
 

@@ -4,9 +4,9 @@ import { processEnvironment, type Environment } from '../environment'
 import { secondsNow } from '../tokens/token'
 import { x509Candidates, type X509Candidate } from './find-x509-credentials'
 import type { X509Credential } from './x509-credential'
-import { permissionsOf } from '../tokens/describe-token'
-import { findingFor, type CertificateFacts, type Finding } from '../explain/finding'
-import { certificateFix, fileFix } from '../explain/fixes'
+import type { CertificateFacts, Finding } from '../explain/finding'
+import { permissionsOf } from '../files/access'
+import { fileFix, findingFor, type UnusableFile } from '../files/describe-file'
 
 /** Remembers what it has read, as long as that is unchanged. */
 const candidatesHere = x509Candidates(processEnvironment)
@@ -53,4 +53,24 @@ export function certificateFacts({ subject, certificates, expiresAt }: X509Crede
 export function certificateLife({ expiresAt }: X509Credential): string {
   const left = expiresAt - secondsNow()
   return left > 0 ? `has ${duration(left)} left` : `expired ${duration(-left)} ago`
+}
+
+/** What the user can do about a certificate or key that cannot be used. */
+function certificateFix(unusable: UnusableFile): string | undefined {
+  switch (unusable.code) {
+    case 'expired':
+    case 'broken-chain':
+    case 'malformed':
+    case 'empty':
+    case 'refused':
+      return 'grid-proxy-init, or voms-proxy-init -rfc'
+    case 'key-mismatch':
+      return 'give the certificate and the key that belong together'
+    case 'passphrase':
+      return 'set the passphrase option, or make a proxy: grid-proxy-init'
+    case 'not-yet-valid':
+      return "wait, or correct this host's clock"
+    default:
+      return fileFix(unusable)
+  }
 }

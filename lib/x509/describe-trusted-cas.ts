@@ -2,7 +2,8 @@ import { IgwnAuthError } from '../errors'
 import { pathName } from '../secrets/sanitize'
 import { processEnvironment, variable, type Environment } from '../environment'
 import { CA_BUNDLES, CA_FOLDER, findTrustedCas, trustedCasFinder } from './trusted-cas'
-import { findingFor, type Finding } from '../explain/finding'
+import type { Finding } from '../explain/finding'
+import { findingFor } from '../files/describe-file'
 
 /** What the environment says of the authorities that vouch for servers; nothing where it leaves that to Node.js. */
 export function describeTrustedCas(environment: Environment): Finding[] {

@@ -3,15 +3,14 @@ import type { Reason } from '../errors'
 import { duration } from '../tokens/validate-claims'
 import { processEnvironment } from '../environment'
 import type { Environment } from '../environment'
-import { versionOf, versionOfShared, sameVersion, type FileVersion } from '../files/file-version'
-import { statOf } from '../files/read-file'
+import { fileVersion, isStillValid, type FileVersion, type SearchState } from '../files/file-version'
 import { secondsNow } from '../tokens/token'
 import { credentialReader } from './credential-reader'
 import type { ReadCredential } from './credential-reader'
 import type { Passphrase } from './load-credential'
 import type { X509Credential } from './x509-credential'
 import { namedPlace, VARIABLES, X509_LOCATIONS } from './x509-locations'
-import type { NamedFile, X509Location } from './x509-locations'
+import type { X509Location } from './x509-locations'
 
 /** Which credential {@link findX509Credentials} looks for. */
 export interface FindX509Options {
@@ -77,12 +76,14 @@ export function x509Discovery(environment: Environment = processEnvironment): Lo
       last?.passphrase === passphrase &&
       last?.minTimeLeft === minTimeLeft &&
       last &&
-      holds(last, environment)
+      isStillValid(last.state, environment)
     )
       return last.discovery
-    const variables = variablesIn(environment)
-    const { discovery, looked } = search(options)
-    last = remembered({ passphrase, minTimeLeft, variables, uid: environment.uid, discovery, looked })
+    const { env, uid, euid } = environment
+    const variables = VARIABLES.map((name) => [name, env[name]] as const)
+    const { discovery, files } = search(options)
+    const state = stateOf(discovery, files, minTimeLeft, { variables, uid, euid })
+    last = state && { passphrase, minTimeLeft, discovery, state }
     return discovery
   }
 
@@ -94,74 +95,50 @@ export function x509Discovery(environment: Environment = processEnvironment): Lo
     return { reasons: [] }
   }
 
-  function search(options: FindX509Options): { discovery: X509Discovery; looked: Looked[] } {
-    // Before reading: a change that comes between shows as a change next time.
-    const files = Array.from(places(environment), (place) => ('code' in place ? [] : filesOf(place)))
+  function search(options: FindX509Options): { discovery: X509Discovery; files: Versions } {
+    // Taken before reading: a change in between shows as a change next time.
+    const versions = Array.from(places(environment), (place) => ('code' in place ? [] : filesOf(place)))
     const reasons: Reason[] = []
-    const looked: Looked[] = []
+    const files: (FileVersion | undefined)[] = []
     for (const { outcome } of candidates(options)) {
-      looked.push(...(files.shift() ?? []))
-      if (!('code' in outcome)) return { discovery: { ...outcome, reasons }, looked }
+      files.push(...(versions.shift() ?? []))
+      if (!('code' in outcome)) return { discovery: { ...outcome, reasons }, files }
       reasons.push(outcome)
     }
-    return { discovery: { reasons }, looked }
+    return { discovery: { reasons }, files }
   }
 }
 
-/** A file that was looked at, as it was. */
-interface Looked {
-  readonly path: string
-  readonly shared: boolean
-  readonly mark: FileVersion | undefined
-}
+/** Undefined for a file that changed too recently. */
+type Versions = readonly (FileVersion | undefined)[]
 
 interface Search {
   readonly passphrase: Passphrase | undefined
   readonly minTimeLeft: number | undefined
-  readonly variables: readonly (string | undefined)[]
-  readonly uid: number | undefined
   readonly discovery: X509Discovery
-  readonly looked: readonly Looked[]
-  /** Seconds since the epoch: when it was made. A clock that shows less has been set back, and may tell otherwise. */
-  readonly from: number
-  /** Seconds since the epoch from which time alone may change what was found. */
-  readonly until: number
+  readonly state: SearchState
 }
 
-/** A search that may be relied on; undefined for one in which something is in motion. */
-function remembered(found: Omit<Search, 'from' | 'until'>): Search | undefined {
-  const { discovery, looked, minTimeLeft = MIN_TIME_LEFT } = found
-  const { credential, reasons } = discovery
-  if (looked.some(({ mark }) => mark === undefined)) return undefined
-  // What was there and would not do may do by now: its dates have come, its passphrase is known.
+/** What a search depended on; undefined for one that must not be reused. */
+function stateOf(
+  { credential, reasons }: X509Discovery,
+  files: Versions,
+  minTimeLeft = MIN_TIME_LEFT,
+  environment: Pick<SearchState, 'variables' | 'uid' | 'euid'>,
+): SearchState | undefined {
+  // A skipped credential may be usable by now: its dates have come, its passphrase is known.
   if (reasons.some(({ code }) => code !== 'absent')) return undefined
   const until = credential ? credential.expiresAt - minTimeLeft : Infinity
-  return { ...found, from: secondsNow(), until }
-}
-
-function holds({ variables, uid, looked, from, until }: Search, environment: Environment): boolean {
-  const now = secondsNow()
-  if (now < from || now >= until || environment.uid !== uid) return false
-  const { env } = environment
-  for (let index = 0; index < VARIABLES.length; index++)
-    if (env[VARIABLES[index] ?? ''] !== variables[index]) return false
-  return looked.every(({ path, shared, mark }) => sameVersion(mark, markOfFile(path, shared)))
-}
-
-function markOfFile(path: string, shared: boolean): FileVersion | undefined {
-  return shared ? versionOfShared(path) : versionOf(path, statOf(path))
+  const settled = files.filter((file) => file !== undefined)
+  return settled.length < files.length
+    ? undefined
+    : { ...environment, files: settled, from: secondsNow(), until }
 }
 
 /** Without a certificate it does not matter whether there is a key. */
-function filesOf({ cert, key, shared = false }: X509Location): Looked[] {
-  const looked = ({ path }: NamedFile): Looked => ({ path, shared, mark: markOfFile(path, shared) })
-  const first = looked(cert)
-  const isAbsent = typeof first.mark === 'object' && first.mark.stats === undefined
-  return key && !isAbsent ? [first, looked(key)] : [first]
-}
-
-function variablesIn({ env }: Environment): (string | undefined)[] {
-  return VARIABLES.map((name) => env[name])
+function filesOf({ cert, key }: X509Location): Versions {
+  const first = fileVersion(cert.path)
+  return key && first?.stats !== undefined ? [first, fileVersion(key.path)] : [first]
 }
 
 /** One place where a credential may be, and what is there: one that satisfies, or why there is none. */

@@ -4,7 +4,7 @@ import path from 'node:path'
 import tls from 'node:tls'
 import { IgwnAuthError } from '../errors'
 import { isCertificate, parsePem } from '../formats/pem'
-import { isSettled, rememberedReads, sameFile, statOf, unreadable } from '../files/read-file'
+import { isSettled, fileReader, sameFile, statOf, unreadable } from '../files/read-file'
 import type { FileStats, FileProblem } from '../files/read-file'
 import { pathName } from '../secrets/sanitize'
 import { processEnvironment, variable } from '../environment'
@@ -88,7 +88,7 @@ function trustIn(sets: readonly Authorities[]): TrustedCas {
 const MAX_BYTES = 4 * 1024 * 1024
 
 function authoritiesReader(): (place: string) => Authorities | FileProblem | undefined {
-  const readFile = rememberedReads(authoritiesIn, MAX_BYTES)
+  const readFile = fileReader(authoritiesIn, MAX_BYTES)
   const remembered = new Map<string, { mark: FileStats; value: Authorities | FileProblem }>()
 
   return (place) => {
@@ -98,7 +98,7 @@ function authoritiesReader(): (place: string) => Authorities | FileProblem | und
     const before = remembered.get(place)
     if (before && sameFile(before.mark, stats)) return before.value
     const value = readFolder(place)
-    const isPassing = 'problem' in value && value.passing
+    const isPassing = 'problem' in value && value.transient
     if (!isPassing && isSettled(stats, Date.now())) remembered.set(place, { mark: stats, value })
     return value
   }

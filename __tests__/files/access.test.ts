@@ -1,0 +1,164 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { folderProblem, formatPermissions, ownFileProblem, sharedFolderCheck } from '../../lib/files/access'
+import { emptyPlaces, put, room } from '../support/tokens'
+
+const isRoot = process.geteuid?.() === 0
+/** As root: a user to whom files are given. Otherwise files are ours, and the check is made for another user. */
+const user = isRoot ? 1234 : Number(process.geteuid?.())
+const other = 4321
+
+beforeEach(emptyPlaces)
+
+const check = (file: string) => sharedFolderCheck(() => user)(file, fs.statSync(file))
+
+function own(file: string, uid: number): string {
+  if (isRoot) fs.lchownSync(file, uid, uid)
+  return file
+}
+
+/** A folder in which others can create files. */
+function sharedFolder(name: string): string {
+  fs.mkdirSync(room(name))
+  fs.chmodSync(room(name), 0o1777)
+  return room(name)
+}
+
+const foreign = (subject = '') => ({
+  problem: 'foreign-owner',
+  what: `${subject}belongs to user ${other}, not to user ${user}, and others can write to a folder on the path`,
+  expected: user,
+  actual: other,
+})
+
+const itAsRoot = isRoot ? it : it.skip
+
+describe('in a folder that others can write to', () => {
+  itAsRoot('a file of this user or of root may be read, one of another user may not', () => {
+    const file = put(path.join(sharedFolder('shared'), 'token'), 'text')
+    expect(check(file)).toBeUndefined()
+    own(file, user)
+    expect(check(file)).toBeUndefined()
+    own(file, other)
+    expect(check(file)).toEqual(foreign())
+  })
+
+  itAsRoot.each([0o770, 0o702, 0o1777])('of mode %o', (mode) => {
+    const file = own(put(path.join(sharedFolder('shared'), 'token'), 'text'), other)
+    fs.chmodSync(room('shared'), mode)
+    expect(check(file)).toEqual((mode & 0o022) === 0 ? undefined : foreign())
+  })
+
+  itAsRoot('each link on the path must belong to this user or root', () => {
+    const target = own(put(room('token'), 'text'), user)
+    const link = path.join(sharedFolder('shared'), 'link')
+    fs.symlinkSync(target, link)
+    fs.symlinkSync('shared/link', room('first'))
+    expect(check(room('first'))).toBeUndefined()
+    own(link, user)
+    expect(check(room('first'))).toBeUndefined()
+    own(link, other)
+    expect(check(link)).toEqual(foreign())
+    expect(check(room('first'))).toEqual(foreign(`leads to ${link}, which `))
+  })
+
+  itAsRoot('a link of this user must not lead to a file of another user', () => {
+    const link = path.join(sharedFolder('shared'), 'link')
+    fs.symlinkSync(own(put(room('token'), 'text'), other), link)
+    own(link, user)
+    expect(check(link)).toEqual(foreign(`leads to ${room('token')}, which `))
+  })
+
+  itAsRoot('a folder of another user is refused with all that is in it', () => {
+    const file = own(put(path.join(sharedFolder('shared'), 'folder/token'), 'text'), user)
+    own(path.dirname(file), other)
+    expect(check(file)).toEqual(foreign(`leads to ${path.dirname(file)}, which `))
+  })
+
+  it('links of a secret that Kubernetes mounts are followed', () => {
+    const mount = sharedFolder('secret')
+    put(path.join(mount, '..2026_11_28/token'), 'text', 0o644)
+    fs.symlinkSync('..2026_11_28', path.join(mount, '..data'))
+    fs.symlinkSync('..data/token', path.join(mount, 'token'))
+    expect(
+      sharedFolderCheck(() => process.geteuid?.())(
+        path.join(mount, 'token'),
+        fs.statSync(path.join(mount, 'token')),
+      ),
+    ).toBeUndefined()
+  })
+})
+
+itAsRoot('elsewhere the owner is not checked', () => {
+  const file = own(put(room('private/token'), 'text'), other)
+  own(path.dirname(file), other)
+  fs.symlinkSync(file, room('link'))
+  expect(check(file)).toBeUndefined()
+  expect(check(room('link'))).toBeUndefined()
+})
+
+it('a path with .. is followed as the system follows it', () => {
+  put(room('a/b/token'), 'text')
+  fs.symlinkSync(room('a/b'), room('link'))
+  put(room('a/other'), 'text')
+  expect(check(`${room('link')}/../other`)).toBeUndefined()
+})
+
+it('a file that is replaced between its stat and the check is reported', () => {
+  const file = put(room('token'), 'text')
+  const before = fs.statSync(file)
+  fs.renameSync(put(room('new'), 'text'), file)
+  expect(sharedFolderCheck(() => user)(file, before)).toEqual({
+    problem: 'unreadable',
+    what: 'was replaced while it was read',
+    transient: true,
+  })
+})
+
+it('nothing is refused on a platform without user ids', () => {
+  const file = put(room('token'), 'text')
+  expect(sharedFolderCheck(() => undefined)(file, fs.statSync(file))).toBeUndefined()
+  expect(ownFileProblem(fs.statSync(file), undefined)).toBeUndefined()
+  expect(folderProblem(fs.statSync(room('')), undefined)).toBeUndefined()
+})
+
+describe('the folder of a store', () => {
+  const problemOf = (mode: number, uid = process.geteuid?.() ?? 0) => {
+    fs.mkdirSync(room('store'))
+    fs.chmodSync(room('store'), mode)
+    return folderProblem(fs.statSync(room('store')), uid)
+  }
+
+  it.each([0o700, 0o755, 0o1777])('may have mode %o', (mode) => {
+    expect(problemOf(mode)).toBeUndefined()
+  })
+
+  it.each([0o777, 0o720, 0o702])('must not have mode %o', (mode) => {
+    expect(problemOf(mode)).toEqual({
+      problem: 'open-permissions',
+      what: `can be written by others (mode 0${mode.toString(8)})`,
+    })
+  })
+
+  itAsRoot('must belong to this user or root', () => {
+    expect(problemOf(0o755, user)).toBeUndefined()
+    own(room('store'), other)
+    expect(folderProblem(fs.statSync(room('store')), user)).toMatchObject({ problem: 'foreign-owner' })
+  })
+
+  it('must be a folder', () => {
+    expect(folderProblem(fs.statSync(put(room('file'), '')), user)).toEqual({
+      problem: 'not-a-file',
+      what: 'is not a folder',
+    })
+  })
+})
+
+it('permissions are formatted as in chmod', () => {
+  expect([0o100600, 0o100644, 0o41777, 0].map((mode) => formatPermissions({ mode }))).toEqual([
+    '0600',
+    '0644',
+    '1777',
+    '0000',
+  ])
+})
