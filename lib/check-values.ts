@@ -37,6 +37,35 @@ function wrong(what: string, problem: string): IgwnAuthError {
 export const flag: Check = (value) =>
   typeof value === 'boolean' ? undefined : `must be true or false, not ${kindOf(value)}`
 
+export const text: Check = (value) =>
+  typeof value === 'string' ? undefined : `must be a string, not ${kindOf(value)}`
+
+export const nonEmptyText: Check = (value) => text(value) ?? (value === '' ? 'must not be empty' : undefined)
+
+export const textOrFunction: Check = (value) =>
+  typeof value === 'function' ? undefined : nonEmptyText(value)
+
+export const aFunction: Check = (value) =>
+  typeof value === 'function' ? undefined : `must be a function, not ${kindOf(value)}`
+
+export const anObject: Check = (value) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? undefined
+    : `must be an object, not ${kindOf(value)}`
+
+/** One of a list of values. */
+export function oneOf(...values: readonly unknown[]): Check {
+  return (value) =>
+    values.includes(value)
+      ? undefined
+      : `must be one of ${values.join(', ')}, not ${typeof value === 'string' ? 'this string' : kindOf(value)}`
+}
+
+export const axiosInstance: Check = (value) =>
+  typeof value === 'function' && 'defaults' in value
+    ? undefined
+    : `must be an axios instance, not ${kindOf(value)}`
+
 export const textOrList: Check = (value) => {
   const fits = (one: unknown) => typeof one === 'string' && one !== ''
   if (fits(value) || (Array.isArray(value) && value.every(fits))) return undefined

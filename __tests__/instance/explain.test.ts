@@ -409,7 +409,7 @@ describe('what the request says', () => {
   })
 
   it('is a scheme', async () => {
-    const scheme = { name: 'OAuth 1.0', isSafeInClear: true, authorize: () => ({}) }
+    const scheme = { name: 'OAuth 1.0', allowOverHttp: true, authorize: () => ({}) }
     const explanation = await explain(URL_OF_X, { scheme })
     expect(explanation.attached).toEqual([{ kind: 'scheme', source: 'OAuth 1.0' }])
     expect(about(explanation, 'OAuth 1.0').verdict).toBe('attached')

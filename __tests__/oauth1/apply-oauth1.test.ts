@@ -29,7 +29,7 @@ const servers = serverGroup()
 afterEach(close)
 afterEach(servers.close)
 
-/** An instance that signs, as somebody whom the server knows. */
+/** An instance that signs as a client that is registered at the server. */
 function signed(
   server: OAuth1Server,
   options: Partial<Parameters<typeof applyOAuth1>[1]> = {},
@@ -69,7 +69,7 @@ describe.each(METHODS)('with %s', (method, options) => {
   })
 })
 
-it('signs with no token, as the client alone', async () => {
+it('signs without a token, as the client alone', async () => {
   const server = await started()
   const api = applyOAuth1(axios.create(), { clientId: CLIENT.id, clientSecret: CLIENT.secret })
   expect((await api.get(server.origin)).status).toBe(200)
@@ -77,7 +77,7 @@ it('signs with no token, as the client alone', async () => {
   expect(server.seen[0]?.headers.authorization).not.toContain('oauth_token')
 })
 
-it('takes a token of the flow with its secret', async () => {
+it('accepts an OAuth1Token, which includes its secret', async () => {
   const server = await started()
   const token = new OAuth1Token(server.grant())
   const api = applyOAuth1(axios.create(), { clientId: CLIENT.id, clientSecret: CLIENT.secret, token })
@@ -110,7 +110,7 @@ it.each([
   ['dots in the path', { url: '/a/../b/./c' }],
   ['a fragment', { url: '/photos?a=1#there' }],
   ['nothing', {}],
-])('signs %s as they go on the wire', async (_, config) => {
+])('signs %s as they are sent', async (_, config) => {
   const server = await started()
   for (const signatureType of ['header', 'query'] as const) {
     const api = signed(server, { signatureType })
@@ -126,15 +126,15 @@ it.each(['get', 'delete', 'head', 'options', 'post', 'put', 'patch'])('signs %s'
   expect(server.seen[0]?.method).toBe(method.toUpperCase())
 })
 
-it('signs for the host as the Host field names it: in lower case, with its port', async () => {
+it('signs the host as in the Host header: in lower case, with its port', async () => {
   const server = await started()
   const api = signed(server, {}, axios.create())
   expect((await api.get(`HTTP://LocalHost:${server.port}/Path`)).status).toBe(200)
   expect(server.visitors[0]?.baseString).toContain(`http%3A%2F%2Flocalhost%3A${server.port}%2FPath`)
 })
 
-it('signs for a default port and for IPv6', async () => {
-  // Nobody listens there: the agent of this test leads all of them to the server.
+it('signs a default port and an IPv6 address', async () => {
+  // The agent of this test connects all of these to the server.
   const server = await started()
   class Leading extends http.Agent {
     override createConnection(options: http.ClientRequestArgs) {
@@ -148,7 +148,7 @@ it('signs for a default port and for IPv6', async () => {
   expect(server.seen.map(({ headers }) => headers.host)).toEqual(['localhost', '[::1]', '[::1]:8080'])
 })
 
-it('signs what interceptors and transformRequest made of the request', async () => {
+it('signs the request after interceptors and transformRequest', async () => {
   const server = await started()
   const api = signed(server)
   api.interceptors.request.use((config) => ({ ...config, url: '/other', params: { added: 'late' } }))
@@ -165,7 +165,7 @@ it('signs what interceptors and transformRequest made of the request', async () 
   expect(decodeURIComponent(server.visitors[0]?.baseString ?? '')).toContain('wrapped=')
 })
 
-it('signs a form that axios makes of an object', async () => {
+it('signs a form that axios serializes from an object', async () => {
   const server = await started()
   expect((await signed(server).postForm('/photos', { a: 1 })).status).toBe(200) // multipart: not signed
   const headers = { 'Content-Type': 'application/x-www-form-urlencoded' }
@@ -173,7 +173,7 @@ it('signs a form that axios makes of an object', async () => {
   expect(decodeURIComponent(server.visitors[1]?.baseString ?? '')).toContain('b%5Bc%5D=%C3%BC')
 })
 
-describe('bodies that are no forms', () => {
+describe('bodies that are not forms', () => {
   const bodies: [string, unknown, string | undefined][] = [
     ['an object', { a: 'ü' }, undefined],
     ['text', 'a=1&b=2', 'text/plain'],
@@ -197,7 +197,7 @@ describe('bodies that are no forms', () => {
     for (const { baseString } of server.visitors) expect(baseString).toContain('oauth_body_hash')
   })
 
-  it('have no hash where they are forms, or are not there', async () => {
+  it('have no hash when they are forms or absent', async () => {
     const server = await started({ demandsBodyHash: true })
     const api = signed(server, { forceIncludeBody: true })
     expect((await api.get('/photos')).status).toBe(200)
@@ -205,7 +205,7 @@ describe('bodies that are no forms', () => {
     for (const { baseString } of server.visitors) expect(baseString).not.toContain('oauth_body_hash')
   })
 
-  it('go out as they are where axios writes them out', async () => {
+  it('are sent unchanged when axios serializes them', async () => {
     const server = await started()
     const form = new FormDataStream()
     form.append('a', '1')
@@ -232,27 +232,27 @@ it.each([
     'a form in a stream',
     {},
     undefined,
-    'the parameters of a form are signed. Give it as text or bytes; or, if it is no form, say so in Content-Type, where axios has a form for default',
+    'the parameters of a form are signed. Pass it as a string or bytes; if it is not a form, set Content-Type, which axios defaults to a form',
   ],
   [
-    'a stream to be hashed',
+    'a stream with forceIncludeBody',
     { forceIncludeBody: true },
     'text/plain',
-    'forceIncludeBody signs the hash of the body. Give it as text or bytes',
+    'forceIncludeBody signs the hash of the body. Pass it as a string or bytes',
   ],
-])('sends nothing where it is %s', async (_, options, type, why) => {
+])('sends nothing when the body is %s', async (_, options, type, why) => {
   const server = await started()
   const request = signed(server, options).put('/photos', Readable.from(['a=1']), {
     headers: type === undefined ? {} : { 'Content-Type': type },
   })
   await expect(request).rejects.toMatchObject({
     code: 'ERR_IGWN_OAUTH1_UNSIGNED',
-    message: `The body is a stream, or is written out by axios itself, and cannot be read ahead: ${why}. Nothing was sent.`,
+    message: `The body is a stream or is serialized by axios itself, so it cannot be read before sending: ${why}. Nothing was sent.`,
   })
   expect(server.seen).toEqual([])
 })
 
-it('sends nothing where a body cannot carry the signature', async () => {
+it('sends nothing when the body cannot contain the signature', async () => {
   const server = await started()
   const api = signed(server, { signatureType: 'body' })
   await expect(api.get('/photos')).rejects.toMatchObject({ code: 'ERR_IGWN_OAUTH1_UNSIGNED' })
@@ -263,14 +263,14 @@ it('sends nothing where a body cannot carry the signature', async () => {
   expect(server.seen[1]?.headers['content-type']).toBe('application/x-www-form-urlencoded')
 })
 
-it('names the realm, which is not signed', async () => {
+it('sends the realm, which is not signed', async () => {
   const server = await started()
   expect((await signed(server, { realm: 'the "Photos" \\o/' }).get('/photos?realm=signed')).status).toBe(200)
   expect(server.visitors[0]?.realm).toBe('the "Photos" \\o/')
 })
 
 describe('each send', () => {
-  it('has a nonce of its own and the time of its own', async () => {
+  it('has its own nonce and timestamp', async () => {
     const server = await started()
     const api = signed(server)
     await Promise.all(Array.from({ length: 20 }, () => api.get('/photos')))
@@ -279,7 +279,7 @@ describe('each send', () => {
       expect(Math.abs(Number(timestamp) - Date.now() / 1000)).toBeLessThan(5)
   })
 
-  it('is signed anew on a redirect of the same origin, as the request that it has become', async () => {
+  it('is signed again for a same-origin redirect, with the redirected method and URL', async () => {
     for (const signatureType of ['header', 'query'] as const) {
       const server = await started({
         resource: ({ url, method }) =>
@@ -300,7 +300,7 @@ describe('each send', () => {
     }
   })
 
-  it('is signed anew on a retry', async () => {
+  it('is signed again on a retry', async () => {
     let failures = 2
     const server = await started({ resource: () => ({ status: failures-- > 0 ? 503 : 200 }) })
     const api = signed(server)
@@ -310,7 +310,7 @@ describe('each send', () => {
     expect(server.problems).toEqual([])
   })
 
-  it('is signed anew when the config of an error or of a response is sent again', async () => {
+  it('is signed again when the config of an error or of a response is sent again', async () => {
     const server = await started({ resource: ({ url }) => ({ status: url.startsWith('/no') ? 404 : 200 }) })
     for (const signatureType of ['header', 'query', 'body'] as const) {
       const api = signed(server, { signatureType })
@@ -323,7 +323,7 @@ describe('each send', () => {
   })
 })
 
-it('is not asked for another origin, where nothing of it arrives', async () => {
+it('does not sign redirected requests to another origin, which receives nothing secret', async () => {
   const elsewhere = await servers.serve(() => ({}))
   for (const signatureType of ['header', 'query'] as const) {
     const server = await started({
@@ -337,7 +337,7 @@ it('is not asked for another origin, where nothing of it arrives', async () => {
   ])
 })
 
-it('signs for the service alone where url names one', async () => {
+it('signs only requests to the origin of the option url', async () => {
   const elsewhere = await servers.serve(() => ({}))
   const server = await started()
   const api = signed(server, { url: server.origin })
@@ -347,7 +347,7 @@ it('signs for the service alone where url names one', async () => {
   expect(server.visitors).toHaveLength(1)
 })
 
-it('leaves alone what the caller signs, and what is withheld', async () => {
+it('does not sign requests with an Authorization of the caller or with igwnAuth: false', async () => {
   const server = await started()
   const api = signed(server)
   await api.get('/photos', { headers: { Authorization: 'Other x' } }).catch(() => undefined)
@@ -356,7 +356,7 @@ it('leaves alone what the caller signs, and what is withheld', async () => {
   expect(server.authorizations).toEqual(['Other x', undefined, undefined])
 })
 
-it('signs as another for one request', async () => {
+it('signs with another client for one request', async () => {
   const server = await started()
   const [alice, bob] = [server.grant(), server.grant()]
   const api = signed(server, alice)
@@ -366,7 +366,7 @@ it('signs as another for one request', async () => {
   expect(server.visitors.map(({ token }) => token)).toEqual([bob.token, alice.token])
 })
 
-it('replaces what was applied before, and is taken off again', async () => {
+it('replaces what was applied before, and removeIgwnAuth removes it', async () => {
   process.env.BEARER_TOKEN = 'found'
   const server = await started()
   const api = signed(server, {}, applyIgwnAuth(axios.create({ baseURL: server.origin })))
@@ -378,7 +378,7 @@ it('replaces what was applied before, and is taken off again', async () => {
   expect(server.authorizations[1]).toBeUndefined()
 })
 
-it('comes back with the refusal of the server as it is', async () => {
+it('rejects with the response of the server when it refuses', async () => {
   const server = await started()
   const api = signed(server, { clientSecret: 'wrong' })
   await expect(api.get('/photos')).rejects.toMatchObject({
@@ -388,9 +388,9 @@ it('comes back with the refusal of the server as it is', async () => {
   expect(server.seen).toHaveLength(1)
 })
 
-describe('in clear', () => {
-  /** Plain http to a host that is not this machine, by a proxy of this test that leads to the server. */
-  async function away(options: Partial<Parameters<typeof applyOAuth1>[1]>) {
+describe('over plain HTTP', () => {
+  /** Plain HTTP to another host than loopback, through a proxy that is the test server. */
+  async function overHttp(options: Partial<Parameters<typeof applyOAuth1>[1]>) {
     const server = await started({ methods: { OWN: () => true } })
     const proxy = { host: '127.0.0.1', port: server.port, protocol: 'http' }
     const api = signed(server, options, axios.create({ proxy }))
@@ -402,18 +402,18 @@ describe('in clear', () => {
   }
 
   it.each(['HMAC-SHA1', 'HMAC-SHA256'] as const)(
-    '%s goes, for its secret stays here',
+    '%s is sent: it does not reveal the secret',
     async (signatureMethod) => {
-      const { seen } = await away({ signatureMethod })
+      const { seen } = await overHttp({ signatureMethod })
       expect(seen[0]?.headers.authorization).toMatch(/^OAuth /)
     },
   )
 
   it.each([
     ['PLAINTEXT', 'PLAINTEXT' as const],
-    ['a method of one’s own', { name: 'OWN', sign: () => 'secret' }],
-  ])('%s does not go in clear, for it would show the secret', async (_, signatureMethod) => {
-    const { outcome, seen } = await away({ signatureMethod })
+    ['a custom method', { name: 'OWN', sign: () => 'secret' }],
+  ])('%s is not sent over plain HTTP: it would reveal the secret', async (_, signatureMethod) => {
+    const { outcome, seen } = await overHttp({ signatureMethod })
     expect(outcome).toMatchObject({
       code: 'ERR_IGWN_INSECURE_TRANSPORT',
       message: expect.stringContaining('everybody on the way can read what OAuth 1.0 puts on a request'),
@@ -421,15 +421,15 @@ describe('in clear', () => {
     expect(seen).toEqual([])
   })
 
-  it('both do where it is allowed, or said to be safe', async () => {
-    expect((await away({ signatureMethod: 'PLAINTEXT', allowInsecureHttp: true })).seen).toHaveLength(1)
-    const own = { name: 'OWN', sign: () => 'no secret', isSafeInClear: true }
-    expect((await away({ signatureMethod: own })).seen).toHaveLength(1)
+  it('both are sent with allowInsecureHttp, and a custom method with allowOverHttp', async () => {
+    expect((await overHttp({ signatureMethod: 'PLAINTEXT', allowInsecureHttp: true })).seen).toHaveLength(1)
+    const own = { name: 'OWN', sign: () => 'no secret', allowOverHttp: true }
+    expect((await overHttp({ signatureMethod: own })).seen).toHaveLength(1)
   })
 })
 
-describe('a method of one’s own', () => {
-  it('signs the base string, and may take its time', async () => {
+describe('a custom signature method', () => {
+  it('signs the base string, also asynchronously', async () => {
     const server = await started({
       methods: {
         'HMAC-SHA512': (base, key, signature) =>
@@ -459,21 +459,21 @@ describe('a method of one’s own', () => {
   })
 
   it.each([
-    ['nothing', undefined, 'an undefined'],
+    ['nothing', undefined, 'undefined'],
     ['an empty string', '', 'an empty string'],
     ['bytes', Buffer.from('x'), 'an object'],
     ['a promise of nothing', Promise.resolve(null), 'null'],
-  ])('that gives %s stops the request', async (_, given, found) => {
+  ])('that returns %s rejects the request', async (_, given, found) => {
     const server = await started()
     const signatureMethod = { name: 'OWN', sign: () => given as string }
     await expect(signed(server, { signatureMethod }).get('/x')).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH1_UNSIGNED',
-      message: `The signature method OWN gave ${found.replace('an undefined', 'undefined')}, and must give the signature as a string. Nothing was sent.`,
+      message: `The signature method OWN returned ${found}; it must return the signature as a string. Nothing was sent.`,
     })
     expect(server.seen).toEqual([])
   })
 
-  it('that throws stops the request with what it threw', async () => {
+  it('that throws rejects the request with that error', async () => {
     const server = await started()
     const failure = new Error('the key store is locked')
     const sign = () => Promise.reject(failure)
@@ -494,20 +494,20 @@ describe('over TLS', () => {
     delete process.env.SSL_CERT_FILE
   })
 
-  /** A server that asks for a certificate and does not need one. */
+  /** A server that requests a certificate and does not require one. */
   async function site(): Promise<OAuth1Server> {
     const { certificate: cert, key } = await authority.issueServer({ names: ['localhost'] })
     return started({ tls: { cert, key, requestCert: true, rejectUnauthorized: false } })
   }
 
-  it('signs PLAINTEXT, and for https', async () => {
+  it('signs with PLAINTEXT and https URLs', async () => {
     const server = await site()
     expect((await signed(server, { signatureMethod: 'PLAINTEXT' }).get('/x')).status).toBe(200)
     expect((await signed(server).get('/x')).status).toBe(200)
     expect(server.visitors[1]?.baseString).toContain('https%3A%2F%2Flocalhost')
   })
 
-  it('presents a certificate that it is told to, and none of those that are found', async () => {
+  it('presents the certificate of the option cert, and does not search for one', async () => {
     const proxy = path.join(home, 'proxy.pem')
     const { bundle } = await authority.issueProxy(await authority.issueUser('Alice Adams'))
     fs.writeFileSync(proxy, bundle, { mode: 0o600 })
@@ -527,7 +527,7 @@ describe('over TLS', () => {
   })
 })
 
-it('sends no login of netrc where it does not sign', async () => {
+it('sends no netrc password when it does not sign', async () => {
   const netrc = path.join(process.env.HOME ?? '', '.netrc')
   fs.writeFileSync(netrc, 'machine 127.0.0.1 login albert password x', { mode: 0o600 })
   const elsewhere = await servers.serve(() => ({}))
@@ -537,7 +537,7 @@ it('sends no login of netrc where it does not sign', async () => {
   expect(elsewhere.authorizations).toEqual([undefined])
 })
 
-it('tells who listens what it put on, and nothing secret', async () => {
+it('emits events without secrets', async () => {
   const server = await started()
   const events: IgwnAuthEvent[] = []
   await signed(server, { onEvent: (event) => events.push(event) }).get('/x')

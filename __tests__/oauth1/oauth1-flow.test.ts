@@ -1,6 +1,6 @@
 /**
- * The three steps, against a server that makes them for real: tokens are random, used once, and refused before the user has
- * said yes.
+ * The three steps against a server that implements them: tokens are random, can be used once, and are refused before the user
+ * has authorized them.
  */
 import fs from 'node:fs'
 import http from 'node:http'
@@ -32,7 +32,7 @@ function flowFor(options: Partial<OAuth1FlowOptions> = {}) {
   return oauth1Flow({ ...client, redirectUri: CALLBACK, ...options })
 }
 
-/** A server that gives one answer, whoever asks. */
+/** A server that sends the same response to every request. */
 async function answering(answer: Answer) {
   const server = await servers.serve(() => answer)
   return { ...server, url: `${server.origin}/token?secret=canary1` }
@@ -46,8 +46,8 @@ describe.each([
   ['json', 'header'],
   ['form', 'query'],
   ['form', 'body'],
-] as const)('with answers as %s and the signature in the %s', (answersAs, signatureType) => {
-  it('goes from nothing to the photos, by a callback', async () => {
+] as const)('with responses as %s and the signature in the %s', (answersAs, signatureType) => {
+  it('obtains a token by a callback, and signs requests with it', async () => {
     const server = await started({ answersAs, besides: { user_id: '7', screen_name: 'ä b' } })
     const flow = flowFor({ signatureType })
     const requestToken = await flow.requestToken(`${server.origin}/initiate`)
@@ -79,7 +79,7 @@ it.each([
   expect(server.visitors.map((visitor) => visitor.method)).toEqual([method, method])
 })
 
-it('goes by a verifier that the server shows, where there is no redirectUri', async () => {
+it('uses the verifier that the server shows when there is no redirectUri', async () => {
   const server = await started()
   const flow = oauth1Flow(client)
   await flow.requestToken(`${server.origin}/initiate`)
@@ -88,7 +88,7 @@ it('goes by a verifier that the server shows, where there is no redirectUri', as
   expect((await flow.accessToken(`${server.origin}/token`, { verifier })).token).not.toBe('')
 })
 
-it('takes another redirectUri, and a realm, for one request', async () => {
+it('accepts another redirectUri and a realm for one request', async () => {
   const server = await started()
   const flow = flowFor({ realm: 'Photos' })
   await flow.requestToken(`${server.origin}/initiate`, { redirectUri: 'oob', realm: 'Other' })
@@ -97,7 +97,7 @@ it('takes another redirectUri, and a realm, for one request', async () => {
   expect(server.visitors.map(({ realm }) => realm)).toEqual(['Other', 'Photos'])
 })
 
-it('goes on in another process, with what was kept of the request token', async () => {
+it('continues in another process with a stored request token', async () => {
   const server = await started()
   const { token, tokenSecret } = await flowFor().requestToken(`${server.origin}/initiate`)
   const kept = JSON.parse(JSON.stringify({ token, tokenSecret })) as { token: string; tokenSecret: string }
@@ -110,10 +110,12 @@ it('goes on in another process, with what was kept of the request token', async 
   expect(asOption.authorizationUrl(`${server.origin}/authorize`)).toBe(url)
   expect(asProperty.authorizationUrl(`${server.origin}/authorize`)).toBe(url)
   await asArgument.accessToken(`${server.origin}/token`, { callbackUrl, requestToken: kept })
-  // A request token is good for one access token.
+  // A request token can be exchanged once.
   await expect(asOption.accessToken(`${server.origin}/token`, { callbackUrl })).rejects.toMatchObject({
     code: 'ERR_IGWN_OAUTH1_DENIED',
-    message: expect.stringContaining('refused with 401: token_rejected. Begin again with requestToken.'),
+    message: expect.stringContaining(
+      'refused the request (status 401): token_rejected. Start again with requestToken().',
+    ),
   })
   asProperty.token = undefined
   await expect(asProperty.accessToken(`${server.origin}/token`, { callbackUrl })).rejects.toMatchObject({
@@ -121,7 +123,7 @@ it('goes on in another process, with what was kept of the request token', async 
   })
 })
 
-it('begins anew without the token of the login before', async () => {
+it('starts again without the token of an earlier login', async () => {
   const server = await started()
   const flow = flowFor({ ...server.grant(), redirectUri: 'oob' })
   for (const visits of [2, 4]) {
@@ -144,18 +146,18 @@ it('keeps the logins of several users apart', async () => {
   const callbackUrl = server.decide(
     flow.authorizationUrl(`${server.origin}/authorize`, { requestToken: alice }),
   )
-  // Bob's is the one that the flow holds.
+  // The flow holds Bob's token.
   await expect(flow.accessToken(`${server.origin}/token`, { callbackUrl })).rejects.toMatchObject({
     code: 'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
     message:
-      'The callback URL is for another request token than the one that was sent there. Give as requestToken the one that this user was sent with; where there is none, somebody else may have made the URL (RFC 5849 section 4.13).',
+      'The callback URL is for another request token. Pass the one of this user as requestToken. If there is none, do not accept the callback: it may be forged (RFC 5849 section 4.13).',
   })
   const requestToken = kept.get(parseAuthorizationResponse(callbackUrl).token)
   expect(requestToken).toBe(alice)
   await flow.accessToken(`${server.origin}/token`, { callbackUrl, requestToken })
 })
 
-it('signs the photos of RFC 5849 section 1.2 with what its server answers', async () => {
+it('signs the request of RFC 5849 section 1.2 with the responses of its server', async () => {
   const server = await answering({
     headers: FORM,
     body: 'oauth_token=hh5s93j4hdidpola&oauth_token_secret=hdhd0244k9j7ao03&oauth_callback_confirmed=true',
@@ -170,32 +172,32 @@ it('signs the photos of RFC 5849 section 1.2 with what its server answers', asyn
 describe('the authorization URL', () => {
   const flow = flowFor({ token: 'r t/+', tokenSecret: 's' })
 
-  it('keeps its query, and takes more', () => {
+  it('keeps its query and adds parameters', () => {
     expect(
       flow.authorizationUrl('https://host.example.org/auth?a=%20&b#f', { params: { perms: 'read & write' } }),
     ).toBe('https://host.example.org/auth?a=+&b=&perms=read+%26+write&oauth_token=r+t%2F%2B#f')
   })
 
-  it('has the token once, whatever else is given', () => {
+  it('contains the token once, also with an oauth_token in params', () => {
     const url = flow.authorizationUrl('https://host.example.org/?oauth_token=old', {
       params: { oauth_token: 'x' },
     })
     expect(new URL(url).searchParams.getAll('oauth_token')).toEqual(['r t/+'])
   })
 
-  it('is not made of no URL, or of no token', () => {
+  it('needs a valid URL and a request token', () => {
     expect(thrownBy(() => flow.authorizationUrl('/authorize'))).toMatchObject({
       code: 'ERR_IGWN_INVALID_URL',
-      message: 'The authorization URL must be absolute, as https://host.example.org/authorize.',
+      message: 'The authorization URL must be absolute, such as https://host.example.org/authorize.',
     })
     expect(thrownBy(() => flowFor().authorizationUrl('https://host.example.org'))).toMatchObject({
       code: 'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
       message:
-        'There is no request token. Call requestToken first, or give the one that another process got as requestToken.',
+        'There is no request token. Call requestToken() first, or pass the one of another process as requestToken.',
     })
   })
 
-  it('is not made of an access token', async () => {
+  it('is not made from an access token', async () => {
     const server = await started()
     const used = flowFor({ redirectUri: 'oob' })
     await used.requestToken(`${server.origin}/initiate`)
@@ -208,19 +210,19 @@ describe('the authorization URL', () => {
 })
 
 describe('a missing verifier', () => {
-  it.each([{}, { verifier: '' }, { verifier: undefined }])('is said, with %j', async (config) => {
+  it.each([{}, { verifier: '' }, { verifier: undefined }])('is an error with %j', async (config) => {
     const server = await answering({ headers: FORM, body: 'oauth_token=a&oauth_token_secret=b' })
     await expect(
       flowFor({ token: 'rt', tokenSecret: 'rs' }).accessToken(server.url, config),
     ).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH1_NO_VERIFIER',
       message:
-        'There is no verifier. Give accessToken the verifier that the server shows the user, or as callbackUrl the URL to which it sends the user back.',
+        'There is no verifier. Pass accessToken() the verifier that the server shows the user, or the URL to which it redirects the user as callbackUrl.',
     })
     expect(server.seen).toEqual([])
   })
 
-  it('is none where the flow was given one', async () => {
+  it('is not an error when the flow has one', async () => {
     const server = await answering({ headers: FORM, body: 'oauth_token=a&oauth_token_secret=b' })
     await flowFor({ token: 'rt', tokenSecret: 'rs', verifier: 'given' }).accessToken(server.url)
     expect(server.authorizations[0]).toContain('oauth_verifier="given"')
@@ -228,7 +230,7 @@ describe('a missing verifier', () => {
 })
 
 describe('a denial', () => {
-  it('by the user is said', async () => {
+  it('by the user is reported', async () => {
     const server = await started()
     const flow = flowFor()
     await flow.requestToken(`${server.origin}/initiate`)
@@ -241,25 +243,25 @@ describe('a denial', () => {
   })
 
   it.each([
-    ['a wrong client', { clientId: 'nobody' }, 'consumer_key_unknown. Check clientId.'],
+    ['a wrong client', { clientId: 'unknown' }, 'consumer_key_unknown. Check clientId.'],
     [
       'a wrong secret',
       { clientSecret: 'wrong' },
-      'signature_invalid. Check clientSecret, or rsaKey, and the secret of the token.',
+      'signature_invalid. Check clientSecret, or rsaKey, and the token secret.',
     ],
-  ])('of %s by the server is said, with what to do', async (_, options, advice) => {
+  ])('of %s by the server is reported with advice', async (_, options, advice) => {
     const server = await started()
     const error = (await flowFor(options)
       .requestToken(`${server.origin}/initiate?k=v`)
       .catch((failure: unknown) => failure)) as Error
     expect(error).toMatchObject({
       code: 'ERR_IGWN_OAUTH1_DENIED',
-      message: `${server.origin}/initiate refused with 401: ${advice} What it said is in error.cause.response.data.`,
+      message: `${server.origin}/initiate refused the request (status 401): ${advice} The response is in error.cause.response.data.`,
     })
     expect((error.cause as AxiosError).response?.data).toContain('oauth_problem=')
   })
 
-  it('before the user has decided is said, and the step can be made again', async () => {
+  it('before the user has decided is reported, and the step can be repeated', async () => {
     const server = await started()
     const flow = flowFor({ redirectUri: 'oob' })
     await flow.requestToken(`${server.origin}/initiate`)
@@ -274,24 +276,44 @@ describe('a denial', () => {
     await flow.accessToken(`${server.origin}/token`, { verifier })
   })
 
-  it('with words that nobody knows repeats none of them', async () => {
+  it.each([
+    ['as Authlib sends it', 'error=invalid_signature&error_description=canary1', 'invalid_signature. Check'],
+    ['beside oauth_problem', 'error=canary1&oauth_problem=token_used', 'token_used. Start again'],
+    ['that is unknown', 'error=canary1', 'The response is in'],
+  ])('with an error in a form %s', async (_, body, advice) => {
+    const server = await answering({ status: 401, headers: FORM, body })
+    const error: unknown = await flowFor()
+      .requestToken(server.url)
+      .catch((failure: unknown) => failure)
+    expect(error).toMatchObject({
+      code: 'ERR_IGWN_OAUTH1_DENIED',
+      message: expect.stringMatching(/refused the request \(status 401\)[:.] /),
+    })
+    expect((error as Error).message).toContain(advice)
+    expect((error as Error).message).not.toContain('canary1')
+  })
+
+  it('with an unknown code does not repeat it', async () => {
     const server = await answering({ status: 400, headers: FORM, body: 'oauth_problem=canary1&x=canary1' })
     await expect(flowFor().requestToken(server.url)).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH1_DENIED',
-      message: `${server.origin}/token refused with 400. What it said is in error.cause.response.data.`,
+      message: `${server.origin}/token refused the request (status 400). The response is in error.cause.response.data.`,
     })
   })
 })
 
-it.each([500, 503, 429, 408])('leaves %i to be what axios makes of it: it is no denial', async (status) => {
-  const server = await answering({ status })
-  await expect(flowFor().requestToken(server.url)).rejects.toMatchObject({
-    name: 'AxiosError',
-    response: { status },
-  })
-})
+it.each([500, 503, 429, 408])(
+  'rejects with the axios error for status %i, which is not a denial',
+  async (status) => {
+    const server = await answering({ status })
+    await expect(flowFor().requestToken(server.url)).rejects.toMatchObject({
+      name: 'AxiosError',
+      response: { status },
+    })
+  },
+)
 
-it('leaves a server that is not there to be what axios makes of it', async () => {
+it('rejects with the axios error for an unreachable server', async () => {
   await expect(flowFor().requestToken('http://127.0.0.1:1/initiate')).rejects.toMatchObject({
     isAxiosError: true,
     code: 'ECONNREFUSED',
@@ -301,14 +323,14 @@ it('leaves a server that is not there to be what axios makes of it', async () =>
 it.each([
   ['<html>Log in</html>', 'has no oauth_token'],
   ['oauth_token=rt', 'has no oauth_token_secret'],
-  ['{"oauth_token":', 'begins as JSON and is none'],
+  ['{"oauth_token":', 'starts like JSON and is not valid JSON'],
   ['oauth_token=rt&oauth_token_secret=rs', 'does not confirm the callback'],
-])('refuses the answer %j to the first step, and keeps no token', async (body, what) => {
+])('rejects the response %j to the first step and keeps no token', async (body, what) => {
   const server = await answering({ body })
   const flow = flowFor()
   await expect(flow.requestToken(server.url)).rejects.toMatchObject({
     code: 'ERR_IGWN_OAUTH1_RESPONSE',
-    message: expect.stringContaining(`The answer of ${server.origin}/token ${what}`),
+    message: expect.stringContaining(`The response of ${server.origin}/token ${what}`),
   })
   expect(flow.token).toBeUndefined()
 })
@@ -319,8 +341,8 @@ it('needs no confirmation in the last step', async () => {
   expect((await flow.accessToken(server.url)).tokenSecret).toBe('as')
 })
 
-describe('the requests for tokens', () => {
-  it('take more of axios, which is signed too', async () => {
+describe('token requests', () => {
+  it('accept axios config, which is signed too', async () => {
     const server = await started()
     const config = {
       method: 'get',
@@ -337,7 +359,7 @@ describe('the requests for tokens', () => {
     expect(server.seen[1]).toMatchObject({ method: 'POST', body: 'scope=a+b' })
   })
 
-  it('have the defaults of the instance as they are now, and nothing that is installed there', async () => {
+  it('use the current defaults of the instance, without its interceptors and credentials', async () => {
     process.env.BEARER_TOKEN = 'found'
     const server = await started()
     const instance = applyIgwnAuth(axios.create(), { token: true })
@@ -370,13 +392,13 @@ describe('the requests for tokens', () => {
     expect(server.authorizations[0]).toMatch(/^OAuth /)
     expect(Object.keys(agent.freeSockets)).toHaveLength(1)
     expect(touched).toEqual([])
-    // What is the caller's own is as it was.
+    // The instance of the caller is unchanged.
     expect(instance.defaults.headers.common.Authorization).toBe('Other 2')
     agent.destroy()
     delete process.env.BEARER_TOKEN
   })
 
-  it('have the time-out of the instance, or of the step', async () => {
+  it('use the timeout of the instance or of the step', async () => {
     const server = await servers.serve(() => new Promise<Answer>(() => undefined))
     const instance = axios.create({ timeout: 40 })
     const timedOut = { code: 'ECONNABORTED' }
@@ -392,7 +414,7 @@ describe('the requests for tokens', () => {
     })
   })
 
-  it('are signed anew on a redirect, and go unsigned elsewhere', async () => {
+  it('are signed again on a redirect, and sent unsigned to another origin', async () => {
     const server = await started({ resource: () => ({ status: 307, headers: { Location: '/initiate' } }) })
     await flowFor().requestToken(`${server.origin}/moved`)
     expect(server.visitors).toHaveLength(2)
@@ -417,10 +439,10 @@ describe('the requests for tokens', () => {
     },
   )
 
-  it('leave no connection open that the caller did not make', async () => {
+  it('leave no connection open', async () => {
     const authority = await createAuthority()
     const { certificate: cert, key } = await authority.issueServer({ names: ['localhost'] })
-    // Longer than a test may take: it is not the server that closes.
+    // Longer than the test: the server does not close the connection.
     const server = await started({ tls: { cert, key, keepAliveTimeout: 60_000 } })
     process.env.SSL_CERT_FILE = path.join(process.env.HOME ?? '', 'ca.pem')
     fs.writeFileSync(process.env.SSL_CERT_FILE, authority.certificate)
@@ -432,11 +454,11 @@ describe('the requests for tokens', () => {
     expect(server.visitors).toHaveLength(1)
   })
 
-  it.each(['/initiate', 'not a url', 'ftp://host.example.org/'])('do not go to %j', async (url) => {
+  it.each(['/initiate', 'not a url', 'ftp://host.example.org/'])('are not sent to %j', async (url) => {
     await expect(flowFor().requestToken(url)).rejects.toMatchObject({
       code: 'ERR_IGWN_INVALID_URL',
       message:
-        'The URL for the token must be absolute, as https://host.example.org/token, or the instance must have a baseURL.',
+        'The token URL must be absolute, such as https://host.example.org/token, or the instance must have a baseURL.',
     })
   })
 })
@@ -447,7 +469,7 @@ it.each([
   [{ verifier: true }, 'options.verifier must be a string, not a boolean.'],
   [{ instance: {} }, 'options.instance must be an axios instance, not an object.'],
   [{ url: 'https://host.example.org' }, 'options has no option "url"; there are clientId'],
-])('refuses the options %j', (options, message) => {
+])('rejects the options %j', (options, message) => {
   expect(thrownBy(() => flowFor(options as object))).toMatchObject({
     code: 'ERR_IGWN_INVALID_OPTION',
     message: expect.stringContaining(message),

@@ -13,27 +13,31 @@ const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 
 const good = { clientId: 'console', clientSecret: 'secret' }
 
-const refused: [string, object, string][] = [
-  ['no clientId', {}, 'options.clientId is missing; the server gives it when you register your application.'],
-  ['an empty clientId', { clientId: '' }, 'options.clientId must not be empty.'],
-  ['a clientId that is no text', { clientId: 7 }, 'options.clientId must be a string, not a number.'],
-  ['a name of Python', { client_id: 'x' }, 'options has no option "client_id"; there are clientId, '],
+const invalid: [string, object, string][] = [
   [
-    'a secret that is no text',
+    'no clientId',
+    {},
+    'options.clientId is missing; the server issues it when you register your application.',
+  ],
+  ['an empty clientId', { clientId: '' }, 'options.clientId must not be empty.'],
+  ['a clientId that is not a string', { clientId: 7 }, 'options.clientId must be a string, not a number.'],
+  ['a name in snake case', { client_id: 'x' }, 'options has no option "client_id"; there are clientId, '],
+  [
+    'a secret that is not a string',
     { ...good, clientSecret: null },
     'options.clientSecret must be a string, not null.',
   ],
   ['an empty token', { ...good, token: '' }, 'options.token must not be empty.'],
-  ['a token of another kind', { ...good, token: {} }, 'options.token must be a string, not an object.'],
+  ['a token of another type', { ...good, token: {} }, 'options.token must be a string, not an object.'],
   [
     'a token secret without a token',
     { ...good, tokenSecret: 'x' },
-    'options.tokenSecret is there and options.token is not; give both or none.',
+    'options.tokenSecret is set without options.token; set both or none.',
   ],
   [
     'two token secrets',
     { ...good, token: new OAuth1Token({ token: 'a' }), tokenSecret: 'x' },
-    'options.tokenSecret and options.token contradict each other: this token has its secret.',
+    'options.tokenSecret and options.token contradict each other: an OAuth1Token includes its secret.',
   ],
   [
     'an unknown method',
@@ -41,44 +45,44 @@ const refused: [string, object, string][] = [
     'options.signatureMethod must be one of HMAC-SHA1, HMAC-SHA256, RSA-SHA1, PLAINTEXT, or an object with a name and a function sign.',
   ],
   [
-    'a method of no name',
+    'a method without a name',
     { ...good, signatureMethod: { sign: () => 'x' } },
     'options.signatureMethod must be one of',
   ],
   [
-    'a method that is inherited',
+    'the name of an inherited property',
     { ...good, signatureMethod: 'toString' },
     'options.signatureMethod must be one of',
   ],
   [
-    'a hash that there is not',
+    'an unknown hash',
     { ...good, signatureMethod: { name: 'X', sign: () => 'x', bodyHash: 'md17' } },
-    'options.signatureMethod has a bodyHash that this Node does not know; see crypto.getHashes().',
+    'options.signatureMethod has a bodyHash that this Node.js does not support; see crypto.getHashes().',
   ],
   [
-    'a type in the words of Python',
+    'a signature type as in Python',
     { ...good, signatureType: 'HEADER' },
     'options.signatureType must be one of header, query, body.',
   ],
   [
     'RSA without a key',
     { ...good, signatureMethod: 'RSA-SHA1' },
-    'options.rsaKey is missing; RSA-SHA1 signs with it.',
+    'options.rsaKey is missing; RSA-SHA1 requires it.',
   ],
   [
     'a key without RSA',
     { ...good, rsaKey: pem },
-    'options.rsaKey and options.signatureMethod contradict each other: HMAC-SHA1 has no use for a key. Set signatureMethod to RSA-SHA1.',
+    'options.rsaKey and options.signatureMethod contradict each other: HMAC-SHA1 does not use a key. Set signatureMethod to RSA-SHA1.',
   ],
   [
     'the path of a key',
     { ...good, signatureMethod: 'RSA-SHA1', rsaKey: '/home/albert/key.pem' },
-    'options.rsaKey is no PEM text; give what the file of the key holds, not its path.',
+    'options.rsaKey is not PEM; pass the content of the key file, not its path.',
   ],
   [
     'an encrypted key',
     { ...good, signatureMethod: 'RSA-SHA1', rsaKey: encrypted },
-    'options.rsaKey is encrypted; give crypto.createPrivateKey({ key, passphrase }).',
+    'options.rsaKey is encrypted; pass crypto.createPrivateKey({ key, passphrase }).',
   ],
   [
     'half a key',
@@ -88,25 +92,25 @@ const refused: [string, object, string][] = [
   [
     'a public key',
     { ...good, signatureMethod: 'RSA-SHA1', rsaKey: createPublicKey(privateKey) },
-    'options.rsaKey must be a private key, and is a public key.',
+    'options.rsaKey must be a private key, not a public key.',
   ],
   [
-    'a key of a curve',
+    'an elliptic curve key',
     { ...good, signatureMethod: 'RSA-SHA1', rsaKey: curve },
-    'options.rsaKey must be an RSA key, and is of type ec.',
+    'options.rsaKey must be an RSA key, not one of type ec.',
   ],
   [
-    'a key that is none',
+    'a key of another type',
     { ...good, signatureMethod: 'RSA-SHA1', rsaKey: true },
     'options.rsaKey must be a private key as PEM text or as a KeyObject, not a boolean.',
   ],
   [
-    'a realm of two lines',
+    'a realm with a line break',
     { ...good, realm: 'a\r\nX-Injected: 1' },
-    'options.realm has a character that no header field can hold; give printable ASCII.',
+    'options.realm must be printable ASCII.',
   ],
   [
-    'a flag that is none',
+    'a flag that is not a boolean',
     { ...good, forceIncludeBody: 'yes' },
     'options.forceIncludeBody must be true or false, not a string.',
   ],
@@ -116,8 +120,8 @@ describe.each([
   ['oauth1', (options: object) => oauth1(options as OAuth1Options)],
   ['applyOAuth1', (options: object) => applyOAuth1(axios.create(), options as OAuth1Options)],
   ['oauth1Flow', (options: object) => oauth1Flow(options as OAuth1Options)],
-])('%s refuses', (_, use) => {
-  it.each(refused)('%s', (_name, options, message) => {
+])('%s rejects', (_, use) => {
+  it.each(invalid)('%s', (_name, options, message) => {
     const error = thrownBy(() => use(options)) as Error
     expect(error).toMatchObject({ name: 'IgwnAuthError', code: 'ERR_IGWN_INVALID_OPTION' })
     expect(error.message.slice(0, message.length)).toBe(message)
@@ -126,7 +130,7 @@ describe.each([
   })
 })
 
-it('refuses options that are forgotten', () => {
+it('rejects missing options', () => {
   const missing = {
     code: 'ERR_IGWN_INVALID_OPTION',
     message: expect.stringContaining('options.clientId is missing'),
@@ -141,13 +145,13 @@ it('refuses options that are forgotten', () => {
   })
 })
 
-it('takes a key as PKCS#8, as PKCS#1, as bytes and as a KeyObject', () => {
+it('accepts a key as PKCS#8, PKCS#1, bytes and KeyObject', () => {
   const keys = [pem, privateKey.export({ type: 'pkcs1', format: 'pem' }), Buffer.from(pem), privateKey]
   for (const rsaKey of keys)
     expect(oauth1({ clientId: 'console', signatureMethod: 'RSA-SHA1', rsaKey }).name).toBe('OAuth 1.0')
 })
 
-it('takes options that are undefined for absent', () => {
+it('treats undefined options as absent', () => {
   const nothing = {
     clientSecret: undefined,
     token: undefined,

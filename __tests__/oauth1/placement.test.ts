@@ -5,7 +5,7 @@ import { thrownBy } from '../support/thrown-by'
 
 const FORM = 'application/x-www-form-urlencoded'
 
-/** Those of RFC 5849 section 3.5, in the order of the RFC. */
+/** The parameters of RFC 5849 section 3.5, in the order of the RFC. */
 const parameters: EncodedParameter[] = [
   ['oauth_consumer_key', '0685bd9184jfhq22'],
   ['oauth_token', 'ad180jjd733klru7'],
@@ -63,12 +63,12 @@ it('RFC 5849 section 3.5.3: the query of the RFC', () => {
   expect(placed('query', request()).url?.href).toBe(`https://server.example.com/example/path?${AS_FORM}`)
 })
 
-it('has no realm where none is given, and quotes one with quotes', () => {
+it('has no realm by default, and escapes quotes in one', () => {
   expect(authorizationOf([['a', 'b']], undefined)).toBe('OAuth a="b"')
   expect(authorizationOf([['a', 'b']], 'say "\\"')).toBe('OAuth realm="say \\"\\\\\\"", a="b"')
 })
 
-it('puts the parameters behind those that are there, and leaves those as they are written', () => {
+it('appends the parameters and keeps existing ones as they are written', () => {
   const url = new URL('https://server.example.com/?b=%7e+x&a[]=%c3%a4&c')
   expect(placed('query', request({ url })).url?.search).toBe(`?b=%7e+x&a[]=%c3%a4&c&${AS_FORM}`)
   const contentType = `${FORM};charset=utf-8`
@@ -77,7 +77,7 @@ it('puts the parameters behind those that are there, and leaves those as they ar
   })
 })
 
-it('takes out what is left of an earlier signature, however it is written, and nothing else', () => {
+it('removes the parameters of an earlier signature in any encoding, and nothing else', () => {
   const old = 'a=1&oauth_signature=x&oauth%5Fnonce=y&oauth_token=z&oauth_version=1.0&oauth_callback=c&b='
   const url = new URL(`https://server.example.com/?${old}`)
   expect(placed('query', request({ url })).url?.search).toBe(`?a=1&oauth_callback=c&b=&${AS_FORM}`)
@@ -86,13 +86,13 @@ it('takes out what is left of an earlier signature, however it is written, and n
   )
 })
 
-it('does not change the request that it is shown', () => {
+it('does not change the request object', () => {
   const url = new URL('https://server.example.com/?oauth_nonce=1')
   placed('query', request({ url }))
   expect(url.search).toBe('?oauth_nonce=1')
 })
 
-it('keeps a form of bytes, also one that is no ASCII', () => {
+it('keeps a form of bytes, also beyond ASCII', () => {
   const body = Buffer.from('q=\xfc&x=1', 'latin1')
   expect(placed('body', request({ contentType: FORM, body })).body).toBe(`q=%FC&x=1&${AS_FORM}`)
 })
@@ -100,13 +100,13 @@ it('keeps a form of bytes, also one that is no ASCII', () => {
 it.each([
   ['a GET request has no body', { method: 'GET' }],
   ['a HEAD request has no body', { method: 'HEAD' }],
-  ['the body is no form', { contentType: 'application/json', body: '{}' }],
-  ['the body is no form', { body: 'a=1' }],
-  ['the body is a stream, or is written out by axios itself', { contentType: FORM, isStream: true }],
-])('refuses to put a signature where %s', (why, more) => {
+  ['the body is not a form', { contentType: 'application/json', body: '{}' }],
+  ['the body is not a form', { body: 'a=1' }],
+  ['the body is a stream or is serialized by axios itself', { contentType: FORM, isStream: true }],
+])('rejects a request when %s', (why, more) => {
   expect(thrownBy(() => placed('body', request(more)))).toMatchObject({
     code: 'ERR_IGWN_OAUTH1_UNSIGNED',
-    message: `signatureType body puts the signature into a form, and ${why}. Use signatureType header or query. Nothing was sent.`,
+    message: `signatureType body needs a form body, but ${why}. Use signatureType header or query. Nothing was sent.`,
   })
 })
 
@@ -117,6 +117,6 @@ it.each([
   ['multipart/form-data; boundary=application/x-www-form-urlencoded', false],
   ['application/json', false],
   [undefined, false],
-])('takes a body of type %s for a form: %s', (contentType, is) => {
+])('treats a body of type %s as a form: %s', (contentType, is) => {
   expect(isForm(contentType)).toBe(is)
 })

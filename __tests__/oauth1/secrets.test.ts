@@ -26,7 +26,7 @@ const options: OAuth1Options = {
   tokenSecret: TOKEN_SECRET,
 }
 
-/** What a request said of itself, wherever it did: its signature and its nonce. */
+/** Signature and nonce of a request, wherever they were sent. */
 function signatureIn({ url, headers, body }: Seen): string[] {
   const said = [headers.authorization, url, body].join('\n')
   const found = [...said.matchAll(/oauth_(?:signature|nonce)="?([^"&\s]+)/g)].map(([, value = '']) => value)
@@ -43,7 +43,7 @@ const OUTCOMES: [string, AxiosRequestConfig, string][] = [
   ['too many redirects', { maxRedirects: 2 }, '/circle'],
   ['a redirect not followed', { maxRedirects: 0 }, '/302'],
   ['a redirect elsewhere', {}, '/away'],
-  ['a time-out', { timeout: 60 }, '/slow'],
+  ['a timeout', { timeout: 60 }, '/slow'],
   ['no server', {}, 'http://127.0.0.1:1/'],
   ['the fetch adapter', { adapter: 'fetch' }, '/'],
   ['the fetch adapter and a 401', { adapter: 'fetch' }, '/401'],
@@ -98,7 +98,7 @@ describe.each(['header', 'query', 'body'] as const)(
   },
 )
 
-it('no secret shows in a scheme, an instance, a flow, or a token', () => {
+it('a scheme, an instance, a flow and a token print no secret', () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
   const lines = pem.split('\n').filter((line) => line !== '' && !line.startsWith('-'))
@@ -118,8 +118,8 @@ it('no secret shows in a scheme, an instance, a flow, or a token', () => {
   expect(inspect(oauth1Flow(rsa), { getters: true, depth: null })).not.toContain(TOKEN)
 })
 
-describe('no secret shows in what a flow throws', () => {
-  /** Whatever was sent, said back: servers do, to help. */
+describe('errors of a flow contain no secret', () => {
+  /** Repeats the request, as some servers do in error responses. */
   const echo =
     (status: number, type = 'text/plain') =>
     ({ url, headers, body }: Seen): Answer => ({
@@ -143,7 +143,7 @@ describe('no secret shows in what a flow throws', () => {
             const error = await made.catch((failure: unknown) => failure)
             expect(error).toBeInstanceOf(Error)
             const secrets = [...SECRETS, ...server.seen.flatMap(signatureIn)]
-            // The URL was the caller's own; our own words say nothing of its query.
+            // The config has the URL of the caller; our message does not repeat its query.
             expect((error as Error).message).not.toContain(VERIFIER)
             expectNoSecret(
               error,
@@ -167,7 +167,7 @@ describe('no secret shows in what a flow throws', () => {
     expectNoSecret(error, [...SECRETS, ...server.seen.flatMap(signatureIn)])
   })
 
-  it('after a callback for somebody else', async () => {
+  it('after a callback for another request token', async () => {
     const callbackUrl = `/cb?oauth_token=canary-other&oauth_verifier=${VERIFIER}`
     const error: unknown = await flow()
       .accessToken('http://127.0.0.1:1/', { callbackUrl })

@@ -4,7 +4,7 @@
  */
 import { createHash, createPrivateKey, createPublicKey, verify } from 'node:crypto'
 import crypto from 'node:crypto'
-import { percentEncode } from '../../lib/oauth1/percent-encode'
+import { percentEncode } from '../../lib/oauth1/signature-base-string'
 import { parametersOf, signatureBaseString } from '../../lib/oauth1/signature-base-string'
 import { signatureMethods, type SignatureMethodName } from '../../lib/oauth1/signature-method'
 import { thrownBy } from '../support/thrown-by'
@@ -79,7 +79,7 @@ const VECTORS: Vector[] = [
     signature: 'MdpQcU8iPSUjWoN/UDMsK2sui9I=',
   },
   {
-    // The RFC itself prints bYT5CMsGcbgUdFHObYMEfcx6bsw=, which is not of these secrets; the erratum has it right.
+    // The RFC prints bYT5CMsGcbgUdFHObYMEfcx6bsw=, which does not match these secrets; the erratum is correct.
     source: 'RFC 5849 section 3.1 with verified erratum 2550',
     request: 'POST http://example.com/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b',
     form: 'c2&a3=2+q',
@@ -184,7 +184,7 @@ const VECTORS: Vector[] = [
   },
 ]
 
-/** The private key on that page of the wiki, which anybody may have. */
+/** The public example key on that page of the wiki. */
 const RSA_KEY = createPrivateKey({
   format: 'der',
   type: 'pkcs8',
@@ -225,7 +225,7 @@ it.each(VECTORS.map((vector) => [vector.source, vector] as const))('signs as %s'
 })
 
 it('signs the base string of Flickr, https://www.flickr.com/services/api/auth.oauth.html', () => {
-  // The page names no secret for this one.
+  // The page gives no secret for this example.
   expect(
     baseStringOf({
       source: '',
@@ -250,7 +250,7 @@ it('signs the base string of Flickr, https://www.flickr.com/services/api/auth.oa
 it.each([
   ['cs', '', 'egQqG5AJep5sJ7anhXju1unge2I='],
   ['cs', 'ts', 'VZVjXceV7JgPq/dOTnNmEfO0Fv8='],
-])('signs "bs" with %j and %j as the wiki of OAuth does', (clientSecret, tokenSecret, signature) => {
+])('signs "bs" with %j and %j as in the OAuth wiki', (clientSecret, tokenSecret, signature) => {
   const signable = { baseString: 'bs', clientSecret, tokenSecret, rsaKey: undefined }
   expect(signatureMethods['HMAC-SHA1'].sign(signable)).toBe(signature)
 })
@@ -269,21 +269,21 @@ it.each([
   expect(signatureMethods[method].sign({ baseString, ...secrets, rsaKey: undefined })).toBe(signature)
 })
 
-it('encodes the secrets of PLAINTEXT, and has the ampersand also where there is none', () => {
+it('encodes the secrets of PLAINTEXT, and joins them with an ampersand also when empty', () => {
   const { PLAINTEXT } = signatureMethods
   const nothing = { baseString: '', rsaKey: undefined }
   expect(PLAINTEXT.sign({ ...nothing, clientSecret: 'a&b', tokenSecret: '%' })).toBe('a%26b&%25')
   expect(PLAINTEXT.sign({ ...nothing, clientSecret: '', tokenSecret: '' })).toBe('&')
 })
 
-it('signs with RSA what the public key verifies', () => {
+it('makes RSA signatures that the public key verifies', () => {
   const signable = { baseString: 'bs', clientSecret: '', tokenSecret: '', rsaKey: RSA_KEY }
   const signature = signatureMethods['RSA-SHA1'].sign(signable) as string
   const publicKey = createPublicKey(RSA_KEY)
   expect(verify('RSA-SHA1', Buffer.from('bs'), publicKey, Buffer.from(signature, 'base64'))).toBe(true)
 })
 
-it('says so where OpenSSL does not sign', () => {
+it('reports when OpenSSL refuses to sign', () => {
   const refusing = jest.spyOn(crypto, 'sign').mockImplementation(() => {
     throw Object.assign(new Error('invalid digest'), { code: 'ERR_OSSL_INVALID_DIGEST' })
   })
@@ -291,13 +291,13 @@ it('says so where OpenSSL does not sign', () => {
   expect(thrownBy(() => signatureMethods['RSA-SHA1'].sign(signable))).toMatchObject({
     code: 'ERR_IGWN_OAUTH1_UNSIGNED',
     message:
-      'OpenSSL does not sign with RSA-SHA1 here (ERR_OSSL_INVALID_DIGEST); the policy of this machine may forbid SHA-1. Use another signatureMethod, if the server has one.',
+      'OpenSSL refused to sign with RSA-SHA1 (ERR_OSSL_INVALID_DIGEST); the crypto policy of this host may forbid SHA-1. Use another signatureMethod, if the server supports one.',
   })
   refusing.mockRestore()
 })
 
-it('lets a signature go in clear, and a secret not', () => {
-  const safe = Object.values(signatureMethods).map(({ name, isSafeInClear }) => [name, isSafeInClear])
+it('allows signatures over plain HTTP, and secrets not', () => {
+  const safe = Object.values(signatureMethods).map(({ name, allowOverHttp }) => [name, allowOverHttp])
   expect(Object.fromEntries(safe)).toEqual({
     'HMAC-SHA1': true,
     'HMAC-SHA256': true,
@@ -306,7 +306,7 @@ it('lets a signature go in clear, and a secret not', () => {
   })
 })
 
-it('hashes bodies as the draft says, https://datatracker.ietf.org/doc/html/draft-eaton-oauth-bodyhash-00', () => {
+it('hashes bodies as in the draft, https://datatracker.ietf.org/doc/html/draft-eaton-oauth-bodyhash-00', () => {
   expect(signatureMethods['RSA-SHA1'].bodyHash ?? 'sha1').toBe('sha1')
   expect(signatureMethods['HMAC-SHA256'].bodyHash).toBe('sha256')
   const { bodyHash = '' } = signatureMethods['HMAC-SHA1']

@@ -1,13 +1,12 @@
 /**
- * OAuth 1.0 (RFC 5849): {@link applyOAuth1} signs the requests of an instance, {@link oauth1Flow} gets a token.
+ * OAuth 1.0 (RFC 5849): {@link applyOAuth1} signs the requests of an instance, {@link oauth1Flow} obtains a token.
  *
  * @module axios-igwn-auth/oauth1
  */
 
-// Declares `igwnAuth` in the config of a request, also for who imports this subpath alone.
+// Declares `igwnAuth` in the request config, also for programs that import only this subpath.
 import '../instance/apply-igwn-auth'
 
-// In the order of use: get a token, sign with it.
 export {
   oauth1Flow,
   type AccessTokenConfig,
@@ -17,11 +16,11 @@ export {
   type OAuth1StepConfig,
   type RequestTokenConfig,
 } from './oauth1-flow'
-export { parseAuthorizationResponse, type AuthorizationResponse } from './parse-authorization-response'
+export { parseAuthorizationResponse, type AuthorizationResponse } from './parse-response'
 export { OAuth1Token, type OAuth1TokenPair } from './oauth1-token'
 export { applyOAuth1, type ConnectionOptions } from './apply-oauth1'
 export { oauth1 } from './oauth1'
 export type { OAuth1Options, SignatureType } from './oauth1-options'
 export type { SignatureInput, SignatureMethod, SignatureMethodName } from './signature-method'
-// Of the main entry, and the same class: what the others of this one throw.
+// The same class as in the main entry.
 export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from '../errors'

@@ -1,107 +1,110 @@
 import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from 'axios'
-import { applyIgwnAuth, removeIgwnAuth } from '../instance/apply-igwn-auth'
-import { checkValues, type Check } from '../check-values'
+import { axiosInstance, checkValues, nonEmptyText, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { urlWithoutSecrets } from '../events'
-import { plainInstance } from '../formats/plain-instance'
 import { challengesOf } from '../explain/refusal'
-import { kindOf } from '../tokens/token'
-import { parted, type ConnectionOptions } from './apply-oauth1'
-import { signing } from './oauth1'
-import { filledText, signerOf, type OAuth1Options, type Signer } from './oauth1-options'
+import { plainInstance } from '../formats/plain-instance'
+import { applyIgwnAuth, removeIgwnAuth } from '../instance/apply-igwn-auth'
+import { splitOptions, type ConnectionOptions } from './apply-oauth1'
+import { signingScheme } from './oauth1'
+import { signerOf, type OAuth1Options, type Signer } from './oauth1-options'
 import { OAuth1Token, type OAuth1TokenPair } from './oauth1-token'
-import { noVerifier, parseAuthorizationResponse } from './parse-authorization-response'
-import { assertCallbackConfirmed, parseTokenAnswer } from './parse-token-response'
+import {
+  assertCallbackConfirmed,
+  noVerifier,
+  parseAuthorizationResponse,
+  parseTokenResponse,
+} from './parse-response'
 import { describeProblem, problemIn } from './problem'
 
-/** How requests for tokens are signed, how they are connected, and where the user goes. */
+/** How token requests are signed and sent, and where the user is redirected to. */
 export interface OAuth1FlowOptions extends OAuth1Options, ConnectionOptions {
   /**
-   * Where the server sends the user back to (`oauth_callback`). Default is `oob`: it shows the user a verifier, or sends them
-   * where you registered.
+   * Where the server redirects the user to (`oauth_callback`). Default: `oob`; the server shows the user a verifier, or redirects
+   * to the registered URL.
    */
   readonly redirectUri?: string | undefined
-  /** The verifier, where it is known already. Default is that of {@link OAuth1Flow.accessToken}. */
+  /** The verifier, when it is known already. Default: the one passed to {@link OAuth1Flow.accessToken}. */
   readonly verifier?: string | undefined
   /**
-   * An axios instance whose defaults the requests for tokens have, as they are when one is made: proxy, authorities,
-   * time-out, adapter. Its interceptors are not asked, and an `Authorization` of its own is left out. Default is axios itself.
+   * An axios instance whose defaults are used for token requests: proxy, agents, `timeout`, adapter, headers. They are read at
+   * each request. Its interceptors and its `Authorization` header are not used. Default: axios itself.
    */
   readonly instance?: AxiosInstance | undefined
 }
 
-/** What a request for a token may have besides: anything of axios's config, as `timeout`, `params`, `data` or `method`. */
+/** Request config of a token request: any axios config, such as `timeout`, `params`, `data` or `method`. */
 export interface OAuth1StepConfig extends Omit<AxiosRequestConfig, 'url' | 'igwnAuth' | 'igwnRetry'> {
-  /** In the place of the `realm` of the flow, for this request. Default is that. */
+  /** Overrides the `realm` of the flow. Default: that of the flow. */
   readonly realm?: string | undefined
 }
 
-/** What the request of the first step may have besides. */
+/** Request config of the first step. */
 export interface RequestTokenConfig extends OAuth1StepConfig {
-  /** In the place of the `redirectUri` of the flow. Default is that. */
+  /** Overrides the `redirectUri` of the flow. Default: that of the flow. */
   readonly redirectUri?: string | undefined
 }
 
-/** What the URL of the second step may have besides. */
+/** Options of the second step. */
 export interface AuthorizationUrlOptions {
-  /** What else stands in the query, as `{ perms: 'read' }`. Default is nothing. */
+  /** More query parameters, such as `{ perms: 'read' }`. Default: none. */
   readonly params?: Readonly<Record<string, string>> | undefined
-  /** In the place of the token that the flow holds. Default is that. */
+  /** Overrides the request token that the flow holds. Default: that one. */
   readonly requestToken?: OAuth1TokenPair | undefined
 }
 
-/** What the request of the last step has, and may have besides. */
+/** Request config of the last step. */
 export interface AccessTokenConfig extends OAuth1StepConfig {
-  /** What the server showed the user. Default is that of the flow, or of `callbackUrl`. */
+  /** The verifier that the server showed the user. Default: that of the flow, or of `callbackUrl`. */
   readonly verifier?: string | undefined
-  /** The URL to which the server sent the user back, in the place of the verifier. Default is none. */
+  /** The URL to which the server redirected the user; the verifier is read from it. Default: none. */
   readonly callbackUrl?: string | URL | undefined
-  /** In the place of the token that the flow holds: where another process, or another user of this one, made the first step. Default is that. */
+  /** Overrides the request token that the flow holds, for a first step in another process or for another user. Default: that one. */
   readonly requestToken?: OAuth1TokenPair | undefined
 }
 
-/** The three steps in which a user lets an application in (RFC 5849 section 2). It holds the token of the step before. */
+/** The three steps in which a user authorizes an application (RFC 5849 section 2). Holds the token of the last step. */
 export interface OAuth1Flow {
-  /** The request token, then the access token; undefined before the first step. A secret; printed it shows nothing. */
+  /** The request token, then the access token; undefined before the first step. Secret; printing it shows no value. */
   get token(): OAuth1Token | undefined
-  /** For where another process made the steps before, or to begin anew with undefined. */
+  /** Set it to continue with a token of another process, or to undefined to start again. */
   set token(token: OAuth1TokenPair | undefined)
   /**
-   * The first step: a request token, by POST unless `method` says otherwise.
+   * First step: obtains a request token. Sends a POST request unless `method` is set.
    *
-   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_DENIED` when the server answers with a 4xx, `ERR_IGWN_OAUTH1_RESPONSE` when
-   *   its answer has no token or does not confirm the callback, `ERR_IGWN_INSECURE_TRANSPORT` for http but to this machine: the answer
-   *   holds secrets. Other failures are axios's errors
+   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_DENIED` for a 4xx response, `ERR_IGWN_OAUTH1_RESPONSE` when the response has no
+   *   token or does not confirm the callback, `ERR_IGWN_INSECURE_TRANSPORT` for plain HTTP to another host than loopback: the
+   *   response contains secrets. Other failures are axios errors
    */
   requestToken(url: string, config?: RequestTokenConfig): Promise<OAuth1Token>
   /**
-   * The second step: the URL to send the user to. What stands in its query stays there.
+   * Second step: the URL to redirect the user to. An existing query is kept.
    *
-   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_REQUEST_TOKEN` when there is no request token, `ERR_IGWN_INVALID_URL` when the URL is none
+   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_REQUEST_TOKEN` without a request token, `ERR_IGWN_INVALID_URL` for an invalid URL
    */
   authorizationUrl(url: string, options?: AuthorizationUrlOptions): string
   /**
-   * The last step: an access token for the request token that the user authorized.
+   * Last step: exchanges the authorized request token for an access token.
    *
-   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_NO_VERIFIER` when there is no verifier, `ERR_IGWN_OAUTH1_REQUEST_TOKEN` when there is
-   *   no request token or the callback is for another, `ERR_IGWN_OAUTH1_DENIED` when the user or the server refused; and as in
-   *   the first step
+   * @throws {@link IgwnAuthError} `ERR_IGWN_OAUTH1_NO_VERIFIER` without a verifier, `ERR_IGWN_OAUTH1_REQUEST_TOKEN` without a
+   *   request token or when the callback is for another one, `ERR_IGWN_OAUTH1_DENIED` when the user or the server refused; and
+   *   the errors of the first step
    */
   accessToken(url: string, config?: AccessTokenConfig): Promise<OAuth1Token>
 }
 
 /**
- * Gets an access token: `requestToken`, `authorizationUrl`, `accessToken`.
+ * Obtains an access token in three steps: `requestToken`, `authorizationUrl`, `accessToken`.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid option
  */
 export function oauth1Flow(options: OAuth1FlowOptions): OAuth1Flow {
-  const { connection, own } = parted(options)
-  const { redirectUri = 'oob', verifier: given, instance = axios, ...signature } = own
-  checkValues({ redirectUri, verifier: given, instance }, CHECKS, 'options')
+  const { connection, own } = splitOptions(options)
+  const { redirectUri = 'oob', verifier: knownVerifier, instance = axios, ...signature } = own
+  checkValues({ redirectUri, verifier: knownVerifier, instance }, CHECKS, 'options')
   const signer = signerOf(signature)
   let held = signer.token
-  /** An access token is not sent to where request tokens go. */
+  /** Kept apart from `held`: an access token must not be sent where a request token belongs. */
   let requested = signer.token
 
   return {
@@ -115,19 +118,19 @@ export function oauth1Flow(options: OAuth1FlowOptions): OAuth1Flow {
     async requestToken(url, { realm, redirectUri: callback = redirectUri, ...config } = {}) {
       requested = undefined
       const step = { ...signer, token: undefined, realm: realm ?? signer.realm }
-      const { answer, place } = await ask(url, config, step, { oauth_callback: callback })
-      const token = parseTokenAnswer(answer, place)
-      assertCallbackConfirmed(token, place)
+      const { body, endpoint } = await send(url, config, step, { oauth_callback: callback })
+      const token = parseTokenResponse(body, endpoint)
+      assertCallbackConfirmed(token, endpoint)
       requested = held = token
       return token
     },
 
     authorizationUrl(url, { params = {}, requestToken } = {}) {
-      const { token } = expected(requestToken)
+      const { token } = requestTokenOr(requestToken)
       if (!URL.canParse(url))
         throw new IgwnAuthError(
           'ERR_IGWN_INVALID_URL',
-          'The authorization URL must be absolute, as https://host.example.org/authorize.',
+          'The authorization URL must be absolute, such as https://host.example.org/authorize.',
         )
       const authorization = new URL(url)
       for (const [name, value] of Object.entries({ ...params, oauth_token: token }))
@@ -135,44 +138,47 @@ export function oauth1Flow(options: OAuth1FlowOptions): OAuth1Flow {
       return authorization.href
     },
 
-    async accessToken(url, { realm, verifier: shown = given, callbackUrl, requestToken, ...config } = {}) {
-      const token = expected(requestToken)
-      const verifier = callbackUrl === undefined ? shown : verifierIn(callbackUrl, token)
+    async accessToken(
+      url,
+      { realm, verifier: passedVerifier = knownVerifier, callbackUrl, requestToken, ...config } = {},
+    ) {
+      const token = requestTokenOr(requestToken)
+      const verifier = callbackUrl === undefined ? passedVerifier : verifierIn(callbackUrl, token)
       if (!verifier) throw noVerifier('There is no verifier')
       const step = { ...signer, token, realm: realm ?? signer.realm }
-      const { answer, place } = await ask(url, config, step, { oauth_verifier: verifier })
-      held = parseTokenAnswer(answer, place)
+      const { body, endpoint } = await send(url, config, step, { oauth_verifier: verifier })
+      held = parseTokenResponse(body, endpoint)
       requested = undefined
       return held
     },
   }
 
-  /** A signed request for a token. The answer holds secrets: it goes not in clear, whatever the signature may. */
-  async function ask(
+  /** Sends a signed token request. Never over plain HTTP, whatever the signature method allows: the response contains secrets. */
+  async function send(
     url: string,
     config: AxiosRequestConfig,
     step: Signer,
-    more: Readonly<Record<string, string>>,
-  ): Promise<{ answer: string; place: string }> {
-    const scheme = { ...signing(step, more), allowOverHttp: false }
-    const sibling = applyIgwnAuth(plainInstance(instance), { ...connection, scheme })
+    extra: Readonly<Record<string, string>>,
+  ): Promise<{ body: string; endpoint: string }> {
+    const scheme = { ...signingScheme(step, extra), allowOverHttp: false }
+    const plain = applyIgwnAuth(plainInstance(instance), { ...connection, scheme })
     const request = { method: 'post', ...config, ...AS_TEXT, url }
-    const place = placeFor(sibling, request)
+    const endpoint = endpointName(plain, request)
     try {
-      const { data: answer } = await sibling.request<string>(request)
-      return { answer, place }
+      const { data: body } = await plain.request<string>(request)
+      return { body, endpoint }
     } catch (error) {
-      throw denialOf(error, place)
+      throw denialOf(error, endpoint)
     } finally {
-      removeIgwnAuth(sibling)
+      removeIgwnAuth(plain)
     }
   }
 
-  function expected(token: OAuth1TokenPair | undefined = requested): OAuth1Token {
+  function requestTokenOr(token: OAuth1TokenPair | undefined = requested): OAuth1Token {
     if (token) return tokenOf(token)
     throw new IgwnAuthError(
       'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
-      'There is no request token. Call requestToken first, or give the one that another process got as requestToken.',
+      'There is no request token. Call requestToken() first, or pass the one of another process as requestToken.',
     )
   }
 }
@@ -180,30 +186,23 @@ export function oauth1Flow(options: OAuth1FlowOptions): OAuth1Flow {
 const CHECKS: Record<
   Exclude<keyof OAuth1FlowOptions, keyof OAuth1Options | keyof ConnectionOptions>,
   Check
-> = {
-  redirectUri: filledText,
-  verifier: filledText,
-  instance: (value) =>
-    typeof value === 'function' && 'defaults' in value
-      ? undefined
-      : `must be an axios instance, not ${kindOf(value)}`,
-}
+> = { redirectUri: nonEmptyText, verifier: nonEmptyText, instance: axiosInstance }
 
 function tokenOf(token: OAuth1TokenPair): OAuth1Token {
   return token instanceof OAuth1Token ? token : new OAuth1Token(token)
 }
 
-/** The verifier in a callback URL, which must be of the login that was begun here: another's would be taken for this user's. */
+/** The verifier in a callback URL. The URL must be for this request token: another user's login must not be accepted. */
 function verifierIn(callbackUrl: string | URL, { token }: OAuth1Token): string {
   const { token: authorized, verifier } = parseAuthorizationResponse(callbackUrl)
   if (authorized === token) return verifier
   throw new IgwnAuthError(
     'ERR_IGWN_OAUTH1_REQUEST_TOKEN',
-    'The callback URL is for another request token than the one that was sent there. Give as requestToken the one that this user was sent with; where there is none, somebody else may have made the URL (RFC 5849 section 4.13).',
+    'The callback URL is for another request token. Pass the one of this user as requestToken. If there is none, do not accept the callback: it may be forged (RFC 5849 section 4.13).',
   )
 }
 
-/** The answer as it came, and a refusal as an error, whatever the caller's instance has for these. */
+/** The raw response, and an error for any status but 2xx, whatever the defaults of the instance are. */
 const AS_TEXT = {
   responseType: 'text',
   transformResponse: (data: unknown) => data,
@@ -211,34 +210,34 @@ const AS_TEXT = {
   igwnAuth: undefined,
 } as const satisfies AxiosRequestConfig
 
-/** For messages. What is no URL of http would go out without a signature. */
-function placeFor(instance: AxiosInstance, request: AxiosRequestConfig): string {
+/** The URL for messages. A request to any other scheme than http(s) would be sent unsigned. */
+function endpointName(instance: AxiosInstance, request: AxiosRequestConfig): string {
   const url = instance.getUri(request)
   if (/^https?:/i.test(url) && URL.canParse(url)) return urlWithoutSecrets(new URL(url))
   throw new IgwnAuthError(
     'ERR_IGWN_INVALID_URL',
-    'The URL for the token must be absolute, as https://host.example.org/token, or the instance must have a baseURL.',
+    'The token URL must be absolute, such as https://host.example.org/token, or the instance must have a baseURL.',
   )
 }
 
-/** A refusal of the server, said so; what it says may repeat what was sent, and is there for code and not for printing. */
-function denialOf(error: unknown, place: string): unknown {
+/** Turns a refusal into an error that names the problem. The response may repeat secrets, so it is not printed. */
+function denialOf(error: unknown, endpoint: string): unknown {
   if (!axios.isAxiosError(error) || !error.response) return error
   const { response } = error
   Object.defineProperty(error, 'response', { enumerable: false })
   const { status } = response
-  // Those are said to whoever comes too often, or too slowly.
+  // 408 and 429 are temporary.
   if (status < 400 || status >= 500 || status === 408 || status === 429) return error
   const problem = describeProblem(problemOf(response))
   return new IgwnAuthError(
     'ERR_IGWN_OAUTH1_DENIED',
-    `${place} refused with ${status}${problem === undefined ? '' : `: ${problem}`}. What it said is in error.cause.response.data.`,
+    `${endpoint} refused the request (status ${status})${problem === undefined ? '' : `: ${problem}`}. The response is in error.cause.response.data.`,
     { cause: error },
   )
 }
 
-/** `oauth_problem`, in `WWW-Authenticate` or in a form. */
+/** `oauth_problem` in `WWW-Authenticate` or in a form; `error` in a form, as Authlib's server sends it. */
 function problemOf(response: AxiosResponse): string | null {
-  const inForm = () => new URLSearchParams(String(response.data)).get('oauth_problem')
-  return problemIn(challengesOf(response)) ?? inForm()
+  const form = new URLSearchParams(String(response.data))
+  return problemIn(challengesOf(response)) ?? form.get('oauth_problem') ?? form.get('error')
 }

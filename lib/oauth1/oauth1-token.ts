@@ -1,26 +1,26 @@
 import { inspect } from 'node:util'
+import { kindOf } from '../check-values'
 import { IgwnAuthError } from '../errors'
-import { kindOf } from '../tokens/token'
 
-/** A token and its secret, as they are kept between runs. Both are secret. */
+/** A token and its secret, as kept between runs. Both are secret. */
 export interface OAuth1TokenPair {
   /** `oauth_token`. */
   readonly token: string
-  /** `oauth_token_secret`; may be empty where requests are signed with RSA. Default is empty. */
+  /** `oauth_token_secret`; may be empty when requests are signed with RSA. Default: empty. */
   readonly tokenSecret?: string | undefined
 }
 
 /**
- * What a server gives in the first and in the last of the three steps: a request token or an access token (RFC 5849 calls
- * them temporary credentials and token credentials), its secret, and what else the server said, as `user_id`. It shows
- * nothing of it when it is printed or turned into JSON; to keep one, keep its `token` and `tokenSecret`.
+ * A request token or an access token (RFC 5849: temporary credentials and token credentials), its secret, and the other
+ * parameters of the response, such as `user_id`. Printing it or converting it to JSON shows no value. To store one, store its
+ * `token` and `tokenSecret`.
  */
 export class OAuth1Token implements OAuth1TokenPair {
   readonly #token: string
   readonly #tokenSecret: string
   readonly #parameters: Readonly<Record<string, unknown>>
 
-  /** @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when there is no token */
+  /** @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the token is missing or not a string */
   constructor(
     { token, tokenSecret = '' }: OAuth1TokenPair,
     parameters: Readonly<Record<string, unknown>> = {},
@@ -38,22 +38,22 @@ export class OAuth1Token implements OAuth1TokenPair {
     this.#parameters = parameters
   }
 
-  /** `oauth_token`. A secret. */
+  /** `oauth_token`. Secret. */
   get token(): string {
     return this.#token
   }
 
-  /** `oauth_token_secret`. A secret. */
+  /** `oauth_token_secret`. Secret. */
   get tokenSecret(): string {
     return this.#tokenSecret
   }
 
-  /** What else the server said, by its own names; of a form, strings. */
+  /** The other parameters of the response by name; strings when the response was a form. */
   get parameters(): Readonly<Record<string, unknown>> {
     return this.#parameters
   }
 
-  /** The names of what else the server said: some servers give secrets there, as `oauth_session_handle`. */
+  /** Only the names of the other parameters: some servers send secrets in them, such as `oauth_session_handle`. */
   toJSON(): {
     /** The names. */
     parameters: string[]

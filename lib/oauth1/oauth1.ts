@@ -1,56 +1,59 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { kindOf } from '../check-values'
+import { secondsNow } from '../clock'
 import { IgwnAuthError } from '../errors'
 import type { AuthScheme, SchemeRequest, RequestChanges } from '../schemes/auth-scheme'
-import { secondsNow } from '../clock'
-import { isPromise, kindOf } from '../tokens/token'
+import { isPromise } from '../tokens/token'
 import { signerOf, type OAuth1Options, type Signer } from './oauth1-options'
-import { percentEncode } from './percent-encode'
 import { isForm, placements } from './placement'
 import { describeProblem, problemIn } from './problem'
-import { parametersOf, signatureBaseString, type EncodedParameter } from './signature-base-string'
+import {
+  parametersOf,
+  percentEncode,
+  signatureBaseString,
+  type EncodedParameter,
+} from './signature-base-string'
+import type { SignatureInput } from './signature-method'
 
 /**
- * The OAuth 1.0 scheme (RFC 5849): signs each request as it leaves, from its final URL and body, each time with a new nonce
- * and timestamp. For the `scheme` option of `applyIgwnAuth`; {@link applyOAuth1} does both in one.
+ * The OAuth 1.0 scheme (RFC 5849) for the `scheme` option of `applyIgwnAuth`; {@link applyOAuth1} combines both. Each request is
+ * signed just before it is sent, from its final URL and body, with a new nonce and timestamp.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used. A request that cannot be signed is not sent:
- *   `ERR_IGWN_OAUTH1_UNSIGNED`
+ * A request that cannot be signed rejects with `ERR_IGWN_OAUTH1_UNSIGNED` and is not sent.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid option
  */
 export function oauth1(options: OAuth1Options): AuthScheme {
-  return signing(signerOf(options))
+  return signingScheme(signerOf(options))
 }
 
-/**
- * The same with options that were understood.
- *
- * @param more - protocol parameters for one step of the three: `oauth_callback`, `oauth_verifier`
- */
-export function signing(signer: Signer, more: Readonly<Record<string, string>> = {}): AuthScheme {
+/** @param extra - protocol parameters of one step of the flow: `oauth_callback`, `oauth_verifier` */
+export function signingScheme(signer: Signer, extra: Readonly<Record<string, string>> = {}): AuthScheme {
   const { method, signatureType, realm } = signer
   const placement = placements[signatureType]
 
   return {
     name: 'OAuth 1.0',
-    allowOverHttp: method.isSafeInClear ?? false,
-    authorize(leaving) {
-      const request = placement.prepare(leaving)
-      const parameters = protocolParameters(signer, request, more)
+    allowOverHttp: method.allowOverHttp ?? false,
+    authorize(unprepared) {
+      const request = placement.prepare(unprepared)
+      const parameters = protocolParameters(signer, request, extra)
       const finish = (signature: unknown): RequestChanges => {
-        const signed = [...parameters, encoded('oauth_signature', textOf(signature, method.name))]
+        const signed = [...parameters, encoded('oauth_signature', checkedSignature(signature, method.name))]
         return placement.place(request, signed, realm)
       }
-      const signature = method.sign(signable(signer, request, parameters))
+      const signature = method.sign(signatureInput(signer, request, parameters))
       return isPromise(signature) ? signature.then(finish) : finish(signature)
     },
     describeRefusal: ({ challenges }) => describeProblem(problemIn(challenges)),
   }
 }
 
-/** RFC 5849 section 3.1, but for the signature. */
+/** RFC 5849 section 3.1, without the signature. */
 function protocolParameters(
   signer: Signer,
   request: SchemeRequest,
-  more: Readonly<Record<string, string>>,
+  extra: Readonly<Record<string, string>>,
 ): EncodedParameter[] {
   const { clientId, token, method } = signer
   const hash = signer.forceIncludeBody ? bodyHash(request, method.bodyHash) : undefined
@@ -61,29 +64,29 @@ function protocolParameters(
     oauth_timestamp: String(Math.floor(secondsNow())),
     oauth_nonce: randomBytes(16).toString('hex'),
     oauth_version: '1.0',
-    ...more,
+    ...extra,
     ...(hash !== undefined && { oauth_body_hash: hash }),
   }).map(([name, value]) => encoded(name, value))
 }
 
-/** Of a body that is no form; a form is signed by its parameters. */
+/** The parameters of a form are signed themselves; any other body is signed by its hash. */
 function bodyHash({ body, contentType, isStream }: SchemeRequest, hash = 'sha1'): string | undefined {
   if (isForm(contentType)) return undefined
-  if (isStream) throw unsigned('forceIncludeBody signs the hash of the body. Give it as text or bytes')
+  if (isStream) throw unsigned('forceIncludeBody signs the hash of the body. Pass it as a string or bytes')
   return body?.length ? createHash(hash).update(body).digest('base64') : undefined
 }
 
-function signable(
+function signatureInput(
   { clientSecret, token, rsaKey }: Signer,
   { method, url, contentType, body, isStream }: SchemeRequest,
   protocol: readonly EncodedParameter[],
-) {
-  const inBody = isForm(contentType)
-  if (inBody && isStream)
+): SignatureInput {
+  const hasForm = isForm(contentType)
+  if (hasForm && isStream)
     throw unsigned(
-      'the parameters of a form are signed. Give it as text or bytes; or, if it is no form, say so in Content-Type, where axios has a form for default',
+      'the parameters of a form are signed. Pass it as a string or bytes; if it is not a form, set Content-Type, which axios defaults to a form',
     )
-  const form = inBody && body !== undefined ? parametersOf(body) : []
+  const form = hasForm && body !== undefined ? parametersOf(body) : []
   const parameters = [...parametersOf(url.search.slice(1)), ...form, ...protocol]
   const baseString = signatureBaseString(method, url, parameters)
   return { baseString, clientSecret, tokenSecret: token?.tokenSecret ?? '', rsaKey }
@@ -93,19 +96,19 @@ function encoded(name: string, value: string): EncodedParameter {
   return [percentEncode(name), percentEncode(value)]
 }
 
-/** What a method of somebody's own gives may be anything. */
-function textOf(signature: unknown, method: string): string {
+/** A signature method of the caller may return anything. */
+function checkedSignature(signature: unknown, method: string): string {
   if (typeof signature === 'string' && signature !== '') return signature
   const found = signature === '' ? 'an empty string' : kindOf(signature)
   throw new IgwnAuthError(
     'ERR_IGWN_OAUTH1_UNSIGNED',
-    `The signature method ${method} gave ${found}, and must give the signature as a string. Nothing was sent.`,
+    `The signature method ${method} returned ${found}; it must return the signature as a string. Nothing was sent.`,
   )
 }
 
 function unsigned(why: string): IgwnAuthError {
   return new IgwnAuthError(
     'ERR_IGWN_OAUTH1_UNSIGNED',
-    `The body is a stream, or is written out by axios itself, and cannot be read ahead: ${why}. Nothing was sent.`,
+    `The body is a stream or is serialized by axios itself, so it cannot be read before sending: ${why}. Nothing was sent.`,
   )
 }

@@ -1,14 +1,13 @@
 import { IgwnAuthError } from '../errors'
 import type { SchemeRequest, RequestChanges } from '../schemes/auth-scheme'
 import type { SignatureType } from './oauth1-options'
-import { asciiOf, octetsOf } from './percent-encode'
-import { parametersOf, type EncodedParameter } from './signature-base-string'
+import { asciiOf, octetsOf, parametersOf, type EncodedParameter } from './signature-base-string'
 
-/** Puts protocol parameters on a request, in one of the three places of RFC 5849 section 3.5. */
+/** Puts protocol parameters on a request in one of the ways of RFC 5849 section 3.5. */
 export interface Placement {
-  /** The request that the parameters go on: what stands there of an earlier signature gives way. */
+  /** The request without the parameters of an earlier signature. */
   prepare(request: SchemeRequest): SchemeRequest
-  /** What goes on the request that was prepared. */
+  /** The changes to the prepared request. */
   place(
     request: SchemeRequest,
     parameters: readonly EncodedParameter[],
@@ -40,8 +39,8 @@ export const placements: Readonly<Record<SignatureType, Placement>> = {
     prepare(request) {
       const { method, contentType, body, isStream } = request
       if (method === 'GET' || method === 'HEAD') throw noForm(`a ${method} request has no body`)
-      if (isStream) throw noForm('the body is a stream, or is written out by axios itself')
-      if (body !== undefined && !isForm(contentType)) throw noForm('the body is no form')
+      if (isStream) throw noForm('the body is a stream or is serialized by axios itself')
+      if (body !== undefined && !isForm(contentType)) throw noForm('the body is not a form')
       return { ...request, body: unsigned(asciiOf(octetsOf(body ?? ''))) }
     },
     place: ({ contentType, body = '' }, parameters) => ({
@@ -53,25 +52,25 @@ export const placements: Readonly<Record<SignatureType, Placement>> = {
 
 const FORM = 'application/x-www-form-urlencoded'
 
-/** Whether a body is a form, whose parameters are signed (RFC 5849 section 3.4.1.3.1). */
+/** Whether the body is a form, whose parameters are signed (RFC 5849 section 3.4.1.3.1). */
 export function isForm(contentType: string | undefined): boolean {
   return /^\s*application\/x-www-form-urlencoded\s*(?:;|$)/i.test(contentType ?? '')
 }
 
-/** The value of `Authorization`; `realm` is a quoted-string of HTTP, and is not signed. */
+/** The value of `Authorization`. `realm` is a quoted-string of HTTP and is not signed. */
 export function authorizationOf(parameters: readonly EncodedParameter[], realm: string | undefined): string {
   const first = realm === undefined ? [] : [`realm="${realm.replace(/["\\]/g, '\\$&')}"`]
   return `OAuth ${[...first, ...parameters.map(([name, value]) => `${name}="${value}"`)].join(', ')}`
 }
 
-/** What was there, and the parameters behind it. */
+/** The form with the parameters appended. */
 function joined(form: string, parameters: readonly EncodedParameter[]): string {
   return [...(form === '' ? [] : [form]), ...parameters.map(([name, value]) => `${name}=${value}`)].join('&')
 }
 
 /**
- * A query or form without the parameters of an earlier signature, which servers repeat in redirects and in links to the
- * next page: each may be there once only (RFC 5849 section 3.1).
+ * A query or form without the parameters of an earlier signature, which servers repeat in redirects and in links to the next
+ * page. Each must appear only once (RFC 5849 section 3.1).
  */
 function unsigned(form: string): string {
   return form
@@ -95,6 +94,6 @@ const PROTOCOL = new Set([
 function noForm(why: string): IgwnAuthError {
   return new IgwnAuthError(
     'ERR_IGWN_OAUTH1_UNSIGNED',
-    `signatureType body puts the signature into a form, and ${why}. Use signatureType header or query. Nothing was sent.`,
+    `signatureType body needs a form body, but ${why}. Use signatureType header or query. Nothing was sent.`,
   )
 }
