@@ -285,7 +285,7 @@ describe('isValidToken', () => {
     [null, 'query must be an object, not null.'],
     [{ audience: 7 }, 'query.audience must be a string or a list of strings, none empty, not a number.'],
     [{ minTimeLeft: NaN }, 'query.minTimeLeft must be a number of seconds, 0 or more, not NaN.'],
-    [{ timeleft: 1 }, 'query has no option "timeleft"; there are audience, scope, challengeScope, issuer, minTimeLeft.'],
+    [{ timeleft: 1 }, 'query has no option "timeleft"; there are audience, scope, issuer, minTimeLeft, challengeScope.'],
   ])('refuses the query %j', (query, message) => {
     expect(() => isValidToken(mint(), query as TokenQuery)).toThrow(ours('ERR_IGWN_INVALID_OPTION', message))
   })

@@ -50,7 +50,7 @@ const MAX_LINKS = 40
  * shared folders, and whatever a link in a shared folder leads to.
  */
 function walk(file: string, opened: fs.Stats, user: number): FileProblem | undefined {
-  let current = path.sep
+  let current: string = path.sep
   let stats = fs.lstatSync(current)
   let links = 0
   let isByLink = false

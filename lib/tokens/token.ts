@@ -16,19 +16,14 @@ export interface TokenQuery {
   readonly audience?: string | readonly string[] | undefined
   /** Scopes the token must have, all of them: a list, or one string separated by spaces (RFC 6749 section 3.3). Default is any. */
   readonly scope?: string | readonly string[] | undefined
-  /**
-   * Scopes that the server named in its challenge (RFC 6750 section 3). They choose among tokens that exist; a source that
-   * obtains tokens does not add them to what it requests. At most 20 scopes of at most 256 characters count, the others are
-   * ignored. Default is none.
-   */
-  readonly challengeScope?: readonly string[] | undefined
   /** The issuer that must have made it (`iss`); any one of several will do. Default is any. */
   readonly issuer?: string | readonly string[] | undefined
   /** Seconds of life the token must have left. Default is 60, as in igwn-auth-utils and htgettoken. */
   readonly minTimeLeft?: number | undefined
   /**
-   * The scopes that a server named in its 401 challenge. They choose among tokens that exist; a source that obtains tokens
-   * requests only those that its option `challengeScopes` allows. Default is none.
+   * The scopes that a server named in its challenge (RFC 6750 section 3). They choose among tokens that exist; a source that
+   * obtains tokens requests only those that its option `challengeScopes` allows. At most 20 scopes of at most 256 characters
+   * count, the others are ignored. Default is none.
    */
   readonly challengeScope?: readonly string[] | undefined
 }

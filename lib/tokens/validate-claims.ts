@@ -60,7 +60,6 @@ export function checkQuery(query: TokenQuery): TokenQuery {
 const QUERY: Record<keyof TokenQuery, Check> = {
   audience: textOrList,
   scope: textOrList,
-  challengeScope: textOrList,
   issuer: textOrList,
   minTimeLeft: seconds,
   challengeScope: textOrList,
