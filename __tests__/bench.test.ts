@@ -75,10 +75,10 @@ describe('docs/performance.md', () => {
   // How a table is set and what Markdown needs no escape for is for the formatter to say.
   const plain = (text: string) => text.replace(/\\/g, '').replace(/-+/g, '-').replace(/\s+/g, ' ')
 
-  it('shows the figures of performance.json, all of them', () => {
+  it('shows the figures of performance.json, those of requests in a table', () => {
     expect(plain(pageWith(page, figures))).toBe(plain(page))
     const shown = Array.from(page.matchAll(/<!-- (?!end)(.+) -->/g), ([, title]) => title)
-    expect(shown.sort()).toEqual(['Machine', ...figures.sections.map(({ title }) => title)].sort())
+    expect(shown).toEqual(['Machine', figures.sections[0]?.title])
     expect(figures.sections.every(({ results, notes }) => results.length + notes.length > 0)).toBe(true)
   })
 

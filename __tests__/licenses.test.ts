@@ -1,4 +1,4 @@
-/** `docs/licenses.md` has what is installed with the package. What is built into the command is held against the tarball. */
+/** docs/licenses.md lists the installed dependencies. package.test.ts checks the list of bundled ones against the tarball. */
 import fs from 'node:fs'
 import path from 'node:path'
 
@@ -11,25 +11,25 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
 }
 
-it('lists the licence of every package that is installed with this one, and what it comes with', () => {
-  const begin = '## What is installed with it\n'
+it('lists the license of every installed dependency, and which package requires it', () => {
+  const begin = '## Installed dependencies\n'
   const listed = read('docs/licenses.md').split(begin)[1]?.split('\n## ')[0] ?? ''
   const rows = Array.from(listed.matchAll(/^\| (\S+) +\| (\S+) +\| (.*?) +\|$/gm), ([, ...cells]) => cells)
   expect(rows.slice(2)).toEqual(installed().map((row) => [...row]))
 })
 
-it('takes along no package whose licence asks more than that its text is kept', () => {
+it('has only dependencies with permissive licenses', () => {
   const permissive = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD']
-  expect(installed().filter(([, licence]) => !permissive.includes(licence))).toEqual([])
+  expect(installed().filter(([, license]) => !permissive.includes(license))).toEqual([])
 })
 
-/** Name, licence and users of all that npm installs with the package, by name. */
-function installed(): [name: string, licence: string, users: string][] {
-  const found = new Map<string, { licence: string; users: string[] }>()
+/** Name, license and dependents of every package that npm installs with this one, sorted by name. */
+function installed(): [name: string, license: string, users: string][] {
+  const found = new Map<string, { license: string; users: string[] }>()
   const { dependencies = {} } = JSON.parse(read('package.json')) as Manifest
   for (const name of Object.keys(dependencies)) visit(name, ROOT, 'this package')
   return [...found]
-    .map(([name, { licence, users }]): [string, string, string] => [name, licence, users.sort().join(', ')])
+    .map(([name, { license, users }]): [string, string, string] => [name, license, users.sort().join(', ')])
     .sort(([one], [other]) => (one < other ? -1 : 1))
 
   function visit(name: string, from: string, user: string): void {
@@ -42,12 +42,12 @@ function installed(): [name: string, licence: string, users: string][] {
     const { license, dependencies = {} } = JSON.parse(
       fs.readFileSync(path.join(folder, 'package.json'), 'utf8'),
     ) as Manifest
-    found.set(name, { licence: license, users: [user] })
+    found.set(name, { license: license, users: [user] })
     for (const other of Object.keys(dependencies)) visit(other, folder, name)
   }
 }
 
-/** Where Node finds a package that another one imports. */
+/** The folder of a package, as Node.js resolves it from the folder of another one. */
 function folderOf(name: string, from: string): string {
   const folder = path.join(from, 'node_modules', name)
   return fs.existsSync(folder) ? folder : folderOf(name, path.dirname(from))

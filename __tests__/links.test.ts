@@ -1,34 +1,37 @@
-/** The links of the documents lead to files and headings that there are, and the README leads to every document. */
+/** Links in the documents lead to existing files and headings, and every document can be reached from the README. */
 import fs from 'node:fs'
 import path from 'node:path'
 
 const ROOT = path.join(__dirname, '..')
 
-/** How to do something. The others say how things are. */
-const HOW_TO = [
+/** Guides that link to an example. */
+const GUIDES = [
   'tokens',
   'certificates',
   'netrc',
   'oauth2',
   'oauth1',
   'managed-tokens',
+  'automatic-retry',
+  'per-user-tokens',
   'htcondor-and-kubernetes',
   'redirects-and-trust',
   'troubleshooting',
   'interop',
 ]
 
-const GUIDES = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
+const PAGES = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
 const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',
   'SECURITY.md',
+  'CHANGELOG.md',
   'conformance/README.md',
   'examples/README.md',
-  ...GUIDES.map((name) => `docs/${name}`),
+  ...PAGES.map((name) => `docs/${name}`),
 ]
 
-it.each(DOCUMENTS)('each link of %s leads to a file, and to a heading of it, that there are', (document) => {
+it.each(DOCUMENTS)('each link of %s leads to an existing file and heading', (document) => {
   const dead = linksIn(document).filter(({ file, anchor }) => {
     if (!fs.existsSync(path.join(ROOT, file))) return true
     return anchor !== undefined && !anchorsIn(file).has(anchor)
@@ -36,42 +39,49 @@ it.each(DOCUMENTS)('each link of %s leads to a file, and to a heading of it, tha
   expect(dead).toEqual([])
 })
 
-it('the README leads to every guide, under "Where to go next"', () => {
-  const led = linksIn('README.md', 'Where to go next').map(({ file }) => file)
-  expect(led).toEqual(expect.arrayContaining(GUIDES.map((name) => `docs/${name}`)))
+it('the README links to every page, under "Where to go next" or in a page that it links to there', () => {
+  const linked = linksIn('README.md', 'Where to go next').map(({ file }) => file)
+  const reached = new Set([...linked, ...linked.flatMap((file) => linksIn(file)).map(({ file }) => file)])
+  expect(PAGES.map((name) => `docs/${name}`).filter((page) => !reached.has(page))).toEqual([])
 })
 
-it.each(HOW_TO)('docs/%s.md leads to a program that does it', (name) => {
+it.each(PAGES)('docs/%s has at most 280 lines', (name) => {
+  const lines = fs.readFileSync(path.join(ROOT, 'docs', name), 'utf8').split('\n').length
+  expect(lines).toBeLessThanOrEqual(280)
+})
+
+it.each(GUIDES)('docs/%s.md links to an example', (name) => {
   expect(linksIn(`docs/${name}.md`).filter(({ file }) => isProgram(file))).not.toEqual([])
 })
 
-it('every program is in examples/README.md, and in a guide', () => {
+it('every example is listed in examples/README.md and linked from a guide', () => {
   const all = fs.readdirSync(path.join(ROOT, 'examples')).map((name) => `examples/${name}`)
   const programs = all.filter(isProgram).sort()
   const listed = linksIn('examples/README.md').map(({ file }) => file)
   expect([...new Set(listed.filter(isProgram))].sort()).toEqual(programs)
-  const led = new Set(HOW_TO.flatMap((name) => linksIn(`docs/${name}.md`)).map(({ file }) => file))
-  expect(programs.filter((program) => !led.has(program))).toEqual([])
+  const linked = new Set(GUIDES.flatMap((name) => linksIn(`docs/${name}.md`)).map(({ file }) => file))
+  expect(programs.filter((program) => !linked.has(program))).toEqual([])
 })
 
 function isProgram(file: string): boolean {
   return /^examples\/[\w-]+\.ts$/.test(file)
 }
 
-it('tells a dead link from a live one', () => {
-  expect(anchorsIn('README.md')).toContain('what-happens-to-a-request')
-  expect(anchorsIn('README.md')).not.toContain('what-happens')
+it('finds dead links', () => {
+  expect(anchorsIn('README.md')).toContain('where-to-go-next')
+  expect(anchorsIn('README.md')).not.toContain('where-to-go')
   expect(linksIn('README.md')).toContainEqual({ file: 'docs/tokens.md', anchor: undefined })
 })
 
 interface Link {
-  /** From the top of the repository. */
+  /** Relative to the root of the repository. */
   readonly file: string
   readonly anchor: string | undefined
 }
 
-/** The links of a document, or of one section of it, that do not leave the repository. */
+/** The links of a document, or of one section of it, to files of the repository. */
 function linksIn(document: string, section?: string): Link[] {
+  if (!document.endsWith('.md')) return []
   const text = proseOf(document)
   const begin = section === undefined ? 0 : text.indexOf(`\n## ${section}\n`)
   const end = section === undefined ? undefined : text.indexOf('\n## ', begin + 1)
@@ -84,7 +94,7 @@ function linksIn(document: string, section?: string): Link[] {
     })
 }
 
-/** The anchors that a document has on GitHub and on npm: its headings, in lower case, with hyphens for spaces. */
+/** The anchors of a document on GitHub and npm: its headings in lower case, with hyphens for spaces. */
 function anchorsIn(document: string): Set<string> {
   const anchors = new Set<string>()
   for (const [, heading = ''] of proseOf(document).matchAll(/^#{1,6} (.+)$/gm)) {
@@ -93,13 +103,13 @@ function anchorsIn(document: string): Set<string> {
       .replace(/[^\p{L}\p{N}\s_-]/gu, '')
       .replaceAll(' ', '-')
     let anchor = plain
-    for (let again = 1; anchors.has(anchor); again += 1) anchor = `${plain}-${again}`
+    for (let copy = 1; anchors.has(anchor); copy += 1) anchor = `${plain}-${copy}`
     anchors.add(anchor)
   }
   return anchors
 }
 
-/** What stands outside of its examples. */
+/** The text of a document without its code blocks. */
 function proseOf(document: string): string {
   return fs.readFileSync(path.join(ROOT, document), 'utf8').replace(/^```[^]*?^```$/gm, '')
 }

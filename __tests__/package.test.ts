@@ -176,7 +176,7 @@ describe('the command', () => {
     const builtIn = [...new Set(names)].sort().map((name) => [name, manifestOf(name).license])
     const listed = fs.readFileSync(path.join(root, 'docs/licenses.md'), 'utf8')
     const rows = listed
-      .slice(listed.indexOf('## What is built into the command'))
+      .slice(listed.indexOf('## Bundled into the command'))
       .matchAll(/^\| (\S+) +\| (\S+) +\|$/gm)
     expect(Array.from(rows, ([, name, licence]) => [name, licence]).slice(2)).toEqual(builtIn)
   })

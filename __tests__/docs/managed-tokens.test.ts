@@ -1,13 +1,13 @@
-/** The examples of docs/managed-tokens.md, with a stand-in for htgettoken that gives tokens of the site. */
+/** The examples about managed tokens and automatic retry, with an htgettoken that returns tokens of the site. */
 import fs from 'node:fs'
 import path from 'node:path'
 import axios from 'axios'
 import { applyAutoRetry } from '../../lib/index'
 import { exampleMachine, type ExampleMachine } from '../support/example-machine'
-import { examplesIn, fencesIn, programExample } from '../support/examples'
+import { programExample, testExamples } from '../support/examples'
 import { thrownBy } from '../support/thrown-by'
 
-const document = fs.readFileSync(path.join(__dirname, '../../docs/managed-tokens.md'), 'utf8')
+const retry = fs.readFileSync(path.join(__dirname, '../../docs/automatic-retry.md'), 'utf8')
 
 let machine: ExampleMachine
 const PATH = process.env.PATH ?? ''
@@ -33,29 +33,26 @@ afterAll(async () => {
   await machine.close()
 })
 
-it.each(examplesIn(document).map((example, index) => [index + 1, example.heading, example] as const))(
-  'example %i (%s) runs, and prints what it says',
-  async (_index, heading, example) => {
-    // The files of a store belong to whoever runs the tests, not to user 1000 of the examples.
-    process.geteuid = heading === 'Sharing tokens' ? geteuid : () => 1000
-    expect(example.prints).not.toEqual([])
-    expect(await machine.run(example)).toEqual(machine.prints(example))
-  },
-)
+describe.each(['docs/managed-tokens.md', 'docs/automatic-retry.md'])('%s', (name) => {
+  testExamples(name, () => ({
+    prints: machine.prints,
+    run(example) {
+      // The files of a store belong to the user of the tests, not to user 1000 of the examples.
+      process.geteuid = example.heading === 'Share tokens' ? geteuid : () => 1000
+      return machine.run(example)
+    },
+  }))
+})
 
-it('the program managed-tokens.ts runs, and prints what it says', async () => {
+it('the program managed-tokens.ts runs and prints what it shows', async () => {
   process.geteuid = geteuid
   const example = programExample('managed-tokens.ts')
   expect(await machine.run(example)).toEqual(machine.prints(example))
 })
 
-it('has no example in a language that is not run', () => {
-  expect(new Set(fencesIn(document).map(({ language }) => language))).toEqual(new Set(['ts']))
-})
-
-it('has a row for every option of automatic retry, and for no other', () => {
+it('has one row for each option of automatic retry', () => {
   const { message } = thrownBy(() => applyAutoRetry(axios.create(), { nonsense: 1 } as object)) as Error
   const options = /there are (.*)\.$/.exec(message)?.[1]?.split(', ')
-  const table = document.slice(document.indexOf('| Option '), document.indexOf('Options of one request'))
+  const table = retry.slice(retry.indexOf('| Option '), retry.indexOf('Options of one request'))
   expect(Array.from(table.matchAll(/^\| `(\w+)`/gm), ([, name]) => name).sort()).toEqual(options?.sort())
 })

@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import axios from 'axios'
 import { oauth1Flow, type OAuth1Options } from '../../lib/oauth1/index'
-import { examplesIn, fencesIn, programExample, runExample } from '../support/examples'
+import { programExample, runExample, testExamples, type Example } from '../support/examples'
 import { leadHosts } from '../support/redirect-hosts'
 import { CLIENT, oauth1Server, type OAuth1Server } from '../support/oauth1-server'
 import { createAuthority } from '../support/pki'
@@ -14,7 +14,6 @@ import { createHmac } from 'node:crypto'
 
 const ROOT = path.join(__dirname, '../..')
 const document = fs.readFileSync(path.join(ROOT, 'docs/oauth1.md'), 'utf8')
-const examples = examplesIn(document)
 const folder = process.env.XDG_RUNTIME_DIR ?? ''
 const VARIABLES = ['CLIENT_SECRET', 'TOKEN', 'TOKEN_SECRET']
 
@@ -47,62 +46,56 @@ afterAll(async () => {
   await server.close()
 })
 
-/** What the document leaves to its reader: a user who says yes. */
+/** Functions that the examples use without defining them: they act as the user, who allows access. */
 const globals = {
   ask: async (question: string) => server.decide(/https:\S+(?=,)/.exec(question)?.[0] ?? ''),
   openBrowser: (url: string) => void axios.get(server.decide(url)),
-  sayYes: (url: string) => {
+  allowAccess: (url: string) => {
     const back = new URL(server.decide(url))
     return back.pathname + back.search
   },
 }
 
-/** Tokens are random; in the document one is that of the RFC. */
+/** Tokens are random; the document shows the one of RFC 5849. */
 const normal = (text: string) => text.replace(/oauth_token=\S+/, 'oauth_token=hh5s93j4hdidpola')
 
-it.each(examples.map((example, index) => [index + 1, example.heading, example] as const))(
-  'example %i (%s) runs, and prints what it says',
-  async (_index, _heading, example) => {
-    expect(example.prints).not.toEqual([])
+testExamples('docs/oauth1.md', () => ({
+  async run(example: Example) {
     const slashTmp = path.join(folder, '..', 'slash-tmp')
-    expect(await runExample(example, { folder, slashTmp, normal, globals })).toEqual(example.prints)
+    const printed = await runExample(example, { folder, slashTmp, normal, globals })
     const refused = example.heading === 'Errors' ? ['signature_invalid'] : []
     expect(server.problems.splice(0)).toEqual(refused)
+    return printed
   },
-)
+}))
 
-it('the program oauth1.ts runs, and prints what it says', async () => {
+it('the program oauth1.ts runs and prints what it shows', async () => {
   const example = programExample('oauth1.ts')
-  /** A user who sees the URL says yes. */
-  const says = (text: string) => {
+  /** The user opens the printed URL and allows access. */
+  const visit = (text: string) => {
     const url = /^Open (\S+)/.exec(text)?.[1]
     if (url !== undefined) globals.openBrowser(url)
     return normal(text)
   }
   expect(
-    await runExample(example, { folder, slashTmp: path.join(folder, '..', 'slash-tmp'), normal: says }),
+    await runExample(example, { folder, slashTmp: path.join(folder, '..', 'slash-tmp'), normal: visit }),
   ).toEqual(example.prints)
 })
 
-it('has no example in a language that is not run', () => {
-  // Python's is what ours stands beside.
-  expect(new Set(fencesIn(document).map(({ language }) => language))).toEqual(new Set(['ts', 'js', 'python']))
-})
-
-it('has a row for every option there is, and for no other', () => {
+it('has one row for each option', () => {
   const error = thrownBy(() => oauth1Flow({ clientId: 'x', nonsense: 1 } as OAuth1Options)) as Error
   const options = /there are (.*)\.$/.exec(error.message)?.[1]?.split(', ')
   expect(rows('Options').sort()).toEqual(options?.sort())
 })
 
-it('has a row for every code of OAuth 1', () => {
+it('has one row for each error code of OAuth 1', () => {
   const source = fs.readFileSync(path.join(ROOT, 'lib/errors.ts'), 'utf8')
   const codes = source.match(/ERR_IGWN_OAUTH1_\w+/g) ?? []
   expect(codes.length).toBeGreaterThan(3)
   expect(rows('Errors')).toEqual(expect.arrayContaining(codes))
 })
 
-/** What the rows of the table in a section are about. */
+/** The names in the first column of the table in a section. */
 function rows(heading: string): string[] {
   const section = document.slice(document.indexOf(`\n## ${heading}\n`)).split('\n## ')[1] ?? ''
   return Array.from(section.matchAll(/^\| `(\w+)`/gm), ([, name = '']) => name)

@@ -1,14 +1,13 @@
-/** The examples of docs/oauth2.md, run against a real provider, and services that take its tokens. */
+/** The examples about OAuth 2, run against a real provider and services that accept its tokens. */
 import { createPrivateKey } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { webLogin } from '../../lib/oauth2'
 import { browse } from '../support/browser'
-import { examplesIn, fencesIn, programExample, runExample, type Example } from '../support/examples'
+import { programExample, runExample, testExamples, type Example } from '../support/examples'
 import { leadHosts } from '../support/redirect-hosts'
 import { startOpenIdProvider, type OpenIdProvider } from '../support/openid-provider'
 
-const document = fs.readFileSync(path.join(__dirname, '../../docs/oauth2.md'), 'utf8')
 const folder = String(process.env.HOME)
 const issuer = 'https://issuer.example.org'
 const CLIENT_SECRET = 'over the rainbow'
@@ -63,7 +62,7 @@ afterAll(async () => {
   await provider.close()
 })
 
-/** The files of whoever runs the examples. */
+/** The files that the examples use. */
 function furnish(): void {
   const put = (name: string, text: string) => {
     fs.writeFileSync(path.join(folder, name), text, { mode: 0o600 })
@@ -82,8 +81,8 @@ function furnish(): void {
   })
 }
 
-/** Tokens that somebody has already. */
-async function alreadyThere(): Promise<void> {
+/** Sets REFRESH_TOKEN and BEARER_TOKEN, as after an earlier login. */
+async function logIn(): Promise<void> {
   const steps = webLogin({ issuer, axios: provider.http, clientId: 'portal', clientSecret: CLIENT_SECRET })
   const { url, login } = await steps.authorizationUrl({
     redirectUri: 'https://portal.example.org/callback',
@@ -96,7 +95,7 @@ async function alreadyThere(): Promise<void> {
   process.env.BEARER_TOKEN = provider.mint({ sub: 'albert', aud: 'ANY', scope: 'gracedb.read' })
 }
 
-/** A person who sees a URL on a terminal opens it, and one who sees a code enters it on their telephone. */
+/** Acts as the person: opens a printed URL, and enters a printed code. */
 function normal(text: string): string {
   const url = /^Open (\S+\?\S+)$/.exec(text)?.[1]
   if (url !== undefined) {
@@ -113,20 +112,27 @@ const openBrowser = (url: string) => browse(provider.http, url)
 const visit = async (url: string) =>
   (await browse(provider.http, url, 'https://portal.example.org/callback')).url.href
 
-async function printsWhatItSays(example: Example): Promise<void> {
-  await alreadyThere()
-  // Its client is registered with a secret of its own.
+async function run(example: Example): Promise<string[]> {
+  await logIn()
+  // The client `dpop` is registered with another secret.
   if (example.code.includes("clientId: 'dpop'")) process.env.CLIENT_SECRET = 'secret of dpop'
   else process.env.CLIENT_SECRET = CLIENT_SECRET
-  expect(example.prints).not.toEqual([])
-  const environment = { folder, slashTmp: `${folder}/tmp`, normal, globals: { openBrowser, visit } }
-  expect(await runExample(example, environment)).toEqual(example.prints)
+  return runExample(example, {
+    folder,
+    slashTmp: `${folder}/tmp`,
+    normal,
+    globals: { openBrowser, visit },
+  })
 }
 
-it.each(examplesIn(document).map((example, index) => [index + 1, example.heading, example] as const))(
-  'example %i (%s) runs, and prints what it says',
-  async (_index, _heading, example) => printsWhatItSays(example),
-)
+describe.each([
+  'docs/oauth2.md',
+  'docs/oauth2-clients.md',
+  'docs/oauth2-web-login.md',
+  'docs/oauth2-dpop-and-mtls.md',
+])('%s', (name) => {
+  testExamples(name, () => ({ run }))
+})
 
 it.each([
   'client-credentials.ts',
@@ -135,8 +141,7 @@ it.each([
   'refresh-token.ts',
   'jwt-bearer.ts',
   'token-exchange.ts',
-])('the program %s runs, and prints what it says', async (name) => printsWhatItSays(programExample(name)))
-
-it('has no example in a language that is not run', () => {
-  expect(new Set(fencesIn(document).map(({ language }) => language))).toEqual(new Set(['ts', 'js']))
+])('the program %s runs and prints what it shows', async (name) => {
+  const example = programExample(name)
+  expect(await run(example)).toEqual(example.prints)
 })

@@ -45,33 +45,33 @@ const token = (claims: object = {}, expiresIn = 3599) => site.mint({ aud: GRACED
 
 /** What is on the machine, by the heading that a session stands under. */
 const SCENES: Record<string, () => void> = {
-  'There is no token': () => undefined,
+  'No token was found': () => undefined,
   'The token has expired': () => {
     machine.put(TOKEN_FILE, token({}, -9000))
   },
   'The token is for another server': () => {
     machine.put(TOKEN_FILE, token())
   },
-  'The token does not give the scope': () => {
+  'The token lacks the scope': () => {
     machine.put(TOKEN_FILE, token())
     machine.put('/home/albert.einstein/event.json', '{}')
   },
   'No scope of the token covers the path': () => {
     machine.put(TOKEN_FILE, token({ aud: 'ANY', scope: 'storage.read:/grid/O3' }))
   },
-  'A variable holds something else': () => {
+  'A variable does not hold a token': () => {
     machine.env.BEARER_TOKEN = `Bearer ${token()}`
   },
   'The proxy certificate has expired': () => {
     machine.put('/tmp/x509up_u1000', expiredProxy)
   },
-  'Others can read the netrc file': () => {
+  'Other users can read the netrc file': () => {
     machine.put('/home/albert.einstein/.netrc', 'machine detchar.example.org login me password x', 0o644)
   },
-  'The URL says http': () => {
+  'The URL uses plain HTTP': () => {
     machine.put(TOKEN_FILE, token({ aud: 'ANY' }))
   },
-  'Nobody vouches for the server': () => {
+  'The server certificate is not trusted': () => {
     machine.env.NODE_EXTRA_CA_CERTS = ''
   },
   explain: () => {

@@ -1,6 +1,6 @@
 /**
- * The examples of a document, run: each alone, in the order they stand in, with the sources in the place of the package. What
- * an example says it prints (`// → 200`) is what it must print.
+ * Runs the examples of a document, each alone and in their order, against the sources of the package. An example must print
+ * what it shows (`// → 200`). `UPDATE_EXAMPLES=1` writes what the examples print into the document instead.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -9,11 +9,11 @@ import { format } from 'node:util'
 import ts from 'typescript'
 
 export interface Example {
-  /** Where it stands: the heading above it. */
+  /** The heading above it. */
   readonly heading: string
   readonly language: string
   readonly code: string
-  /** What it says it prints, one call of `console.log` each. */
+  /** What it shows as printed, one entry for each call of `console.log`. */
   readonly prints: readonly string[]
 }
 
@@ -28,32 +28,74 @@ export function fencesIn(document: string): Example[] {
   return found
 }
 
-/** Those that are programs. */
+/** The blocks that are programs. */
 export function examplesIn(document: string): Example[] {
   return fencesIn(document).filter(({ language }) => ['ts', 'js'].includes(language))
 }
 
-/** A whole program of `examples/` as an example. */
+/** A program of `examples/`. */
 export function programExample(name: string): Example {
   const code = fs.readFileSync(path.join(__dirname, '../../examples', name), 'utf8')
   return { heading: name, language: 'ts', code, prints: printsOf(code) }
 }
 
-/** `// → text`, and the lines below it that go on three spaces in. */
+/** `// → text`, and the lines below it that are indented by three spaces. */
+const SHOWN = /\/\/ → (.*(?:\n *\/\/ {3}.*)*)/g
+
 function printsOf(code: string): string[] {
-  return Array.from(code.matchAll(/\/\/ → (.*(?:\n\/\/ {3}.*)*)/g), ([, text = '']) =>
-    text.replace(/\n\/\/ {3}/g, '\n'),
+  return Array.from(code.matchAll(SHOWN), ([, text = '']) => text.replace(/\n *\/\/ {3}/g, '\n'))
+}
+
+export interface ExampleRunner {
+  /** Runs an example and resolves to what it printed. */
+  run(example: Example): Promise<string[]>
+  /** What an example shows as printed, normalized in the same way. Default: as written. */
+  prints?(example: Example): string[]
+}
+
+/** Makes a test of each example of a document. */
+export function testExamples(name: string, runner: () => ExampleRunner): void {
+  const file = path.join(__dirname, '../..', name)
+  const document = fs.readFileSync(file, 'utf8')
+  const examples = examplesIn(document)
+  const printed = new Map<Example, string[]>()
+
+  it.each(examples.map((example, index) => [index + 1, example.heading, example] as const))(
+    'example %i (%s) runs and prints what it shows',
+    async (_index, _heading, example) => {
+      expect(example.prints).not.toEqual([])
+      const { run, prints = () => [...example.prints] } = runner()
+      const output = await run(example)
+      printed.set(example, output)
+      if (!process.env.UPDATE_EXAMPLES) expect(output).toEqual(prints(example))
+    },
   )
+
+  afterAll(() => {
+    if (process.env.UPDATE_EXAMPLES) fs.writeFileSync(file, withOutput(document, printed))
+  })
+}
+
+/** The document with what its examples printed. An example that printed more or fewer texts than it shows is left alone. */
+function withOutput(document: string, printed: ReadonlyMap<Example, readonly string[]>): string {
+  let text = document
+  for (const [{ code, prints }, output] of printed) {
+    if (output.length !== prints.length) continue
+    let index = 0
+    const updated = code.replace(SHOWN, () => `// → ${(output[index++] ?? '').replaceAll('\n', '\n//   ')}`)
+    text = text.replace(code, () => updated)
+  }
+  return text
 }
 
 export interface Environment {
   /** The working directory of the examples. */
   readonly folder: string
-  /** What stands in the place of `/tmp`. */
+  /** The folder used instead of `/tmp`. */
   readonly slashTmp: string
-  /** The folders of a test under the names that people know. Default: as they are. */
+  /** Replaces what differs in each run, such as paths. Default: nothing. */
   readonly normal?: (text: string) => string
-  /** Globals that the document takes for granted, as a function that opens a browser. */
+  /** Globals that the examples use without defining them, such as a function that opens a browser. */
   readonly globals?: Readonly<Record<string, unknown>>
 }
 
@@ -64,7 +106,7 @@ const SOURCES: Readonly<Record<string, string>> = {
   'axios-igwn-auth/oauth2': '../../lib/oauth2/index',
 }
 
-/** Runs an example and gives what it printed, one entry for each call of `console.log`. */
+/** Runs an example. Resolves to what it printed, one entry for each call of `console.log`. */
 export async function runExample(
   { code, prints }: Example,
   { folder, slashTmp, normal = (text) => text, globals = {} }: Environment,
@@ -82,7 +124,7 @@ export async function runExample(
   const load = (name: string): unknown => {
     const source = SOURCES[name]
     if (source === undefined) return jest.requireActual(name)
-    // Fresh modules have forgotten the stand-in for /tmp.
+    // The modules are loaded anew: set the folder used instead of /tmp again.
     const { processEnvironment } =
       jest.requireActual<typeof import('../../lib/environment')>('../../lib/environment')
     processEnvironment.temporaryFolder = slashTmp
@@ -98,7 +140,7 @@ export async function runExample(
       console,
       ...Object.values(globals),
     )
-    // A CommonJS example has no `await` at its top and ends before its request does.
+    // A CommonJS example has no top-level `await` and returns before its request ends.
     for (let left = 1000; printed.length < prints.length && left > 0; left -= 1) await wait(5)
   } finally {
     process.chdir(before)
