@@ -1,7 +1,4 @@
-/**
- * The demo, run as `npm run demo` runs it once the package is built. What breaks it here is put under it from outside: a
- * temporary folder that is none, a Node.js that renames nothing, an `openssl` that never listens.
- */
+/** The demo, run as `npm run demo` runs it after the build; also with a broken temporary folder, rename and `openssl`. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
@@ -23,7 +20,7 @@ beforeEach(() => {
   folder = fs.mkdtempSync(path.join(process.env.TMPDIR ?? '', 'demo-'))
 })
 
-/** Runs the demo to its end, or interrupts it when it is time for that. */
+/** Runs the demo to its end, or interrupts it. */
 async function demo(
   env: NodeJS.ProcessEnv = {},
   { interruptWhen }: { interruptWhen?: (stdout: string) => boolean } = {},
@@ -33,20 +30,20 @@ async function demo(
     env: { ...process.env, TMPDIR: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const said = { stdout: '', stderr: '' }
+  const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (text: string) => {
-      said[name] += text
+      output[name] += text
     })
   const watch = setInterval(() => {
-    if (interruptWhen?.(said.stdout)) child.kill('SIGINT')
+    if (interruptWhen?.(output.stdout)) child.kill('SIGINT')
   }, 5)
   const [code] = (await once(child, 'close')) as [number | null]
   clearInterval(watch)
-  return { code, ...said }
+  return { code, ...output }
 }
 
-/** A program in the place of openssl, alone on the PATH: Node.js that runs this. Without a program: no openssl at all. */
+/** A PATH with only a Node.js program named openssl, or with nothing. */
 function pathWith(program?: string): { PATH: string } {
   const bin = path.join(folder, '..', `bin-${path.basename(folder)}`)
   fs.mkdirSync(bin)
@@ -55,74 +52,73 @@ function pathWith(program?: string): { PATH: string } {
   return { PATH: bin }
 }
 
-/** Whether the openssl of this machine, where it has one, can stand beside the site. */
+/** Whether openssl is installed and accepts proxies. */
 function hasSServer(): boolean {
   const { stdout, stderr } = spawnSync('openssl', ['s_server', '-help'], { encoding: 'utf8' })
   return `${stdout}${stderr}`.includes('-allow_proxy_certs')
 }
 
-const BY_OPENSSL = '✓ allowed. openssl s_server verified the same chain, by the rules of RFC 3820'
-const BY_THE_SITE_ALONE =
-  'No openssl here that takes proxies, so the site itself is the only one that verified it'
+const BY_OPENSSL = '✓ allowed: openssl s_server verified the same chain by the rules of RFC 3820'
+const BY_SERVER_ONLY = 'No openssl that accepts proxies is installed, so only the server above verified it'
 
-/** What is in the temporary folder, but for what tsx keeps there for its next run. */
+/** The content of the temporary folder, without the cache of tsx. */
 function left(): string[] {
   return fs.readdirSync(folder).filter((name) => !name.startsWith('tsx-'))
 }
 
-it('shows a request allowed, refused and renewed, and ends well', async () => {
+it('shows allowed, refused and renewed requests, and exits with 0', async () => {
   const { code, stdout, stderr } = await demo()
   expect(stderr).toBe('')
   expect(code).toBe(0)
   for (const line of [
-    '✓ ERR_IGWN_TOKEN_NOT_FOUND, with every place that was looked at',
+    '✓ ERR_IGWN_TOKEN_NOT_FOUND, with every place that was searched',
     '✓ allowed: the server checked the signature, the audience, the time and the scope',
-    '✓ the refusal comes back as the AxiosError it is, with what the server said',
-    '✓ each of the two says why it will not do',
-    '✓ the very next request carried the renewed token; nothing was restarted',
-    '✓ ERR_IGWN_INSECURE_TRANSPORT: nothing left, though the token would have satisfied',
-    '✓ allowed. The site itself verified the chain, each signature, name and date of it',
-    '✓ ERR_IGWN_CERT_NOT_FOUND: the proxy is passed over, and why',
-    '✓ that was known before any connection',
-    '✓ allowed: no token satisfies, so the login for that host went along',
-    '✓ refused; the reasons are joined to the error, with the command that mends it',
+    '✓ the refusal is an AxiosError with the response of the server',
+    '✓ the error says why each of the two was skipped',
+    '✓ the next request used the renewed token; nothing was restarted',
+    '✓ ERR_IGWN_INSECURE_TRANSPORT: nothing was sent, although the token is suitable',
+    '✓ allowed: the server verified each signature, name and date of the chain itself',
+    '✓ ERR_IGWN_CERT_NOT_FOUND: the error says why the proxy was skipped',
+    '✓ no connection was made',
+    '✓ allowed: there is no suitable token, so the username and password for that host were sent',
+    '✓ refused: the error has the reasons, with the command that fixes it',
     '~/.netrc      can be reached by others (mode 0644) and is not used; chmod 600 ~/.netrc',
   ])
     expect(stdout).toContain(line)
-  expect(stdout).toMatch(/All \d+ checks hold\./)
+  expect(stdout).toMatch(/All \d+ checks passed\./)
 })
 
-it('has openssl verify the proxy too, and says so, where the machine has one that can', async () => {
+it('verifies the proxy with openssl too, if it is installed', async () => {
   const { code, stdout } = await demo()
   expect(code).toBe(0)
   expect(stdout.includes(BY_OPENSSL)).toBe(hasSServer())
-  expect(stdout.includes(BY_THE_SITE_ALONE)).toBe(!hasSServer())
+  expect(stdout.includes(BY_SERVER_ONLY)).toBe(!hasSServer())
 })
 
 it.each([
   ['there is no openssl', undefined],
   ['openssl cannot do this', 'process.exit(1)'],
-  ['openssl ends after a word', "console.log('ACCEPT nothing'); process.exit(0)"],
-])('says that the site alone verified the proxy where %s, and goes on', async (_, program) => {
+  ['openssl exits before it listens', "console.log('ACCEPT nothing'); process.exit(0)"],
+])('continues without openssl if %s', async (_, program) => {
   const { code, stdout, stderr } = await demo(pathWith(program))
   expect(stderr).toBe('')
   expect(code).toBe(0)
-  expect(stdout).toContain(BY_THE_SITE_ALONE)
+  expect(stdout).toContain(BY_SERVER_ONLY)
   expect(stdout).not.toContain('s_server')
-  expect(stdout).toMatch(/All \d+ checks hold\./)
+  expect(stdout).toMatch(/All \d+ checks passed\./)
 })
 
-it('prints no secret and no colour where nobody looks, in at most 100 columns, and leaves nothing behind', async () => {
+it('prints no secret, no color outside of a terminal, at most 100 columns, and leaves no files', async () => {
   const { stdout } = await demo()
-  expect(stdout).not.toMatch(/eyJ[\w-]+\.eyJ|-----BEGIN|password (?!\.\.\.|is )/)
+  expect(stdout).not.toMatch(/eyJ[\w-]+\.eyJ|-----BEGIN|login \S+ password (?!\.\.\.)/)
   expect(stdout).not.toContain('\u001b')
-  // The folder of this test is longer than one of the machine's own.
+  // The temporary folder of this test has a longer path than /tmp.
   const lines = stdout.replaceAll(folder, '/tmp').split('\n')
   expect(lines.filter((line) => line.length > 100)).toEqual([])
   expect(left()).toEqual([])
 })
 
-it('looks at no credential, switch or proxy of whoever runs it', async () => {
+it('ignores the credentials, switches and network proxies of the user who runs it', async () => {
   const { code, stderr } = await demo({
     BEARER_TOKEN: 'not-a-token',
     X509_USER_PROXY: path.join(folder, 'none'),
@@ -141,7 +137,7 @@ it('looks at no credential, switch or proxy of whoever runs it', async () => {
   expect(code).toBe(0)
 })
 
-it('says at which step something is not as it should be, exits with 1, and leaves nothing behind', async () => {
+it('names the step that failed, exits with 1, and leaves no files', async () => {
   const preload = path.join(folder, '..', 'renames-nothing.cjs')
   fs.writeFileSync(
     preload,
@@ -151,39 +147,37 @@ it('says at which step something is not as it should be, exits with 1, and leave
      require('node:module').syncBuiltinESMExports()`,
   )
   const { code, stderr } = await demo({ NODE_OPTIONS: `--require "${preload}"` })
-  expect(stderr).toBe(
-    '\ndemo: step 4 is not as it should be: a request that should have been refused before it left was not\n',
-  )
+  expect(stderr).toBe('\ndemo: step 4 failed: a request that should have failed before it was sent did not\n')
   expect(code).toBe(1)
   expect(left()).toEqual([])
 })
 
-it('says so and exits with 1 when there is no temporary folder to work in', async () => {
+it('exits with 1 if there is no temporary folder', async () => {
   const file = path.join(folder, 'a-file')
   fs.writeFileSync(file, '')
   const { code, stdout, stderr } = await demo({ TMPDIR: file, TSX_DISABLE_CACHE: '1' })
-  expect(stderr).toMatch(/^\ndemo: the start is not as it should be: ENOTDIR: not a directory/)
+  expect(stderr).toMatch(/^\ndemo: the start failed: ENOTDIR: not a directory/)
   expect(stdout).toBe('')
   expect(code).toBe(1)
 })
 
-it('leaves nothing behind when it is interrupted', async () => {
+it('leaves no files when it is interrupted', async () => {
   const { code, stdout } = await demo({}, { interruptWhen: (stdout) => stdout !== '' })
   expect(code).toBe(130)
-  expect(stdout).not.toContain('checks hold')
+  expect(stdout).not.toContain('checks passed')
   expect(left()).toEqual([])
 })
 
-it('leaves no openssl behind either', async () => {
+it('stops openssl when it is interrupted', async () => {
   const trace = path.join(folder, '..', 'trace')
-  // Has the demo wait for it, and tells when it is ended.
+  // Never listens, and reports when it is stopped.
   const env = pathWith(`
     const fs = require('node:fs')
-    fs.writeFileSync(${JSON.stringify(trace)}, 'begun')
-    process.on('SIGTERM', () => { fs.writeFileSync(${JSON.stringify(trace)}, 'ended'); process.exit() })
+    fs.writeFileSync(${JSON.stringify(trace)}, 'started')
+    process.on('SIGTERM', () => { fs.writeFileSync(${JSON.stringify(trace)}, 'stopped'); process.exit() })
     setInterval(() => undefined, 1000)`)
   const { code } = await demo(env, { interruptWhen: () => fs.existsSync(trace) })
   expect(code).toBe(130)
-  while (fs.readFileSync(trace, 'utf8') !== 'ended') await wait(5)
+  while (fs.readFileSync(trace, 'utf8') !== 'stopped') await wait(5)
   expect(left()).toEqual([])
 })

@@ -1,4 +1,4 @@
-/** The programs under examples/, run as they are against a site on this machine; they must print what they say. */
+/** Runs the programs of examples/ against a local site; they must print what they show. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { exampleMachine, type ExampleMachine } from './support/example-machine'
@@ -6,7 +6,7 @@ import { programExample } from './support/examples'
 
 const FOLDER = path.join(__dirname, '../examples')
 
-/** Those that need a server of their own, and the test that has it and runs them. */
+/** Programs that need another server, and the test that runs them. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'authorization-code.ts': 'oauth2.test.ts',
   'client-credentials.ts': 'oauth2.test.ts',
@@ -26,7 +26,7 @@ afterAll(() => machine.close())
 
 const programs = fs.readdirSync(FOLDER).filter((name) => name.endsWith('.ts'))
 
-it.each(programs.filter((name) => !(name in ELSEWHERE)))('%s runs, and prints what it says', async (name) => {
+it.each(programs.filter((name) => !(name in ELSEWHERE)))('%s runs and prints what it shows', async (name) => {
   const example = programExample(name)
   expect(example.prints).not.toEqual([])
   expect(await machine.run(example)).toEqual(machine.prints(example))

@@ -1,8 +1,7 @@
 /**
- * `npm run demo`: axios-igwn-auth at work, against a real HTTPS server on this machine that takes SciTokens, grid proxies
- * and logins.
+ * `npm run demo`: the main use cases against a local HTTPS server that accepts SciTokens, grid proxies and passwords.
  *
- * Every outcome is checked: anything that is not as it should be ends the demo with a sentence and exit code 1.
+ * Every outcome is checked. The demo stops with a message and exit code 1 at the first unexpected one.
  */
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
@@ -28,19 +27,16 @@ import { secondsFromNow, type Issued } from '../__tests__/support/pki'
 import { startSite, type Site } from '../__tests__/support/site'
 import { startSServer } from './s-server'
 
-/**
- * A user id that nobody has, so that the token in your own /tmp/bt_u<uid> is never looked at, nor the proxy in
- * /tmp/x509up_u<uid>.
- */
-const NOBODY = 3_999_999_999
+/** A user id that does not exist, so that your own /tmp/bt_u<uid> and /tmp/x509up_u<uid> are never read. */
+const UNUSED_ID = 3_999_999_999
 
-/** Yours: a netrc file must belong to who reads it. */
+/** A netrc file must belong to the user who reads it. */
 const yourId = process.getuid?.bind(process)
 
-/** Milliseconds after which something is not as it should be. */
+/** Milliseconds to wait for a response. */
 const TIMEOUT = 5000
 
-/** The login for /logbook/, made for this run. */
+/** Username and password for /logbook/, created for this run. */
 const login = { user: 'albert.einstein', password: randomBytes(18).toString('base64url') }
 
 const minted: string[] = []
@@ -59,21 +55,21 @@ async function demo(): Promise<void> {
 }
 
 async function show(site: Site, folder: string): Promise<void> {
-  const tokenFile = path.join(folder, 'run', `bt_u${NOBODY}`)
+  const tokenFile = path.join(folder, 'run', `bt_u${UNUSED_ID}`)
   const mint: Site['mint'] = (...args) => {
     const token = site.mint(...args)
     minted.push(token)
     return token
   }
 
-  heading('axios-igwn-auth, with a real HTTPS server on this machine')
-  say(`server  ${site.origin} takes tokens of its own issuer, for its own address;`)
-  say(`        /gracedb/ wants the scope gracedb.read, /dqsegdb/ wants dqsegdb.read,`)
-  say(`        /grid/ a certificate of the server's own CA, /logbook/ a login`)
-  say(`home    ${folder}, made for this demo: nothing of yours is looked at`)
-  say(`        XDG_RUNTIME_DIR=${folder}/run, user id ${NOBODY}`)
+  heading('axios-igwn-auth with a local HTTPS server')
+  say(`server  ${site.origin} accepts tokens of its own issuer with its address as audience;`)
+  say(`        /gracedb/ requires the scope gracedb.read, /dqsegdb/ requires dqsegdb.read,`)
+  say(`        /grid/ a certificate of the server's own CA, /logbook/ a username and password`)
+  say(`home    ${folder}, created for this demo: your credentials are not read`)
+  say(`        XDG_RUNTIME_DIR=${folder}/run, user id ${UNUSED_ID}`)
 
-  // As with any private CA: its certificate goes to axios in an agent.
+  // The server has a private CA: pass its certificate to axios in an agent.
   const instance = igwnAxios.create({
     baseURL: site.origin,
     timeout: TIMEOUT,
@@ -81,24 +77,21 @@ async function show(site: Site, folder: string): Promise<void> {
   })
   const audience = site.origin
 
-  step('No token anywhere. The request demands one, so it does not leave')
+  step('No token exists. The request requires one, so it is not sent')
   ask('GET /gracedb/superevents/', '{ igwnAuth: { token: true } }')
   const nothing = await refusal(instance.get('/gracedb/superevents/', { igwnAuth: { token: true } }))
-  lookedAt(nothing.reasons)
+  searched(nothing.reasons)
   check(
     nothing.code === 'ERR_IGWN_TOKEN_NOT_FOUND' && nothing.reasons.every(({ code }) => code === 'absent'),
-    `${nothing.code}, with every place that was looked at`,
+    `${nothing.code}, with every place that was searched`,
   )
   check(site.requests.length === 0, 'nothing reached the server')
 
-  step('A token where discovery looks. The request needs no option at all')
+  step('A token in a standard place. The request needs no option')
   const first = mint()
   write(tokenFile, first)
   ask('GET /gracedb/superevents/')
-  chosen(
-    await findSciToken({ audience }),
-    'the first whose claims satisfy: for this server, and with time left',
-  )
+  selected(await findSciToken({ audience }), 'the first suitable token: for this server, and not expired')
   const allowed = await instance.get<Reply>('/gracedb/superevents/')
   answered(allowed.status, allowed.data)
   check(
@@ -106,7 +99,7 @@ async function show(site: Site, folder: string): Promise<void> {
     'allowed: the server checked the signature, the audience, the time and the scope',
   )
 
-  step('The token does not give the scope that the server wants: the server refuses')
+  step('The token lacks the scope that the server requires: the server refuses')
   ask('GET /dqsegdb/report/')
   const refused = await instance.get('/dqsegdb/report/').catch((error: unknown) => error)
   if (!isAxiosError<object>(refused) || !refused.response) throw new Error('the server did not refuse')
@@ -114,13 +107,13 @@ async function show(site: Site, folder: string): Promise<void> {
   answered(status, data, String(headers['www-authenticate']))
   check(
     status === 403 && String(headers['www-authenticate']).includes('insufficient_scope'),
-    'the refusal comes back as the AxiosError it is, with what the server said',
+    'the refusal is an AxiosError with the response of the server',
   )
   const arrived = site.requests.at(-1)?.headers.authorization
   const everything = [inspect(refused, { depth: null }), JSON.stringify(refused), refused.stack]
   check(
     arrived === `Bearer ${first}` && !holdsSecret(everything.join('\n')),
-    'the token was sent, and is nowhere in the error, however it is printed',
+    'the token was sent, and does not show in the error, however it is printed',
   )
   say('')
   ask('the same', "{ igwnAuth: { token: true, tokenScope: 'dqsegdb.read' } }")
@@ -128,26 +121,26 @@ async function show(site: Site, folder: string): Promise<void> {
   const scope = await refusal(
     instance.get('/dqsegdb/report/', { igwnAuth: { token: true, tokenScope: 'dqsegdb.read' } }),
   )
-  lookedAt(scope.reasons.filter(({ code }) => code !== 'absent'))
+  searched(scope.reasons.filter(({ code }) => code !== 'absent'))
   check(
     codes(scope) === 'scope' && site.requests.length === before,
-    'knowing the scope, it is refused before anything is sent',
+    'with the scope as an option, it fails before anything is sent',
   )
 
-  step("Yesterday's token in BEARER_TOKEN, and in the file one for another service")
+  step('An expired token in BEARER_TOKEN, and a token for another service in the file')
   process.env.BEARER_TOKEN = mint({}, { expiresIn: -14 * 3600 })
   write(tokenFile, mint({ aud: 'https://datafind.example.org' }))
   ask('GET /gracedb/superevents/', '{ igwnAuth: { token: true } }')
   const wrong = await refusal(instance.get('/gracedb/superevents/', { igwnAuth: { token: true } }))
-  lookedAt(wrong.reasons)
+  searched(wrong.reasons)
   said(wrong.message)
-  check(codes(wrong) === 'expired audience', 'each of the two says why it will not do')
+  check(codes(wrong) === 'expired audience', 'the error says why each of the two was skipped')
   check(site.requests.length === before, 'nothing reached the server')
 
-  step('htgettoken renews the file by rename while the program runs')
+  step('htgettoken replaces the token file while the program runs')
   const [old, renewed] = [mint(), mint()]
   write(tokenFile, old)
-  ask('GET /gracedb/superevents/', 'twice, then the rename, then once more')
+  ask('GET /gracedb/superevents/', 'twice, then the file is replaced, then once more')
   const seen: string[] = []
   for (const token of [undefined, undefined, renewed]) {
     if (token) write(tokenFile, token)
@@ -155,32 +148,32 @@ async function show(site: Site, folder: string): Promise<void> {
     answered(status, data)
     seen.push(data.token)
   }
-  chosen(await findSciToken({ audience }), 'BEARER_TOKEN comes before it, and is passed over: it has expired')
+  selected(await findSciToken({ audience }), 'BEARER_TOKEN comes first, and is skipped: it has expired')
   check(
     seen.join() === [old, old, renewed].map(idOf).join(),
-    'the very next request carried the renewed token; nothing was restarted',
+    'the next request used the renewed token; nothing was restarted',
   )
 
-  step('Clear-text http to a host that is not this machine')
-  await clearText(mint)
+  step('Plain HTTP to another host')
+  await plainHttp(mint)
 
-  step('A grid proxy, for a server that asks for a certificate')
+  step('A grid proxy, for a server that requests a certificate')
   fs.rmSync(tokenFile)
   await gridProxy(site)
 
-  step('A login in ~/.netrc, for a path that wants one')
+  step('A username and password from ~/.netrc')
   await netrcLogin(instance)
 
-  step('What was printed')
+  step('The output of this demo')
   check(
     !holdsSecret(printed),
-    `none of the ${minted.length} tokens and ${keys.length} private keys of this demo is in the text above, nor is the password`,
+    `none of the ${minted.length} tokens and ${keys.length} private keys of this demo is in the output above, nor is the password`,
   )
-  heading(`All ${checks} checks hold. ${path.basename(folder)} is removed again.`)
+  heading(`All ${checks} checks passed. ${path.basename(folder)} is removed.`)
 }
 
-/** A plain HTTP server stands in for the host: what reaches it, anybody on the way could have read. */
-async function clearText(mint: Site['mint']): Promise<void> {
+/** A local plain HTTP server receives the requests: anything it gets could be read on a network. */
+async function plainHttp(mint: Site['mint']): Promise<void> {
   const host = 'gracedb.example.org'
   const arrivals: (string | undefined)[] = []
   const server = http.createServer(({ headers }, response) => {
@@ -192,14 +185,14 @@ async function clearText(mint: Site['mint']): Promise<void> {
     const { port } = server.address() as { port: number }
     const url = `http://${host}:${port}/superevents/`
     process.env.BEARER_TOKEN = mint({ aud: [`http://${host}`, `http://${host}:${port}`] })
-    const config = { lookup: thisMachine, timeout: TIMEOUT }
+    const config = { lookup: toLoopback, timeout: TIMEOUT }
 
     ask(`GET ${url}`, '{ igwnAuth: { token: true } }')
     const refused = await refusal(igwnAxios.get(url, { ...config, igwnAuth: { token: true } }))
     said(refused.message)
     check(
       refused.code === 'ERR_IGWN_INSECURE_TRANSPORT' && arrivals.length === 0,
-      `${refused.code}: nothing left, though the token would have satisfied`,
+      `${refused.code}: nothing was sent, although the token is suitable`,
     )
     say('')
     ask(`GET ${url}`)
@@ -207,7 +200,7 @@ async function clearText(mint: Site['mint']): Promise<void> {
     answered(status, { authorization: arrivals[0] ?? null })
     check(
       arrivals.length === 1 && arrivals[0] === undefined,
-      'without that demand the request goes out, and no token with it',
+      'if no token is required, the request is sent without one',
     )
   } finally {
     server.close()
@@ -215,7 +208,7 @@ async function clearText(mint: Site['mint']): Promise<void> {
   }
 }
 
-/** A proxy of RFC 3820, as grid-proxy-init makes it; the CA of the server as grids have theirs. */
+/** An RFC 3820 proxy as from grid-proxy-init, and the CA of the server in a folder as on the grid. */
 async function gridProxy(site: Site): Promise<void> {
   const alice = await site.authority.issueUser('Alice Adams')
   const proxy = await site.authority.issueProxy(alice)
@@ -223,23 +216,23 @@ async function gridProxy(site: Site): Promise<void> {
   process.env.X509_USER_PROXY = file
   process.env.X509_CERT_DIR = path.dirname(inHome('certificates/ca.pem', site.ca))
   say('X509_USER_PROXY=~/x509up is a proxy of Alice Adams, X509_CERT_DIR=~/certificates has the')
-  say("CA of the server. From here on there is no token: the token's file is removed")
+  say('CA of the server. The token file is removed: there is no token from here on')
   say('')
 
-  // No agent is given: one with the proxy and the CA is made.
+  // Without an agent: one with the proxy and the CA is created.
   const instance = igwnAxios.create({ baseURL: site.origin, timeout: TIMEOUT })
   try {
     ask('GET /grid/whoami')
     const credential = await findX509Credentials()
     const { source, subject, certificates, expiresAt } = credential
-    line('   chosen      ', short(source))
-    line('   it says     ', `${subject}, signed by ${certificates[1]?.subject ?? 'nobody'}`)
-    line('               ', `good until ${new Date(expiresAt * 1000).toISOString()}`)
+    line('   selected    ', short(source))
+    line('   subject     ', `${subject}, signed by ${certificates[1]?.subject ?? 'unknown'}`)
+    line('               ', `valid until ${new Date(expiresAt * 1000).toISOString()}`)
     const { status, data } = await instance.get<{ user: string; proxies: number }>('/grid/whoami')
     answered(status, data)
     check(
       status === 200 && data.user === 'CN=Alice Adams' && data.proxies === 1,
-      'allowed. The site itself verified the chain, each signature, name and date of it; the TLS of Node cannot verify proxies',
+      'allowed: the server verified each signature, name and date of the chain itself, because TLS in Node.js cannot verify proxies',
     )
     say('')
     await askSServer(site, instance, credential)
@@ -253,20 +246,20 @@ async function gridProxy(site: Site): Promise<void> {
     notAfter: secondsFromNow(-6 * 3600),
   })
   inHome('x509up', remembered(expired).bundle)
-  ask('GET /grid/whoami', '{ igwnAuth: { cert: true } }, when the proxy has expired')
+  ask('GET /grid/whoami', '{ igwnAuth: { cert: true } }, after the proxy has expired')
   const before = site.connections()
   const refused = await refusal(
     igwnAxios.get(`${site.origin}/grid/whoami`, { timeout: TIMEOUT, igwnAuth: { cert: true } }),
   )
-  lookedAt(refused.reasons)
+  searched(refused.reasons)
   check(
     refused.code === 'ERR_IGWN_CERT_NOT_FOUND' && codes(refused) === 'expired',
-    `${refused.code}: the proxy is passed over, and why`,
+    `${refused.code}: the error says why the proxy was skipped`,
   )
-  check(site.connections() === before, 'that was known before any connection')
+  check(site.connections() === before, 'no connection was made')
 }
 
-/** The same proxy, verified by a server that is not ours, where the machine has one. */
+/** The same proxy, verified by openssl, if it is installed. */
 async function askSServer(
   { authority }: Site,
   instance: IgwnAxiosInstance,
@@ -279,7 +272,7 @@ async function askSServer(
     ca: path.join(process.env.X509_CERT_DIR ?? '', 'ca.pem'),
   })
   if (!running) {
-    say('No openssl here that takes proxies, so the site itself is the only one that verified it')
+    say('No openssl that accepts proxies is installed, so only the server above verified it')
     return
   }
   try {
@@ -291,34 +284,34 @@ async function askSServer(
     const serial = subject.slice(subject.lastIndexOf('=') + 1)
     check(
       verdict === 'Verify return code: 0 (ok)' && new RegExp(`Subject: .*CN ?= ?${serial}$`, 'm').test(data),
-      'allowed. openssl s_server verified the same chain, by the rules of RFC 3820',
+      'allowed: openssl s_server verified the same chain by the rules of RFC 3820',
     )
   } finally {
     await running.close()
   }
 }
 
-/** A netrc file of the demo, in the home of the demo: closed to others, and then not. */
+/** A netrc file in the home of the demo, first private, then readable by others. */
 async function netrcLogin(instance: IgwnAxiosInstance): Promise<void> {
   const file = inHome('.netrc', `machine localhost login ${login.user} password ${login.password}\n`)
   if (yourId) process.getuid = yourId
   say(`~/.netrc    machine localhost login ${login.user} password ...`)
-  say(`            mode 0600, and yours (user id ${yourId?.() ?? 'unknown'}), as a netrc file must be`)
+  say(`            mode 0600, owned by you (user id ${yourId?.() ?? 'unknown'}), as required`)
   say('')
-  // The proxy in your own /tmp/x509up_u<uid> is not looked at.
+  // Your own /tmp/x509up_u<uid> is not read.
   const config = { igwnAuth: { cert: false } }
   ask('GET /logbook/today', '{ igwnAuth: { cert: false } }')
   const { status, data } = await instance.get<{ user: string }>('/logbook/today', config)
   answered(status, data)
   check(
     status === 200 && data.user === login.user,
-    'allowed: no token satisfies, so the login for that host went along',
+    'allowed: there is no suitable token, so the username and password for that host were sent',
   )
 
   say('')
   fs.chmodSync(file, 0o644)
   if (!yourId) {
-    say('This platform has no file modes, so chmod 644 would change nothing')
+    say('This platform has no file modes, so chmod 644 has no effect')
     return
   }
   ask('the same', 'after chmod 644 ~/.netrc')
@@ -327,18 +320,18 @@ async function netrcLogin(instance: IgwnAxiosInstance): Promise<void> {
   if (!response || !igwnAuth) throw new Error('the server did not refuse', { cause: refused })
   answered(response.status, response.data, String(response.headers['www-authenticate']))
   const reasons = igwnAuth.reasons.filter(({ code }) => code !== 'absent')
-  lookedAt(reasons)
+  searched(reasons)
   check(
     response.status === 401 && reasons.some(({ message }) => message.endsWith(`chmod 600 ${file}`)),
-    'refused; the reasons are joined to the error, with the command that mends it',
+    'refused: the error has the reasons, with the command that fixes it',
   )
   check(
     !holdsSecret([inspect(refused, { depth: null }), JSON.stringify(refused)].join('\n')),
-    'the password is nowhere in the error',
+    'the password does not show in the error',
   )
 }
 
-/** Writes a file that is for its owner alone, and says where it is. */
+/** Writes a private file and returns its path. */
 function inHome(name: string, text: string): string {
   const file = path.join(process.env.HOME ?? '', name)
   fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
@@ -346,7 +339,7 @@ function inHome(name: string, text: string): string {
   return file
 }
 
-/** Keeps in mind the key of what was issued, which must not be printed. */
+/** Remembers the key, which must not be printed. */
 function remembered(issued: Issued): Issued {
   keys.push(issued.key)
   return issued
@@ -354,19 +347,19 @@ function remembered(issued: Issued): Issued {
 
 type Found = (error: Error | null, address: string, family: 4) => void
 
-/** Finds every host here. */
-function thisMachine(_host: string, _options: object, found: Found): void {
+/** Resolves every host name to loopback. */
+function toLoopback(_host: string, _options: object, found: Found): void {
   found(null, '127.0.0.1', 4)
 }
 
-/** What the server says when it lets somebody in. `token` is the id of the token, its `jti`, not the token. */
+/** The response of the server. `token` is the `jti` claim of the token. */
 interface Reply {
   readonly user: string
   readonly token: string
   readonly scope: string
 }
 
-/** A home with nothing in it, and an environment without credentials. Gone when the process ends, however it ends. */
+/** Creates an empty home and an environment without credentials. They are removed when the process exits. */
 function ownHome(): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'axios-igwn-auth-demo-'))
   process.on('exit', () => {
@@ -376,42 +369,42 @@ function ownHome(): string {
     process.on(signal, () => process.exit(128 + os.constants.signals[signal]))
 
   for (const name of Object.keys(process.env))
-    if (FROM_OUTSIDE.test(name)) Reflect.deleteProperty(process.env, name)
-  for (const [name, room] of Object.entries(ROOMS)) {
-    fs.mkdirSync(path.join(folder, room), { mode: 0o700 })
-    process.env[name] = path.join(folder, room)
+    if (HOST_VARIABLES.test(name)) Reflect.deleteProperty(process.env, name)
+  for (const [name, subfolder] of Object.entries(FOLDERS)) {
+    fs.mkdirSync(path.join(folder, subfolder), { mode: 0o700 })
+    process.env[name] = path.join(folder, subfolder)
   }
-  process.geteuid = process.getuid = () => NOBODY
+  process.geteuid = process.getuid = () => UNUSED_ID
   return folder
 }
 
-/** What would have the demo look at credentials, proxies or trust of the machine it runs on. */
-const FROM_OUTSIDE =
+/** Variables with credentials, network proxies or CAs of this host. */
+const HOST_VARIABLES =
   /^(SCITOKEN|BEARER_TOKEN|_CONDOR|X509_|IGWN_|NETRC$|REQUESTS_CA|CURL_CA|SSL_CERT|NODE_EXTRA_CA|HTGETTOKEN|NODE_TLS_REJECT|(ALL|NO|HTTPS?)_PROXY$)/i
 
-const ROOMS = { HOME: 'home', XDG_RUNTIME_DIR: 'run', XDG_CACHE_HOME: 'cache', TMPDIR: 'tmp' }
+const FOLDERS = { HOME: 'home', XDG_RUNTIME_DIR: 'run', XDG_CACHE_HOME: 'cache', TMPDIR: 'tmp' }
 
-/** As htgettoken writes a token: beside the file, then renamed over it, so that no reader ever meets half of one. */
+/** Writes a token as htgettoken does: to a new file that then replaces the old one, so that no reader sees half of it. */
 function write(file: string, token: string): void {
-  const beside = `${file}.new`
-  fs.writeFileSync(beside, `${token}\n`, { mode: 0o600 })
-  fs.renameSync(beside, file)
+  const newFile = `${file}.new`
+  fs.writeFileSync(newFile, `${token}\n`, { mode: 0o600 })
+  fs.renameSync(newFile, file)
 }
 
-/** The error of ours that a request must end with. */
+/** The IgwnAuthError that a request must end with. */
 async function refusal(request: Promise<unknown>): Promise<IgwnAuthError> {
   const outcome = await request.catch((error: unknown) => error)
   if (outcome instanceof IgwnAuthError) return outcome
-  throw new Error('a request that should have been refused before it left was not', { cause: outcome })
+  throw new Error('a request that should have failed before it was sent did not', { cause: outcome })
 }
 
 function check(holds: boolean, sentence: string): void {
-  if (!holds) throw new Error(`this does not hold: ${sentence}`)
+  if (!holds) throw new Error(`check failed: ${sentence}`)
   checks += 1
   line(`   ${paint('green', '✓')} `, sentence)
 }
 
-/** The codes of all candidates that were there, in the order in which they were looked at. */
+/** The codes of all candidates that exist, in the order of the search. */
 function codes({ reasons }: IgwnAuthError): string {
   return reasons
     .map(({ code }) => code)
@@ -419,10 +412,7 @@ function codes({ reasons }: IgwnAuthError): string {
     .join(' ')
 }
 
-/**
- * Finds whole tokens, and the signature alone: claims without one let nobody in. Finds any line of a key, and the password
- * as it is and as it is sent.
- */
+/** Looks for the signature of each token, any line of a key, and the password in plain text and in Base64. */
 function holdsSecret(text: string): boolean {
   const { user, password } = login
   const signatures = minted.map((token) => token.slice(token.lastIndexOf('.') + 1))
@@ -431,13 +421,13 @@ function holdsSecret(text: string): boolean {
   return secrets.some((secret) => text.includes(secret))
 }
 
-/** The id of a token: its `jti`. */
+/** The `jti` claim of a token. */
 function idOf(token: string): unknown {
   const [, claims = ''] = token.split('.')
   return (JSON.parse(Buffer.from(claims, 'base64url').toString()) as { jti?: unknown }).jti
 }
 
-// What is printed, in 100 columns.
+// Output in 100 columns.
 
 let steps = 0
 
@@ -455,11 +445,11 @@ function ask(request: string, options = ''): void {
   line('   ', `${paint('cyan', request)} ${options}`)
 }
 
-/** Each place, in the order of discovery, with what was wrong there. */
-function lookedAt(reasons: readonly Reason[]): void {
+/** Prints each place in the order of the search, with the reason why it was skipped. */
+function searched(reasons: readonly Reason[]): void {
   const places = reasons.map(({ source }) => short(source))
   const width = Math.max(...places.map(({ length }) => length))
-  line('   ', 'looked at')
+  line('   ', 'searched')
   for (const [index, { code, source, message }] of reasons.entries()) {
     const what = message.startsWith(source) ? message.slice(source.length).trim() : message
     const text = code === 'absent' ? paint('dim', short(what)) : short(what)
@@ -467,11 +457,11 @@ function lookedAt(reasons: readonly Reason[]): void {
   }
 }
 
-function chosen(token: SciToken, why: string): void {
+function selected(token: SciToken, why: string): void {
   const { source, issuer, subject, audience, scopes } = token.toJSON() as Record<string, string>
   const minutes = Math.round((token.timeLeft() ?? 0) / 60)
-  line('   chosen      ', short(String(source)))
-  line('   it says     ', `${subject} of ${issuer} may ${scopes} at ${audience}, for ${minutes} minutes`)
+  line('   selected    ', short(String(source)))
+  line('   claims      ', `${subject} of ${issuer} may ${scopes} at ${audience}, for ${minutes} minutes`)
   line('   why         ', why)
 }
 
@@ -484,7 +474,7 @@ function answered(status: number, body: object, challenge?: string): void {
   if (challenge) line('               ', `WWW-Authenticate: ${challenge}`)
 }
 
-/** JSON that can be broken into lines between its members. */
+/** JSON with spaces where lines can be broken. */
 function spaced(body: object): string {
   return JSON.stringify(body, null, 1).replace(/\n */g, ' ')
 }
@@ -493,13 +483,13 @@ function say(text: string): void {
   out(text && `   ${text}`)
 }
 
-/** The folders of the demo by the names that people know them under. */
+/** Replaces the folders of the demo by their usual names. */
 function short(text: string): string {
   const { XDG_RUNTIME_DIR = '/', HOME = '/' } = process.env
   return text.replaceAll(XDG_RUNTIME_DIR, '$XDG_RUNTIME_DIR').replaceAll(HOME, '~')
 }
 
-/** Words behind a beginning, the lines that follow as far in as the first. */
+/** Prints words after a label; further lines are indented to the first word. */
 function line(beginning: string, text: string): void {
   const indent = ' '.repeat(stripVTControlCharacters(beginning).length)
   let row = beginning
@@ -521,13 +511,13 @@ function out(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** Colour for people only (https://no-color.org). */
+/** Colors only on a terminal (https://no-color.org). */
 function paint(format: 'bold' | 'dim' | 'green' | 'yellow' | 'cyan', text: string): string {
   return process.stdout.isTTY && !process.env.NO_COLOR ? styleText(format, text) : text
 }
 
 await demo().catch((error: unknown) => {
   const where = steps > 0 ? `step ${steps}` : 'the start'
-  process.stderr.write(`\ndemo: ${where} is not as it should be: ${(error as Error).message}\n`)
+  process.stderr.write(`\ndemo: ${where} failed: ${(error as Error).message}\n`)
   process.exitCode = 1
 })

@@ -14,28 +14,28 @@ export interface SServer {
   close(): Promise<void>
 }
 
-/** Milliseconds to wait for it to listen. */
-const PATIENCE = 3000
+/** Milliseconds to wait until it listens. */
+const START_TIMEOUT = 3000
 
 /**
- * `openssl s_server` on a free port of this machine: a server that verifies RFC 3820 proxies, and hangs up on a client
- * whose chain does not hold. It answers each request with a page on its connection, which says how the verifying ended.
+ * Starts `openssl s_server` on a free port of 127.0.0.1. It verifies RFC 3820 proxies, closes the connection if the chain is
+ * invalid, and otherwise answers with a page that contains the result of the verification.
  *
- * Undefined when there is no `openssl`, or one that cannot do this (LibreSSL).
+ * Resolves to undefined if there is no `openssl`, or one without support for proxies (LibreSSL).
  */
 export async function startSServer({ certificate, key, ca }: ServerFiles): Promise<SServer | undefined> {
   const child = spawn(
     'openssl',
     [
       ...['s_server', '-www', '-accept', '127.0.0.1:0', '-cert', certificate, '-key', key],
-      // Without the last, it reports what does not hold and goes on.
+      // Without -verify_return_error it accepts an invalid chain.
       ...['-allow_proxy_certs', '-CAfile', ca, '-Verify', '4', '-verify_return_error'],
     ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   )
   const end = () => child.kill()
   process.once('exit', end)
-  // A program that is not there is no error, and ends at once.
+  // A missing program is not an error here.
   const ended = new Promise<void>((resolve) =>
     child.once('error', () => resolve()).once('close', () => resolve()),
   )
@@ -44,18 +44,18 @@ export async function startSServer({ certificate, key, ca }: ServerFiles): Promi
     await ended
     process.off('exit', end)
   }
-  const port = await Promise.race([portOf(child), ended, wait(PATIENCE, undefined, { ref: false })])
+  const port = await Promise.race([portOf(child), ended, wait(START_TIMEOUT, undefined, { ref: false })])
   if (port !== undefined) return { port, close }
   await close()
   return undefined
 }
 
-/** Where it listens, once it says so: `ACCEPT 127.0.0.1:41559`. */
+/** Reads the port from the line `ACCEPT 127.0.0.1:41559`. */
 async function portOf({ stdout }: ChildProcess): Promise<number | undefined> {
-  let said = ''
+  let output = ''
   stdout?.setEncoding('utf8')
-  while (stdout && !/^ACCEPT .*\n/m.test(said)) said += String((await once(stdout, 'data'))[0])
-  const port = /^ACCEPT .*:(\d+)\s*$/m.exec(said)?.[1]
+  while (stdout && !/^ACCEPT .*\n/m.test(output)) output += String((await once(stdout, 'data'))[0])
+  const port = /^ACCEPT .*:(\d+)\s*$/m.exec(output)?.[1]
   stdout?.resume()
   return port === undefined ? undefined : Number(port)
 }

@@ -1,4 +1,4 @@
-/** A person with a browser on this machine logs in (OAuth 2, authorization code with PKCE and a listener on 127.0.0.1). */
+/** A user logs in with the browser of this computer (OAuth 2, authorization code with PKCE). */
 import { igwnAxios } from 'axios-igwn-auth'
 import { authorizationCode } from 'axios-igwn-auth/oauth2'
 

@@ -1,6 +1,5 @@
 /**
- * A bot that runs for months: it polls, its token and its certificate are renewed by others meanwhile and seen by the next
- * request, and what happens to its credentials goes into its log.
+ * A bot that runs for months. It uses renewed tokens and certificates with its next request, and logs which credential it uses.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { igwnAxios, type IgwnAuthEvent } from 'axios-igwn-auth'

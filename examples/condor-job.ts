@@ -1,7 +1,4 @@
-/**
- * In an HTCondor job: its tokens are found in the folder `_CONDOR_CREDS`, where HTCondor renews them. Without one the job ends
- * at once, and its log says why.
- */
+/** An HTCondor job uses the tokens in `_CONDOR_CREDS`, which HTCondor renews. Without a token it fails before it sends anything. */
 import { igwnAxios, type IgwnAuthError } from 'axios-igwn-auth'
 
 const datafind = igwnAxios.create({
@@ -11,7 +8,7 @@ const datafind = igwnAxios.create({
 const { status } = await datafind.get('/api/version', { igwnAuth: { tokenScope: 'gwdatafind.read' } })
 console.log(status) // → 200
 
-// What the submit file does not ask for is not there: nothing is sent.
+// A scope that the submit file did not request: nothing is sent.
 const error = (await datafind
   .get('/api/version', { igwnAuth: { tokenScope: 'gwdatafind.admin' } })
   .catch((reason: unknown) => reason)) as IgwnAuthError

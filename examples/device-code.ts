@@ -1,7 +1,4 @@
-/**
- * A person at a terminal logs in on another device (OAuth 2, device code). The login is kept in a file that is closed to others,
- * so that the next program does not ask again.
- */
+/** A user at a terminal logs in on another device (OAuth 2, device code). The login is kept in a private file for the next run. */
 import { fileStore, igwnAxios } from 'axios-igwn-auth'
 import { deviceCode } from 'axios-igwn-auth/oauth2'
 
@@ -24,7 +21,7 @@ console.log(data.sub)
 // → Open https://issuer.example.org/device and enter WDJB-MJHT.
 // → albert
 
-// What another program has, or this one when it is started again.
+// The next run, or another program, finds the login in the file.
 const { data: again } = await igwnAxios.get<{ sub: string }>(url, {
   igwnAuth: { token: login(), cert: false },
 })

@@ -1,4 +1,4 @@
-/** The first request: with whatever credentials this machine has for that server. */
+/** A first request, with the credentials that this host has for the server. */
 import { igwnAxios } from 'axios-igwn-auth'
 
 const { data } = await igwnAxios.get<{ user: string }>('https://gracedb.example.org/api/superevents/')

@@ -1,4 +1,4 @@
-/** A service account: a program says by its key who it is, and gets a token for it (OAuth 2, JWT bearer assertion). */
+/** A service account gets a token with its private key (OAuth 2, JWT bearer assertion). */
 import { readFileSync } from 'node:fs'
 import { igwnAxios } from 'axios-igwn-auth'
 import { jwtBearer } from 'axios-igwn-auth/oauth2'

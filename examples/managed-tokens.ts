@@ -1,15 +1,12 @@
-/**
- * Tokens that somebody else manages: a portal gives them, a file shares them with other processes, and requests that fail for a
- * reason that may pass are tried again, each time with a token that is good then.
- */
+/** Tokens from a portal, shared with other processes in a file, with automatic retry. */
 import axios from 'axios'
 import { applyAutoRetry, applyIgwnAuth, fileStore, reuse, type TokenSource } from 'axios-igwn-auth'
 
-let asked = 0
-/** The portal of our group. */
+let calls = 0
+/** Gets tokens from a portal. */
 const portal: TokenSource = {
   async getToken({ audience }) {
-    asked += 1
+    calls += 1
     const { data } = await axios.post<{ access_token: string }>('https://issuer.example.org/token', {
       audience,
     })
@@ -17,7 +14,7 @@ const portal: TokenSource = {
   },
 }
 
-/** What each process makes for itself. Of all that have this file, one asks. */
+/** Each process calls this. Of all processes that use the file, one calls the portal. */
 function dqsegdb() {
   const token = reuse(portal, { store: fileStore('portal-tokens.json'), storeKey: 'albert.einstein' })
   const instance = axios.create({ baseURL: 'https://dqsegdb.example.org' })
@@ -26,9 +23,9 @@ function dqsegdb() {
 }
 
 const { data } = await dqsegdb().get<{ user: string }>('/dq/report')
-console.log(data.user, asked > 0) // → albert.einstein true
+console.log(data.user, calls > 0) // → albert.einstein true
 
-// Another process need not ask.
-const before = asked
+// Another process uses the token in the file.
+const before = calls
 const { data: other } = await dqsegdb().get<{ user: string }>('/dq/report')
-console.log(other.user, asked - before) // → albert.einstein 0
+console.log(other.user, calls - before) // → albert.einstein 0

@@ -1,13 +1,13 @@
-/** A portal acts for many users: each request carries the token of its user, and never that of another or of the machine. */
+/** A portal sends each request with the token of its user, and never with the credentials of its host. */
 import { findSciToken, igwnAxios } from 'axios-igwn-auth'
 
 const gracedb = igwnAxios.create({
   baseURL: 'https://gracedb.example.org',
-  // What is given is for this service alone; nothing is looked for on the machine.
+  // `url` binds tokens to this service; nothing is searched for on this host.
   igwnAuth: { url: 'https://gracedb.example.org', token: false, cert: false, netrc: false },
 })
 
-/** What a route of the portal does; the token came with the session of the user. */
+/** A route of the portal; `token` comes from the session of the user. */
 async function supereventsFor(token: string): Promise<string> {
   const { data } = await gracedb.get<{ user: string }>('/api/superevents/', { igwnAuth: { token } })
   return data.user

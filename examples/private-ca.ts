@@ -1,19 +1,16 @@
-/**
- * A service whose certificate is of authorities that this machine does not know, spread over two hosts; and tokens whose
- * signature is checked before they are sent.
- */
+/** A service with a private CA on two hosts, and tokens whose signature is checked before they are sent. */
 import { readFileSync } from 'node:fs'
 import { Agent } from 'node:https'
 import axios from 'axios'
 import { igwnAxios } from 'axios-igwn-auth'
 
-// Or, for all programs: SSL_CERT_FILE=grid-ca.pem
+// For all programs, set SSL_CERT_FILE=grid-ca.pem instead.
 const httpsAgent = new Agent({ ca: readFileSync('grid-ca.pem'), keepAlive: true })
 const gracedb = igwnAxios.create({
   baseURL: 'https://gracedb.example.org',
   httpsAgent,
   igwnAuth: {
-    // A redirect from one to the other takes the token along; to anywhere else it does not.
+    // Redirects between these two keep the token.
     trustedOrigins: ['https://gracedb.example.org', 'https://datafind.example.org'],
     verify: axios.create({ httpsAgent }),
   },

@@ -1,4 +1,4 @@
-/** A refresh token that was got elsewhere (OAuth 2). What the server gives in its place is kept, for the first may be good once only. */
+/** Uses a refresh token from elsewhere (OAuth 2), and keeps the new one that the server returns: the first may work only once. */
 import { fileStore, igwnAxios } from 'axios-igwn-auth'
 import { refreshToken } from 'axios-igwn-auth/oauth2'
 

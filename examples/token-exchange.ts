@@ -1,4 +1,4 @@
-/** One broad token of this machine, made into a narrow one, with no scope but the wanted (OAuth 2, token exchange). */
+/** Exchanges a token of this host for one with a single scope (OAuth 2, token exchange). */
 import { discoveredTokens, igwnAxios } from 'axios-igwn-auth'
 import { tokenExchange } from 'axios-igwn-auth/oauth2'
 

@@ -1,4 +1,4 @@
-/** Why is my request refused? Asked before it is sent, and read off the error afterwards. */
+/** Finds out why a request is refused: before it is sent, and from the error. */
 import { explain, igwnAxios, type IgwnAxiosError } from 'axios-igwn-auth'
 
 const url = 'https://dqsegdb.example.org/dq/report'
