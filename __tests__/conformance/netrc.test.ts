@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { parseNetrc, type NetrcEntry } from '../../lib/netrc/parse-netrc'
 import type { BasicCredentials } from '../../lib/formats/basic-credentials'
-import { lookUpNetrc } from '../../lib/netrc/find-netrc-credentials'
+import { netrcLookup } from '../../lib/netrc/find-netrc-credentials'
 import {
   furnish,
   itOnMachine,
@@ -34,10 +34,10 @@ it.each(vectors<{ text: string; url: string; redirected?: boolean }, Login>(FILE
   '%s',
   (_, { text, url, redirected = false }, { login }) => {
     furnish([{ path: '${HOME}/.netrc', content: text }], names, String)
-    const found = lookUpNetrc(url, { allowDefault: !redirected })
+    const found = netrcLookup()(url, { allowDefault: !redirected })
     expect(found.credentials ?? null).toEqual(login)
     // As bytes of a URL that is parsed already, too.
-    expect(lookUpNetrc(new URL(url), { allowDefault: !redirected })).toEqual(found)
+    expect(netrcLookup()(new URL(url), { allowDefault: !redirected })).toEqual(found)
   },
 )
 
@@ -59,7 +59,7 @@ describe('which file', () => {
     itOnMachine(name, files, () => {
       furnish(files, names, String)
       setVariables(['NETRC'], env, names)
-      const { credentials = null, problem } = lookUpNetrc(url)
+      const { credentials = null, problem } = netrcLookup()(url)
       expect({ login: credentials, problem: problem?.code }).toEqual({ problem: undefined, ...expected })
     })
   }

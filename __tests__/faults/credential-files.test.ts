@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import axios from 'axios'
-import { lookUpNetrc } from '../../lib/netrc/find-netrc-credentials'
+import { netrcLookup } from '../../lib/netrc/find-netrc-credentials'
 import { discovery } from '../../lib/tokens/discovery'
 import { requirementsOf } from '../../lib/tokens/validate-claims'
 import { x509Discovery } from '../../lib/x509/find-x509-credentials'
@@ -122,7 +122,7 @@ describe('files that may not be read', () => {
     const codeOf = (reasons: readonly Reason[]) => reasons.find(({ source }) => source.startsWith(file))?.code
     expect(asNobody(() => codeOf(discovery()(requirementsOf({})).reasons))).toBe('unreadable')
     expect(asNobody(() => codeOf(x509Discovery()().reasons))).toBe('unreadable')
-    expect(asNobody(() => codeOf(lookUpNetrc('https://127.0.0.1').reasons))).toBe('unreadable')
+    expect(asNobody(() => codeOf(netrcLookup()('https://127.0.0.1').reasons))).toBe('unreadable')
   })
 
   it('are used as soon as they may be', () => {

@@ -15,13 +15,13 @@ beforeAll(async () => {
 const labels = (text: string) => parsePem(text).map(({ label }) => label)
 
 describe('parsePem', () => {
-  it('gives the blocks of a proxy file in their order: certificate, key, chain', () => {
+  it('returns the blocks of a proxy file in order: certificate, key, chain', () => {
     const blocks = parsePem(proxy.bundle)
     expect(blocks.map(({ label }) => label)).toEqual(['CERTIFICATE', 'PRIVATE KEY', 'CERTIFICATE'])
     expect(blocks.map(({ text }) => text).join('')).toBe(proxy.bundle)
   })
 
-  it('takes a key before its certificates', () => {
+  it('accepts a key before its certificates', () => {
     expect(labels(proxy.key + proxy.certificate + proxy.chain)).toEqual([
       'PRIVATE KEY',
       'CERTIFICATE',
@@ -44,7 +44,7 @@ describe('parsePem', () => {
     expect(parsePem(changed(proxy.bundle))).toEqual(parsePem(proxy.bundle))
   })
 
-  it('gives blocks that Node reads', () => {
+  it('returns blocks that Node.js can parse', () => {
     const [certificate, key] = parsePem(proxy.bundle.replaceAll('\n', '\r\n'))
     const decoded = new X509Certificate(certificate!.text)
     expect(decoded.checkPrivateKey(createPrivateKey(key!.text))).toBe(true)
@@ -57,20 +57,20 @@ describe('parsePem', () => {
     },
   )
 
-  it('passes over a block that does not end, and takes the next', () => {
+  it('ignores a block without an end, and reads the next', () => {
     expect(labels('-----BEGIN CERTIFICATE-----\nMIIB\n' + alice.key)).toEqual(['PRIVATE KEY'])
   })
 
-  it('does not take an end for the end of something else', () => {
+  it('matches the labels of BEGIN and END', () => {
     expect(labels('-----BEGIN CERTIFICATE-----\nMIIB\n-----END PRIVATE KEY-----\n')).toEqual([])
   })
 
-  it('reads a megabyte of beginnings without an end in one go', () => {
+  it('reads a megabyte of BEGIN lines without an end in linear time', () => {
     expect(labels('-----BEGIN CERTIFICATE-----\n'.repeat(40_000))).toEqual([])
   })
 })
 
-describe('what a block is', () => {
+describe('the kind of a block', () => {
   it.each([
     ['CERTIFICATE', true, false],
     ['X509 CERTIFICATE', true, false],
@@ -87,13 +87,16 @@ describe('what a block is', () => {
     expect(isPrivateKey({ label, text: '' })).toBe(key)
   })
 
-  it.each(['pkcs8', 'traditional'] as const)('knows an encrypted key in %s form, also with CRLF', (form) => {
-    const [key] = parsePem(alice.encryptedKey('opensesame', form).replaceAll('\n', '\r\n'))
-    expect(isEncrypted(key!)).toBe(true)
-    expect(createPrivateKey({ key: key!.text, passphrase: 'opensesame' }).type).toBe('private')
-  })
+  it.each(['pkcs8', 'traditional'] as const)(
+    'recognizes an encrypted key in %s form, also with CRLF',
+    (form) => {
+      const [key] = parsePem(alice.encryptedKey('opensesame', form).replaceAll('\n', '\r\n'))
+      expect(isEncrypted(key!)).toBe(true)
+      expect(createPrivateKey({ key: key!.text, passphrase: 'opensesame' }).type).toBe('private')
+    },
+  )
 
-  it('knows a key that is not encrypted', () => {
+  it('recognizes a key that is not encrypted', () => {
     expect(isEncrypted(parsePem(alice.key)[0]!)).toBe(false)
   })
 })

@@ -9,7 +9,7 @@ import { mint } from '../support/make-token'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
 import { challenge, serverGroup, type TestServer } from '../support/server'
 
-/** A login of a netrc file reaches the wire where it should, and nowhere else. */
+/** Credentials of a netrc file are sent where they should be, and nowhere else. */
 const servers = serverGroup()
 let server: TestServer
 let authority: Authority
@@ -61,14 +61,14 @@ async function refused(request: Promise<unknown>): Promise<IgwnAuthError> {
   return error as IgwnAuthError
 }
 
-describe('a login of ~/.netrc', () => {
-  it('is attached over http to this machine', async () => {
+describe('credentials of ~/.netrc', () => {
+  it('are sent over http to a loopback address', async () => {
     netrc(HERE)
     await igwnAxios.get(server.origin)
     expect(server.authorizations).toEqual([LOGIN])
   })
 
-  it('is attached over https', async () => {
+  it('are sent over https', async () => {
     netrc('machine localhost login albert password e=mc2')
     process.env.REQUESTS_CA_BUNDLE = path.join(process.env.HOME!, 'ca.pem')
     fs.writeFileSync(process.env.REQUESTS_CA_BUNDLE, authority.certificate)
@@ -78,7 +78,7 @@ describe('a login of ~/.netrc', () => {
     expect(secure.authorizations).toEqual([LOGIN])
   })
 
-  it('is attached over HTTP/2, which drops what axios has as auth', async () => {
+  it('are sent over HTTP/2, for which axios drops auth', async () => {
     netrc('machine localhost login albert password e=mc2')
     process.env.REQUESTS_CA_BUNDLE = path.join(process.env.HOME!, 'ca.pem')
     fs.writeFileSync(process.env.REQUESTS_CA_BUNDLE, authority.certificate)
@@ -98,19 +98,19 @@ describe('a login of ~/.netrc', () => {
     expect(seen).toEqual([LOGIN])
   })
 
-  it('is all that failIfNoAuth asks for', async () => {
+  it('satisfy failIfNoAuth', async () => {
     netrc(HERE)
     await igwnAxios.get(server.origin, { igwnAuth: { failIfNoAuth: true } })
     expect(server.authorizations).toEqual([LOGIN])
   })
 
-  it('may have any sign of UTF-8, and spaces', async () => {
+  it('may have any UTF-8 character, and spaces', async () => {
     netrc('machine 127.0.0.1 login "åsa strøm" password "pass wörd ☃ 𝄞"')
     await igwnAxios.get(server.origin)
     expect(server.authorizations).toEqual([basic('åsa strøm', 'pass wörd ☃ 𝄞')])
   })
 
-  it('is that of the host without case, whatever the port', async () => {
+  it('match the host in any case, on any port', async () => {
     netrc('machine LocalHost login albert password e=mc2')
     const other = await servers.serve(() => ({}), { host: 'localhost' })
     await igwnAxios.get(other.origin.replace('localhost', 'LOCALHOST'))
@@ -118,7 +118,7 @@ describe('a login of ~/.netrc', () => {
     expect([...other.authorizations, ...server.authorizations]).toEqual([LOGIN, undefined])
   })
 
-  it('may be that of default, for hosts that have none of their own', async () => {
+  it('may come from the default entry, for hosts without an entry', async () => {
     netrc('default login anybody password x\nmachine localhost login albert password e=mc2')
     const other = await servers.serve(() => ({}), { host: 'localhost' })
     await igwnAxios.get(server.origin)
@@ -126,7 +126,7 @@ describe('a login of ~/.netrc', () => {
     expect([...server.authorizations, ...other.authorizations]).toEqual([basic('anybody', 'x'), LOGIN])
   })
 
-  it('is read anew when the file has changed', async () => {
+  it('change when the file has changed', async () => {
     netrc(HERE)
     await igwnAxios.get(server.origin)
     netrc('machine 127.0.0.1 login albert password new')
@@ -136,7 +136,7 @@ describe('a login of ~/.netrc', () => {
     expect(server.authorizations).toEqual([LOGIN, basic('albert', 'new'), undefined])
   })
 
-  it('that RFC 7617 cannot carry is left out with a reason', async () => {
+  it('that RFC 7617 does not allow are skipped with a reason', async () => {
     const file = netrc('default login al:bert password e=mc2')
     await igwnAxios.get(server.origin)
     expect(server.authorizations).toEqual([undefined])
@@ -146,12 +146,12 @@ describe('a login of ~/.netrc', () => {
     expect(error.reasons).toContainEqual({
       code: 'malformed',
       source: file,
-      message: `${file} cannot be used for ${host}: The user name of the login has a colon, which RFC 7617 section 2 does not allow in Basic authentication. Correct the entry in the netrc file`,
+      message: `${file} cannot be used for ${host}: The username contains a colon, which RFC 7617 section 2 does not allow in Basic authentication. Correct the entry in the netrc file`,
     })
   })
 })
 
-describe('beside tokens', () => {
+describe('with tokens', () => {
   it('the token wins', async () => {
     netrc(HERE)
     const token = (process.env.BEARER_TOKEN = mint())
@@ -159,21 +159,21 @@ describe('beside tokens', () => {
     expect(server.authorizations).toEqual([`Bearer ${token}`])
   })
 
-  it('a token that does not satisfy leaves it to the login', async () => {
+  it('netrc is used when no token is suitable', async () => {
     netrc(HERE)
     process.env.BEARER_TOKEN = mint({ aud: 'https://elsewhere.example.org' })
     await igwnAxios.get(server.origin)
     expect(server.authorizations).toEqual([LOGIN])
   })
 
-  it('token: false uses the login', async () => {
+  it('token: false uses netrc', async () => {
     netrc(HERE)
     process.env.BEARER_TOKEN = mint()
     await igwnAxios.get(server.origin, { igwnAuth: { token: false } })
     expect(server.authorizations).toEqual([LOGIN])
   })
 
-  it('token: true does not make do with the login', async () => {
+  it('token: true does not fall back to netrc', async () => {
     netrc(HERE)
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { token: true } }))
     expect(error.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
@@ -189,7 +189,7 @@ describe('beside tokens', () => {
 })
 
 describe('a 401 with a Bearer challenge', () => {
-  it('is not answered with a password', async () => {
+  it('is not retried with a password', async () => {
     const strict = await servers.serve(() => {
       netrc(HERE)
       return challenge()
@@ -199,7 +199,7 @@ describe('a 401 with a Bearer challenge', () => {
     expect(strict.authorizations).toEqual([undefined])
   })
 
-  it('to a password is answered with a token that is there by now, else not at all', async () => {
+  it('to a password is retried with a token that exists by now, else not at all', async () => {
     netrc(HERE)
     let token: string | undefined
     const strict = await servers.serve((_, index) => {
@@ -213,7 +213,7 @@ describe('a 401 with a Bearer challenge', () => {
     expect(strict.authorizations).toEqual([LOGIN, LOGIN, `Bearer ${token!}`])
   })
 
-  it('of another scheme is not answered', async () => {
+  it('of another scheme is not retried', async () => {
     netrc(HERE)
     const strict = await servers.serve(() => ({
       status: 401,
@@ -234,7 +234,7 @@ describe("the caller's own credentials win, untouched (trap 8)", () => {
     expect(server.authorizations).toEqual(['Own x'])
   })
 
-  it.each([[false], [null], ['']])('a header that says no: %j', async (value) => {
+  it.each([[false], [null], ['']])('a header switched off by %j', async (value) => {
     await igwnAxios.get(server.origin, { headers: { Authorization: value } as never })
     expect(server.authorizations).toEqual([value === '' ? '' : undefined])
   })
@@ -245,21 +245,21 @@ describe("the caller's own credentials win, untouched (trap 8)", () => {
     expect(server.authorizations).toEqual([basic('a', 'b'), basic('c', '')])
   })
 
-  it('a login in the URL', async () => {
+  it('a username and password in the URL', async () => {
     await igwnAxios.get(server.origin.replace('//', '//a:b@'))
     await igwnAxios.get(server.origin.replace('//', '//a@'))
     expect(server.authorizations).toEqual([basic('a', 'b'), basic('a', '')])
   })
 })
 
-describe('never in clear', () => {
+describe('plain HTTP', () => {
   // A name that is looked up to loopback, so that what should not be sent would arrive and be seen.
   const lookup = (_: string, __: object, done: (...args: unknown[]) => void) => {
     done(null, [{ address: '127.0.0.1', family: 4 }])
   }
   const far = () => ({ url: `http://far.example.org:${server.port}/`, lookup: lookup as never })
 
-  it('a login is left out over http, and the reason said', async () => {
+  it('credentials are skipped over http, with a reason', async () => {
     const file = netrc('machine far.example.org login albert password e=mc2')
     await igwnAxios.request(far())
     expect(server.authorizations).toEqual([undefined])
@@ -274,13 +274,13 @@ describe('never in clear', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('allowInsecureHttp lets it through', async () => {
+  it('allowInsecureHttp permits it', async () => {
     netrc('machine far.example.org login albert password e=mc2')
     await igwnAxios.request({ ...far(), igwnAuth: { allowInsecureHttp: true } })
     expect(server.authorizations).toEqual([LOGIN])
   })
 
-  it('a proxy on the way makes this machine clear text too', async () => {
+  it('a network proxy makes a loopback address insecure too', async () => {
     netrc('machine localhost login albert password e=mc2')
     process.env.HTTP_PROXY = server.origin
     await igwnAxios.get('http://localhost:9/', { proxy: { host: '127.0.0.1', port: server.port } })
@@ -300,7 +300,7 @@ describe('a redirect to another origin', () => {
     return { from, to }
   }
 
-  it.each([302, 307])('%d does not get the login, nor that of default', async (status) => {
+  it.each([302, 307])('%d sends neither the credentials nor the default entry', async (status) => {
     netrc(`${HERE}default login anybody password x`)
     const { from, to } = await pair(status)
     await instanceWith().post(`${from.origin}/within`, { x: 1 })
@@ -308,14 +308,14 @@ describe('a redirect to another origin', () => {
     expect(to.authorizations).toEqual([undefined])
   })
 
-  it('gets what the file has for that very host', async () => {
+  it('sends the entry of that host', async () => {
     netrc(`${HERE}machine localhost login erwin password cat`)
     const { from, to } = await pair()
     await instanceWith().get(from.origin)
     expect([...from.authorizations, ...to.authorizations]).toEqual([LOGIN, basic('erwin', 'cat')])
   })
 
-  it('gets it though the first host had none, by default or its own', async () => {
+  it('sends it although the first host has no entry, or the default one', async () => {
     netrc('machine localhost login erwin password cat\ndefault login anybody password x')
     const { from, to } = await pair()
     await instanceWith().get(from.origin)
@@ -324,7 +324,7 @@ describe('a redirect to another origin', () => {
     expect(to.authorizations).toEqual([basic('erwin', 'cat'), undefined])
   })
 
-  it('gets a token of its own before a login', async () => {
+  it('sends a token for that origin rather than a password', async () => {
     netrc(`${HERE}machine localhost login erwin password cat`)
     const { from, to } = await pair()
     const token = (process.env.BEARER_TOKEN = mint({ aud: to.origin }))
@@ -332,14 +332,14 @@ describe('a redirect to another origin', () => {
     expect([...from.authorizations, ...to.authorizations]).toEqual([LOGIN, `Bearer ${token}`])
   })
 
-  it('between trusted origins takes the login along', async () => {
+  it('between trusted origins keeps the credentials', async () => {
     netrc(HERE)
     const { from, to } = await pair()
     await instanceWith({ trustedOrigins: [from.origin, to.origin] }).get(from.origin)
     expect([...from.authorizations, ...to.authorizations]).toEqual([LOGIN, LOGIN])
   })
 
-  it('there and back does not bring default back', async () => {
+  it('back to the first origin does not use the default entry', async () => {
     netrc('default login anybody password x')
     const to = await servers.serve(() => ({ status: 302, headers: { location: `${from.origin}/back` } }), {
       host: 'localhost',
@@ -355,7 +355,7 @@ describe('a redirect to another origin', () => {
     ])
   })
 
-  it('goes on when a file that was named cannot be used there', async () => {
+  it('is followed when the named file cannot be used there', async () => {
     const { from, to } = await pair()
     process.env.BEARER_TOKEN = mint({ aud: from.origin })
     await instanceWith({ netrc: '/nowhere/netrc' }).get(from.origin)
@@ -364,14 +364,14 @@ describe('a redirect to another origin', () => {
   })
 })
 
-describe('a file that others may read', () => {
-  it.each([0o644, 0o640, 0o604])('mode %o is not used, and the reason said', async (mode) => {
+describe('a file that other users can read', () => {
+  it.each([0o644, 0o660, 0o604])('of mode %o is not used, with a reason', async (mode) => {
     const file = netrc(HERE, { mode })
     await igwnAxios.get(server.origin)
     expect(server.authorizations).toEqual([undefined])
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { failIfNoAuth: true } }))
     expect(error.code).toBe('ERR_IGWN_NO_CREDENTIAL')
-    const message = `${file} can be reached by others (mode 0${mode.toString(8)}) and is not used; chmod 600 ${file}`
+    const message = `${file} is accessible to other users (mode 0${mode.toString(8)}) and is not used; run chmod 600 ${file}`
     expect(error.reasons).toContainEqual({ code: 'open-permissions', source: file, message })
     expect(error.message).toContain(message)
     expect(server.seen).toHaveLength(1)
@@ -379,7 +379,7 @@ describe('a file that others may read', () => {
 })
 
 describe('the netrc option', () => {
-  it('names a file, in place of ~/.netrc and NETRC', async () => {
+  it('names a file instead of ~/.netrc and NETRC', async () => {
     netrc('machine 127.0.0.1 login nobody password x')
     process.env.NETRC = netrc('machine 127.0.0.1 login somebody password y', { name: 'env' })
     const file = netrc(HERE, { name: 'own' })
@@ -389,7 +389,7 @@ describe('the netrc option', () => {
     expect(server.authorizations).toEqual([LOGIN, LOGIN, basic('somebody', 'y')])
   })
 
-  it('false uses none, true the usual ones', async () => {
+  it('false reads no file, true the default ones', async () => {
     netrc(HERE)
     const instance = instanceWith({ netrc: false })
     await instance.get(server.origin)
@@ -398,11 +398,11 @@ describe('the netrc option', () => {
   })
 
   it.each<[string, () => string, RegExp]>([
-    ['that is not there', () => '/nowhere/netrc', /\/nowhere\/netrc \(netrc option\) does not exist\./],
+    ['that does not exist', () => '/nowhere/netrc', /\/nowhere\/netrc \(netrc option\) does not exist\./],
     [
-      'that others may read',
+      'that other users can read',
       () => netrc(HERE, { name: 'open', mode: 0o644 }),
-      /open \(netrc option\) can be reached by others \(mode 0644\)/,
+      /open \(netrc option\) is accessible to other users \(mode 0644\)/,
     ],
     ['that is a folder', () => process.env.HOME!, /\(netrc option\) is a folder, not a file\./],
   ])('naming a file %s is an error before anything is sent', async (_, file, says) => {
@@ -412,15 +412,15 @@ describe('the netrc option', () => {
     expect(server.connections()).toBe(0)
   })
 
-  it('naming a file with a login that cannot be sent is an error too', async () => {
+  it('naming a file with credentials that cannot be sent is an error', async () => {
     const file = netrc('machine 127.0.0.1 login al:bert password e=mc2', { name: 'own' })
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { netrc: file } }))
     expect(error.code).toBe('ERR_IGWN_NETRC_UNUSABLE')
-    expect(error.message).toMatch(/^The user name of the login has a colon/)
+    expect(error.message).toMatch(/^The username contains a colon/)
     expect(server.connections()).toBe(0)
   })
 
-  it('naming a file without that host sends the request without', async () => {
+  it('naming a file without an entry for the host sends the request without credentials', async () => {
     const file = netrc('machine elsewhere.example.org login albert password e=mc2', { name: 'own' })
     await igwnAxios.get(server.origin, { igwnAuth: { netrc: file } })
     expect(server.authorizations).toEqual([undefined])
@@ -429,7 +429,7 @@ describe('the netrc option', () => {
   it.each([
     [5, 'igwnAuth.netrc must be a path or a boolean, not a number'],
     ['', 'igwnAuth.netrc must be a path or a boolean, not an empty string'],
-  ])('of %j is an error that says what it may be', async (value, says) => {
+  ])('%j is an error that names the accepted types', async (value, says) => {
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { netrc: value as never } }))
     expect(error.code).toBe('ERR_IGWN_INVALID_OPTION')
     expect(error.message).toContain(says)

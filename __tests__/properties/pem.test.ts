@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { parsePem } from '../../lib/formats/pem'
+import type { FileProblem } from '../../lib/files/read-file'
 import { readPemFile, loadCredential } from '../../lib/x509/load-credential'
+import { X509Credential } from '../../lib/x509/x509-credential'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
 import { runs, SEEDED, textOf } from '../support/properties'
 
@@ -16,9 +18,11 @@ beforeAll(async () => {
   below = await authority.issueProxy(proxy)
 })
 
-function understood(text: string) {
-  const file = readPemFile(text)
-  return 'problem' in file ? file : loadCredential(file, file, undefined)
+function load(text: string): X509Credential | FileProblem {
+  const file = readPemFile(text, 'bundle.pem')
+  if ('problem' in file) return file
+  const pem = loadCredential(file, file, undefined, 'bundle.pem')
+  return 'problem' in pem ? pem : new X509Credential({ cert: 'bundle.pem', source: 'bundle.pem' }, pem)
 }
 
 /** What people and programs leave between blocks; nothing that begins a block. */
@@ -48,9 +52,9 @@ describe(`a bundle ${SEEDED}`, () => {
             .map((block, index) => (gaps[index] ?? '') + '\n' + block.replaceAll('\n', end))
             .join('')
 
-          const credential = understood(text)
+          const credential = load(text)
           if ('problem' in credential) throw new Error(credential.what)
-          expect(credential.pem).toEqual({ cert: below.certificate + behind.join(''), key: below.key })
+          expect(credential.pem()).toEqual({ cert: below.certificate + behind.join(''), key: below.key })
           expect(credential.certificates[0]!.subject).toMatch(/CN=Alice Adams\/CN=\d+\/CN=\d+$/)
         },
       ),
@@ -68,7 +72,7 @@ describe(`a bundle ${SEEDED}`, () => {
           authority.certificate,
           below.key,
         ]
-        expect(understood(below.certificate + places.map((place) => rest[place]).join(''))).toMatchObject({
+        expect(load(below.certificate + places.map((place) => rest[place]).join(''))).toMatchObject({
           problem: 'broken-chain',
         })
       }),
@@ -81,10 +85,10 @@ describe(`a bundle ${SEEDED}`, () => {
       fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (share) => {
         const { bundle } = below
         const cut = bundle.slice(0, Math.floor(bundle.length * share))
-        const credential = understood(cut)
+        const credential = load(cut)
         if ('problem' in credential)
           expect(['empty', 'malformed', 'broken-chain']).toContain(credential.problem)
-        else expect(credential.pem.cert).toBe(below.certificate + below.chain)
+        else expect(credential.pem().cert).toBe(below.certificate + below.chain)
       }),
       runs(20),
     )
@@ -123,7 +127,7 @@ describe(`a text of anything ${SEEDED}`, () => {
   it('is no credential, and what is wrong is said without it', () => {
     fc.assert(
       fc.property(fc.oneof(pieces, fc.string({ unit: 'binary', maxLength: 80 })), (text) => {
-        const outcome = understood(text)
+        const outcome = load(text)
         const said = JSON.stringify(outcome)
         expect('problem' in outcome && said.length < 200 && !said.includes('MIIB')).toBe(true)
       }),

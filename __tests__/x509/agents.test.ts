@@ -17,9 +17,9 @@ let authority: Authority
 let alice: Issued
 let proxy: Issued
 let server: CertificateServer
-let trust: TrustedCas
+let cas: TrustedCas
 let file: string
-/** Requests to /held that wait for their answer. */
+/** Requests to /held that wait for their response. */
 let held: (() => void)[]
 
 const look = x509Discovery()
@@ -29,7 +29,7 @@ beforeAll(async () => {
   authority = await createAuthority()
   alice = await authority.issueUser('Alice Adams')
   proxy = await authority.issueProxy(alice)
-  trust = { ca: [authority.certificate], version: 'one' }
+  cas = { ca: [authority.certificate], version: 'one' }
 })
 
 beforeEach(async () => {
@@ -51,7 +51,7 @@ afterEach(async () => {
   await server.close()
 })
 
-/** Puts a credential in the place of the file, as grid tools do. */
+/** Replaces the file by rename, as grid tools do. */
 function renew(issued: Issued): void {
   fs.writeFileSync(`${file}.new`, issued.bundle, { mode: 0o600 })
   fs.utimesSync(`${file}.new`, secondsFromNow(-60), secondsFromNow(-60))
@@ -65,74 +65,72 @@ async function get(httpsAgent: unknown, url = '/'): Promise<string | undefined> 
 
 const nameOf = (issued: Issued) => `CN=${issued.name.at(-1)!.CN![0]!}`
 
-/** Until the request to /held is at the server. */
+/** Waits until the request to /held is at the server. */
 async function heldRequest(): Promise<() => void> {
   for (let tries = 0; tries < 1000 && held.length === 0; tries += 1) await wait(5)
   expect(held).toHaveLength(1)
   return held[0]!
 }
 
-/** Until so many connections are open at the server. */
+/** Waits until the server has this many open connections. */
 async function connections(wanted: number): Promise<void> {
   for (let tries = 0; tries < 1000 && server.connections() !== wanted; tries += 1) await wait(5)
   expect(server.connections()).toBe(wanted)
 }
 
 describe('agentFor', () => {
-  it('gives the same agent as long as nothing has changed, and parses nothing', () => {
+  it('returns the same agent while nothing has changed, and parses nothing', () => {
     const agents = x509Agents()
-    const agent = agents.agentFor(find(), trust)
+    const agent = agents.agentFor(find(), cas)
     const parse = jest.spyOn(tls, 'createSecureContext')
     const open = jest.spyOn(fs, 'openSync')
-    expect(agents.agentFor(find(), trust)).toBe(agent)
+    expect(agents.agentFor(find(), cas)).toBe(agent)
     expect(parse).not.toHaveBeenCalled()
     expect(open).not.toHaveBeenCalled()
     agents.close()
   })
 
-  it('gives none when there is neither a credential nor a word on trust', () => {
+  it('returns none without a credential and CAs', () => {
     expect(x509Agents().agentFor(undefined, undefined)).toBeUndefined()
   })
 
-  it('gives one that presents nothing when there is only a word on trust', async () => {
+  it('returns an agent that presents nothing when there are only CAs', async () => {
     const agents = x509Agents()
-    const agent = agents.agentFor(undefined, trust)
+    const agent = agents.agentFor(undefined, cas)
     const { data } = await axios.get<Shown>(server.url, { httpsAgent: agent })
     expect(data.chain).toEqual([])
     agents.close()
   })
 
-  it('gives each credential its own, and each instance too', async () => {
+  it('returns one per credential and instance', async () => {
     const other = path.join(process.env.TMPDIR!, 'bob.pem')
     fs.writeFileSync(other, (await authority.issueUser('Bob')).bundle, { mode: 0o600 })
     const [one, two] = [x509Agents(), x509Agents()]
-    expect(one.agentFor(find(), trust)).not.toBe(two.agentFor(find(), trust))
-    const said = await Promise.all([get(one.agentFor(find(), trust)), get(one.agentFor(find(other), trust))])
+    expect(one.agentFor(find(), cas)).not.toBe(two.agentFor(find(), cas))
+    const said = await Promise.all([get(one.agentFor(find(), cas)), get(one.agentFor(find(other), cas))])
     expect(said).toEqual([nameOf(proxy), 'CN=Bob'])
     one.close()
     two.close()
   })
 
-  it('gives the same for a file that was only touched', () => {
+  it('returns the same for a file that was only touched', () => {
     const agents = x509Agents()
-    const agent = agents.agentFor(find(), trust)
+    const agent = agents.agentFor(find(), cas)
     renew(proxy)
-    expect(agents.agentFor(find(), trust)).toBe(agent)
+    expect(agents.agentFor(find(), cas)).toBe(agent)
     agents.close()
   })
 
-  it('gives a new one when the authorities have changed', () => {
+  it('returns a new one when the CAs have changed', () => {
     const agents = x509Agents()
-    const agent = agents.agentFor(find(), trust)
-    expect(agents.agentFor(find(), { ...trust, version: 'two' })).not.toBe(agent)
+    const agent = agents.agentFor(find(), cas)
+    expect(agents.agentFor(find(), { ...cas, version: 'two' })).not.toBe(agent)
     agents.close()
   })
 
-  it('keeps a bounded number of them', () => {
+  it('keeps a limited number of them', () => {
     const agents = x509Agents()
-    const { certificates } = find()
-    const credential = (cert: string) =>
-      new X509Credential({ cert, source: cert }, certificates, find().pem())
+    const credential = (cert: string) => new X509Credential({ cert, source: cert }, find().pem())
     const first = agents.agentFor(credential('first'), undefined)!
     for (let count = 0; count < 500; count += 1) agents.agentFor(credential(`${count}`), undefined)
     expect(first).toHaveProperty('keepAlive', false)
@@ -142,9 +140,9 @@ describe('agentFor', () => {
 })
 
 describe('a renewed file', () => {
-  it('is presented by the next request; those in flight end well on the old one, which then goes', async () => {
+  it('is presented by the next request; those in flight complete on the old agent, which then closes', async () => {
     const agents = x509Agents()
-    const before = agents.agentFor(find(), trust)
+    const before = agents.agentFor(find(), cas)
     // Two connections: one is idle when the file is renewed, one is in use.
     const running = get(before, '/held')
     const release = await heldRequest()
@@ -153,7 +151,7 @@ describe('a renewed file', () => {
 
     const next = await authority.issueProxy(alice)
     renew(next)
-    const after = agents.agentFor(find(), trust)
+    const after = agents.agentFor(find(), cas)
     expect(after).not.toBe(before)
     expect(await get(after)).toBe(nameOf(next))
     await connections(2) // the one in use, and the new one
@@ -164,22 +162,22 @@ describe('a renewed file', () => {
     agents.close()
   })
 
-  it('leaves a request well that holds the old agent and has not been sent yet', async () => {
+  it('does not disturb a request that has the old agent and is not sent yet', async () => {
     const agents = x509Agents()
-    const before = agents.agentFor(find(), trust)
+    const before = agents.agentFor(find(), cas)
     renew(await authority.issueProxy(alice))
-    agents.agentFor(find(), trust)
+    agents.agentFor(find(), cas)
     expect(await get(before)).toBe(nameOf(proxy))
     await connections(0)
     agents.close()
   })
 
-  it('renewed many times leaves no connection behind', async () => {
+  it('that is renewed many times leaves no connection open', async () => {
     const agents = x509Agents()
     for (let count = 0; count < 5; count += 1) {
       const next = await authority.issueProxy(alice)
       renew(next)
-      expect(await get(agents.agentFor(find(), trust))).toBe(nameOf(next))
+      expect(await get(agents.agentFor(find(), cas))).toBe(nameOf(next))
     }
     await connections(1)
     agents.close()
@@ -188,9 +186,9 @@ describe('a renewed file', () => {
 })
 
 describe('close', () => {
-  it('closes what is idle, and lets requests in flight end', async () => {
+  it('closes idle connections, and requests in flight complete', async () => {
     const agents = x509Agents()
-    const agent = agents.agentFor(find(), trust)
+    const agent = agents.agentFor(find(), cas)
     const running = get(agent, '/held')
     const release = await heldRequest()
     await get(agent)

@@ -53,8 +53,8 @@ async function shownBy(httpsAgent: unknown, url = server.url): Promise<Shown> {
   return (await axios.get<Shown>(url, { httpsAgent })).data
 }
 
-describe('what is presented', () => {
-  it('is a user certificate that the server verifies', async () => {
+describe('the certificate', () => {
+  it('is presented, and the server verifies it', async () => {
     const agent = createX509Agent([write('cert.pem', alice.certificate), write('key.pem', alice.key)])
     const shown = await shownBy(agent)
     expect(shown.authorized).toBe(true)
@@ -62,7 +62,7 @@ describe('what is presented', () => {
     agent.destroy()
   })
 
-  it('is the whole chain of a proxy of a proxy, which verifies up to the CA', async () => {
+  it('of a proxy of a proxy is presented with its whole chain, which verifies up to the CA', async () => {
     const below = await authority.issueProxy(proxy, { limited: true })
     const agent = createX509Agent(write('proxy.pem', below.bundle))
     const { chain } = await shownBy(agent)
@@ -86,7 +86,7 @@ describe('what is presented', () => {
     agent.destroy()
   })
 
-  it('is the same for a found credential and for its paths', async () => {
+  it('may be given as a credential or as paths', async () => {
     const [cert, key] = [write('cert.pem', alice.certificate), write('key.pem', alice.key)]
     const file = write('both.pem', alice.bundle)
     const found = await findX509Credentials({ cert: [cert, key] })
@@ -108,19 +108,19 @@ describe('what is presented', () => {
 const unusable = (message: unknown) =>
   expect.objectContaining({ code: 'ERR_IGWN_CERT_UNUSABLE', message }) as Error
 
-describe('a local problem is an error of ours before any connection', () => {
-  it('when there is no file', () => {
+describe('a local problem is an error before any connection', () => {
+  it('when the file does not exist', () => {
     const file = path.join(process.env.TMPDIR!, 'none.pem')
     expect(() => createX509Agent(file)).toThrow(
       unusable(`${file} (cert) does not exist. Give the path of a proxy file, or [certificate, key].`),
     )
   })
 
-  it('when the key is another one', async () => {
+  it('when the key does not belong to the certificate', async () => {
     const bob = await authority.issueUser('Bob')
     const pair = [write('cert.pem', alice.certificate), write('key.pem', bob.key)] as const
     expect(() => createX509Agent(pair)).toThrow(
-      unusable(expect.stringContaining('holds a private key that is not that of the certificate')),
+      unusable(expect.stringContaining('holds a private key that does not belong to the certificate')),
     )
   })
 
@@ -131,7 +131,7 @@ describe('a local problem is an error of ours before any connection', () => {
     jest.restoreAllMocks()
   })
 
-  it('when OpenSSL takes exception to an option', () => {
+  it('when OpenSSL refuses an option', () => {
     const file = write('proxy.pem', proxy.bundle)
     expect(() => createX509Agent(file, { ciphers: 'NO-SUCH-CIPHER' })).toThrow(
       unusable('OpenSSL refuses the credential, or an option of the agent (no cipher match).'),
@@ -147,7 +147,7 @@ describe('connections', () => {
     agent.destroy()
   })
 
-  it('follow the options of the agent', async () => {
+  it('have the options of the agent', async () => {
     const agent = createX509Agent(write('proxy.pem', proxy.bundle), { keepAlive: false, maxSockets: 1 })
     await shownBy(agent)
     await shownBy(agent)
@@ -155,7 +155,7 @@ describe('connections', () => {
     expect(agent.maxSockets).toBe(1)
   })
 
-  it('outlast a slow answer, however short the time they may be idle', async () => {
+  it('wait for a slow response, however short the idle timeout', async () => {
     const slow = await certificateServer({
       authority,
       server: issued,
@@ -167,7 +167,7 @@ describe('connections', () => {
     await slow.close()
   })
 
-  it('trust the authorities of the environment, or those given', async () => {
+  it('trust the CAs of the environment, or those of the ca option', async () => {
     const other = await createAuthority('Other CA')
     const file = write('proxy.pem', proxy.bundle)
     process.env.REQUESTS_CA_BUNDLE = write('other.pem', other.certificate)
@@ -179,7 +179,7 @@ describe('connections', () => {
 })
 
 describe('secrets', () => {
-  it('show on no agent, neither of the credential nor of requests, in no way of looking', async () => {
+  it('of the credential and of requests show neither in inspect nor in JSON of an agent', async () => {
     const passphrase = 'correct horse battery staple'
     const key = write('key.pem', alice.encryptedKey(passphrase))
     const agent = createX509Agent([write('cert.pem', alice.certificate), key], { passphrase })
@@ -201,7 +201,7 @@ describe('secrets', () => {
       expect(shown).not.toContain('-----BEGIN')
     }
     expect(JSON.parse(JSON.stringify(agent))).toMatchObject({
-      presents: '/DC=org/DC=example/CN=Alice Adams',
+      subject: '/DC=org/DC=example/CN=Alice Adams',
       sockets: 0,
       freeSockets: 1,
     })
@@ -209,7 +209,7 @@ describe('secrets', () => {
   })
 })
 
-describe('through a proxy of the network', () => {
+describe('through a network proxy', () => {
   let tunnel: ConnectProxy
 
   beforeEach(async () => {
@@ -231,7 +231,7 @@ describe('through a proxy of the network', () => {
     expect(inspect(tunnel.headers, { depth: null })).not.toContain('BEGIN')
   })
 
-  it('two credentials stay apart', async () => {
+  it('two credentials use separate connections', async () => {
     const bob = await authority.issueUser('Bob')
     const agents = [
       createX509Agent(write('alice.pem', alice.bundle)),

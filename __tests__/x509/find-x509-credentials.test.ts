@@ -18,7 +18,7 @@ let proxy: Issued
 
 beforeAll(async () => {
   authority = await createAuthority()
-  // She outlives her proxy, whenever a second ends between the two.
+  // Longer than her proxy, even if a second passes between the two.
   alice = await authority.issueUser('Alice Adams', { notAfter: secondsFromNow(13 * 3600) })
   proxy = await authority.issueProxy(alice)
 })
@@ -34,10 +34,13 @@ afterEach(() => {
   delete process.env.X509_USER_PROXY
   for (const place of [folder(), globus(), processEnvironment.temporaryFolder])
     fs.rmSync(place, { recursive: true, force: true })
-  for (const place of [folder(), processEnvironment.temporaryFolder]) fs.mkdirSync(place)
+  fs.mkdirSync(folder(), { mode: 0o700 })
+  fs.mkdirSync(processEnvironment.temporaryFolder)
+  // As /tmp is: other users can create files in it.
+  fs.chmodSync(processEnvironment.temporaryFolder, 0o1777)
 })
 
-/** Writes a file that only its owner may read; old enough for its stat to be relied on. */
+/** Writes a file that only its owner can read; old enough for its stat to identify its content. */
 function write(text: string, file = path.join(folder(), 'credential.pem'), mode = 0o600): string {
   fs.mkdirSync(path.dirname(file), { recursive: true })
   fs.writeFileSync(file, text, { mode })
@@ -49,10 +52,10 @@ function writeInto(name: string, text: string, mode?: number): string {
   return write(text, path.join(folder(), name), mode)
 }
 
-/** Looks with a memory of its own. */
+/** A search that has read nothing before. */
 const look = (options?: FindX509Options) => x509Discovery()(options)
 
-/** The one reason that says something; what is just not there left out. */
+/** The only reason that is not `absent`. */
 function reasonOf(options?: FindX509Options) {
   const { credential, reasons } = look(options)
   expect(credential).toBeUndefined()
@@ -67,9 +70,9 @@ async function errorOf(options?: FindX509Options): Promise<IgwnAuthError> {
   return error as IgwnAuthError
 }
 
-// What is found on which machine is in conformance/x509-selection.json too, there without what is said of it.
+// The credential found for given files is in conformance/x509-selection.json too, there without messages.
 
-describe('places', () => {
+describe('locations', () => {
   it('are X509_USER_CERT with X509_USER_KEY, X509_USER_PROXY, the default proxy, ~/.globus, in this order', async () => {
     const cert = writeInto('cert.pem', alice.certificate)
     const key = writeInto('key.pem', alice.key)
@@ -97,7 +100,7 @@ describe('places', () => {
     })
   })
 
-  it('are all told of when none has a credential', async () => {
+  it('are all named in the error when none has a credential', async () => {
     const error = await errorOf()
     expect(error.code).toBe('ERR_IGWN_CERT_NOT_FOUND')
     const userCert = path.join(globus(), 'usercert.pem')
@@ -114,7 +117,7 @@ describe('places', () => {
     ])
   })
 
-  it('are passed over when what they have does not satisfy, with a reason', async () => {
+  it('are skipped with a reason when their credential cannot be used', async () => {
     process.env.X509_USER_PROXY = writeInto('gone.pem', 'no PEM')
     write(proxy.bundle, defaultProxy())
     const { credential, reasons } = look()
@@ -122,7 +125,7 @@ describe('places', () => {
     expect(reasons.map(({ code }) => code)).toEqual(['absent', 'malformed'])
   })
 
-  it('say so when X509_USER_CERT has no key and X509_USER_KEY is not set', () => {
+  it('with X509_USER_CERT alone, without a key in its file, are reported', () => {
     const cert = (process.env.X509_USER_CERT = writeInto('cert.pem', alice.certificate))
     expect(reasonOf()).toEqual({
       code: 'malformed',
@@ -131,22 +134,22 @@ describe('places', () => {
     })
   })
 
-  it('say so when X509_USER_KEY is set without X509_USER_CERT', () => {
+  it('with X509_USER_KEY alone are reported', () => {
     process.env.X509_USER_KEY = writeInto('key.pem', alice.key)
     expect(look().reasons[0]).toEqual({
       code: 'absent',
       source: 'X509_USER_CERT',
-      message: 'X509_USER_CERT is not set, though X509_USER_KEY is',
+      message: 'X509_USER_CERT is not set, although X509_USER_KEY is',
     })
   })
 
-  it('say which of two files is not there', () => {
+  it('with one of two files missing name it', () => {
     write(alice.certificate, path.join(globus(), 'usercert.pem'))
     const key = path.join(globus(), 'userkey.pem')
     expect(look().reasons.at(-1)).toEqual({ code: 'absent', source: key, message: `${key} does not exist` })
   })
 
-  it('have a default on Windows too', () => {
+  it('include a default proxy on Windows', () => {
     const root = path.join(folder(), 'WINDOWS')
     const file = write(proxy.bundle, path.join(root, 'Temp', 'x509up_alice'))
     const env = { SYSTEMROOT: root, USERNAME: 'alice', HOME: process.env.HOME }
@@ -155,8 +158,8 @@ describe('places', () => {
   })
 })
 
-describe('time', () => {
-  it('is that of the certificate that ends first', async () => {
+describe('lifetime', () => {
+  it('ends with the certificate that expires first', async () => {
     const long = await authority.issueProxy(alice, { notAfter: secondsFromNow(30 * 86_400) })
     const cert = write(long.bundle)
     const { expiresAt, notBefore, certificates } = await findX509Credentials({ cert })
@@ -166,7 +169,7 @@ describe('time', () => {
     expect(certificates[1]).toMatchObject({ subject: '/DC=org/DC=example/CN=Alice Adams' })
   })
 
-  it('is over for an expired proxy', async () => {
+  it('of an expired proxy is reported', async () => {
     const notAfter = secondsFromNow(-7201)
     const expired = await authority.issueProxy(alice, { notBefore: secondsFromNow(-9000), notAfter })
     const cert = (process.env.X509_USER_PROXY = write(expired.bundle))
@@ -183,7 +186,7 @@ describe('time', () => {
     )
   })
 
-  it('is over for a live proxy under an expired parent, and the reason names the parent', async () => {
+  it('of a proxy whose issuer has expired is reported with the issuer', async () => {
     const expired = await authority.issueUser('Bob', {
       notBefore: secondsFromNow(-86_400),
       notAfter: secondsFromNow(-60),
@@ -196,16 +199,18 @@ describe('time', () => {
     )
   })
 
-  it('has not come for a proxy of the future', async () => {
+  it('of a proxy that is not valid yet is reported', async () => {
     const notBefore = secondsFromNow(3600 + 30)
     const future = await authority.issueProxy(alice, { notBefore, notAfter: secondsFromNow(7200) })
     process.env.X509_USER_PROXY = write(future.bundle)
     const reason = reasonOf()
     expect(reason).toMatchObject({ code: 'not-yet-valid', actual: notBefore.getTime() / 1000 })
-    expect(reason.message).toMatch(/is valid only in 60 minutes \(certificate 1 of 2, /)
+    expect(reason.message).toMatch(
+      / is not valid yet: valid from \d{4}-\S+Z \(in 60 minutes; certificate 1 of 2, /,
+    )
   })
 
-  it('has come for one whose maker has a clock a minute ahead', async () => {
+  it('may begin a minute in the future: clocks differ', async () => {
     const ahead = await authority.issueProxy(alice, { notBefore: secondsFromNow(50) })
     expect(look({ cert: write(ahead.bundle) }).credential).toBeDefined()
   })
@@ -216,23 +221,25 @@ describe('time', () => {
     [60, 60, true],
     [59, 60, false],
     [0, 0, true],
-  ])('with %s s left and a minimum of %s: found is %s', async (left, minTimeLeft, found) => {
+  ])('with %s s left and a minimum of %s is enough: %s', async (left, minTimeLeft, found) => {
     process.env.X509_USER_PROXY = write(proxy.bundle)
     const end = new X509Certificate(proxy.certificate).validTo
     jest.spyOn(Date, 'now').mockReturnValue(Date.parse(end) - left * 1000)
     const { credential, reasons } = look({ minTimeLeft })
     expect(credential !== undefined).toBe(found)
     if (!found)
-      expect(reasons[1]!.message).toMatch(/has \d+ \w+ left, and \d+ \w+ are wanted \(certificate 1 of 2, /)
+      expect(reasons[1]!.message).toMatch(
+        / expires in \d+ \w+, and at least \d+ \w+ are required \(certificate 1 of 2, /,
+      )
   })
 
-  it('left of a certificate that was named need only be some, unless more is asked for', async () => {
+  it('of a named certificate may be any, unless a minimum is given', async () => {
     const cert = write((await authority.issueProxy(alice, { notAfter: secondsFromNow(300) })).bundle)
     expect(await findX509Credentials({ cert })).toMatchObject({ cert })
     const error = await errorOf({ cert, minTimeLeft: 600 })
     expect(error.code).toBe('ERR_IGWN_CERT_UNUSABLE')
     expect(error.message).toMatch(
-      /has 4 minutes left, and 10 minutes are wanted .* Make a proxy with grid-proxy-init/,
+      / expires in 4 minutes, and at least 10 minutes are required .* Make a proxy with grid-proxy-init/,
     )
   })
 })
@@ -249,13 +256,13 @@ describe('proxies', () => {
     )
   })
 
-  it('of proxies are found, with all their issuers', async () => {
+  it('of proxies are found, with all issuers', async () => {
     const below = await authority.issueProxy(proxy)
     const { certificates } = await findX509Credentials({ cert: write(below.bundle) })
     expect(certificates.map(({ subject }) => subject.split('/CN=').length - 1)).toEqual([3, 2, 1])
   })
 
-  it('without the certificate that signed them are refused', async () => {
+  it('without the certificate that signed them are rejected', async () => {
     const below = await authority.issueProxy(proxy)
     const file = (process.env.X509_USER_PROXY = write(below.certificate + below.key + alice.certificate))
     const reason = reasonOf()
@@ -285,17 +292,17 @@ describe('files', () => {
     ['without PEM', 'not a certificate', 'malformed', 'holds no certificate and no key in PEM form'],
     ['over 1 MiB', 'x'.repeat(1024 * 1024 + 1), 'too-large', 'is larger than 1024 KiB'],
     [
-      'with a certificate that is none',
+      'with a certificate that cannot be parsed',
       '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n',
       'malformed',
       'holds a certificate that cannot be parsed',
     ],
-  ])('%s are passed over', (_, text, code, what) => {
+  ])('%s are skipped', (_, text, code, what) => {
     const cert = (process.env.X509_USER_PROXY = write(text))
     expect(reasonOf()).toMatchObject({ code, message: `${cert} (X509_USER_PROXY) ${what}` })
   })
 
-  it('with a key that is none, or no certificate, are passed over', () => {
+  it('with a key that cannot be parsed, or without a certificate, are skipped', () => {
     process.env.X509_USER_PROXY = write(
       alice.certificate + '-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n',
     )
@@ -307,7 +314,7 @@ describe('files', () => {
     })
   })
 
-  it('that are folders or devices are passed over without waiting', () => {
+  it('that are folders or devices are skipped without blocking', () => {
     process.env.X509_USER_PROXY = folder()
     expect(reasonOf()).toMatchObject({
       code: 'not-a-file',
@@ -320,59 +327,59 @@ describe('files', () => {
     })
   })
 
-  it('that are FIFOs are passed over without waiting', () => {
+  it('that are FIFOs are skipped without blocking', () => {
     const fifo = path.join(folder(), 'fifo')
     try {
       execFileSync('mkfifo', [fifo])
     } catch {
-      return // no mkfifo on this machine: /dev/zero above stands for it
+      return // no mkfifo on this host; /dev/zero above covers devices
     }
     process.env.X509_USER_PROXY = fifo
     expect(reasonOf().code).toBe('not-a-file')
   })
 
-  it('that may not be read are passed over', () => {
+  it('without read permission are skipped, except as root', () => {
     process.env.X509_USER_PROXY = writeInto('secret.pem', proxy.bundle, 0o000)
     if (isRoot) expect(look().credential).toBeDefined()
     else
       expect(reasonOf()).toMatchObject({ code: 'unreadable', message: expect.stringContaining('(EACCES)') })
   })
 
-  it('of somebody else in the temporary folder are refused', () => {
-    const somebody = 54_321
+  it('of another user in the temporary folder are rejected', () => {
+    const otherUser = 54_321
     const uid = process.getuid!()
-    const file = path.join(processEnvironment.temporaryFolder, `x509up_u${isRoot ? uid : somebody}`)
+    const file = path.join(processEnvironment.temporaryFolder, `x509up_u${isRoot ? uid : otherUser}`)
     write(proxy.bundle, file)
-    if (isRoot) fs.chownSync(file, somebody, somebody)
-    // Not as root: the user of that number looks, and the file is ours.
+    if (isRoot) fs.chownSync(file, otherUser, otherUser)
+    // Without root, the search is of the other user and the file is ours.
     const environment = {
       env: process.env,
-      euid: uid,
-      uid: isRoot ? uid : somebody,
+      euid: isRoot ? uid : otherUser,
+      uid: isRoot ? uid : otherUser,
       temporaryFolder: processEnvironment.temporaryFolder,
     }
-    const [owner, looker] = isRoot ? [somebody, uid] : [uid, somebody]
+    const [owner, searcher] = isRoot ? [otherUser, uid] : [uid, otherUser]
     expect(x509Discovery(environment)().reasons[2]).toMatchObject({
       code: 'foreign-owner',
       source: file,
-      message: `${file} belongs to user ${owner}, not to user ${looker}: anybody can put a file there`,
+      message: `${file} belongs to user ${owner}, not to user ${searcher}, and others can write to a folder on the path`,
     })
   })
 
-  it('of root in the temporary folder are taken', () => {
+  it('of root in the temporary folder are used', () => {
     write(proxy.bundle, defaultProxy())
     expect(look().credential?.cert).toBe(defaultProxy())
   })
 
-  it('of ours that somebody else links to from the temporary folder are refused', () => {
-    if (!isRoot) return // needs a link of another owner
+  it('of ours that a link of another user in the temporary folder leads to are rejected', () => {
+    if (!isRoot) return // only root can make a link of another user
     fs.symlinkSync(writeInto('mine.pem', proxy.bundle), defaultProxy())
     expect(look().credential).toBeDefined()
     fs.lchownSync(defaultProxy(), 54_321, 54_321)
     expect(reasonOf().code).toBe('foreign-owner')
   })
 
-  it('whose key others can read are used, with a warning', () => {
+  it('whose key other users can read are used, with a warning', () => {
     const cert = writeInto('cert.pem', alice.certificate, 0o644)
     const key = writeInto('key.pem', alice.key, 0o640)
     const { credential, warning } = look({ cert: [cert, key] })
@@ -380,7 +387,7 @@ describe('files', () => {
     expect(warning).toEqual({
       code: 'open-permissions',
       source: `${key} (cert)`,
-      message: `${key} (cert) holds a private key that others can reach (mode 0640); chmod 600 ${key}`,
+      message: `${key} (cert) holds a private key that other users can access (mode 0640); run chmod 600 ${key}`,
       actual: '0640',
       expected: '0600',
     })
@@ -388,24 +395,24 @@ describe('files', () => {
 })
 
 describe('keys', () => {
-  it('of another certificate are refused', async () => {
+  it('of another certificate are rejected', async () => {
     const bob = await authority.issueUser('Bob')
     const cert = (process.env.X509_USER_CERT = writeInto('cert.pem', alice.certificate))
     const key = (process.env.X509_USER_KEY = writeInto('key.pem', bob.key))
     expect(reasonOf()).toEqual({
       code: 'key-mismatch',
       source: `${key} (X509_USER_KEY)`,
-      message: `${key} (X509_USER_KEY) holds a private key that is not that of the certificate, /DC=org/DC=example/CN=Alice Adams`,
+      message: `${key} (X509_USER_KEY) holds a private key that does not belong to the certificate /DC=org/DC=example/CN=Alice Adams`,
     })
     const error = await errorOf({ cert: [cert, key] })
     expect(error.code).toBe('ERR_IGWN_CERT_UNUSABLE')
-    expect(error.message).toMatch(/Give the certificate and the key that belong together\.$/)
+    expect(error.message).toMatch(/Give a certificate and the key that belongs to it\.$/)
   })
 
-  it('of a certificate that is not the first are refused, and the reason says which must be', () => {
+  it('of a certificate that is not the first are rejected, with the one that must be first', () => {
     process.env.X509_USER_PROXY = write(alice.certificate + proxy.key + proxy.certificate)
     expect(reasonOf().message).toMatch(
-      /that of the certificate, \/DC=org\/DC=example\/CN=Alice Adams, but that of certificate 2, \/DC=.*\/CN=\d+, which must come first$/,
+      /to the certificate \/DC=org\/DC=example\/CN=Alice Adams; it belongs to certificate 2, \/DC=.*\/CN=\d+, which must come first$/,
     )
   })
 
@@ -418,7 +425,7 @@ describe('keys', () => {
       cert = [writeInto('cert.pem', alice.certificate), writeInto('key.pem', key)]
     })
 
-    it('open with the passphrase, or a function that gives it', async () => {
+    it('are decrypted with the passphrase, or a function that returns it', async () => {
       for (const passphrase of [PASSPHRASE, () => PASSPHRASE]) {
         const found = await findX509Credentials({ cert, passphrase })
         expect(found.pem().key).toBe(alice.key)
@@ -426,19 +433,19 @@ describe('keys', () => {
       }
     })
 
-    it('do not open without, with an empty one, or with a wrong one, and the error says so', async () => {
+    it('without a passphrase, with an empty or a wrong one are an error', async () => {
       for (const passphrase of [undefined, '', () => '']) {
         const error = await errorOf({ cert, passphrase })
         expect(error.code).toBe('ERR_IGWN_CERT_UNUSABLE')
         expect(error.message).toBe(
           `${cert[1]} (cert) holds an encrypted private key, and the passphrase option is not set. ` +
-            'Set the passphrase option to the one the key was made with.',
+            'Set the passphrase option to the passphrase of the key.',
         )
         expect(error.reasons).toMatchObject([{ code: 'passphrase', source: `${cert[1]} (cert)` }])
       }
       const error = await errorOf({ cert, passphrase: 'wrong horse' })
       expect(error.message).toMatch(
-        /holds an encrypted private key that the passphrase does not open \(ERR_OSSL_\w+\)\. /,
+        /holds an encrypted private key that the passphrase does not decrypt \(ERR_OSSL_\w+\)\. /,
       )
       expect(inspect(error, { depth: null, showHidden: true })).not.toContain('wrong horse')
     })
@@ -449,27 +456,27 @@ describe('keys', () => {
       expect(look({ passphrase: PASSPHRASE }).credential).toBeDefined()
     })
 
-    it('open for those who know the passphrase only, though another has opened them before', () => {
+    it('need the passphrase in each call, although an earlier one has decrypted them', () => {
       const lookTogether = x509Discovery()
       expect(lookTogether({ cert, passphrase: PASSPHRASE }).credential).toBeDefined()
       expect(() => lookTogether({ cert })).toThrow('the passphrase option is not set')
     })
 
-    it('ask the function once as long as they do not change', () => {
+    it('call the function once while they do not change', () => {
       const lookTwice = x509Discovery()
       const passphrase = jest.fn(() => PASSPHRASE)
       expect(lookTwice({ cert, passphrase }).credential).toBe(lookTwice({ cert, passphrase }).credential)
       expect(passphrase).toHaveBeenCalledTimes(1)
     })
 
-    it('ask again when the answer was wrong', () => {
+    it('call the function again after a wrong passphrase', () => {
       const lookTwice = x509Discovery()
       const passphrase = jest.fn(() => PASSPHRASE).mockReturnValueOnce('wrong horse')
-      expect(() => lookTwice({ cert, passphrase })).toThrow('that the passphrase does not open')
+      expect(() => lookTwice({ cert, passphrase })).toThrow('that the passphrase does not decrypt')
       expect(lookTwice({ cert, passphrase }).credential).toBeDefined()
     })
 
-    it('tell when the function fails, without what it said', async () => {
+    it('report a function that throws, without its message', async () => {
       const passphrase = () => {
         throw new RangeError(`is it ${PASSPHRASE}?`)
       }
@@ -479,7 +486,7 @@ describe('keys', () => {
     })
   })
 
-  it('that are not encrypted ask for no passphrase', () => {
+  it('that are not encrypted need no passphrase', () => {
     const passphrase = jest.fn(() => 'never')
     expect(look({ cert: write(proxy.bundle), passphrase }).credential).toBeDefined()
     expect(passphrase).not.toHaveBeenCalled()
@@ -487,14 +494,14 @@ describe('keys', () => {
 })
 
 describe('the cert option', () => {
-  it('names what is used, whatever the environment says', async () => {
+  it('is used, whatever the environment names', async () => {
     process.env.X509_USER_PROXY = writeInto('proxy.pem', proxy.bundle)
     const cert = writeInto('cert.pem', alice.certificate)
     const key = writeInto('key.pem', alice.key)
     expect(await findX509Credentials({ cert: [cert, key] })).toMatchObject({ cert, key })
   })
 
-  it('that names no file is an error, with nothing else tried', async () => {
+  it('that names a missing file is an error, and no other file is tried', async () => {
     process.env.X509_USER_PROXY = writeInto('proxy.pem', proxy.bundle)
     const cert = path.join(folder(), 'none.pem')
     const error = await errorOf({ cert })
@@ -504,25 +511,22 @@ describe('the cert option', () => {
     )
   })
 
-  it('that names a certificate alone says what to add', async () => {
+  it('that names a certificate without a key is an error that says what to add', async () => {
     const cert = write(alice.certificate)
     expect((await errorOf({ cert })).message).toMatch(
-      /holds no private key; name its file too: \[certificate, key\]\. Give the path of a proxy file/,
+      /holds no private key; give the key too: \[certificate, key\]\. Give the path of a proxy file/,
     )
   })
 
-  it.each([[''], [[]], [['a', 'b', 'c']], [['a', '']], [7]])(
-    'of %j is an error of the option',
-    async (cert) => {
-      const error = await errorOf({ cert: cert as unknown as string })
-      expect(error.code).toBe('ERR_IGWN_INVALID_OPTION')
-      expect(error.message).toBe('cert must be the path of a file, [certificate, key], or true.')
-    },
-  )
+  it.each([[''], [[]], [['a', 'b', 'c']], [['a', '']], [7]])('%j is an error', async (cert) => {
+    const error = await errorOf({ cert: cert as unknown as string })
+    expect(error.code).toBe('ERR_IGWN_INVALID_OPTION')
+    expect(error.message).toBe('cert must be the path of a file, [certificate, key], or true.')
+  })
 })
 
-describe('memory', () => {
-  it('opens an unchanged file once', () => {
+describe('caching', () => {
+  it('belongs to a search: it opens an unchanged file once', () => {
     process.env.X509_USER_PROXY = write(proxy.bundle)
     const open = jest.spyOn(fs, 'openSync')
     const lookTwice = x509Discovery()
@@ -531,7 +535,7 @@ describe('memory', () => {
     expect(open).toHaveBeenCalledTimes(1)
   })
 
-  it('believes a clock that is set back at once', async () => {
+  it('does not keep a date check: a clock that is set back counts at once', async () => {
     const future = await authority.issueProxy(alice, { notBefore: secondsFromNow(600) })
     process.env.X509_USER_PROXY = write(future.bundle)
     fs.utimesSync(process.env.X509_USER_PROXY, secondsFromNow(-86_400), secondsFromNow(-86_400))
@@ -544,7 +548,7 @@ describe('memory', () => {
     expect(lookTwice().reasons[1]?.code).toBe('not-yet-valid')
   })
 
-  it('judges the dates each time', () => {
+  it('does not keep a date check: a credential expires', () => {
     process.env.X509_USER_PROXY = write(proxy.bundle)
     const lookTwice = x509Discovery()
     expect(lookTwice().credential).toBeDefined()
@@ -560,12 +564,12 @@ describe('memory', () => {
       },
     ],
     [
-      'written over',
+      'overwritten',
       (file: string, text: string) => {
         fs.writeFileSync(file, text)
       },
     ],
-  ])('sees a file that was %s', async (_, renew) => {
+  ])('ends when a file was %s', async (_, renew) => {
     const file = write(proxy.bundle)
     const lookTwice = x509Discovery()
     const before = lookTwice({ cert: file }).credential
@@ -576,7 +580,7 @@ describe('memory', () => {
     expect(before?.pem().cert).toBe(proxy.certificate + proxy.chain)
   })
 
-  it('remembers that a file was no good, and sees that it is now', () => {
+  it('ends when an unusable file was replaced by a usable one', () => {
     const file = (process.env.X509_USER_PROXY = write('half written'))
     const lookAgain = x509Discovery()
     expect(lookAgain().credential).toBeUndefined()
@@ -585,8 +589,8 @@ describe('memory', () => {
   })
 })
 
-describe('what is found', () => {
-  it('shows no key in inspection, JSON or a copy', async () => {
+describe('the result', () => {
+  it('shows no key in inspect, JSON or a copy', async () => {
     const found = await findX509Credentials({ cert: write(proxy.bundle) })
     const secret = proxy.key.split('\n')[1]!
     for (const shown of [

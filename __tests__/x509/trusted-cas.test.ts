@@ -34,7 +34,7 @@ afterEach(() => {
   fs.mkdirSync(folder())
 })
 
-/** Writes a file, its folder and their dates: old enough for a stat to be relied on. */
+/** Writes a file and its folder; old enough for a stat to identify their content. */
 function write(name: string, text: string, seconds = -60): string {
   const file = path.join(folder(), name)
   fs.mkdirSync(path.dirname(file), { recursive: true })
@@ -44,7 +44,7 @@ function write(name: string, text: string, seconds = -60): string {
   return file
 }
 
-/** The common names of the authorities that are not among Node's roots. */
+/** The common names of the CAs that are not among the roots of Node.js. */
 function added(ca: readonly string[] = []): string[] {
   return ca
     .filter((text) => !tls.rootCertificates.includes(text))
@@ -64,14 +64,14 @@ function errorOf(): IgwnAuthError {
 }
 
 describe('the environment', () => {
-  it('leaves trust to Node when it says nothing, or nothing in empty variables', () => {
+  it('leaves the roots of Node.js when no variable is set, or all are empty', () => {
     expect(trustedCasFinder()()).toBeUndefined()
     const empty = { REQUESTS_CA_BUNDLE: '', CURL_CA_BUNDLE: '', SSL_CERT_FILE: '', X509_CERT_DIR: '' }
     Object.assign(process.env, empty, { NODE_EXTRA_CA_CERTS: write('extra.pem', one.certificate) })
     expect(trustedCasFinder()()).toBeUndefined()
   })
 
-  it('replaces the roots by REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else SSL_CERT_FILE', () => {
+  it('replaces the roots with REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else SSL_CERT_FILE', () => {
     process.env.SSL_CERT_FILE = write('ssl.pem', third.certificate)
     expect(trustedCasFinder()()?.ca).toEqual([third.certificate])
     process.env.CURL_CA_BUNDLE = write('curl.pem', other.certificate)
@@ -89,7 +89,7 @@ describe('the environment', () => {
     expect(keepsRoots(trust?.ca)).toBe(true)
   })
 
-  it('keeps what NODE_EXTRA_CA_CERTS adds, and passes over it when it cannot be read', () => {
+  it('keeps NODE_EXTRA_CA_CERTS, and ignores it when it cannot be read', () => {
     process.env.X509_CERT_DIR = path.dirname(write('grid/one.pem', one.certificate))
     process.env.NODE_EXTRA_CA_CERTS = write('extra.pem', other.certificate)
     expect(added(trustedCasFinder()()?.ca).sort()).toEqual(['One CA', 'Other CA'])
@@ -97,20 +97,20 @@ describe('the environment', () => {
     expect(added(trustedCasFinder()()?.ca)).toEqual(['One CA'])
   })
 
-  it('adds X509_CERT_DIR to a bundle too, and not the roots that the bundle replaces', () => {
+  it('adds X509_CERT_DIR to a bundle, without the roots that the bundle replaces', () => {
     process.env.X509_CERT_DIR = path.dirname(write('grid/one.pem', one.certificate))
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', other.certificate)
     expect(trustedCasFinder()()?.ca).toEqual([other.certificate, one.certificate])
   })
 
-  it('may name a folder as REQUESTS_CA_BUNDLE, as for requests', () => {
+  it('may name a folder in REQUESTS_CA_BUNDLE, as for requests', () => {
     process.env.REQUESTS_CA_BUNDLE = path.dirname(write('cas/0a1b2c3d.0', one.certificate))
     expect(trustedCasFinder()()?.ca).toEqual([one.certificate])
   })
 })
 
 describe('files', () => {
-  it('may hold several certificates, with CRLF, text between and broken ones', () => {
+  it('may hold several certificates, with CRLF, other text and broken ones', () => {
     const broken = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'
     const text = `# One\r\n${one.certificate}\r\n${broken}# Other\n${other.certificate}`.replaceAll(
       '\n',
@@ -120,7 +120,7 @@ describe('files', () => {
     expect(trustedCasFinder()()?.ca).toEqual([one.certificate, other.certificate])
   })
 
-  it('of a folder count when hashed or *.pem, each certificate once, whatever else is there', () => {
+  it('of a folder are read when named *.pem or by hash, each certificate once', () => {
     write('grid/0a1b2c3d.0', one.certificate)
     write('grid/ffeeddcc.0', one.certificate)
     write('grid/0a1b2c3d.1', other.certificate)
@@ -144,20 +144,20 @@ describe('files', () => {
       'holds no CA certificate in PEM form',
     ],
     [
-      'of a folder without one',
+      'of a folder without a certificate',
       () => path.dirname(write('cas/notes.txt', one.certificate)),
       'malformed',
       'holds no CA certificate in a *.pem file or a hashed one (*.0)',
     ],
     ['that are devices', () => '/dev/zero', 'not-a-file', 'is a FIFO, socket or device, not a file'],
-  ])('%s are an error that names the variable, the file and why', (_, make, code, what) => {
+  ])('%s are an error that names the variable, the file and the problem', (_, make, code, what) => {
     for (const name of ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE', 'X509_CERT_DIR']) {
       const place = make()
       process.env[name] = place
       const error = errorOf()
       expect(error.code).toBe('ERR_IGWN_CA_UNUSABLE')
       expect(error.message).toBe(
-        `${place} (${name}) ${what}. Give ${name} the path of a PEM file or folder of CA certificates, or unset it.`,
+        `${place} (${name}) ${what}. Set ${name} to the path of a PEM file or folder of CA certificates, or unset it.`,
       )
       expect(error.reasons).toEqual([
         { code, source: `${place} (${name})`, message: `${place} (${name}) ${what}` },
@@ -166,7 +166,7 @@ describe('files', () => {
     }
   })
 
-  it('that may not be read are an error', () => {
+  it('without read permission are an error, except as root', () => {
     const file = (process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate))
     fs.chmodSync(file, 0)
     if (isRoot) expect(trustedCasFinder()()?.ca).toEqual([one.certificate])
@@ -174,8 +174,8 @@ describe('files', () => {
   })
 })
 
-describe('memory', () => {
-  it('reads an unchanged bundle and an unchanged folder once', () => {
+describe('caching', () => {
+  it('of a finder reads an unchanged bundle and folder once', () => {
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
     process.env.X509_CERT_DIR = path.dirname(write('grid/other.pem', other.certificate))
     const find = trustedCasFinder()
@@ -186,7 +186,7 @@ describe('memory', () => {
     expect(list).toHaveBeenCalledTimes(1)
   })
 
-  it('sees a changed bundle, and a folder with one more', () => {
+  it('ends when the bundle or the folder changes', () => {
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
     process.env.X509_CERT_DIR = path.dirname(write('grid/other.pem', other.certificate))
     const find = trustedCasFinder()
@@ -199,7 +199,7 @@ describe('memory', () => {
     expect(find()?.ca).toEqual([third.certificate, one.certificate, other.certificate])
   })
 
-  it('tells by the version that a bundle touched is the same', () => {
+  it('keeps the version of a bundle that was only touched', () => {
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
     const find = trustedCasFinder()
     const first = find()
@@ -209,7 +209,7 @@ describe('memory', () => {
   })
 })
 
-it('lets a server of that authority in, and no other', async () => {
+it('a server of that CA is trusted, and no other', async () => {
   process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', one.certificate)
   const { ca } = trustedCasFinder()()!
   for (const [authority, accepted] of [

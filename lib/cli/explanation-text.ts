@@ -121,16 +121,16 @@ function warningOf({ source, warning }: Finding, paint: Paint): string[] {
 }
 
 /** What is there, a line for each thing to know. */
-function contentOf({ token, certificate, basic, permissions, code }: Finding): string[] {
+function contentOf({ token, certificates = [], basic, permissions, code }: Finding): string[] {
   const mode = permissions === undefined ? [] : [`mode ${permissions}`]
   // Of what has expired that is said already.
   const lasts = (timeLeft: number | undefined) =>
     [...(code === 'expired' ? [] : [life(timeLeft)]), ...mode].join(', ')
   if (token) return [...tokenLines(token), lasts(token.timeLeft)].filter(Boolean)
-  if (certificate) {
-    const { subject, length, timeLeft } = certificate
-    const chain = length > 1 ? [`with ${length - 1} of its issuers`] : []
-    return [sanitize(subject), ...chain, lasts(timeLeft)].filter(Boolean)
+  const [own] = certificates
+  if (own) {
+    const chain = certificates.length > 1 ? [`with ${certificates.length - 1} of its issuers`] : []
+    return [sanitize(own.subject), ...chain, lasts(own.timeLeft)].filter(Boolean)
   }
   return basic ? [`login ${sanitize(basic.username)}`, ...mode] : mode
 }

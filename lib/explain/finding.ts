@@ -1,5 +1,6 @@
 import type { ReasonCode } from '../errors'
 import type { TokenProfile } from '../tokens/scitoken'
+import type { CertificateInfo } from '../x509/certificates'
 
 /** What something that was looked at is about. */
 export type FindingKind = 'token' | 'basic' | 'certificate' | 'ca' | 'scheme' | 'request'
@@ -35,8 +36,8 @@ export interface Finding {
   readonly actual?: unknown
   /** What the token says. */
   readonly token?: TokenInfo | undefined
-  /** What the certificate says. */
-  readonly certificate?: CertificateFacts | undefined
+  /** The certificates of an X.509 credential, the one that is presented first. */
+  readonly certificates?: readonly CertificateInfo[] | undefined
   /** What a netrc entry says, but for the password. */
   readonly basic?:
     | {
@@ -68,16 +69,4 @@ export interface TokenInfo {
   readonly expiresAt: number | undefined
   /** Life it has left, negative when it has ended; undefined when its end is not known. */
   readonly timeLeft: number | undefined
-}
-
-/** What a certificate says of itself. Times are seconds since the epoch, lengths seconds. */
-export interface CertificateFacts {
-  /** Whom it is about: the distinguished name in the form of grid tools, as `/DC=org/CN=Albert Einstein`. */
-  readonly subject: string
-  /** How many certificates are presented, the issuers of a proxy among them. */
-  readonly length: number
-  /** When the first of them ends. */
-  readonly expiresAt: number
-  /** Negative when it has ended. */
-  readonly timeLeft: number
 }

@@ -7,7 +7,7 @@ import { printable, sanitize } from '../secrets/sanitize'
 import { redact } from '../secrets/redact'
 import { SciToken } from '../tokens/scitoken'
 import { urlOf } from '../request/destination'
-import { certificateLife } from '../x509/describe-certificates'
+import { timeLeftOf } from '../x509/describe-certificates'
 
 /** What a server said in refusing. */
 export interface ServerSaid {
@@ -33,9 +33,7 @@ export function summaryOf(
   const parts = [wants(said, credentials), sent(purpose, credentials, said, unanswered)]
   const { credential } = credentials.transport ?? {}
   if (credential)
-    parts.push(
-      `the certificate ${credential.subject} from ${credential.source} ${certificateLife(credential)}`,
-    )
+    parts.push(`the certificate ${credential.subject} from ${credential.source} ${timeLeftOf(credential)}`)
   return printable(parts.filter(Boolean).join('; '))
 }
 

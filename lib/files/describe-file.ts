@@ -1,6 +1,18 @@
 import type { Reason, ReasonCode } from '../errors'
 import type { Finding, FindingKind } from '../explain/finding'
 import { pathName } from '../secrets/sanitize'
+import type { FileProblem } from './read-file'
+
+/** The reason for a file that cannot be used. */
+export function reasonFor(source: string, { problem, what, expected, actual }: FileProblem): Reason {
+  return {
+    code: problem,
+    source,
+    message: `${source} ${what}`,
+    ...(expected !== undefined && { expected }),
+    ...(actual !== undefined && { actual }),
+  }
+}
 
 /** A reason as a finding. */
 export function findingFor(kind: FindingKind, reason: Reason, more: Partial<Finding> = {}): Finding {

@@ -1,45 +1,45 @@
 import netrcPackage from 'netrc'
 import { withLineFeeds } from '../formats/line-ends'
 
-/** What a netrc file says about one machine; what it does not say is empty. */
+/** The values of one machine in a netrc file; empty when they are missing. */
 export interface NetrcEntry {
   readonly login: string
   readonly account: string
   readonly password: string
 }
 
-/** Something in a netrc file that programs read differently. Never repeats a word of the file: it may be a password. */
+/** A part of a netrc file that programs read differently. It never repeats a word of the file, which may be a password. */
 export interface NetrcFault {
   /** Counted from 1. */
   readonly line: number
-  /** A clause: "a quote is never closed". */
+  /** The problem, as a noun phrase: "a quote that is never closed". */
   readonly what: string
 }
 
 export interface Netrc {
-  /** Entries by the name of their machine, as written; the one named `default` is for all other machines. */
+  /** Entries by machine name, as written; `default` is for all other machines. */
   readonly entries: ReadonlyMap<string, NetrcEntry>
-  /** The first twenty, by line. */
+  /** Up to twenty, by line. */
   readonly faults: readonly NetrcFault[]
 }
 
 /**
- * Reads the text of a netrc file. The result is that of Python's `netrc` module (3.11) wherever that has one. Where
- * it would refuse the whole file for one fault, the rest is used, as curl does: unknown words are passed over,
- * keywords may be in capitals, and a comment always reaches to the end of its line. Never throws.
+ * Parses the text of a netrc file. The result is that of Python's `netrc` module (3.11) wherever that accepts the file. Where
+ * it rejects the whole file for one fault, the rest is used, as in curl: unknown words are skipped, keywords match in any
+ * case, and a comment always extends to the end of its line. Never throws.
  *
- * The package `netrc` makes the entries. It cuts lines at `#`, loses step at `default` and at `macdef`, and takes a
- * machine named `__proto__` at its word, so what it is given is a plain text of ours, with a number for each value.
+ * The package `netrc` makes the entries. It cuts lines at `#`, misreads `default` and `macdef`, and sets the prototype for a
+ * machine named `__proto__`. Therefore it gets a normalized text, with a number for each value.
  */
 export function parseNetrc(text: string): Netrc {
-  // To Python, too, all line ends are one. A byte order mark is no part of the first word.
+  // Python normalizes line ends too. A byte order mark is not part of the first word.
   const content = withLineFeeds(text.replace(/^\uFEFF/, ''))
   const strict = new MachineReader(content, 'as Python')
   if (!strict.refused) return { entries: entriesOf(strict.machines), faults: strict.faults }
 
   const { line } = strict.refused
   const { machines, faults } = new MachineReader(content, 'tolerant')
-  const refused = { line, what: "Python's netrc module refuses the whole file for what it finds here" }
+  const refused = { line, what: "Python's netrc module rejects the whole file because of this line" }
   const all = faults.some((fault) => fault.line === line) ? faults : [...faults, refused]
   return { entries: entriesOf(machines), faults: all.sort((a, b) => a.line - b.line) }
 }
@@ -56,7 +56,7 @@ function entriesOf(machines: ReadonlyMap<string, Machine>): Map<string, NetrcEnt
   const values: string[] = ['']
   const numbered = (key: string, value: string): string => ` ${key} v${values.push(value) - 1}`
   const where = (key: string, value: string): string => (value === '' ? '' : numbered(key, value))
-  // One line: the package takes its time with each.
+  // One line: the package is slow with many.
   const plainText = Array.from(
     machines.values(),
     ({ name, login, account, password }) =>
@@ -76,23 +76,23 @@ function entriesOf(machines: ReadonlyMap<string, Machine>): Map<string, NetrcEnt
 
 const MAX_FAULTS = 20
 
-/** Reads all machines of a text; `as Python` stops at the first thing that Python refuses, and says so in `refused`. */
+/** Reads all machines of a text. With `as Python` it stops at the first fault for which Python rejects the file: `refused`. */
 class MachineReader {
-  /** By name, each in the place of the first of that name; the last one counts. */
+  /** By name, in the order of first occurrence; the last entry of a name is used. */
   readonly machines = new Map<string, Machine>()
   readonly faults: NetrcFault[] = []
   refused: NetrcFault | undefined
   readonly #words: Words
   readonly #tolerant: boolean
 
-  constructor(text: string, manner: 'as Python' | 'tolerant') {
+  constructor(text: string, mode: 'as Python' | 'tolerant') {
     this.#words = new Words(text)
-    this.#tolerant = manner === 'tolerant'
+    this.#tolerant = mode === 'tolerant'
     let word = this.#next()
     while (!this.refused && !this.#isLast(word)) word = this.#readFrom(word)
   }
 
-  /** Reads what begins with `word`, and gives the first word that is no part of it. */
+  /** Reads the part that begins with `word`, and returns the first word after it. */
   #readFrom(word: Word): Word {
     switch (this.#keyword(word)) {
       case 'machine':
@@ -103,11 +103,11 @@ class MachineReader {
         this.#skipMacro(word)
         break
       case '#':
-        // Between the machines, Python takes only a `#` that stands alone for the beginning of a comment.
+        // Between machines, only a `#` that is a word of its own starts a comment in Python.
         this.#skipComment(word, word.text === '#')
         break
       default:
-        this.#refuse(word, 'a word that means nothing here; a value with spaces in it needs quotes')
+        this.#refuse(word, 'an unknown word; a value with spaces needs quotes')
     }
     return this.#next()
   }
@@ -139,7 +139,7 @@ class MachineReader {
           this.#skipComment(word, true)
           break
         default:
-          this.#refuse(word, 'a word that means nothing here; a value with spaces in it needs quotes')
+          this.#refuse(word, 'an unknown word; a value with spaces needs quotes')
       }
     }
     return name
@@ -147,11 +147,11 @@ class MachineReader {
 
   #add(machine: Machine, name: Word): void {
     if (this.machines.has(machine.name))
-      this.#note(name, 'a machine that was named before; the last entry is used')
+      this.#note(name, 'a machine with an earlier entry; the last entry is used')
     this.machines.set(machine.name, machine)
   }
 
-  /** A macro ends with an empty line; the word before is its name. */
+  /** The next word is the name of the macro, which ends with an empty line. */
   #skipMacro(start: Word): void {
     this.#next()
     do {
@@ -163,8 +163,8 @@ class MachineReader {
   }
 
   /**
-   * Python compares line numbers to see whether a comment goes on, and is mistaken when an empty line or a quoted value
-   * comes right before its line: then what looks like a comment is read as an entry. So do we, and say it.
+   * Python finds the end of a comment by line numbers. After an empty line or a quoted value it is wrong by one line, and
+   * reads the comment as entries. The same is done here, and reported.
    */
   #skipComment(word: Word, pythonMay: boolean): void {
     if (this.#tolerant) this.#words.skipLineOf(word)
@@ -178,7 +178,7 @@ class MachineReader {
     return word
   }
 
-  /** To Python the word `""` is the end of the file as well. */
+  /** In Python the word `""` also ends the file. */
   #isLast(word: Word): boolean {
     return word.text === '' && (!this.#tolerant || this.#words.atEnd)
   }
@@ -193,7 +193,7 @@ class MachineReader {
     else this.refused = { line, what }
   }
 
-  /** One fault a line, for a word too many is seldom alone. */
+  /** One fault per line: one wrong word causes more. */
   #note({ line }: Pick<Word, 'line'>, what: string): void {
     if (this.faults.length < MAX_FAULTS && this.faults.at(-1)?.line !== line) this.faults.push({ line, what })
   }
@@ -203,16 +203,16 @@ interface Word {
   readonly text: string
   readonly start: number
   readonly line: number
-  /** Whether a line ended before, in, or right behind it. */
+  /** Whether a line ends before, in, or directly after the word. */
   readonly crossesLine: boolean
   readonly unclosed: boolean
 }
 
-/** The words of a text as Python's netrc module sees them. At the end of the text there are only empty ones. */
+/** The words of a text as Python's netrc module splits them. At the end of the text every word is empty. */
 class Words {
   #at = 0
   #line = 1
-  /** Whether there was what ends the last word. */
+  /** Whether the last word was followed by its delimiter. */
   #closed = false
   constructor(readonly text: string) {}
 
@@ -237,7 +237,7 @@ class Words {
     return { text, start, line, crossesLine: this.#line > before, unclosed: isQuoted && !this.#closed }
   }
 
-  /** What is left of the line. */
+  /** The rest of the line. */
   takeLine(): string {
     const line = this.text.slice(this.#at, this.#endOfLine())
     this.#at += line.length
@@ -245,22 +245,22 @@ class Words {
     return line
   }
 
-  /** From the beginning of a word just read to the end of the line where it begins. */
+  /** Continues after the line in which a word begins. */
   skipLineOf(word: Word): void {
     this.#at = word.start
     this.#line = word.line
     this.takeLine()
   }
 
-  /** Up to the next quote, across lines. */
+  /** Up to the next quote, which may be on another line. */
   #quoted(): string {
     this.#advance()
     return this.#upTo(isQuote)
   }
 
   /**
-   * Up to what ends a word, and past one character of it; for a bare word a quote is a character like others. A backslash
-   * takes its meaning from the character behind it.
+   * Up to the delimiter, and one character further. Inside a bare word a quote has no meaning. A backslash escapes the next
+   * character.
    */
   #upTo(ends: (code: number) => boolean): string {
     const { text } = this
@@ -300,7 +300,7 @@ function isQuote(code: number): boolean {
   return code === QUOTE
 }
 
-/** Space, tab and line feed. (By number: a character that is a string of its own takes ten times as long.) */
+/** Space, tab and line feed. (Comparing numbers takes a tenth of the time of comparing one-character strings.) */
 function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x09 || code === LINE_FEED
 }

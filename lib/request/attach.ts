@@ -6,6 +6,7 @@ import { bearer, type Habits } from '../schemes/bearer'
 import { byScheme } from './by-scheme'
 import { processEnvironment, type Environment } from '../environment'
 import { isPromise } from '../tokens/token'
+import { netrcLookup } from '../netrc/find-netrc-credentials'
 import { transports } from '../x509/tls-settings'
 
 export interface CredentialFinder {
@@ -22,6 +23,7 @@ export function credentialFinder(
   environment: Environment = processEnvironment,
 ): CredentialFinder {
   const findBearer = bearer(habits, environment)
+  const lookUpNetrc = netrcLookup(environment)
   const { transportFor, close } = transports(environment)
 
   return {
@@ -39,7 +41,7 @@ export function credentialFinder(
 
   function orBasic(found: Credentials, purpose: Purpose): Credentials {
     if (found.authorization !== undefined || found.scheme) return found
-    const login = basic(purpose, environment)
+    const login = basic(purpose, lookUpNetrc)
     const reasons = [...found.reasons, ...login.reasons]
     // What asks for a token is not answered with a password.
     return purpose.refused ? { reasons } : { ...login, reasons }

@@ -3,6 +3,7 @@ import path from 'node:path'
 import type { Reason } from '../errors'
 import type { Environment } from '../environment'
 import { formatPermissions, sharedFolderCheck } from '../files/access'
+import { reasonFor } from '../files/describe-file'
 import { fileReader, isStats, statOf, unreadable, type FileProblem } from '../files/read-file'
 import { isTruncated } from '../formats/jwt'
 import { pathName } from '../secrets/sanitize'
@@ -258,16 +259,7 @@ function list(folder: string, ending: string): string[] | FileProblem | undefine
 function candidate(source: string, content: Content | undefined): Candidate {
   if (content instanceof SciToken) return { token: content }
   if (content === undefined) return { reason: absent(source, `${source} does not exist`) }
-  const { problem, what, expected, actual } = content
-  return {
-    reason: {
-      code: problem,
-      source,
-      message: `${source} ${what}`,
-      ...(expected !== undefined && { expected }),
-      ...(actual !== undefined && { actual }),
-    },
-  }
+  return { reason: reasonFor(source, content) }
 }
 
 function absent(source: string, message: string): Reason {

@@ -1,9 +1,12 @@
 import { checkValues, seconds, textOrList, type Check } from '../check-values'
 import type { Reason, ReasonCode } from '../errors'
+import { duration } from '../formats/duration'
 import { climbs, givesScope, splitScopes } from '../formats/scopes'
 import { printable, sanitize } from '../secrets/sanitize'
 import { SciToken } from './scitoken'
 import { kindOf, secondsNow, type Token, type TokenQuery } from './token'
+
+export { duration }
 
 /** A query with its defaults in place, every list a list. */
 export interface TokenRequirements {
@@ -273,20 +276,6 @@ function isData(value: unknown): boolean {
 
 function either(values: readonly string[]): string {
   return values.join(' or ')
-}
-
-/** A length of time as people say it. */
-export function duration(seconds: number): string {
-  const [size, unit] =
-    seconds < 120
-      ? [1, 'second']
-      : seconds < 7200
-        ? [60, 'minute']
-        : seconds < 172_800
-          ? [3600, 'hour']
-          : [86_400, 'day']
-  const count = Math.floor(seconds / size)
-  return `${count} ${unit}${count === 1 ? '' : 's'}`
 }
 
 /** A time, in seconds since the epoch, as people can read it. */

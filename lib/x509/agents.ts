@@ -1,68 +1,80 @@
 import https from 'node:https'
+import type tls from 'node:tls'
 import { secureAgent } from './create-x509-agent'
 import type { TrustedCas } from './trusted-cas'
 import type { X509Credential } from './x509-credential'
 
-/** The agents of one axios instance. */
+/** The agents of one axios instance. They hold private keys; neither `inspect` nor JSON shows them. */
 export interface X509Agents {
   /**
-   * The agent that presents this credential and trusts these authorities; the same one as long as neither has changed.
-   * Undefined when there is neither, for then Node's own agent does.
+   * The agent that presents this credential and trusts these CAs; the same one while neither has changed. Undefined when both
+   * are: Node's own agent does.
    */
-  agentFor(credential: X509Credential | undefined, trust: TrustedCas | undefined): https.Agent | undefined
-  /** Retires all of them. */
+  agentFor(
+    credential: X509Credential | undefined,
+    trustedCas: TrustedCas | undefined,
+  ): https.Agent | undefined
+  /**
+   * The TLS context of that agent, for HTTP/2, which has no agents. It has an `id` of its own: axios shares a session among
+   * requests whose `http2Options` are deeply equal, and to `isDeepStrictEqual` all contexts are equal.
+   */
+  secureContextFor(
+    credential: X509Credential | undefined,
+    trustedCas: TrustedCas | undefined,
+  ): tls.SecureContext | undefined
+  /** Closes idle connections; requests in flight complete. */
   close(): void
 }
 
-/**
- * Keeps one agent for each credential. When its file has been renewed, or the authorities have changed, a new agent takes
- * its place, and the old one goes as its last request ends.
- */
+/** Keeps one agent per credential. A renewed file, or changed CAs, get a new agent; the old one closes with its last request. */
 export function x509Agents(): X509Agents {
-  const held = new Map<string, Held>()
+  const agents = new Map<string, AgentEntry>()
 
-  return {
-    agentFor(credential, trust) {
-      if (!credential && !trust) return undefined
-      const place = credential ? `${credential.cert}\n${credential.key ?? ''}` : ''
-      const now = { cert: credential?.pem().cert, trust: trust?.version }
-      const before = held.get(place)
-      if (before?.cert === now.cert && before?.trust === now.trust && before) return before.agent
+  function agentFor(credential: X509Credential | undefined, trustedCas: TrustedCas | undefined) {
+    if (!credential && !trustedCas) return undefined
+    const files = credential ? `${credential.cert}\n${credential.key ?? ''}` : ''
+    const current = { cert: credential?.pem().cert, cas: trustedCas?.version }
+    const entry = agents.get(files)
+    if (entry?.cert === current.cert && entry?.cas === current.cas && entry) return entry.agent
 
-      const agent = secureAgent(credential, {
-        ...(trust && { ca: [...trust.ca] }),
-        ...saidForAll(credential ? TRUST : [...TRUST, ...IDENTITY]),
-      })
-      if (before) retire(before.agent)
-      else if (held.size >= MAX_HELD) retireOldest()
-      held.delete(place)
-      held.set(place, { ...now, agent })
-      return agent
-    },
-    close() {
-      for (const { agent } of held.values()) retire(agent)
-      held.clear()
-    },
+    const agent = secureAgent(credential, {
+      ...(trustedCas && { ca: [...trustedCas.ca] }),
+      ...globalOptions(credential ? SERVER_OPTIONS : [...SERVER_OPTIONS, ...IDENTITY_OPTIONS]),
+    })
+    if (entry) retire(entry.agent)
+    else if (agents.size >= MAX_AGENTS) retireOldest()
+    agents.delete(files)
+    agents.set(files, { ...current, agent })
+    return agent
   }
 
   function retireOldest(): void {
-    for (const [place, { agent }] of held) {
+    for (const [files, { agent }] of agents) {
       retire(agent)
-      held.delete(place)
+      agents.delete(files)
       return
     }
   }
+
+  return {
+    agentFor,
+    secureContextFor: (credential, trustedCas) => agentFor(credential, trustedCas)?.options.secureContext,
+    close() {
+      for (const { agent } of agents.values()) retire(agent)
+      agents.clear()
+    },
+  }
 }
 
-/** What a program says of TLS for all connections stands with the agent that ours takes the place of. */
-function saidForAll(names: readonly (keyof https.AgentOptions)[]): https.AgentOptions {
+/** The TLS options that the program set for all connections; ours replaces the agent that has them. */
+function globalOptions(names: readonly (keyof https.AgentOptions)[]): https.AgentOptions {
   const { options } = https.globalAgent
   return Object.fromEntries(
     names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
   )
 }
 
-const TRUST = [
+const SERVER_OPTIONS = [
   'ca',
   'crl',
   'rejectUnauthorized',
@@ -72,23 +84,22 @@ const TRUST = [
   'maxVersion',
   'secureOptions',
 ] as const
-const IDENTITY = ['cert', 'key', 'pfx', 'passphrase'] as const
+const IDENTITY_OPTIONS = ['cert', 'key', 'pfx', 'passphrase'] as const
 
-interface Held {
-  /** The certificates that were read from that place; they tell the key too. */
+interface AgentEntry {
+  /** The certificates that the agent presents; a different key has a different certificate. */
   readonly cert: string | undefined
-  readonly trust: string | undefined
+  readonly cas: string | undefined
   readonly agent: https.Agent
 }
 
-/** A portal may act for very many users; past this many, those who came first connect anew. */
-const MAX_HELD = 500
+/** A portal may act for many users; beyond this number the oldest agent is replaced. */
+const MAX_AGENTS = 500
 
 /**
- * Lets an agent go without harm: its idle connections close now, each other one when its request has ended.
- * (`agent.destroy()` would cut requests off.)
+ * Closes idle connections now, and each other one when its request has completed. (`agent.destroy()` would abort requests.)
  */
-export function retire(agent: https.Agent): void {
+function retire(agent: https.Agent): void {
   Object.assign(agent, { keepAlive: false })
   for (const sockets of Object.values(agent.freeSockets))
     for (const socket of [...(sockets ?? [])]) socket.destroy()

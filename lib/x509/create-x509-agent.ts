@@ -1,37 +1,36 @@
+import { randomUUID } from 'node:crypto'
 import { Agent, type AgentOptions } from 'node:https'
 import tls from 'node:tls'
 import { inspect } from 'node:util'
 import { IgwnAuthError } from '../errors'
-import { assertInForce, lookForX509 } from './find-x509-credentials'
-import { findTrustedCas } from './trusted-cas'
+import { assertValid, x509Discovery } from './find-x509-credentials'
 import type { Passphrase } from './load-credential'
+import { trustedCasFinder } from './trusted-cas'
 import { X509Credential } from './x509-credential'
 
-/** Options of Node's agent; what is the credential's own is left out. */
+/** Options of Node's `https.Agent`, without those that the credential sets. */
 export type X509AgentOptions = Omit<AgentOptions, 'cert' | 'key' | 'pfx' | 'passphrase' | 'secureContext'> & {
-  /** The passphrase of an encrypted key, or a function that gives it. Default is none. */
+  /** The passphrase of an encrypted key, or a function that returns it. Default is none. */
   readonly passphrase?: Passphrase | undefined
 }
 
 /**
- * Makes an `https.Agent` that presents an X.509 credential, with its whole chain, on every connection. Connections are kept
- * alive: one handshake for each, not for each request. It keeps the credential it was made with; after a renewal make a
- * new one, as `applyIgwnAuth` does by itself.
+ * Makes an `https.Agent` that presents an X.509 credential with its whole chain. Connections are kept alive. The agent keeps
+ * its credential: make a new agent after a renewal, as `applyIgwnAuth` does by itself. Nothing else is kept between calls.
  *
- * @param credential - what {@link findX509Credentials} found, or paths: `{ cert, key? }`, one path, or `[cert, key]`
- * @param agentOptions - Node's, over our defaults: `keepAlive` true, `timeout` 30 s, and as `ca` what
- *   `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` and `X509_CERT_DIR` name
- * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_UNUSABLE` when the credential cannot be used: missing, expired, key of
- *   another, encrypted. `ERR_IGWN_CA_UNUSABLE` when a CA bundle cannot be used.
+ * @param credential - the result of {@link findX509Credentials}, or paths: `{ cert, key? }`, one path, or `[cert, key]`
+ * @param agentOptions - options of Node's agent. Defaults: `keepAlive` true, `timeout` 30000 ms, and as `ca` the CA
+ *   certificates that `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` and `X509_CERT_DIR` name
+ * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_UNUSABLE` when the credential cannot be used: missing, expired, encrypted, or
+ *   with a key that does not belong to it. `ERR_IGWN_CA_UNUSABLE` when a CA bundle cannot be used.
  */
 export function createX509Agent(
   credential:
     X509Credential | { cert: string; key?: string | undefined } | string | readonly [string, string],
   { passphrase, ...agentOptions }: X509AgentOptions = {},
 ): Agent {
-  const found =
-    credential instanceof X509Credential ? assertInForce(credential) : read(credential, passphrase)
-  const ca = agentOptions.ca ?? findTrustedCas()?.ca
+  const found = credential instanceof X509Credential ? assertValid(credential) : read(credential, passphrase)
+  const ca = agentOptions.ca ?? trustedCasFinder()()?.ca
   return secureAgent(found, { ...agentOptions, ...(ca && { ca: ca as AgentOptions['ca'] }) })
 }
 
@@ -45,21 +44,22 @@ function read(
     : credential.key === undefined
       ? credential.cert
       : ([credential.cert, credential.key] as const)
-  return lookForX509({ cert, passphrase }).credential
+  return x509Discovery()({ cert, passphrase }).credential
 }
 
-/** Milliseconds; less than most servers wait, and no more than any says in its `Keep-Alive` header, which Node then heeds. */
+/** Milliseconds; most servers keep idle connections longer. Node.js uses the shorter time of a server's `Keep-Alive` header. */
 const IDLE_TIMEOUT = 30_000
 
 /**
- * The agent itself. Its TLS context is made here, once: given as options, certificate and authorities would be parsed for
- * every connection (45 ms for a bundle of roots), and the key would stand readable in `agent.options`.
+ * An agent with its TLS context. Given as options, certificates and CAs would be parsed for each connection (45 ms for a
+ * bundle of roots), and the key would be readable in `agent.options`.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_UNUSABLE` when OpenSSL refuses what it is given
+ * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_UNUSABLE` when OpenSSL refuses an option or the credential
  */
 export function secureAgent(credential: X509Credential | undefined, options: AgentOptions): Agent {
   const others = { ...options }
-  delete others.ca // else it is part of the name under which each connection is pooled
+  // Node.js adds these to the name of each connection in the pool.
+  delete others.ca
   delete others.crl
   const agent = new Agent({
     keepAlive: true,
@@ -67,12 +67,13 @@ export function secureAgent(credential: X509Credential | undefined, options: Age
     ...others,
     secureContext: secureContext({ ...options, ...credential?.pem() }),
   })
-  return reticent(agent, { presents: credential?.subject, until: credential?.expiresAt })
+  return withoutSecrets(agent, credential)
 }
 
+/** With an id, by which the sessions of HTTP/2 are told apart; see `secureContextFor` in `agents.ts`. */
 function secureContext(options: tls.SecureContextOptions): tls.SecureContext {
   try {
-    return tls.createSecureContext(options)
+    return Object.assign(tls.createSecureContext(options), { id: randomUUID() })
   } catch (error) {
     const { reason, code } = error as { reason?: string; code?: string }
     throw new IgwnAuthError(
@@ -83,14 +84,13 @@ function secureContext(options: tls.SecureContextOptions): tls.SecureContext {
   }
 }
 
-/** Shows of an agent what may be shown: its sockets hold the tokens of requests, its session cache the keys of sessions. */
-function reticent(
-  agent: Agent,
-  { presents, until }: { presents: string | undefined; until: number | undefined },
-) {
+/** Replaces what `inspect` and JSON show: sockets lead to tokens of requests, the session cache holds keys of TLS sessions. */
+function withoutSecrets(agent: Agent, credential: X509Credential | undefined): Agent {
   const summary = () => ({
-    ...(presents !== undefined && { presents }),
-    ...(until !== undefined && { until: new Date(until * 1000).toISOString() }),
+    ...(credential && {
+      subject: credential.subject,
+      expiresAt: new Date(credential.expiresAt * 1000).toISOString(),
+    }),
     sockets: count(agent.sockets),
     freeSockets: count(agent.freeSockets),
   })

@@ -1,63 +1,68 @@
 import type fs from 'node:fs'
 import type { Reason } from '../errors'
-import { isStats, linkStatOf, fileReader, statOf } from '../files/read-file'
-import type { FileProblem } from '../files/read-file'
+import { formatPermissions, sharedFolderCheck } from '../files/access'
+import { reasonFor } from '../files/describe-file'
+import { fileReader, isStats, statOf, type FileProblem } from '../files/read-file'
 import type { Environment } from '../environment'
+import { pathName } from '../secrets/sanitize'
 import { readPemFile, loadCredential } from './load-credential'
 import type { Passphrase, PemFile } from './load-credential'
 import { X509Credential } from './x509-credential'
 import type { NamedFile, X509Location } from './x509-locations'
 
-/** A credential that is in order, whatever the time is; with what is not as it should be though it can be used. */
+/** A credential that can be used at some time: its dates are not checked. */
 export interface ReadCredential {
   readonly credential: X509Credential
+  /** A flaw of its files that does not keep it from being used. */
   readonly warning?: Reason
 }
 
-/** Bundles with many proxies and attribute certificates have some 50 KiB. */
+/** Bundles with many proxies and attribute certificates have about 50 KiB. */
 const MAX_BYTES = 1024 * 1024
 
 /**
- * Reads the credential of a place, and remembers: as long as its files are unchanged, and the passphrase is the same one,
- * it is given again for the price of their stats.
+ * Reads credentials. The reader keeps what it has read, keys included: the same credential is returned while its files and
+ * the passphrase are unchanged, for the price of a stat per file.
  */
 export function credentialReader(
   environment: Environment,
-): (place: X509Location, passphrase: Passphrase | undefined) => ReadCredential | Reason {
-  const readPem = fileReader(readPemFile, MAX_BYTES)
-  /** By the certificate's file as it was read: gone when that is read anew. */
-  const remembered = new WeakMap<PemFile, Remembered>()
+): (location: X509Location, passphrase: Passphrase | undefined) => ReadCredential | Reason {
+  const readPem = fileReader(
+    readPemFile,
+    MAX_BYTES,
+    sharedFolderCheck(() => environment.euid),
+  )
+  /** By the content of the certificate's file, which is a new object whenever the file has changed. */
+  const loaded = new WeakMap<PemFile, Loaded>()
 
-  return (place, passphrase) => {
-    const { cert: certFile, key: keyFile = certFile } = place
-    const cert = open(certFile, place.shared)
+  return (location, passphrase) => {
+    const { cert: certFile, key: keyFile = certFile } = location
+    const cert = open(certFile)
     if ('code' in cert) return cert
-    const key = place.key ? open(place.key) : cert
+    const key = location.key ? open(location.key) : cert
     if ('code' in key) return key
 
-    const source = place.key ? `${certFile.name} with ${keyFile.name}` : certFile.name
-    const before = remembered.get(cert.content)
-    const same = before?.key === key.content && before.passphrase === passphrase && before.source === source
-    const outcome = same ? before.outcome : understand(place, source, cert.content, key.content, passphrase)
-    // The next answer of a passphrase function may be another.
-    if (!same && !('code' in outcome && outcome.code === 'passphrase'))
-      remembered.set(cert.content, { key: key.content, passphrase, source, outcome })
+    const source = location.key ? `${certFile.name} with ${keyFile.name}` : certFile.name
+    const last = loaded.get(cert.content)
+    const isSame = last?.key === key.content && last.passphrase === passphrase && last.source === source
+    const outcome = isSame ? last.outcome : load(location, source, cert.content, key.content, passphrase)
+    // A passphrase function may return another passphrase next time.
+    if (!isSame && !('code' in outcome && outcome.code === 'passphrase'))
+      loaded.set(cert.content, { key: key.content, passphrase, source, outcome })
     if ('code' in outcome) return outcome
     const warning = openPermissions(keyFile, key.stats, environment)
     return { credential: outcome, ...(warning && { warning }) }
   }
 
-  function open(file: NamedFile, shared = false): OpenedFile | Reason {
+  function open(file: NamedFile): OpenedFile | Reason {
     const stats = statOf(file.path)
-    const foreign = shared && stats ? foreignOwner(file, stats, environment) : undefined
-    if (foreign) return foreign
     const content = isStats(stats) ? readPem(file.path, stats) : stats
-    if (content === undefined) return reason(file, { problem: 'absent', what: 'does not exist' })
-    return 'problem' in content ? reason(file, content) : { content, stats: stats as fs.Stats }
+    if (content === undefined) return reasonFor(file.name, { problem: 'absent', what: 'does not exist' })
+    return 'problem' in content ? reasonFor(file.name, content) : { content, stats: stats as fs.Stats }
   }
 }
 
-interface Remembered {
+interface Loaded {
   readonly key: PemFile
   readonly passphrase: Passphrase | undefined
   readonly source: string
@@ -69,50 +74,28 @@ interface OpenedFile {
   readonly stats: fs.Stats
 }
 
-function understand(
-  place: X509Location,
+function load(
+  location: X509Location,
   source: string,
   cert: PemFile,
   key: PemFile,
   passphrase: Passphrase | undefined,
 ): X509Credential | Reason {
-  const content = loadCredential(cert, key, passphrase)
-  if (!('problem' in content))
-    return new X509Credential(
-      { cert: place.cert.path, key: place.key?.path, source },
-      content.certificates,
-      content.pem,
-    )
-  const hint = key.keys.length === 0 ? (place.withoutKey ?? '') : ''
-  const toBlame = content.about === 'key' ? (place.key ?? place.cert) : place.cert
-  return reason(toBlame, { ...content, what: content.what + hint })
-}
-
-/** Somebody else's proxy in a folder where everybody can make files, or somebody else's link to any of ours. */
-function foreignOwner(
-  file: NamedFile,
-  stats: ReturnType<typeof statOf>,
-  { uid }: Environment,
-): Reason | undefined {
-  const foreign = [linkStatOf(file.path), stats].find(
-    (one): one is fs.Stats => isStats(one) && one.uid !== uid && one.uid !== 0,
-  )
-  if (!foreign) return undefined
-  const what = `belongs to user ${foreign.uid}, not to user ${uid ?? '?'}: anybody can put a file there`
-  return { ...reason(file, { problem: 'foreign-owner', what }), actual: foreign.uid, expected: uid }
+  const { cert: certFile, key: keyFile = certFile } = location
+  const pem = loadCredential(cert, key, passphrase, keyFile.path)
+  if (!('problem' in pem))
+    return new X509Credential({ cert: certFile.path, key: location.key?.path, source }, pem)
+  const hint = key.keys.length === 0 ? (location.withoutKey ?? '') : ''
+  return reasonFor((pem.about === 'key' ? keyFile : certFile).name, { ...pem, what: pem.what + hint })
 }
 
 /**
- * A key that others may read is used and warned of, as tokens are. Globus refuses it; but igwn_auth_utils does not, secrets
- * mounted into containers cannot be changed, and to refuse does not make it secret again.
+ * A key that others can read is used, with a warning, as tokens are. Globus refuses it; igwn_auth_utils does not, and secrets
+ * mounted into containers cannot be changed.
  */
 function openPermissions(file: NamedFile, stats: fs.Stats, { uid }: Environment): Reason | undefined {
   if (uid === undefined || (stats.mode & 0o077) === 0) return undefined
-  const mode = (stats.mode & 0o777).toString(8).padStart(4, '0')
-  const what = `holds a private key that others can reach (mode ${mode}); chmod 600 ${file.path}`
-  return { ...reason(file, { problem: 'open-permissions', what }), actual: mode, expected: '0600' }
-}
-
-function reason({ name }: NamedFile, { problem, what }: FileProblem): Reason {
-  return { code: problem, source: name, message: `${name} ${what}` }
+  const mode = formatPermissions(stats)
+  const what = `holds a private key that other users can access (mode ${mode}); run chmod 600 ${pathName(file.path)}`
+  return reasonFor(file.name, { problem: 'open-permissions', what, actual: mode, expected: '0600' })
 }

@@ -1,32 +1,28 @@
-import { duration } from '../tokens/validate-claims'
-import type { IgwnAuthOptions } from '../options'
-import { processEnvironment, type Environment } from '../environment'
-import { secondsNow } from '../tokens/token'
-import { x509Candidates, type X509Candidate } from './find-x509-credentials'
-import type { X509Credential } from './x509-credential'
-import type { CertificateFacts, Finding } from '../explain/finding'
+import { secondsNow } from '../clock'
+import type { Environment } from '../environment'
+import type { Finding } from '../explain/finding'
 import { permissionsOf } from '../files/access'
 import { fileFix, findingFor, type UnusableFile } from '../files/describe-file'
+import { duration } from '../formats/duration'
+import type { IgwnAuthOptions } from '../options'
+import { x509Candidates, type X509Candidate } from './find-x509-credentials'
+import type { X509Credential } from './x509-credential'
 
-/** Remembers what it has read, as long as that is unchanged. */
-const candidatesHere = x509Candidates(processEnvironment)
-
-/** Every X.509 credential on this machine, in the order in which they are looked at; or the one that `cert` names. */
+/**
+ * Every X.509 credential of this user in the order of the search, or the one that `cert` names. Files are read at each call;
+ * nothing is kept.
+ */
 export function describeCertificates(
   cert: Exclude<IgwnAuthOptions['cert'], false>,
-  { passphrase, certMinTimeLeft }: IgwnAuthOptions,
+  { passphrase, certMinTimeLeft }: Pick<IgwnAuthOptions, 'passphrase' | 'certMinTimeLeft'>,
   environment: Environment,
 ): Finding[] {
-  const candidates = environment === processEnvironment ? candidatesHere : x509Candidates(environment)
-  const isNamed = cert !== undefined && cert !== true
-  return Array.from(
-    candidates({ cert, passphrase, ...(!isNamed && { minTimeLeft: certMinTimeLeft }) }),
-    findingOf,
-  )
+  const minTimeLeft = cert === undefined || cert === true ? certMinTimeLeft : undefined
+  return Array.from(x509Candidates(environment)({ cert, passphrase, minTimeLeft }), describe)
 }
 
-function findingOf({ place, outcome }: X509Candidate): Finding {
-  const file = place && (place.key ?? place.cert)
+function describe({ location, outcome }: X509Candidate): Finding {
+  const file = location && (location.key ?? location.cert)
   const permissions = file && permissionsOf(file.path)
   if ('code' in outcome)
     return findingFor('certificate', outcome, {
@@ -38,21 +34,17 @@ function findingOf({ place, outcome }: X509Candidate): Finding {
     kind: 'certificate',
     source: credential.source,
     verdict: 'usable',
-    message: `${credential.source} is of ${credential.subject} and ${certificateLife(credential)}`,
-    certificate: certificateFacts(credential),
+    message: `${credential.source} is a certificate of ${credential.subject} that ${timeLeftOf(credential)}`,
+    certificates: credential.certificates,
     permissions,
     ...(warning && { warning: warning.message, fix: fileFix({ code: warning.code, path: file?.path }) }),
   }
 }
 
-export function certificateFacts({ subject, certificates, expiresAt }: X509Credential): CertificateFacts {
-  return { subject, length: certificates.length, expiresAt, timeLeft: Math.floor(expiresAt - secondsNow()) }
-}
-
-/** How long a certificate has, as the end of a sentence. */
-export function certificateLife({ expiresAt }: X509Credential): string {
+/** How long a credential is still valid, as the end of a sentence. */
+export function timeLeftOf({ expiresAt }: X509Credential): string {
   const left = expiresAt - secondsNow()
-  return left > 0 ? `has ${duration(left)} left` : `expired ${duration(-left)} ago`
+  return left > 0 ? `expires in ${duration(left)}` : `expired ${duration(-left)} ago`
 }
 
 /** What the user can do about a certificate or key that cannot be used. */
@@ -62,15 +54,16 @@ function certificateFix(unusable: UnusableFile): string | undefined {
     case 'broken-chain':
     case 'malformed':
     case 'empty':
-    case 'refused':
-      return 'grid-proxy-init, or voms-proxy-init -rfc'
+      return MAKE_A_PROXY
     case 'key-mismatch':
-      return 'give the certificate and the key that belong together'
+      return 'give a certificate and the key that belongs to it'
     case 'passphrase':
       return 'set the passphrase option, or make a proxy: grid-proxy-init'
     case 'not-yet-valid':
-      return "wait, or correct this host's clock"
+      return 'wait, or set the clock of this host'
     default:
       return fileFix(unusable)
   }
 }
+
+const MAKE_A_PROXY = 'grid-proxy-init, or voms-proxy-init -rfc'

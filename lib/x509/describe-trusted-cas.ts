@@ -1,42 +1,32 @@
+import { variable, type Environment } from '../environment'
 import { IgwnAuthError } from '../errors'
-import { pathName } from '../secrets/sanitize'
-import { processEnvironment, variable, type Environment } from '../environment'
-import { CA_BUNDLES, CA_FOLDER, findTrustedCas, trustedCasFinder } from './trusted-cas'
 import type { Finding } from '../explain/finding'
 import { findingFor } from '../files/describe-file'
+import { pathName } from '../secrets/sanitize'
+import { caBundleInUse, CA_FOLDER, trustedCasFinder } from './trusted-cas'
 
-/** What the environment says of the authorities that vouch for servers; nothing where it leaves that to Node.js. */
+/** The variables that set which CAs servers are verified with; none where Node.js decides. Files are read at each call. */
 export function describeTrustedCas(environment: Environment): Finding[] {
-  const { env } = environment
-  const bundle = CA_BUNDLES.find((name) => variable(env, name) !== undefined)
-  const findings: Finding[] = []
-  if (bundle !== undefined) findings.push(inUse(bundle, 'replaces the roots of Node.js'))
-  if (variable(env, CA_FOLDER) !== undefined) findings.push(inUse(CA_FOLDER, 'adds to the roots'))
-  const [reason] = findings.length > 0 ? problems(environment) : []
-  if (!reason) return findings
-  return findings.map((finding) =>
-    finding.source === reason.source
-      ? findingFor('ca', reason, { fix: `unset ${nameIn(reason.source)}` })
-      : finding,
-  )
-
-  function inUse(name: string, effect: string): Finding {
-    const source = `${pathName(variable(env, name) ?? '')} (${name})`
+  const bundle = caBundleInUse(environment)
+  const folder = variable(environment.env, CA_FOLDER)
+  const [reason] = problems(environment)
+  const active = (name: string, value: string, effect: string): Finding => {
+    const source = `${pathName(value)} (${name})`
+    if (reason?.source === source) return findingFor('ca', reason, { fix: `unset ${name}` })
     return { kind: 'ca', source, verdict: 'active', message: `${source} ${effect}` }
   }
+  return [
+    ...(bundle ? [active(bundle.name, bundle.value, 'replaces the roots of Node.js')] : []),
+    ...(folder === undefined ? [] : [active(CA_FOLDER, folder, 'adds to the roots')]),
+  ]
 }
 
 function problems(environment: Environment): IgwnAuthError['reasons'] {
   try {
-    const look = environment === processEnvironment ? findTrustedCas : trustedCasFinder(environment)
-    look()
+    trustedCasFinder(environment)()
     return []
   } catch (error) {
     if (error instanceof IgwnAuthError) return error.reasons
     throw error
   }
-}
-
-function nameIn(source: string): string {
-  return /\((\w+)\)$/.exec(source)?.[1] ?? CA_FOLDER
 }

@@ -1,179 +1,129 @@
-import { IgwnAuthError } from '../errors'
-import type { Reason } from '../errors'
-import { duration } from '../tokens/validate-claims'
-import { processEnvironment } from '../environment'
-import type { Environment } from '../environment'
-import { fileVersion, isStillValid, type FileVersion, type SearchState } from '../files/file-version'
-import { secondsNow } from '../tokens/token'
-import { credentialReader } from './credential-reader'
-import type { ReadCredential } from './credential-reader'
+import { secondsNow } from '../clock'
+import { processEnvironment, type Environment } from '../environment'
+import { IgwnAuthError, type Reason } from '../errors'
+import { duration } from '../formats/duration'
+import type { CertificateInfo } from './certificates'
+import { credentialReader, type ReadCredential } from './credential-reader'
 import type { Passphrase } from './load-credential'
 import type { X509Credential } from './x509-credential'
-import { namedPlace, VARIABLES, X509_LOCATIONS } from './x509-locations'
-import type { X509Location } from './x509-locations'
+import { namedLocation, X509_LOCATIONS, type X509Location } from './x509-locations'
 
-/** Which credential {@link findX509Credentials} looks for. */
+/** Which credential {@link findX509Credentials} searches for. */
 export interface FindX509Options {
   /**
-   * The path of a file with certificate and key, as proxies are, or the paths of both. Default, and `true`: searched for.
+   * The path of a file with certificate and key, such as a proxy file, or `[certificate, key]`. Default, and `true`: search.
    */
   readonly cert?: string | readonly [cert: string, key: string] | true | undefined
-  /** The passphrase of an encrypted key, or a function that gives it, called only when one is needed. Default is none. */
+  /** The passphrase of an encrypted key, or a function that returns it, called when a key needs one. Default is none. */
   readonly passphrase?: Passphrase | undefined
   /**
-   * Seconds that every certificate of the credential must still be good. Default is 600, as in igwn-auth-utils; for one
-   * that `cert` names it is 0.
+   * How long the credential must still be valid, in seconds; see {@link X509Credential.expiresAt}. Default is 600, as in
+   * igwn-auth-utils; 0 for one that `cert` names.
    */
   readonly minTimeLeft?: number | undefined
 }
 
 /**
- * Finds an X.509 credential on this machine: `X509_USER_CERT` with `X509_USER_KEY`, `X509_USER_PROXY`,
- * `/tmp/x509up_u<uid>`, `~/.globus/usercert.pem` with `userkey.pem`. Every certificate of it must be good for the time
- * wanted, the key must be that of the first, and a proxy must have its chain; what does not satisfy is passed over with a
- * reason.
+ * Finds an X.509 credential of this user: `X509_USER_CERT` with `X509_USER_KEY`, `X509_USER_PROXY`, `/tmp/x509up_u<uid>`,
+ * `~/.globus/usercert.pem` with `userkey.pem`. The first usable one is returned: it is valid for `minTimeLeft`, the key
+ * belongs to the first certificate, and the issuers of a proxy are in its file. Others are skipped with a reason. Files are
+ * read at each call; nothing is kept between calls.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_NOT_FOUND` when none satisfies; `reasons` has one entry for each place.
- *   `ERR_IGWN_CERT_UNUSABLE` when the one that `cert` names cannot be used. `ERR_IGWN_INVALID_OPTION` when `cert` names nothing.
+ * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_NOT_FOUND` when there is none; `reasons` has one entry per location.
+ *   `ERR_IGWN_CERT_UNUSABLE` when the one that `cert` names cannot be used. `ERR_IGWN_INVALID_OPTION` when `cert` is neither
+ *   a path nor a pair of paths.
  * @see RFC 3820, igwn_auth_utils.find_credentials
  */
-// eslint-disable-next-line @typescript-eslint/require-await -- what is thrown is a rejection, as of findSciToken
+// eslint-disable-next-line @typescript-eslint/require-await -- errors are rejections, as with findSciToken
 export async function findX509Credentials(options: FindX509Options = {}): Promise<X509Credential> {
-  const { credential, reasons } = lookForX509(options)
+  const { credential, reasons } = x509Discovery()(options)
   if (credential) return credential
   throw x509NotFound(reasons)
 }
 
-/** What a look at the machine gave. */
+/** The result of a search. */
 export interface X509Discovery {
-  /** The first credential that satisfies; undefined when none does. */
+  /** The first usable credential; undefined when there is none. */
   readonly credential?: X509Credential
-  /** Why each place before it was passed over, in order. */
+  /** Why each location before it was skipped, in order. */
   readonly reasons: readonly Reason[]
-  /** What is not as it should be with the credential that was chosen. */
+  /** A flaw of the selected credential that does not keep it from being used. */
   readonly warning?: Reason
 }
 
 /**
- * Looks for the first credential that satisfies, or at the one that `cert` names.
+ * Makes a search for the first usable credential, or for the one that `cert` names. The returned function keeps what it has
+ * read, keys included: unchanged files cost one stat each, and an unchanged result is the same object.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_UNUSABLE` when the named one cannot be used
+ * It throws {@link IgwnAuthError} `ERR_IGWN_CERT_UNUSABLE` when the credential that `cert` names cannot be used.
  */
-export type LookForX509 = (options?: FindX509Options) => X509Discovery
-
-/**
- * X.509 discovery with a memory of its own: files are read and understood once, and again when they have changed. A search
- * is remembered too, as long as no variable and no file of it has changed: a second one costs a few stats.
- */
-export function x509Discovery(environment: Environment = processEnvironment): LookForX509 {
-  const candidates = x509Candidates(environment)
-  let last: Search | undefined
+export function x509Discovery(
+  environment: Environment = processEnvironment,
+): (options?: FindX509Options) => X509Discovery {
+  const candidatesFor = x509Candidates(environment)
+  let last: X509Discovery = { reasons: [] }
 
   return (options = {}) => {
-    const { cert, passphrase, minTimeLeft } = options
-    if (cert !== undefined && cert !== true) return named(options)
-    if (
-      last?.passphrase === passphrase &&
-      last?.minTimeLeft === minTimeLeft &&
-      last &&
-      isStillValid(last.state, environment)
-    )
-      return last.discovery
-    const { env, uid, euid } = environment
-    const variables = VARIABLES.map((name) => [name, env[name]] as const)
-    const { discovery, files } = search(options)
-    const state = stateOf(discovery, files, minTimeLeft, { variables, uid, euid })
-    last = state && { passphrase, minTimeLeft, discovery, state }
-    return discovery
-  }
-
-  function named(options: FindX509Options): X509Discovery {
-    for (const { outcome } of candidates(options)) {
-      if ('code' in outcome) throw certUnusable(outcome)
-      return { ...outcome, reasons: [] }
-    }
-    return { reasons: [] }
-  }
-
-  function search(options: FindX509Options): { discovery: X509Discovery; files: Versions } {
-    // Taken before reading: a change in between shows as a change next time.
-    const versions = Array.from(places(environment), (place) => ('code' in place ? [] : filesOf(place)))
-    const reasons: Reason[] = []
-    const files: (FileVersion | undefined)[] = []
-    for (const { outcome } of candidates(options)) {
-      files.push(...(versions.shift() ?? []))
-      if (!('code' in outcome)) return { discovery: { ...outcome, reasons }, files }
-      reasons.push(outcome)
-    }
-    return { discovery: { reasons }, files }
+    const found = firstUsable(candidatesFor(options), isNamed(options.cert))
+    if (!isSame(found, last)) last = found
+    return last
   }
 }
 
-/** Undefined for a file that changed too recently. */
-type Versions = readonly (FileVersion | undefined)[]
-
-interface Search {
-  readonly passphrase: Passphrase | undefined
-  readonly minTimeLeft: number | undefined
-  readonly discovery: X509Discovery
-  readonly state: SearchState
+function firstUsable(candidates: Iterable<X509Candidate>, named: boolean): X509Discovery {
+  const reasons: Reason[] = []
+  for (const { outcome } of candidates) {
+    if (!('code' in outcome)) return { ...outcome, reasons }
+    if (named) throw certUnusable(outcome)
+    reasons.push(outcome)
+  }
+  return { reasons }
 }
 
-/** What a search depended on; undefined for one that must not be reused. */
-function stateOf(
-  { credential, reasons }: X509Discovery,
-  files: Versions,
-  minTimeLeft = MIN_TIME_LEFT,
-  environment: Pick<SearchState, 'variables' | 'uid' | 'euid'>,
-): SearchState | undefined {
-  // A skipped credential may be usable by now: its dates have come, its passphrase is known.
-  if (reasons.some(({ code }) => code !== 'absent')) return undefined
-  const until = credential ? credential.expiresAt - minTimeLeft : Infinity
-  const settled = files.filter((file) => file !== undefined)
-  return settled.length < files.length
-    ? undefined
-    : { ...environment, files: settled, from: secondsNow(), until }
+function isSame(one: X509Discovery, other: X509Discovery): boolean {
+  return (
+    one.credential === other.credential &&
+    one.warning?.message === other.warning?.message &&
+    one.reasons.length === other.reasons.length &&
+    one.reasons.every(({ message }, index) => message === other.reasons[index]?.message)
+  )
 }
 
-/** Without a certificate it does not matter whether there is a key. */
-function filesOf({ cert, key }: X509Location): Versions {
-  const first = fileVersion(cert.path)
-  return key && first?.stats !== undefined ? [first, fileVersion(key.path)] : [first]
-}
-
-/** One place where a credential may be, and what is there: one that satisfies, or why there is none. */
+/** One location, and the usable credential in it, or why there is none. */
 export interface X509Candidate {
-  /** Undefined where there is nothing to look at. */
-  readonly place?: X509Location
+  /** Undefined when the location is not set. */
+  readonly location?: X509Location
   readonly outcome: ReadCredential | Reason
 }
 
-/** The candidates in their order, with a memory of their own; or the one that `cert` names. Nothing is read before it is asked for. */
+/** The candidates in order, or the one that `cert` names; each is read when the iteration reaches it. */
 export function x509Candidates(
   environment: Environment,
 ): (options: FindX509Options) => Iterable<X509Candidate> {
   const read = credentialReader(environment)
 
   return function* ({ cert, passphrase, minTimeLeft }) {
-    const isNamed = cert !== undefined && cert !== true
-    const wanted = minTimeLeft ?? (isNamed ? 0 : MIN_TIME_LEFT)
-    for (const place of isNamed ? [namedPlace(cert)] : places(environment)) {
-      if ('code' in place) yield { outcome: place }
-      else yield { place, outcome: inForce(read(place, passphrase), wanted) }
+    const named = isNamed(cert) ? namedLocation(cert) : undefined
+    const required = minTimeLeft ?? (named ? 0 : MIN_TIME_LEFT)
+    for (const locate of named ? [() => named] : X509_LOCATIONS) {
+      const location = locate(environment)
+      if ('code' in location) yield { outcome: location }
+      else yield { location, outcome: valid(read(location, passphrase), required) }
     }
   }
 }
 
-function* places(environment: Environment): Iterable<X509Location | Reason> {
-  for (const placeIn of X509_LOCATIONS) yield placeIn(environment)
+function isNamed(cert: FindX509Options['cert']): cert is string | readonly [cert: string, key: string] {
+  return cert !== undefined && cert !== true
 }
 
-/** The look of this process; what one caller has read, another need not read again. */
-export const lookForX509: LookForX509 = x509Discovery()
-
-/** A credential that was found before, if it is still good; its files are not looked at. */
-export function assertInForce(credential: X509Credential): X509Credential {
-  const outcome = inForce({ credential }, 0)
+/**
+ * A credential found earlier, if it has not expired. Its files are not read.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_UNUSABLE`
+ */
+export function assertValid(credential: X509Credential): X509Credential {
+  const outcome = valid({ credential }, 0)
   if ('code' in outcome) throw certUnusable(outcome)
   return credential
 }
@@ -181,35 +131,40 @@ export function assertInForce(credential: X509Credential): X509Credential {
 /** Seconds; the same as in igwn-auth-utils. */
 const MIN_TIME_LEFT = 600
 
-/** Seconds this machine's clock may be behind that of whoever signed. */
+/** How many seconds the clock of this host may be behind that of the signer. */
 const CLOCK_TOLERANCE = 60
 
-/** The credential if all its certificates are good now and for the time wanted, else why not: which one, and when. */
-function inForce(
+/** The credential if it is valid now and for the required time; otherwise a reason that names the certificate at fault. */
+function valid(
   read: ReadCredential | Reason,
   minTimeLeft: number,
   now = secondsNow(),
 ): ReadCredential | Reason {
   if ('code' in read) return read
-  const { certificates, expiresAt, notBefore, source } = read.credential
-  const said = (when: 'expiresAt' | 'notBefore', time: number) => {
-    const index = certificates.findIndex((one) => one[when] === time)
-    const number = certificates.length > 1 ? `certificate ${index + 1} of ${certificates.length}, ` : ''
-    return `(${number}${certificates[index]?.subject ?? ''}, ${dateOf(time)})`
-  }
+  const { expiresAt, notBefore, source } = read.credential
   if (!(expiresAt >= now + minTimeLeft)) {
-    const how =
+    const what =
       expiresAt <= now
         ? `expired ${duration(now - expiresAt)} ago`
-        : `has ${duration(expiresAt - now)} left, and ${duration(minTimeLeft)} are wanted`
-    const message = `${source} ${how} ${said('expiresAt', expiresAt)}`
+        : `expires in ${duration(expiresAt - now)}, and at least ${duration(minTimeLeft)} are required`
+    const message = `${source} ${what} (${atFault(read.credential, 'expiresAt')}, ${dateOf(expiresAt)})`
     return { code: 'expired', source, expected: `at least ${minTimeLeft} s left`, actual: expiresAt, message }
   }
   if (notBefore > now + CLOCK_TOLERANCE) {
-    const message = `${source} is valid only in ${duration(notBefore - now)} ${said('notBefore', notBefore)}`
+    const message =
+      `${source} is not valid yet: valid from ${dateOf(notBefore)} ` +
+      `(in ${duration(notBefore - now)}; ${atFault(read.credential, 'notBefore')})`
     return { code: 'not-yet-valid', source, expected: 'now', actual: notBefore, message }
   }
   return read
+}
+
+/** The certificate that sets a date of the credential. */
+function atFault(credential: X509Credential, date: keyof CertificateInfo & keyof X509Credential): string {
+  const { certificates } = credential
+  const index = certificates.findIndex((one) => one[date] === credential[date])
+  const number = certificates.length > 1 ? `certificate ${index + 1} of ${certificates.length}, ` : ''
+  return number + (certificates[index]?.subject ?? '')
 }
 
 function dateOf(seconds: number): string {
@@ -218,29 +173,30 @@ function dateOf(seconds: number): string {
 
 /** The error for a credential that was named and cannot be used. */
 export function certUnusable(reason: Reason): IgwnAuthError {
-  const whatToDo = TO_DO[reason.code] ?? 'Give the path of a proxy file, or [certificate, key]'
+  const whatToDo = WHAT_TO_DO[reason.code] ?? 'Give the path of a proxy file, or [certificate, key]'
   return new IgwnAuthError('ERR_IGWN_CERT_UNUSABLE', `${reason.message}. ${whatToDo}.`, { reasons: [reason] })
 }
 
-const HOW_TO_MAKE_ONE = 'Make a proxy with grid-proxy-init or voms-proxy-init'
+const MAKE_A_PROXY = 'Make a proxy with grid-proxy-init or voms-proxy-init'
 
-const TO_DO: Partial<Record<Reason['code'], string>> = {
-  expired: HOW_TO_MAKE_ONE,
-  'not-yet-valid': "Wait, or set this machine's clock",
-  'key-mismatch': 'Give the certificate and the key that belong together',
-  'broken-chain': HOW_TO_MAKE_ONE,
-  passphrase: 'Set the passphrase option to the one the key was made with',
+const WHAT_TO_DO: Partial<Record<Reason['code'], string>> = {
+  expired: MAKE_A_PROXY,
+  'not-yet-valid': 'Wait, or set the clock of this host',
+  'key-mismatch': 'Give a certificate and the key that belongs to it',
+  'broken-chain': MAKE_A_PROXY,
+  passphrase: 'Set the passphrase option to the passphrase of the key',
+  unsupported: 'Give the converted file',
 }
 
-/** The error for a search that ended with nothing: what each place lacked, what to do. */
+/** The error for a search that found nothing: the problem of each location, and what to do. */
 export function x509NotFound(reasons: readonly Reason[]): IgwnAuthError {
-  const looked = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => `${message}.`)
+  const unusable = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => `${message}.`)
   const absent = reasons.filter(({ code }) => code === 'absent').map(({ source }) => source)
   const sentences = [
     'No usable X.509 credential found.',
-    ...looked,
+    ...unusable,
     absent.length > 0 ? `Nothing in ${absent.join(', ')}.` : '',
-    `${HOW_TO_MAKE_ONE}, or name one in X509_USER_PROXY.`,
+    `${MAKE_A_PROXY}, or name one in X509_USER_PROXY.`,
   ]
   return new IgwnAuthError('ERR_IGWN_CERT_NOT_FOUND', sentences.filter(Boolean).join(' '), { reasons })
 }

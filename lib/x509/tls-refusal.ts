@@ -1,45 +1,103 @@
+import { secondsNow } from '../clock'
+import type { Reason } from '../errors'
+import { duration } from '../formats/duration'
 import { failuresIn, hungUp } from '../formats/error-causes'
-import { duration } from '../tokens/validate-claims'
-import { secondsNow } from '../tokens/token'
+import type { TlsOwner } from './untrusted-server'
 import type { X509Credential } from './x509-credential'
 
-/** Why a server would not have the certificate it was shown, or the lack of one. */
+/** Why a server refused the certificate of the client, or refused the client for having none. */
 export interface TlsRefusal {
-  /** What was presented, from where, when it ends, and what the server said of it. */
+  /** What the server said; which certificate was presented, from which file, and when it expires. */
   readonly message: string
-  /** The TLS alert the server sent, by its name in RFC 8446 section 6; absent when it refused in another way. */
+  /** The TLS alert of the server, by its name in RFC 8446 section 6; absent when it refused in another way. */
   readonly alert?: string
 }
 
+/** Why no certificate was presented. */
+export interface NotPresented {
+  /** Why certificates were skipped, such as an expired proxy. */
+  readonly reasons?: readonly Reason[] | undefined
+  /** What made the TLS connection, if not this package: what it presents is not known. */
+  readonly tlsOf?: TlsOwner | undefined
+}
+
 /**
- * Explains the failure of a request by the certificate that was presented with it. Undefined when the failure says nothing
- * of a certificate.
+ * Explains the failure of a request by the client certificate. Undefined when the failure has another cause.
  *
- * @param failure - the error of the request, or an object with its response
+ * @param failure - the error of the request; or a response in an object, `{ response }`, for refusals that axios does not
+ *   throw. The page of a response is read only for status 400 and 403, and only if it is text or bytes
+ * @param credential - the credential that was presented, if any
  */
-export function tlsRefusal(failure: unknown, credential: X509Credential | undefined): TlsRefusal | undefined {
+export function tlsRefusal(
+  failure: unknown,
+  credential: X509Credential | undefined,
+  notPresented: NotPresented = {},
+): TlsRefusal | undefined {
+  const presented = presentation(credential, notPresented)
   const alert = alertIn(failure)
-  const said = alert
-    ? `with the TLS alert ${alert}: ${ALERTS[alert]}`
-    : (saidByNginx(failure) ?? saidByReset(failure, credential))
-  if (said === undefined) return isAskedTooLate(failure) ? { message: tooLate(credential) } : undefined
-  const message = `The server refused the connection ${said}. ${presented(credential)}`
-  return { message, ...(alert && { alert }) }
+  if (alert)
+    return {
+      alert,
+      message: `The server refused the connection with the TLS alert ${alert}: ${ALERTS[alert]}. ${presented}`,
+    }
+  const { response } = (failure ?? {}) as { response?: RefusingResponse }
+  const page = response && pageRefusal(response, credential, notPresented)
+  if (page) return page
+  const code = hungUp(failure)
+  if (!credential || code === undefined) return undefined
+  return {
+    message:
+      `The server closed the connection without a reason (${code}). The certificate may be the cause: Node.js servers ` +
+      `cannot verify proxies, and others close the connection while a large body is being sent. ${presented}`,
+  }
+}
+
+/** The part of a response that tells a refusal for its certificate from others. */
+export interface RefusingResponse {
+  readonly status?: unknown
+  /** The body, as text or bytes; of any other kind it is ignored. */
+  readonly data?: unknown
+}
+
+/**
+ * The same for a response whose page says that the certificate is the cause: status 400 of nginx, 403 of Apache. Undefined
+ * for any other.
+ */
+export function pageRefusal(
+  { status, data }: RefusingResponse,
+  credential: X509Credential | undefined,
+  notPresented: NotPresented = {},
+): TlsRefusal | undefined {
+  if (status !== 400 && status !== 403) return undefined
+  const page =
+    data instanceof Uint8Array ? Buffer.from(data).toString('latin1') : typeof data === 'string' ? data : ''
+  if (status === 403)
+    return page.includes('Cannot perform Post-Handshake Authentication')
+      ? { message: requestedTooLate(credential, notPresented) }
+      : undefined
+  const what = page.includes('No required SSL certificate was sent')
+    ? 'it requires a certificate, and received none'
+    : page.includes('The SSL certificate error')
+      ? 'it could not verify the certificate, or one of its chain'
+      : undefined
+  if (what === undefined) return undefined
+  const presented = presentation(credential, notPresented)
+  return { message: `The server refused the request with status 400: ${what}. ${presented}` }
 }
 
 /** Alerts that can be about a client's certificate (RFC 8446 section 6.2), and what they mean then. */
 const ALERTS = {
-  handshake_failure: 'it found nothing to agree on; under TLS 1.2 also because no certificate was presented',
-  bad_certificate: 'a certificate is not in order, not valid yet, or its signature is wrong',
+  handshake_failure: 'no parameters in common; under TLS 1.2 also because no certificate was presented',
+  bad_certificate: 'a certificate is corrupt, not valid yet, or has a wrong signature',
   unsupported_certificate: 'a certificate of this kind or for this purpose is not accepted',
   certificate_revoked: 'a certificate was revoked',
   certificate_expired: 'a certificate has expired',
   certificate_unknown:
-    'a certificate is not acceptable, as proxies are where a server is not set up for them or their path is too long',
-  unknown_ca: 'it does not know the CA of the certificate, or lacks one of the chain',
-  access_denied: 'the certificate is valid, and has no right here',
-  decrypt_error: 'a signature could not be checked',
-  certificate_required: 'it wants a certificate, and none was presented',
+    'a certificate is not accepted; the server may not be configured for proxies, or the path of the proxy is too long',
+  unknown_ca: 'the CA of the certificate is not known, or a certificate of the chain is missing',
+  access_denied: 'the certificate is valid, but has no access',
+  decrypt_error: 'a signature could not be verified',
+  certificate_required: 'it requires a certificate, and received none',
 } as const
 
 type Alert = keyof typeof ALERTS
@@ -59,72 +117,50 @@ const ALERT_NUMBERS: Readonly<Record<string, Alert>> = {
 }
 
 /**
- * OpenSSL ends its message with the alert's number, whatever the code is: `EPROTO` under TLS 1.2, under 1.3 one such as
- * `ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED`.
+ * OpenSSL ends its message with the number of the alert. The code is `EPROTO` under TLS 1.2, and one such as
+ * `ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED` under TLS 1.3.
  */
 function alertIn(failure: unknown): Alert | undefined {
   for (const { message, code } of failuresIn(failure)) {
     const number = /SSL alert number (\d+)/.exec(message)?.[1]
     if (number !== undefined) return ALERT_NUMBERS[number]
     const name = /^ERR_SSL_.*ALERT_([A-Z_]+)$/.exec(code)?.[1]?.toLowerCase()
-    if (name !== undefined && name in ALERTS) return name as Alert
+    if (name !== undefined && Object.hasOwn(ALERTS, name)) return name as Alert
   }
   return undefined
 }
 
-/** nginx lets the handshake pass and answers 400 with a page of its own. */
-function saidByNginx(failure: unknown): string | undefined {
-  const page = pageOf(failure, 400)
-  if (page.includes('No required SSL certificate was sent'))
-    return 'with status 400: it wants a certificate, and none was presented'
-  if (page.includes('The SSL certificate error'))
-    return 'with status 400: the certificate, or one of its chain, did not verify'
-  return undefined
-}
-
 /**
- * Apache with `SSLVerifyClient` for some paths only asks for the certificate once it knows the path. Under TLS 1.3 a client
- * must have said in its handshake that it can be asked then, and Node.js has no way to say so.
+ * Apache with `SSLVerifyClient` for some paths requests the certificate when it knows the path. Under TLS 1.3 a client must
+ * offer that in its handshake (post_handshake_auth), and Node.js cannot.
  */
-function isAskedTooLate(failure: unknown): boolean {
-  return pageOf(failure, 403).includes('Cannot perform Post-Handshake Authentication')
-}
-
-function tooLate(credential: X509Credential | undefined): string {
+function requestedTooLate(credential: X509Credential | undefined, notPresented: NotPresented): string {
   return (
-    'The server asks for a certificate only after the handshake, as it does for this path, which Node.js cannot answer ' +
-    "under TLS 1.3 (RFC 8446 section 4.6.2). Give the request an httpsAgent of createX509Agent with maxVersion: 'TLSv1.2'. " +
-    (credential ? `Not presented was ${described(credential)}.` : presented(undefined))
+    'The server requests a certificate for this path only after the handshake, which Node.js does not support under TLS 1.3 ' +
+    "(RFC 8446 section 4.6.2). Give the request an httpsAgent made by createX509Agent with maxVersion: 'TLSv1.2'. " +
+    (credential
+      ? `The certificate was not presented: ${describe(credential)}.`
+      : presentation(undefined, notPresented))
   )
 }
 
-/** The page of a response with this status; '' for none. */
-function pageOf(failure: unknown, status: number): string {
-  const { response } = (failure ?? {}) as { response?: { status?: unknown; data?: unknown } }
-  if (response?.status !== status) return ''
-  const { data } = response
-  if (data instanceof Uint8Array) return Buffer.from(data).toString('latin1')
-  return typeof data === 'string' ? data : ''
+function presentation(credential: X509Credential | undefined, { reasons = [], tlsOf }: NotPresented): string {
+  if (credential) return `The certificate presented was ${describe(credential)}.`
+  if (tlsOf === 'httpsAgent')
+    return 'The request has its own httpsAgent; whether it presented a certificate is not known.'
+  if (tlsOf === 'fetch')
+    return 'The fetch adapter made the connection; it presents no certificate of this package.'
+  const why = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => message)
+  return why.length > 0 ? `No certificate was presented: ${why.join('; ')}.` : 'No certificate was presented.'
 }
 
-/** Some servers just hang up, and all may seem to when they refuse while a large body is being sent. */
-function saidByReset(failure: unknown, credential: X509Credential | undefined): string | undefined {
-  const code = hungUp(failure)
-  if (!credential || code === undefined) return undefined
-  return `without a word (${code}); that may be because of the certificate: Node's own server cannot verify proxies, and others hang up when a large body is under way`
-}
-
-function presented(credential: X509Credential | undefined): string {
-  return credential ? `Presented was ${described(credential)}.` : 'No certificate was presented.'
-}
-
-/** Whom it names, where it is, and when it ends. */
-function described(credential: X509Credential): string {
+/** Its subject, its file, and when it expires. */
+function describe(credential: X509Credential): string {
   const { subject, source, expiresAt, certificates } = credential
   const left = expiresAt - secondsNow()
-  const chain = certificates.length > 1 ? ` with ${certificates.length - 1} of its issuers` : ''
-  const end = new Date(expiresAt * 1000).toISOString()
-  const until =
-    left > 0 ? `good for ${duration(left)} more (until ${end})` : `expired ${duration(-left)} ago (${end})`
-  return `${subject}${chain}, from ${source}, ${until}`
+  const chain = certificates.length > 1 ? ` with ${certificates.length - 1} more of its chain` : ''
+  const date = new Date(expiresAt * 1000).toISOString()
+  const time =
+    left > 0 ? `expires in ${duration(left)} (${date})` : `expired ${duration(-left)} ago (${date})`
+  return `${subject}${chain}, from ${source}, which ${time}`
 }

@@ -1,68 +1,84 @@
-/** One certificate of a credential: whom it names, and when it is good. */
-export interface CertificateLife {
-  /** As grid tools write it: `/DC=org/DC=example/CN=Alice Adams`. */
-  readonly subject: string
-  /** Who signed it, in the same form. */
-  readonly issuer: string
-  /** Seconds since the epoch. */
-  readonly notBefore: number
-  /** Seconds since the epoch. */
-  readonly expiresAt: number
-}
+import { X509Certificate } from 'node:crypto'
+import { IgwnAuthError } from '../errors'
+import { parsePem, isCertificate } from '../formats/pem'
+import { certificateInfo, proxyChain, type CertificateInfo } from './certificates'
 
-/** What TLS wants of a credential, as PEM. */
+/** The certificates and the private key of a credential, as PEM. */
 export interface PemPair {
-  /** The certificate, then those of its issuers. */
+  /** The certificate to present, followed by those of its issuers. */
   readonly cert: string
-  /** The private key, not encrypted. */
+  /** The private key, not encrypted. Secret. */
   readonly key: string
 }
 
 /**
- * An X.509 credential that was found: where it is and what it says. `{ cert, key? }` are paths, as igwn_auth_utils gives
- * them. Its private key shows in no inspection and no JSON.
+ * An X.509 credential: the paths of its files, and what its certificates say. `{ cert, key? }` are paths, as in
+ * igwn_auth_utils. Neither `inspect` nor JSON shows the private key.
  */
 export class X509Credential {
-  /** Path of the file with the certificate, for a proxy with its key and its chain too. */
+  /** Path of the file with the certificate; a proxy file also holds the key and the chain. */
   readonly cert: string
-  /** Path of the file with the key; absent when it is in the same file. */
+  /** Path of the file with the key; absent when the key is in the file of the certificate. */
   declare readonly key?: string
-  /** Where it was found: its file, and the variable or option that named it. */
+  /** The file, and the variable or option that names it. */
   readonly source: string
-  /** The subject of the certificate that is presented. */
+  /** Subject of the certificate that is presented. */
   readonly subject: string
-  /** Seconds since the epoch from which all its certificates are good. */
+  /**
+   * Seconds since the epoch from which the credential is valid: the latest `notBefore` of the proxies and of the first
+   * certificate that is no proxy. CA certificates in the file do not count.
+   */
   readonly notBefore: number
-  /** Seconds since the epoch at which the first of its certificates ends: a proxy dies with its parent. */
+  /** Seconds since the epoch at which the credential expires: the earliest `expiresAt` of the same certificates. */
   readonly expiresAt: number
-  /** All its certificates, the presented one first. */
-  readonly certificates: readonly CertificateLife[]
+  /** Every certificate that is presented, CA certificates of the file included; the credential's own first. */
+  readonly certificates: readonly CertificateInfo[]
   readonly #pem: PemPair
 
   /**
-   * For credentials from elsewhere than a file, too. Nothing is checked here; {@link findX509Credentials} does.
+   * For credentials that do not come from a file, too. Neither key nor dates are checked here; {@link findX509Credentials}
+   * does.
    *
-   * @param place - `cert`, `key`, `source`: as the properties of these names
-   * @param certificates - what each says, the presented one first
-   * @param pem - what TLS is given. A secret
+   * @param location - `cert`, `key` and `source`, as the properties of these names
+   * @param pem - the certificates, the one to present first, and the private key. Secret
+   * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_UNUSABLE` when `pem.cert` holds no certificate, or one that cannot be parsed
    */
   constructor(
-    place: { readonly cert: string; readonly key?: string | undefined; readonly source: string },
-    certificates: readonly CertificateLife[],
+    location: { readonly cert: string; readonly key?: string | undefined; readonly source: string },
     pem: PemPair,
   ) {
-    this.cert = place.cert
-    if (place.key !== undefined) this.key = place.key
-    this.source = place.source
-    this.subject = certificates[0]?.subject ?? ''
-    this.notBefore = Math.max(...certificates.map(({ notBefore }) => notBefore))
-    this.expiresAt = Math.min(...certificates.map(({ expiresAt }) => expiresAt))
-    this.certificates = certificates
+    const certificates = parseCertificates(pem.cert, location.source)
+    const chain = proxyChain(certificates)
+    const infos = certificates.map(certificateInfo)
+    const bounding =
+      'proxy' in chain ? infos : infos.filter((_, index) => chain.includes(certificates[index]!))
+    this.cert = location.cert
+    if (location.key !== undefined) this.key = location.key
+    this.source = location.source
+    this.subject = infos[0]?.subject ?? ''
+    this.notBefore = Math.max(...bounding.map(({ notBefore }) => notBefore))
+    this.expiresAt = Math.min(...bounding.map(({ expiresAt }) => expiresAt))
+    this.certificates = infos
     this.#pem = pem
   }
 
-  /** The certificates and the private key, for an HTTP client of your own. Secret: do not log what this returns. */
+  /** The certificates and the private key, for other HTTP clients. Secret: do not log the result. */
   pem(): PemPair {
     return this.#pem
   }
+}
+
+function parseCertificates(text: string, source: string): X509Certificate[] {
+  try {
+    const certificates = parsePem(text)
+      .filter(isCertificate)
+      .map((block) => new X509Certificate(block.text))
+    if (certificates.length > 0) return certificates
+  } catch {
+    // Reported below: an error of OpenSSL says no more than that.
+  }
+  throw new IgwnAuthError(
+    'ERR_IGWN_CERT_UNUSABLE',
+    `${source} is not an X.509 credential: cert must hold certificates in PEM form, the one to present first.`,
+  )
 }
