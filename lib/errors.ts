@@ -1,156 +1,155 @@
 /**
- * What this package throws, and why.
+ * Errors of this package.
  *
  *   Error
- *   └─ IgwnAuthError   code: what kind; reasons: every credential that was looked at and why it was not used
+ *   └─ IgwnAuthError   code: the kind of error; reasons: every credential that was looked at and why it was not used
  *
- * A refusal by the server stays what axios makes of it, an `AxiosError`.
- * No message, reason or property here ever holds a token, a password, a passphrase or a key.
+ * A refusal by the server stays an `AxiosError`. No message, reason or property has a token, password, passphrase or key.
  */
 
-/** What kind of thing went wrong; each is something the caller can act on. */
+/** The kinds of errors. */
 export type IgwnAuthErrorCode =
-  /** An option has a type or a value it cannot have, or two options contradict each other. */
+  /** An option has an invalid type or value, or two options exclude each other. */
   | 'ERR_IGWN_INVALID_OPTION'
-  /** An environment variable has a value that means nothing here. */
+  /** An environment variable has an invalid value. */
   | 'ERR_IGWN_INVALID_ENVIRONMENT'
-  /** A URL cannot be read, or has no audience. */
+  /** A URL cannot be parsed, or has no host. */
   | 'ERR_IGWN_INVALID_URL'
-  /** No token satisfies the query; `reasons` says why, one by one. */
+  /** No suitable token was found; `reasons` has one entry for each candidate. */
   | 'ERR_IGWN_TOKEN_NOT_FOUND'
-  /** Something that should be a token is not one, or could not be sent as one. */
+  /** A token is malformed, or cannot be sent in a header. */
   | 'ERR_IGWN_TOKEN_MALFORMED'
-  /** A source gave a token that has expired already. */
+  /** A source returned an expired token. */
   | 'ERR_IGWN_TOKEN_EXPIRED'
-  /** No X.509 credential satisfies; `reasons` says why, one by one. */
+  /** No suitable X.509 credential was found; `reasons` has one entry for each candidate. */
   | 'ERR_IGWN_CERT_NOT_FOUND'
-  /** A certificate or key that was named cannot be used. */
+  /** The named certificate or key cannot be used. */
   | 'ERR_IGWN_CERT_UNUSABLE'
   /** A CA bundle or folder cannot be used. */
   | 'ERR_IGWN_CA_UNUSABLE'
   /** A netrc file cannot be used. */
   | 'ERR_IGWN_NETRC_UNUSABLE'
-  /** `failIfNoAuth` was asked for and there is no credential at all. */
+  /** `failIfNoAuth` is set, and no credential was found. */
   | 'ERR_IGWN_NO_CREDENTIAL'
-  /** A token or password would cross a clear-text connection. */
+  /** A token or password would be sent over plain HTTP. */
   | 'ERR_IGWN_INSECURE_TRANSPORT'
-  /** The transport cannot do what is required: the fetch adapter presents no client certificate, and lets nobody see redirects. */
+  /** The adapter cannot do what is required: the fetch adapter presents no client certificate and does not report redirects. */
   | 'ERR_IGWN_UNSUPPORTED'
-  /** OAuth 1: a request cannot be signed: its body cannot be read ahead or cannot carry a signature, or signing failed. */
+  /** OAuth 1: a request cannot be signed: its body cannot be read in advance or cannot hold a signature, or signing failed. */
   | 'ERR_IGWN_OAUTH1_UNSIGNED'
-  /** OAuth 1: the user, or the server, refused. */
+  /** OAuth 1: the user or the server refused. */
   | 'ERR_IGWN_OAUTH1_DENIED'
-  /** OAuth 1: there is no verifier yet. */
+  /** OAuth 1: the verifier is missing. */
   | 'ERR_IGWN_OAUTH1_NO_VERIFIER'
-  /** OAuth 1: there is no request token, or the callback is for another. */
+  /** OAuth 1: the request token is missing, or the callback is for another one. */
   | 'ERR_IGWN_OAUTH1_REQUEST_TOKEN'
-  /** OAuth 1: an answer that should give a token gives none. */
+  /** OAuth 1: a token response has no token. */
   | 'ERR_IGWN_OAUTH1_RESPONSE'
-  /** A token store cannot be used: its file, or the folder of it, is open to others, belongs to somebody else or is broken. */
+  /** A token store cannot be used: its file or folder is accessible to others, owned by another user, or damaged. */
   | 'ERR_IGWN_STORE_UNUSABLE'
-  /** A command that should give a token failed, or gave none. */
+  /** A token command failed or printed no token. */
   | 'ERR_IGWN_COMMAND_FAILED'
-  /** An authorization server refused, and said so in its own words: `error`, `errorDescription`, `errorUri`, `status`. */
+  /** An authorization server refused; its response is in `error`, `errorDescription`, `errorUri`, `status`. */
   | 'ERR_IGWN_OAUTH_REFUSED'
   /** An authorization server cannot be reached. */
   | 'ERR_IGWN_OAUTH_UNREACHABLE'
-  /** An authorization server, or a person who should log in, took too long. */
+  /** An authorization server, or the user who logs in, took too long. */
   | 'ERR_IGWN_OAUTH_TIMEOUT'
-  /** An authorization server says something that cannot be used. */
+  /** The response of an authorization server is invalid. */
   | 'ERR_IGWN_OAUTH_RESPONSE'
-  /** An answer to a login is not one to the login that was begun here: stale, or forged. */
+  /** A callback does not belong to a login that was started here: it is outdated or forged. */
   | 'ERR_IGWN_OAUTH_STATE'
-  /** An id_token is not to be trusted. */
+  /** An id_token is invalid. */
   | 'ERR_IGWN_OAUTH_ID_TOKEN'
 
-/** Why one candidate was not used. */
+/** Why a candidate was not used. */
 export type ReasonCode =
-  /** Nothing there: the variable is unset or the file does not exist. */
+  /** The variable is unset, or the file does not exist. */
   | 'absent'
-  /** There, with nothing in it. */
+  /** It is empty. */
   | 'empty'
-  /** There, but reading it failed. */
+  /** It cannot be read. */
   | 'unreadable'
-  /** A folder, a FIFO, a socket or a device where a file should be. */
+  /** A folder, FIFO, socket or device instead of a file. */
   | 'not-a-file'
-  /** Larger than a credential can be. */
+  /** Larger than any credential. */
   | 'too-large'
-  /** Belongs to somebody who is neither this user nor root. */
+  /** Owned by another user who is not root. */
   | 'foreign-owner'
-  /** Others may read or change it. */
+  /** Accessible to others. */
   | 'open-permissions'
-  /** Not what it should be: no JWT, no PEM, no netrc. */
+  /** Not a JWT, PEM or netrc file. */
   | 'malformed'
-  /** It has ended, or has less life left than is wanted (`exp`; `notAfter` of a certificate). */
+  /** Expired, or expires before the minimum time left (`exp`; `notAfter` of a certificate). */
   | 'expired'
-  /** It begins later (`nbf`; `notBefore` of a certificate). */
+  /** Not valid yet (`nbf`; `notBefore` of a certificate). */
   | 'not-yet-valid'
-  /** It is meant for somebody else (`aud`). */
+  /** Issued for another audience (`aud`). */
   | 'audience'
-  /** It is of another issuer than the wanted ones (`iss`). */
+  /** Issued by another issuer than the required ones (`iss`). */
   | 'issuer'
-  /** It does not allow all that is wanted (`scope`). */
+  /** A required scope is missing (`scope`). */
   | 'scope'
-  /** A claim that its profile demands is not there, or not of the right kind. */
+  /** A claim that its profile requires is missing or has a wrong type. */
   | 'claim'
-  /** A profile or version we cannot judge. */
+  /** An unknown profile or version. */
   | 'profile'
-  /** The signature is wrong. */
+  /** The signature is invalid. */
   | 'signature'
-  /** The signature could not be checked. */
+  /** The signature could not be verified. */
   | 'not-verified'
-  /** The key does not belong to the certificate. */
+  /** The key does not match the certificate. */
   | 'key-mismatch'
-  /** The certificate that signed a proxy certificate is not in its file. */
+  /** The file of a proxy certificate lacks the certificate that signed it. */
   | 'broken-chain'
-  /** The key is encrypted and the passphrase is missing or wrong. */
+  /** The key is encrypted, and the passphrase is missing or wrong. */
   | 'passphrase'
-  /** It would have crossed a clear-text connection. */
+  /** It would be sent over plain HTTP. */
   | 'insecure-transport'
   /** Switched off by an option or an environment variable. */
   | 'disabled'
-  /** Another credential was preferred. */
+  /** Another credential takes precedence, or it is for another server. */
   | 'not-needed'
   /** The server refused it. */
   | 'refused'
-  /** This transport cannot carry it. */
+  /** The adapter cannot send it. */
   | 'unsupported'
   /** A source failed. */
   | 'failed'
 
-/** One candidate credential that was not used: where it was, what is wrong with it. */
+/** A candidate that was not used, and why. */
 export interface Reason {
-  /** What kind of thing is wrong; for programs. */
+  /** The kind of problem, for programs. */
   readonly code: ReasonCode
   /** Where it came from: an environment variable, a file, or both. */
   readonly source: string
-  /** One sentence that names the thing and says why. */
+  /** One sentence that names the candidate and the problem. */
   readonly message: string
-  /** The JWT claim that decided, where one did. */
+  /** The JWT claim that decided, if any. */
   readonly claim?: string
-  /** What that claim should have said, or what else was wanted; absent where nothing was compared. */
+  /** The expected value; absent where nothing was compared. */
   readonly expected?: unknown
-  /** What it says; of a value of the wrong kind, the kind. Never a secret. */
+  /** The actual value, or the kind of a value of a wrong type. Never a secret. */
   readonly actual?: unknown
 }
 
 /**
- * An error of this package. `message` names the thing, says why and what to do; `code` is for programs;
- * `reasons` has one entry for every credential that was looked at and not used.
+ * An error of this package. `message` says what failed, why and what to do; `code` is for programs; `reasons` has one entry for
+ * each credential that was looked at and not used. None of them has a secret.
  */
 export class IgwnAuthError extends Error {
-  /** For printing. To tell it from other errors there are `instanceof` and `code`. */
+  /** To recognize it, use {@link isIgwnAuthError} and `code`. */
   override readonly name = 'IgwnAuthError'
-  /** What kind of thing went wrong; for programs. */
+  /** The kind of error, for programs. */
   readonly code: IgwnAuthErrorCode
-  /** Every credential that was looked at and not used, in the order in which they were looked at; empty where none was. */
+  /** Every credential that was looked at and not used, in order; empty where none was. */
   readonly reasons: readonly Reason[]
 
   /**
    * For sources and schemes of your own, too.
    *
-   * @param message - without a secret: it names the thing, says why and what to do
-   * @param options - `reasons`: default is none. `cause`: what was thrown below, default is nothing
+   * @param message - without a secret: what failed, why and what to do
+   * @param options - `reasons`: default is none. `cause`: what was thrown below, default is none
    */
   constructor(
     code: IgwnAuthErrorCode,
@@ -161,4 +160,16 @@ export class IgwnAuthError extends Error {
     this.code = code
     this.reasons = reasons
   }
+
+  /** For loggers: `name`, `message`, `code`, `summary` (the message) and `reasons`, with the properties of subclasses. */
+  toJSON(): Record<string, unknown> {
+    const { name, message, code, reasons } = this
+    return { ...(this as object), name, message, code, summary: message, reasons }
+  }
+}
+
+/** Whether a value is an {@link IgwnAuthError}; also one of the other module format (ESM, CommonJS) of this package. */
+export function isIgwnAuthError(value: unknown): value is IgwnAuthError {
+  const { name, code } = value instanceof Error ? (value as Partial<IgwnAuthError>) : {}
+  return name === 'IgwnAuthError' && typeof code === 'string' && code.startsWith('ERR_IGWN_')
 }

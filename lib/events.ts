@@ -3,99 +3,98 @@ import { debuglog, inspect } from 'node:util'
 import type { Reason } from './errors'
 import type { Challenge } from './formats/www-authenticate'
 
-/** What kind of credential an event is about. */
+/** The kinds of credentials. */
 export type CredentialKind = 'token' | 'basic' | 'certificate' | 'scheme'
 
 /**
- * What happens to the credentials of a request, as it happens. No event ever holds a token, a password, a passphrase or a
- * key.
+ * What happens to the credentials of a request, as it happens. No event has a token, password, passphrase or key.
  */
 export type IgwnAuthEvent =
-  /** A candidate was looked at and passed over. */
+  /** A candidate was skipped. */
   | (RequestEvent<'skipped'> & {
       /** Why. */
       readonly reason: Reason
     })
-  /** This one is for the request. */
+  /** A credential was selected for the request. */
   | (RequestEvent<'selected'> & {
-      /** What kind of credential it is. */
+      /** The kind of credential. */
       readonly kind: CredentialKind
       /** Where it comes from: a variable, a file, an option, the name of a scheme. */
       readonly source: string
-      /** Seconds since the epoch at which it ends, where that is known. */
+      /** When it expires, in seconds since the epoch; undefined where that is not known. */
       readonly expiresAt?: number | undefined
     })
-  /** The request leaves. */
+  /** The request is sent. */
   | (RequestEvent<'attached'> & {
-      /** The kinds of credential on it; empty for none. */
+      /** The kinds of credentials on it; empty for none. */
       readonly kinds: readonly CredentialKind[]
     })
-  /** The server answered 401. */
+  /** The server responded with 401. */
   | (RequestEvent<'challenged'> & {
-      /** What it asks for (`WWW-Authenticate`, RFC 9110 section 11.6.1); empty where it does not say. */
+      /** Its challenges (`WWW-Authenticate`, RFC 9110 section 11.6.1); empty where it sent none. */
       readonly challenges: readonly Challenge[]
     })
-  /** The refusal is answered: the request is sent once more. */
+  /** The request is sent again with another credential. */
   | RequestEvent<'retrying'>
-  /** The server's refusal stands and goes back to the caller. */
+  /** The refusal is returned to the caller. */
   | (RequestEvent<'refused'> & {
-      /** The status of HTTP. Absent where the connection was refused before there was one. */
+      /** The HTTP status. Absent where the TLS handshake failed. */
       readonly status?: number | undefined
-      /** What was wanted, what was sent and what would mend it, in one sentence for people. */
+      /** One sentence: what the server requires, what was sent, and what that lacks. */
       readonly summary: string
     })
   /** A redirect leads to another origin. */
   | (RequestEvent<'redirected'> & {
-      /** Where it leads, in the form of `url`. */
+      /** The target, in the form of `url`. */
       readonly to: string
-      /** Whether the credentials go along: the two are among the `trustedOrigins`. */
+      /** Whether the credentials are kept: both origins are in `trustedOrigins`. */
       readonly trusted: boolean
     })
   /** A token source has a new token. */
   | {
-      /** What happened. */
+      /** The type of event. */
       readonly type: 'renewed'
       /** The kind of source: `reuse`, `externallyManagedJwt`, `clientCredentials`. */
       readonly source: string
-      /** Seconds since the epoch at which the token ends, where that is known. */
+      /** When the token expires, in seconds since the epoch; undefined where that is not known. */
       readonly expiresAt?: number | undefined
     }
-  /** Something that a person should look at though all goes on. */
+  /** Something to look at, although work continues. */
   | {
-      /** What happened. */
+      /** The type of event. */
       readonly type: 'warning'
       /** What it is about: a file, a kind of source. */
       readonly source: string
-      /** One sentence that says what is not as it should be. */
+      /** One sentence that describes the problem. */
       readonly message: string
     }
 
-/** What the events of a request have in common. */
+/** What all events of a request have. */
 export interface RequestEvent<Type extends string> {
-  /** What happened. */
+  /** The type of event. */
   readonly type: Type
-  /** Where the request goes: without login, parameters and fragment, which may be secret. */
+  /** The URL of the request, without userinfo, parameters and fragment, which may be secret. */
   readonly url: string
 }
 
-/** Hears the events of an instance. What it throws is reported as a warning of the process and stops nothing. */
+/** Receives the events of an instance. An error that it throws is reported as a warning of the process and stops nothing. */
 export type IgwnAuthEventListener = (event: IgwnAuthEvent) => void
 
 /** The name of the diagnostics channel that carries every event of this process: `diagnostics_channel.subscribe(it, …)`. */
 export const EVENT_CHANNEL = 'axios-igwn-auth'
 
 const channel = diagnostics.channel(EVENT_CHANNEL)
-/** For `NODE_DEBUG=igwn-auth`: a line on stderr for each event. */
+/** With `NODE_DEBUG=igwn-auth`: a line on standard error for each event. */
 const debug = debuglog('igwn-auth')
 
-/** Whether anybody hears; where nobody does, an event need not be made. */
+/** Whether there is a listener; without one, no event has to be made. */
 export function hasListeners(listener?: IgwnAuthEventListener): boolean {
   return listener !== undefined || channel.hasSubscribers || debug.enabled
 }
 
-/** Tells everybody who hears. */
+/** Calls the listener, and publishes to the channel and the debug log. */
 export function publish(event: IgwnAuthEvent, listener?: IgwnAuthEventListener): void {
-  if (listener) tell(listener, event)
+  if (listener) callListener(listener, event)
   if (channel.hasSubscribers) channel.publish(event)
   if (debug.enabled) {
     const { type, ...rest } = event
@@ -103,18 +102,18 @@ export function publish(event: IgwnAuthEvent, listener?: IgwnAuthEventListener):
   }
 }
 
-function tell(listener: IgwnAuthEventListener, event: IgwnAuthEvent): void {
+function callListener(listener: IgwnAuthEventListener, event: IgwnAuthEvent): void {
   try {
     listener(event)
   } catch (error) {
-    // A log that cannot be written is no reason to lose a request.
+    // A listener that fails must not fail the request.
     process.emitWarning(`onEvent failed: ${error instanceof Error ? error.message : 'without an error'}`, {
       type: 'IgwnAuthWarning',
     })
   }
 }
 
-/** A URL for people: without login, parameters and fragment, which may be secret. */
+/** A URL for printing: without userinfo, parameters and fragment, which may be secret. */
 export function urlWithoutSecrets({ origin, pathname }: URL): string {
   return origin + pathname
 }

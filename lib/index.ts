@@ -19,7 +19,6 @@ export { createX509Agent, type X509AgentOptions } from './x509/create-x509-agent
 export type { Passphrase } from './x509/load-credential'
 export { findNetrcCredentials, type NetrcOptions } from './netrc/find-netrc-credentials'
 export type { BasicCredentials } from './formats/basic-credentials'
-export type { Environment } from './environment'
 export { staticToken } from './tokens/static-token'
 export { discoveredTokens } from './tokens/discovered-tokens'
 export { chain } from './tokens/chain'
@@ -59,7 +58,7 @@ export type { Explanation } from './explain/explanation'
 export type { Finding, FindingKind, FindingVerdict, TokenInfo } from './explain/finding'
 export { HTTPSciTokenAuth, type HTTPSciTokenAuthOptions } from './instance/http-sci-token-auth'
 export type { IgwnAxiosError, Refusal } from './explain/refusal'
-export type { IgwnAuthOptions, TokenFunction } from './options'
+export { noHostCredentials, type IgwnAuthOptions, type TokenFunction } from './options'
 export {
   EVENT_CHANNEL,
   type CredentialKind,
@@ -67,4 +66,10 @@ export {
   type RequestEvent,
   type IgwnAuthEvent,
 } from './events'
-export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from './errors'
+export {
+  IgwnAuthError,
+  isIgwnAuthError,
+  type IgwnAuthErrorCode,
+  type Reason,
+  type ReasonCode,
+} from './errors'

@@ -1,15 +1,13 @@
 import type { AxiosInstance } from 'axios'
-import { checkValues, flag, flagOrAxios, seconds, textOrList, type Check } from './check-values'
+import { checkValues, flag, flagOrAxios, kindOf, seconds, textOrList, type Check } from './check-values'
 import { IgwnAuthError } from './errors'
 import { parseUrl } from './formats/url'
 import type { IgwnAuthEventListener } from './events'
-import { requirementsOf, type TokenRequirements } from './tokens/validate-claims'
 import type { AuthScheme } from './schemes/auth-scheme'
 import { SciToken } from './tokens/scitoken'
 import { StaticToken } from './tokens/static-token'
-import { variable, type Environment } from './environment'
-import { targetAudience } from './tokens/target-audience'
-import { kindOf, tokenText, type Token, type TokenQuery, type TokenSource } from './tokens/token'
+import type { Environment } from './environment'
+import { tokenText, type Token, type TokenQuery, type TokenSource } from './tokens/token'
 
 /** Options of an instance, and of one request under the config key `igwnAuth`; those of the request win, key by key. */
 export interface IgwnAuthOptions {
@@ -26,7 +24,7 @@ export interface IgwnAuthOptions {
    * Default is absent, or what `IGWN_AUTH_UTILS_FIND_SCITOKEN` says: `y`, `yes`, `true`, `1` for `true`; `n`, `no`,
    * `false`, `0` for `false`.
    */
-  readonly token?: Token | TokenSource | TokenFunction | boolean | undefined
+  readonly token?: Token | TokenSource | TokenFunction | boolean
   /** The audience the token must be for, or several of which one will do. Default is that of the URL, see {@link targetAudience}. */
   readonly tokenAudience?: string | readonly string[] | undefined
   /** The scopes the token must give, all of them: a list, or a string with spaces between. Default is none. */
@@ -40,7 +38,7 @@ export interface IgwnAuthOptions {
    * possession of a key (DPoP), or puts a token elsewhere than into the header. Default is none. Not together with `token`;
    * a request that names one of the two has that one.
    */
-  readonly scheme?: AuthScheme | undefined
+  readonly scheme?: AuthScheme
   /** Keep token and scheme of the instance off this request. Default is false. */
   readonly withholdToken?: boolean | undefined
   /**
@@ -53,7 +51,7 @@ export interface IgwnAuthOptions {
    *
    * Default is absent, or what `IGWN_AUTH_UTILS_FIND_X509` says, in the words of `IGWN_AUTH_UTILS_FIND_SCITOKEN`.
    */
-  readonly cert?: string | readonly [cert: string, key: string] | boolean | undefined
+  readonly cert?: string | readonly [cert: string, key: string] | boolean
   /** Seconds that every certificate of a searched credential must still be good. Default is 600. */
   readonly certMinTimeLeft?: number | undefined
   /** The passphrase of an encrypted key, or a function that gives it, called only when one is needed. Default is none. */
@@ -62,7 +60,7 @@ export interface IgwnAuthOptions {
    * The netrc file with logins for Basic authentication (RFC 7617), used where there is no token; `false` for none. Default
    * and `true` is `$NETRC`, else `~/.netrc`, else `~/_netrc`.
    */
-  readonly netrc?: string | boolean | undefined
+  readonly netrc?: string | boolean
   /**
    * The service this instance is for: its audience is wanted for requests to that host and port, and a token that is given
    * goes nowhere else. A request to another goes by its own URL. Default is the URL of each request.
@@ -104,27 +102,34 @@ export type TokenChoice =
   | { readonly kind: 'given'; readonly text: string }
   | { readonly kind: 'source'; readonly source: TokenSource }
 
-/** Checks options, name by name. Returns them without their undefined keys. */
-export function checkOptions(options: IgwnAuthOptions, owner: string): IgwnAuthOptions {
-  return checkValues(options, CHECKS, owner)
+/** Options after checking and merging: secrets wrapped, no prototype, so that only own properties count. */
+export interface ResolvedOptions extends IgwnAuthOptions {
+  /** False when the options object that names the token or the scheme does not also set `netrc` (no other identity). */
+  readonly netrcFallback?: boolean
 }
 
 /**
- * An option of ours that stands in a config itself, as it does in Python, would be lost there.
+ * Checks options and hides their secrets.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for one that is no option of axios too
+ * @param owner - name of the object, for messages: `options`, `igwnAuth`
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an unknown name, a value of a wrong type, and for `token`,
+ *   `cert`, `scheme` or `netrc` set to `undefined`: a missing session field must not select another identity
  */
-export function checkPlace(config: object, call: string): void {
-  const name = Object.keys(CHECKS).find((one) => one !== 'url' && Object.hasOwn(config, one))
-  if (name !== undefined)
-    throw new IgwnAuthError(
-      'ERR_IGWN_INVALID_OPTION',
-      `${name} stands in the config itself, where nothing reads it: write ${call}({ igwnAuth: { ${name}: ... } }).`,
-    )
+export function resolveOptions(options: IgwnAuthOptions, owner: string): ResolvedOptions {
+  if (typeof options === 'object' && (options as unknown) !== null)
+    for (const name of NEVER_UNDEFINED)
+      if (Object.hasOwn(options, name) && options[name] === undefined)
+        throw invalid(`${owner}.${name} is undefined. Leave it out to search, or set false.`)
+  const resolved = Object.assign(withoutPrototype(), hideOptions(checkValues(options, CHECKS, owner)))
+  const { token, scheme, netrc } = resolved
+  const namesIdentity = (token !== undefined && typeof token !== 'boolean') || scheme !== undefined
+  if (token !== undefined || scheme !== undefined)
+    resolved.netrcFallback = !namesIdentity || netrc !== undefined
+  return resolved
 }
 
-/** The same options with their secrets where printing does not reach, and a token checked once; what is of a wrong type waits for its error. */
-export function sealed(options: IgwnAuthOptions): IgwnAuthOptions {
+/** Wraps `token` and `passphrase` so that `inspect` and JSON cannot show them. Values of a wrong type stay, for the check. */
+export function hideOptions(options: IgwnAuthOptions): IgwnAuthOptions {
   if (typeof options !== 'object' || (options as unknown) === null) return options
   const { token, passphrase } = options
   return {
@@ -134,31 +139,56 @@ export function sealed(options: IgwnAuthOptions): IgwnAuthOptions {
   }
 }
 
+const NEVER_UNDEFINED = ['token', 'cert', 'scheme', 'netrc'] as const
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+/** Options without a prototype, so that a polluted `Object.prototype` has no effect. */
+function withoutPrototype(): Writable<ResolvedOptions> {
+  return Object.create(null) as Writable<ResolvedOptions>
+}
+
 function isText(value: unknown): value is string | Uint8Array {
   return typeof value === 'string' || value instanceof Uint8Array
 }
 
-/** Options of the request over those of the instance. */
-export function mergeOptions(instance: IgwnAuthOptions, request: IgwnAuthOptions): IgwnAuthOptions {
-  const merged: { -readonly [Name in keyof IgwnAuthOptions]: IgwnAuthOptions[Name] } = {
-    ...instance,
-    ...request,
-  }
-  // What a request names takes the place of what the instance has, in whichever of the two options that is.
+/** Options of the request over those of the instance, key by key. */
+export function mergeOptions(instance: ResolvedOptions, request: ResolvedOptions): ResolvedOptions {
+  const merged: Writable<ResolvedOptions> = Object.assign(withoutPrototype(), instance, request)
+  // A request that names a token or a scheme replaces whichever of the two the instance has.
   if (request.token !== undefined && request.scheme === undefined) delete merged.scheme
   if (request.scheme !== undefined && request.token === undefined) delete merged.token
   if (merged.scheme !== undefined && merged.token !== undefined)
-    throw new IgwnAuthError(
-      'ERR_IGWN_INVALID_OPTION',
-      'scheme and token contradict each other: a scheme takes the place of the token. Set one of them.',
-    )
+    throw invalid('scheme and token exclude each other: a scheme replaces the token. Set one of them.')
   if (merged.forceNoAuth && merged.failIfNoAuth)
-    throw new IgwnAuthError(
-      'ERR_IGWN_INVALID_OPTION',
-      'forceNoAuth and failIfNoAuth contradict each other: one sends no credential, the other sends nothing without one. Set one of them.',
+    throw invalid(
+      'forceNoAuth and failIfNoAuth exclude each other: one sends no credential, the other requires one. Set one of them.',
     )
   return merged
 }
+
+/**
+ * Rejects options of ours at the top level of an axios config, where axios ignores them: also in snake_case, as in
+ * igwn_auth_utils. `url` is also an option of axios.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION`
+ */
+export function checkConfigKeys(config: object): void {
+  for (const key in config) {
+    const name = MISPLACED.get(key)
+    if (name !== undefined)
+      throw invalid(
+        `${key} has no effect at the top level of a config. Write { igwnAuth: { ${name}: ... } }.`,
+      )
+  }
+}
+
+function invalid(message: string): IgwnAuthError {
+  return new IgwnAuthError('ERR_IGWN_INVALID_OPTION', message)
+}
+
+/** Credentials of this host are neither searched for nor sent: for services that act for their users with per-user tokens. */
+export const noHostCredentials: IgwnAuthOptions = Object.freeze({ token: false, cert: false, netrc: false })
 
 const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   token: (value) =>
@@ -210,6 +240,25 @@ const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   onEvent: (value) => (typeof value === 'function' ? undefined : `must be a function, not ${kindOf(value)}`),
 }
 
+/** The option that a misplaced key means. */
+const MISPLACED: ReadonlyMap<string, string> = new Map(
+  Object.keys(CHECKS)
+    .filter((name) => name !== 'url')
+    .flatMap((name) => [
+      [name, name],
+      [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), name],
+      [
+        name
+          .toLowerCase()
+          .replace(
+            /^(force|failif)(noauth)$/,
+            (_, verb: string) => `${verb.replace('failif', 'fail_if')}_noauth`,
+          ),
+        name,
+      ],
+    ]),
+)
+
 function isPath(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
 }
@@ -229,67 +278,59 @@ function isHttpUrl(text: string): boolean {
   return /^https?:/i.test(text) && parseUrl(text) !== undefined
 }
 
-function isTokenSource(value: unknown): value is TokenSource {
+export function isTokenSource(value: unknown): value is TokenSource {
   return typeof (value as TokenSource | null)?.getToken === 'function'
 }
 
-/** The environment switches of igwn-auth-utils. */
 const FIND_SCITOKEN = 'IGWN_AUTH_UTILS_FIND_SCITOKEN'
 const FIND_X509 = 'IGWN_AUTH_UTILS_FIND_X509'
+/** The environment switches of igwn_auth_utils. */
+export const ENVIRONMENT_SWITCHES: readonly string[] = [FIND_SCITOKEN, FIND_X509]
 
-/** Where the token of a request comes from: its option, else the environment, else a search. */
-export function tokenChoice(token: IgwnAuthOptions['token'], { env }: Environment): TokenChoice {
+/** Where the token of a request comes from: its option, else the environment switch, else a search. */
+export function tokenChoice(token: IgwnAuthOptions['token'], env: Environment['env']): TokenChoice {
   const choice = token ?? environmentSwitch(env, FIND_SCITOKEN)
-  if (choice === undefined || choice === true) return { kind: 'discover', required: choice === true }
-  if (choice === false) return { kind: 'never' }
+  if (choice === undefined) return SEARCH
+  if (choice === true) return REQUIRE
+  if (choice === false) return NEVER
   if (choice instanceof StaticToken) return { kind: 'given', text: choice.getToken() }
   if (typeof choice === 'function') return { kind: 'source', source: { getToken: choice } }
   if (isTokenSource(choice)) return { kind: 'source', source: choice }
   return { kind: 'given', text: tokenText(choice, 'the token option') }
 }
 
-/** Which X.509 credential a request has: that of its option, else what the environment says. */
-export function certChoice(cert: IgwnAuthOptions['cert'], { env }: Environment): IgwnAuthOptions['cert'] {
+const SEARCH: TokenChoice = { kind: 'discover', required: false }
+const REQUIRE: TokenChoice = { kind: 'discover', required: true }
+const NEVER: TokenChoice = { kind: 'never' }
+
+/** Which X.509 credential a request uses: its option, else what the environment switch says. */
+export function certChoice(cert: IgwnAuthOptions['cert'], env: Environment['env']): IgwnAuthOptions['cert'] {
   return cert ?? environmentSwitch(env, FIND_X509)
 }
 
 /**
- * The value of a switch: true to require, false to disable, undefined when it is unset or empty. In any case of letters.
+ * The value of an environment switch, in any case: true to require, false to disable, undefined when unset or empty.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_ENVIRONMENT` for anything else. (igwn-auth-utils takes "on" for no.)
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_ENVIRONMENT` for any other value (igwn_auth_utils treats it as false)
  */
-export function environmentSwitch(env: Environment['env'], name: string): boolean | undefined {
-  const value = variable(env, name)
-  if (value === undefined) return undefined
-  const meaning = meaningOf(value)
+function environmentSwitch(env: Environment['env'], name: string): boolean | undefined {
+  const value = env[name]
+  if (!value) return undefined
+  const meaning = switchMeaning(value)
   if (meaning !== undefined) return meaning
+  // Only a short plain word is repeated: a token may have been put into the wrong variable.
+  const shown = /^[A-Za-z]{1,12}$/.test(value) ? ` "${value}"` : ''
   throw new IgwnAuthError(
     'ERR_IGWN_INVALID_ENVIRONMENT',
-    `${name} is set to a value that means nothing. Use one of ${YES.join(', ')} to require, one of ${NO.join(', ')} to disable, or unset it.`,
+    `${name} has the invalid value${shown}. Use one of ${YES.join(', ')} to require, one of ${NO.join(', ')} to disable, or unset it.`,
   )
 }
 
-/** What a value of a switch says; undefined for one that means nothing, which may be a token in the wrong variable. */
-export function meaningOf(value: string): boolean | undefined {
+/** What a value of a switch means; undefined for an invalid one. */
+export function switchMeaning(value: string): boolean | undefined {
   const word = value.toLowerCase()
   return YES.includes(word) ? true : NO.includes(word) ? false : undefined
 }
 
 const YES = ['y', 'yes', 'true', '1']
 const NO = ['n', 'no', 'false', '0']
-
-/** What the token of a request to this URL is wanted for. */
-export function queryFor(url: URL, options: IgwnAuthOptions): TokenRequirements {
-  return requirementsOf({
-    audience: options.tokenAudience ?? targetAudience(serviceOf(url, options.url)),
-    scope: options.tokenScope,
-    issuer: options.tokenIssuer,
-    minTimeLeft: options.tokenMinTimeLeft,
-  })
-}
-
-/** The URL whose host the credential is for: that of the service, for requests to its host and port only. */
-function serviceOf(url: URL, service: string | undefined): URL {
-  const declared = service === undefined ? undefined : new URL(service)
-  return declared?.host === url.host ? declared : url
-}

@@ -75,16 +75,17 @@ export function authOptionsOf(flags: CredentialFlags): IgwnAuthOptions {
   if (!x509 && flags.cert !== undefined) throw usageFailure('--cert and --no-x509 contradict each other')
   if (!netrc && netrcFile !== undefined)
     throw usageFailure('--netrc-file and --no-netrc contradict each other')
+  const certificate = x509 ? certOf(flags) : false
+  const netrcOption = netrc ? netrcFile : false
   return {
-    // Without, the environment has its say.
-    token: token ? undefined : false,
+    ...(!token && { token: false }),
     tokenScope: scope,
     tokenAudience: audience,
     tokenIssuer: issuer,
     tokenMinTimeLeft: minTimeLeft,
-    cert: x509 ? certOf(flags) : false,
+    ...(certificate !== undefined && { cert: certificate }),
     passphrase: passphraseOf(flags),
-    netrc: netrc ? netrcFile : false,
+    ...(netrcOption !== undefined && { netrc: netrcOption }),
     strict,
     verify,
     failIfNoAuth,

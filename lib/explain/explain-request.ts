@@ -1,135 +1,115 @@
-import { attachedCredentials, type AttachedCredential } from './attached-credentials'
-import { isClearText, readableOnTheWay } from '../request/insecure-transport'
-import type { CredentialFinder } from '../request/attach'
-import { IgwnAuthError, type Reason } from '../errors'
-import { urlWithoutSecrets } from '../events'
-import type { TokenRequirements } from '../tokens/validate-claims'
-import { certChoice, meaningOf, tokenChoice, type TokenChoice } from '../options'
-import type { Credentials, Purpose } from '../request/context'
-import { isStranger, wantedFor } from '../request/token-requirements'
 import { processEnvironment, type Environment } from '../environment'
-import { urlOf } from '../request/destination'
-import { describeTrustedCas } from '../x509/describe-trusted-cas'
-import { describeCertificates } from '../x509/describe-certificates'
+import type { IgwnAuthError, Reason } from '../errors'
 import { describeNetrc } from '../netrc/describe-netrc'
 import { findingFor } from '../files/describe-file'
+import {
+  certChoice,
+  ENVIRONMENT_SWITCHES,
+  switchMeaning,
+  tokenChoice,
+  type ResolvedOptions,
+} from '../options'
 import { askedLater, describeTokens, givenToken, tokenFix } from '../tokens/describe-token'
+import type { TokenRequirements } from '../tokens/validate-claims'
+import { describeCertificates } from '../x509/describe-certificates'
+import { describeTrustedCas } from '../x509/describe-trusted-cas'
+import type { AttachedCredential } from './attached-credentials'
 import { Explanation } from './explanation'
 import type { Finding, FindingKind } from './finding'
 
-/** What became of the search for credentials: what goes on the request, or the error that stops it. */
-export interface Outcome {
-  readonly credentials?: Credentials
-  readonly error?: IgwnAuthError
-  /** A token source was not asked, since that may use the network. */
-  readonly isSourceLeftOut?: boolean
+/** What is known of a request and of the search for its credentials. */
+export interface ExplainedRequest {
+  /** The target. */
+  readonly target: URL
+  /** The target for printing: without userinfo, parameters and fragment. */
+  readonly url: string
+  readonly options: ResolvedOptions
+  readonly requirements: TokenRequirements
+  /** The caller authenticates. */
+  readonly authenticated: boolean
+  /** Others could read what is sent, and `allowInsecureHttp` is not set. */
+  readonly isInsecure: boolean
+  readonly attached: readonly AttachedCredential[]
+  readonly reasons: readonly Reason[]
+  /** What ended the search. */
+  readonly error?: IgwnAuthError | undefined
 }
 
 /**
- * Searches as for a request, and explains the outcome; nothing is sent. A token source is asked only with `verify`, since that
- * may use the network.
+ * Explains a request: looks at everything that is searched for such a request, and also beyond the first suitable candidate. No
+ * network is used.
  */
-export async function foresee(purpose: Purpose, find: CredentialFinder['find']): Promise<Explanation> {
-  const isSourceLeftOut = choiceOf(purpose, processEnvironment)?.kind === 'source' && !purpose.options.verify
-  const options = isSourceLeftOut ? { ...purpose.options, token: false } : purpose.options
-  try {
-    const credentials = await find({ ...purpose, options })
-    const reasons = credentials.reasons.filter(({ code }) => !isSourceLeftOut || code !== 'disabled')
-    return explanationOf(purpose, { credentials: { ...credentials, reasons }, isSourceLeftOut })
-  } catch (error) {
-    if (error instanceof IgwnAuthError) return explanationOf(purpose, { error })
-    throw error
-  }
-}
-
-/**
- * Explains the outcome of a search: looks once more at everything that is looked at for such a request, and beyond the first
- * that satisfies. Files that have not changed are not read again; no network is used.
- */
-export function explanationOf(
-  purpose: Purpose,
-  outcome: Outcome,
+export function explainRequest(
+  request: ExplainedRequest,
   environment: Environment = processEnvironment,
 ): Explanation {
-  const { url, options } = purpose
-  const isInClear = isClearText(url, purpose.request.proxy) && !options.allowInsecureHttp
-  const want = wantedFor(purpose, isStranger(purpose))
-  const attached = attachmentsOf(outcome)
+  const { target, options, requirements, attached, isInsecure, error } = request
+  const isHttps = target.protocol === 'https:'
   const found = [
-    ...examineRequest(purpose, isInClear, environment),
-    ...examineBearers(purpose, want, environment),
-    ...(options.netrc === false ? [] : describeNetrc(url, options, environment)),
-    ...(url.protocol === 'https:' ? certificates(purpose, environment) : []),
-    ...(url.protocol === 'https:' ? describeTrustedCas(environment) : []),
+    ...requestFindings(request, environment),
+    ...tokenFindings(request, environment),
+    ...(options.netrc === false ? [] : describeNetrc(target, options, environment)),
+    ...(isHttps ? certificateFindings(options, environment) : []),
+    ...(isHttps ? describeTrustedCas(environment) : []),
   ]
-  const reasons = [...(outcome.credentials?.reasons ?? []), ...(outcome.error?.reasons ?? [])]
-  const findings = withReasons(found, reasons, want)
-    .map((finding) => withAttachment(finding, attached))
-    .map((finding) => (isInClear ? notInClear(finding) : finding))
-  const { error } = outcome
+  const findings = withReasons(found, [...request.reasons, ...(error?.reasons ?? [])], requirements)
+    .map((finding) => markSelected(finding, attached))
+    .map((finding) => (isInsecure ? skipInsecure(finding) : finding))
   return new Explanation({
-    url: urlWithoutSecrets(urlOf(purpose.request) ?? url),
-    requirements: want,
+    url: request.url,
+    requirements,
     findings,
     attached,
     problem: error && { code: error.code, message: error.message },
   })
 }
 
-function attachmentsOf({ credentials, isSourceLeftOut }: Outcome): AttachedCredential[] {
-  const found = credentials ? attachedCredentials(credentials) : []
-  if (!isSourceLeftOut) return found
-  return [{ kind: 'token', source: TOKEN_SOURCE }, ...found.filter(({ kind }) => kind !== 'basic')]
-}
+/** Name of a token source that has none of its own. */
+export const TOKEN_SOURCE = 'the token source'
 
-const TOKEN_SOURCE = 'the token source'
-
-/** What the request itself says, before anything is looked for. */
-function examineRequest(
-  { url, options, authenticated }: Purpose,
-  isInClear: boolean,
-  environment: Environment,
+/** What the request and the environment say before anything is searched. */
+function requestFindings(
+  { options, authenticated, isInsecure, target }: ExplainedRequest,
+  { env }: Environment,
 ): Finding[] {
   const { forceNoAuth, withholdToken, scheme } = options
   const findings: Finding[] = []
-  const say = (source: string, message: string, fix?: string) =>
+  const add = (source: string, message: string, fix?: string) =>
     findings.push({ kind: 'request', source, verdict: 'active', message, fix })
   if (authenticated)
-    say('the request', 'the request brings an Authorization, auth or a login in its URL: no header is added')
-  if (forceNoAuth) say('forceNoAuth', 'forceNoAuth says to attach nothing', 'leave forceNoAuth out')
+    add('the request', 'the request has its own Authorization, auth or userinfo: no header is added')
+  if (forceNoAuth) add('forceNoAuth', 'forceNoAuth is set: nothing is attached', 'leave forceNoAuth out')
   if (withholdToken)
-    say('withholdToken', 'withholdToken keeps the token off this request', 'leave withholdToken out')
-  if (isInClear) {
-    const message = readableOnTheWay(url, 'a token or a password')
-    const code = 'insecure-transport'
+    add('withholdToken', 'withholdToken is set: no token is attached', 'leave withholdToken out')
+  if (isInsecure)
     findings.push({
       kind: 'request',
       source: 'the URL',
       verdict: 'skipped',
-      code,
-      message,
+      code: 'insecure-transport',
+      message: `${target.host} is reached over plain HTTP, where others can read a token or a password`,
       fix: 'use https',
     })
-  }
-  for (const name of ['IGWN_AUTH_UTILS_FIND_SCITOKEN', 'IGWN_AUTH_UTILS_FIND_X509']) {
-    const value = environment.env[name]
+  for (const name of ENVIRONMENT_SWITCHES) {
+    const value = env[name]
     if (!value) continue
-    const shown = meaningOf(value) === undefined ? 'a value that means nothing' : JSON.stringify(value)
-    say(name, `${name} is set to ${shown}`, `unset ${name}`)
+    const shown =
+      switchMeaning(value) === undefined ? 'has an invalid value' : `is set to ${JSON.stringify(value)}`
+    add(name, `${name} ${shown}`, `unset ${name}`)
   }
   if (scheme)
     findings.push({
       kind: 'scheme',
       source: scheme.name,
       verdict: 'usable',
-      message: `${scheme.name} sees each request as it leaves`,
+      message: `${scheme.name} is applied when the request is sent`,
     })
   return findings
 }
 
-function examineBearers(purpose: Purpose, want: TokenRequirements, environment: Environment): Finding[] {
-  const choice = choiceOf(purpose, environment)
-  if (!choice || purpose.options.scheme) return []
+function tokenFindings({ options, requirements }: ExplainedRequest, environment: Environment): Finding[] {
+  const choice = ignoringErrors(() => tokenChoice(options.token, environment.env))
+  if (!choice || options.scheme) return []
   switch (choice.kind) {
     case 'never':
       return [
@@ -142,67 +122,65 @@ function examineBearers(purpose: Purpose, want: TokenRequirements, environment: 
         },
       ]
     case 'given':
-      return [givenToken(choice.text, 'the token option', want)]
+      return [givenToken(choice.text, 'the token option', requirements)]
     case 'source':
-      return [...(choice.source.explain?.(want) ?? [askedLater(TOKEN_SOURCE)])]
+      return [...(choice.source.explain?.(requirements) ?? [askedLater(TOKEN_SOURCE)])]
     case 'discover':
-      return describeTokens(want, environment)
+      return describeTokens(requirements, environment)
   }
 }
 
-/** A switch of the environment that means nothing is an error of the search, and said there. */
-function choiceOf({ options }: Purpose, environment: Environment): TokenChoice | undefined {
+function certificateFindings(options: ResolvedOptions, environment: Environment): Finding[] {
+  return (
+    ignoringErrors(() => {
+      const cert = certChoice(options.cert, environment.env)
+      return cert === false ? [] : describeCertificates(cert, options, environment)
+    }) ?? []
+  )
+}
+
+/** An invalid environment switch is the error of the search, and reported there. */
+function ignoringErrors<T>(work: () => T): T | undefined {
   try {
-    return tokenChoice(options.token, environment)
+    return work()
   } catch {
     return undefined
   }
 }
 
-function certificates({ options }: Purpose, environment: Environment): Finding[] {
-  try {
-    const cert = certChoice(options.cert, environment)
-    return cert === false ? [] : describeCertificates(cert, options, environment)
-  } catch {
-    return [] // as above
-  }
-}
-
-/** What the search says and no look at a place can: a wrong signature, a scheme that is for another server. */
+/** Adds what only the search knows: a wrong signature, a scheme for another server. */
 export function withReasons(
-  findings: Finding[],
+  findings: readonly Finding[],
   reasons: readonly Reason[],
-  want: TokenRequirements,
+  requirements: TokenRequirements,
 ): Finding[] {
   const all = [...findings]
   for (const reason of reasons) {
     const at = all.findIndex(
-      ({ source, code }) => source === reason.source || (code === CLEAR_TEXT && reason.code === CLEAR_TEXT),
+      ({ source, code }) =>
+        source === reason.source || (code === 'insecure-transport' && reason.code === 'insecure-transport'),
     )
-    if (at < 0) all.push(findingFor(KINDS[reason.source] ?? 'request', reason))
-    else if (all[at]?.verdict === 'usable' && reason.code !== 'open-permissions') {
-      const fix = all[at].kind === 'token' ? tokenFix(reason, want) : undefined
-      all[at] = { ...all[at], ...findingFor(all[at].kind, reason, { fix }) }
+    const same = all[at]
+    if (!same) all.push(findingFor(KINDS[reason.source] ?? 'request', reason))
+    else if (same.verdict === 'usable' && reason.code !== 'open-permissions') {
+      const fix = same.kind === 'token' ? tokenFix(reason, requirements) : undefined
+      all[at] = { ...same, ...findingFor(same.kind, reason, { fix }) }
     }
   }
   return all
 }
 
-const CLEAR_TEXT = 'insecure-transport'
-
 const KINDS: Readonly<Record<string, FindingKind>> = { token: 'token', netrc: 'basic', cert: 'certificate' }
 
-function withAttachment(finding: Finding, attached: readonly AttachedCredential[]): Finding {
-  const isAttached = attached.some(({ kind, source }) => kind === finding.kind && source === finding.source)
-  if (!isAttached) return finding
+function markSelected(finding: Finding, attached: readonly AttachedCredential[]): Finding {
+  if (!attached.some(({ kind, source }) => kind === finding.kind && source === finding.source)) return finding
   if (finding.verdict === 'usable') return { ...finding, verdict: 'selected' }
-  // It was sent, and lacks what the server turned out to want.
+  // It was sent, and lacks a scope that the server then required.
   return finding.code === 'scope' ? { ...finding, verdict: 'selected', warning: finding.message } : finding
 }
 
-/** What would do, and does not cross a clear-text connection. */
-function notInClear(finding: Finding): Finding {
+function skipInsecure(finding: Finding): Finding {
   const isSecret = finding.kind === 'token' || finding.kind === 'basic'
   if (finding.verdict !== 'usable' || !isSecret) return finding
-  return { ...finding, verdict: 'skipped', code: CLEAR_TEXT }
+  return { ...finding, verdict: 'skipped', code: 'insecure-transport' }
 }

@@ -1,29 +1,29 @@
 import { inspect } from 'node:util'
 import type { IgwnAuthErrorCode } from '../errors'
-import type { AttachedCredential } from './attached-credentials'
 import { TO_FILL_IN } from '../tokens/find-sci-token'
 import type { TokenRequirements } from '../tokens/validate-claims'
+import type { AttachedCredential } from './attached-credentials'
 import type { Finding } from './finding'
 
 /**
- * Why a request to a URL gets the credentials it gets, or none: everything that was looked at, in order, as data and, by
- * `toString`, as text. There is no secret in it: it may be pasted into a ticket.
+ * Why a request to a URL has the credentials it has, or none: everything that was looked at, in order, as data and, with
+ * `toString`, as text. It has no secret, and may be pasted into a ticket.
  */
 export class Explanation {
-  /** Where the request goes; without login, parameters and fragment. */
+  /** The target, without userinfo, parameters and fragment. */
   readonly url: string
-  /** What a token must satisfy. */
+  /** What a token has to satisfy. */
   readonly requirements: TokenRequirements
-  /** Everything that was looked at, in the order in which it is looked at for a request. */
+  /** Everything that was looked at, in the order of the search. */
   readonly findings: readonly Finding[]
-  /** What would go on the request; empty for nothing. */
+  /** The credentials that would be sent; empty for none. */
   readonly attached: readonly AttachedCredential[]
-  /** The error that a request would end with before it leaves; undefined when it would leave. */
+  /** The error that would stop the request; undefined when it would be sent. */
   readonly problem:
     | {
-        /** Its `code`; for programs. */
+        /** Its `code`, for programs. */
         readonly code: IgwnAuthErrorCode
-        /** Its message: the thing, why, and what to do. */
+        /** Its message: what failed, why, and what to do. */
         readonly message: string
       }
     | undefined
@@ -42,33 +42,33 @@ export class Explanation {
     this.problem = problem
   }
 
-  /** The commands and actions that would fix what was found wrong, each once, the likeliest first. */
+  /** The commands and actions that fix what was found, each once, the most likely first. */
   get fixes(): readonly string[] {
     return fixesOf(this.findings)
   }
 
-  /** As text for people, a line for each finding. */
+  /** As text, one line for each finding. */
   toString(): string {
     const { audience, scope, issuer } = this.requirements
-    const wants = [
+    const required = [
       audience.length > 0 ? `audience ${audience.join(' or ')}` : '',
       scope.length > 0 ? `scope ${scope.join(' ')}` : '',
       issuer.length > 0 ? `issuer ${issuer.join(' or ')}` : '',
     ].filter(Boolean)
     return [
       `${this.url}: ${this.outcome()}`,
-      ...(wants.length > 0 ? [`  a token must have ${wants.join(', ')}`] : []),
+      ...(required.length > 0 ? [`  required of a token: ${required.join(', ')}`] : []),
       ...this.findings.map(({ verdict, message }) => `  ${verdict}: ${message}`),
       ...this.findings.flatMap(({ warning }) => (warning === undefined ? [] : [`  warning: ${warning}`])),
-      ...this.fixes.map((fix) => `  to mend it: ${fix}`),
+      ...this.fixes.map((fix) => `  to fix: ${fix}`),
     ].join('\n')
   }
 
-  /** What would become of the request, as the end of a sentence. */
+  /** What would happen to the request, as the end of a sentence. */
   outcome(): string {
     if (this.problem) return `nothing would be sent (${this.problem.code})`
-    if (this.attached.length === 0) return 'no credential would be attached'
-    return this.attached.map(({ kind, source }) => `the ${kind} of ${source} would be attached`).join('; ')
+    if (this.attached.length === 0) return 'no credential would be sent'
+    return this.attached.map(({ kind, source }) => `${NAMES[kind]} from ${source} would be sent`).join('; ')
   }
 
   /** As data: `url`, `requirements`, `findings`, `attached`, `problem` and `fixes`. */
@@ -83,20 +83,26 @@ export class Explanation {
   }
 }
 
-/** What would fix findings, each once, the likeliest first. */
+const NAMES: Readonly<Record<AttachedCredential['kind'], string>> = {
+  token: 'the token',
+  basic: 'username and password',
+  certificate: 'the certificate',
+  scheme: 'the scheme',
+}
+
+/** The fixes of findings, each once, the most likely first. */
 export function fixesOf(findings: readonly Finding[]): readonly string[] {
-  const mendsWhere = (isIt: (finding: Finding) => boolean) =>
-    findings.filter(isIt).flatMap(({ fix }) => fix ?? [])
+  const where = (matches: (finding: Finding) => boolean) =>
+    findings.filter(matches).flatMap(({ fix }) => fix ?? [])
   const all = new Set([
-    // Authorities that cannot be read stop every request.
-    ...mendsWhere(({ kind }) => kind === 'ca'),
-    // What is there and will not do is what somebody meant to use.
-    ...mendsWhere(({ verdict, warning }) => verdict !== 'absent' && warning === undefined),
-    ...mendsWhere(({ verdict }) => verdict === 'absent'),
-    // A warning about what works comes after what does not.
-    ...mendsWhere(({ warning }) => warning !== undefined),
+    // A CA bundle that cannot be read stops every request.
+    ...where(({ kind }) => kind === 'ca'),
+    // A candidate that exists and is not suitable is what the user meant to use.
+    ...where(({ verdict, warning }) => verdict !== 'absent' && warning === undefined),
+    ...where(({ verdict }) => verdict === 'absent'),
+    ...where(({ warning }) => warning !== undefined),
   ])
-  // Where one token tells whose it is, a command that leaves that open says less.
+  // Where a token names its issuer, a command with a placeholder for it adds nothing.
   const isKnown = [...all].some((fix) => fix.startsWith('htgettoken') && !fix.includes(TO_FILL_IN))
   return [...all].filter((fix) => !isKnown || !fix.includes(TO_FILL_IN))
 }

@@ -1,125 +1,116 @@
 import type { Reason } from '../errors'
 import { givesScope, parseScope, splitScopes } from '../formats/scopes'
 import type { BearerChallenge, Challenge } from '../formats/www-authenticate'
-import { duration } from '../tokens/validate-claims'
-import type { Credentials, Purpose } from '../request/context'
+import type { Credentials } from '../request/context'
 import { printable, sanitize } from '../secrets/sanitize'
 import { redact } from '../secrets/redact'
 import { SciToken } from '../tokens/scitoken'
-import { urlOf } from '../request/destination'
+import { duration } from '../tokens/validate-claims'
 import { timeLeftOf } from '../x509/describe-certificates'
 
-/** What a server said in refusing. */
-export interface ServerSaid {
+/** A refusal by a server, and what it refused. */
+export interface RefusedRequest {
   readonly status: number
   readonly challenges: readonly Challenge[]
   readonly bearer: BearerChallenge | undefined
-  /** The same in the words of the scheme that was on the request. */
-  readonly toScheme?: string | undefined
+  /** What the scheme on the request says about it. */
+  readonly ofScheme?: string | undefined
+  readonly target: URL
+  /** The caller authenticated. */
+  readonly authenticated: boolean
+  readonly credentials: Credentials
+  /** What was sent and may be repeated by the server. Secret. */
+  readonly secrets: readonly string[]
+  /** Why the challenge was not answered by a retry. */
+  readonly notRetried: readonly Reason[]
 }
 
-/**
- * One sentence that says what a server wants, what was sent, and what that lacks: "the server wants gracedb.write; the token
- * from /run/user/1000/bt_u1000 has gracedb.read and 12 minutes left". No secret is in it.
- *
- * @param unanswered - why a challenge was not answered
- */
-export function summaryOf(
-  purpose: Purpose,
-  credentials: Credentials,
-  said: ServerSaid,
-  unanswered: readonly Reason[] = [],
-): string {
-  const parts = [wants(said, credentials), sent(purpose, credentials, said, unanswered)]
-  const { credential } = credentials.transport ?? {}
+/** One sentence: what the server requires, what was sent, and what that lacks. */
+export function summaryOf(refused: RefusedRequest): string {
+  const { credential } = refused.credentials.tls ?? {}
+  const parts = [required(refused), sent(refused)]
   if (credential)
-    parts.push(`the certificate ${credential.subject} from ${credential.source} ${timeLeftOf(credential)}`)
-  return printable(parts.filter(Boolean).join('; '))
+    parts.push(
+      `the certificate ${credential.subject} from ${credential.source} ${timeLeftOf(credential)}`,
+    )
+  return printable(parts.join('; '))
 }
 
-/** What the server asks for, as far as it says so. */
-function wants({ status, challenges, bearer }: ServerSaid, { token }: Credentials): string {
+function required({ status, challenges, bearer, secrets }: RefusedRequest): string {
   if (!bearer) {
-    const schemes = [...new Set(challenges.map(({ scheme }) => capital(scheme)))]
+    const schemes = [...new Set(challenges.map(({ scheme }) => schemeName(scheme)))]
     return schemes.length > 0
-      ? `the server wants ${sanitize(schemes.join(' or '))} authentication`
-      : `the server refuses with ${status} and does not say why`
+      ? `the server requires ${sanitize(schemes.join(' or '))} authentication`
+      : `the server refused with ${status} and gave no reason`
   }
   const { scope, error, errorDescription } = bearer
-  // Some repeat the token that they refuse.
-  const says = `says ${redact(errorDescription ?? error ?? '', token === undefined ? [] : [token])}`
+  const said = `says ${redact(errorDescription ?? error ?? '', secrets)}`
   if (scope.length > 0) {
-    const wanted = `the server wants ${sanitize(scope.join(' '))}`
-    // What is wrong with a token is known to the server alone; what its scopes lack is said below.
-    return error === 'invalid_token' ? `${wanted} and ${says}` : wanted
+    const scopes = `the server requires ${sanitize(scope.join(' '))}`
+    // Only the server knows what is wrong with a token; what its scopes lack is said below.
+    return error === 'invalid_token' ? `${scopes} and ${said}` : scopes
   }
-  // Of a request without a token some say that too.
-  if (error === undefined || error === 'invalid_request') return 'the server wants a token'
-  return `the server ${says}`
+  // Some servers say invalid_request to a request without a token.
+  if (error === undefined || error === 'invalid_request') return 'the server requires a token'
+  return `the server ${said}`
 }
 
-function sent(
-  purpose: Purpose,
-  credentials: Credentials,
-  said: ServerSaid,
-  unanswered: readonly Reason[],
-): string {
+function sent(refused: RefusedRequest): string {
+  const { credentials, authenticated, bearer, ofScheme, notRetried } = refused
   const { authorization, token, scheme, source = 'the request', found, reasons } = credentials
-  if (purpose.authenticated) return 'the credentials were those that the request brought itself'
-  if (scheme)
-    return `${scheme.name} was on the request${said.toScheme === undefined ? '' : `: ${sanitize(said.toScheme)}`}`
+  if (authenticated) return 'the request had its own credentials'
+  if (scheme) return `${scheme.name} was applied${ofScheme === undefined ? '' : `: ${sanitize(ofScheme)}`}`
   if (token !== undefined) {
     const read = found ?? SciToken.read(token, source)
-    return read ? about(read, source, purpose, said) : `a token from ${source} that is no JWT was sent`
+    return read ? aboutToken(read, source, refused) : `a token from ${source} that is not a JWT was sent`
   }
-  // Where nothing is looked for before a server asks, only the answer to it knows.
-  const why = whyNone(reasons.length > 0 ? reasons : unanswered)
-  if (authorization === undefined) return `no token was sent: ${why ?? 'there is none on this machine'}`
-  const login = `the login of ${source} was sent`
-  return said.bearer && why !== undefined ? `${login}, and no token: ${why}` : login
+  // Where nothing is searched before the server asks, only the retry has reasons.
+  const why = whyNone(reasons.length > 0 ? reasons : notRetried)
+  if (authorization === undefined) return `no token was sent: ${why ?? 'none was found'}`
+  const basic = `username and password from ${source} were sent`
+  return bearer && why !== undefined ? `${basic}, and no token: ${why}` : basic
 }
 
-/** What of a token may matter to this server. */
-function about(token: SciToken, source: string, { request, url }: Purpose, { bearer }: ServerSaid): string {
+function aboutToken(token: SciToken, source: string, { bearer, target }: RefusedRequest): string {
   const { scopes = [], audience = [] } = token
   const left = token.timeLeft()
   const life =
-    left === undefined ? 'no end' : left > 0 ? `${duration(left)} left` : `expired ${duration(-left)} ago`
-  const has = scopes.length > 0 ? sanitize(scopes.join(' ')) : 'no scope'
-  const named = `the token from ${source}`
-  const forWhom = audience.length > 0 ? `, for audience ${sanitize(audience.join(' or '))}` : ''
+    left === undefined
+      ? 'no expiry'
+      : left > 0
+        ? `expires in ${duration(left)}`
+        : `expired ${duration(-left)} ago`
+  const has = `the token from ${source} has ${scopes.length > 0 ? sanitize(scopes.join(' ')) : 'no scope'} and ${life}`
   const lacking = (bearer?.scope ?? []).flatMap(splitScopes).filter((scope) => !givesScope(scopes, scope))
-  if (lacking.length > 0) return `${named} has ${has} and ${life}`
-  // A server that names scopes is not one that goes by paths alone.
-  const hint = bearer ? '' : pathHint(scopes, urlOf(request) ?? url)
-  return `${named} has ${has} and ${life}${forWhom}${hint}`
+  if (lacking.length > 0)
+    return source === 'the token source' ? `${has}; set tokenScope, or challengeScopes of the grant` : has
+  const forAudience = audience.length > 0 ? `, for audience ${sanitize(audience.join(' or '))}` : ''
+  // A server that names scopes does not decide by paths alone.
+  return `${has}${forAudience}${bearer ? '' : pathHint(scopes, target)}`
 }
 
-/** Storage refuses without a word what no path of a scope covers. */
+/** Storage servers refuse without a reason what no path of a scope covers. */
 function pathHint(scopes: readonly string[], { pathname }: URL): string {
   const paths = scopes.filter((scope) => STORAGE.test(parseScope(scope).authorization))
-  if (paths.length === 0) return ''
-  const covered = paths.some((scope) => {
-    const { authorization } = parseScope(scope)
-    return givesScope([scope], `${authorization}:${pathname}`)
-  })
-  return covered ? '' : `, and no scope of it covers ${sanitize(pathname)}`
+  const isCovered = paths.some((scope) =>
+    givesScope([scope], `${parseScope(scope).authorization}:${pathname}`),
+  )
+  return paths.length === 0 || isCovered ? '' : `, and none of its scopes covers ${sanitize(pathname)}`
 }
 
-/** The scopes whose paths are those of files: SciTokens' and WLCG's. */
+/** Scopes of SciTokens and WLCG whose paths are those of files. */
 const STORAGE = /^(?:read|write|create|modify|stage|storage\.\w+)$/
 
 /** Why no token was sent; undefined where there was none at all. */
 function whyNone(reasons: readonly Reason[]): string | undefined {
-  const telling = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => message)
-  return telling.length > 0 ? telling.slice(0, MAX_SAID).join('; ') : undefined
+  const messages = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => message)
+  return messages.length > 0 ? messages.slice(0, MAX_REASONS).join('; ') : undefined
 }
 
-/** Reasons that make a sentence still; `reasons` has them all. */
-const MAX_SAID = 3
+/** More do not make a sentence; `reasons` has all of them. */
+const MAX_REASONS = 3
 
-/** As people write the names of schemes. */
-function capital(scheme: string): string {
+function schemeName(scheme: string): string {
   if (scheme === 'oauth' || scheme === 'dpop') return scheme === 'oauth' ? 'OAuth' : 'DPoP'
   return scheme.charAt(0).toUpperCase() + scheme.slice(1)
 }

@@ -1,45 +1,45 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import axios, {
-  AxiosError,
   AxiosHeaders,
   type AxiosInstance,
-  type AxiosRequestConfig,
   type AxiosResponse,
   type InternalAxiosRequestConfig,
 } from 'axios'
-import axiosRetry, { exponentialDelay } from 'axios-retry'
-import { checkValues, flag, seconds, type Check } from '../check-values'
-import { detour, onRequest, type Way } from './install'
-import { mayPass, RETRY_CODES, waitAskedFor, type RetryPolicy } from './retry-policy'
-import { kindOf } from '../tokens/token'
-import { abortable } from '../request/abort'
-import { canResend, discard, withBodyToKeep } from '../request/resend'
+import { checkValues, flag, kindOf, milliseconds, timeoutMilliseconds, type Check } from '../check-values'
+import { abortable, throwIfAborted } from '../request/abort'
+import { canResend, discard, formParts, ReplayedForm } from '../request/resend'
 import { callAdapter, copyOf } from '../request/transmit'
+import { install, type Send } from './install'
+import { delayBefore, isRetryable, RETRY_CODES, type FailedTry, type RetryPolicy } from './retry-policy'
 
 type Request = InternalAxiosRequestConfig
 
-/** What {@link applyAutoRetry} tries again, how often and how soon. */
+/** What {@link applyAutoRetry} retries, how often and when. */
 export interface AutoRetryOptions {
   /** Tries after the first. Default is 3. */
   readonly retries?: number | undefined
-  /** Status codes that are worth another try. Default is 404, 408, 425, 429, 500, 502, 503 and 504: those of Bitfount, and those that ask for another try. */
+  /**
+   * Status codes that are retried. Default is 404, 408, 425, 429, 500, 502, 503 and 504: those of Bitfount, and those that ask for
+   * another try.
+   */
   readonly retryCodes?: readonly number[] | undefined
-  /** Status codes that are not, out of the others; Bitfount's `do_not_retry_codes`. Default is none. */
+  /** Status codes that are not retried, out of the others; Bitfount's `do_not_retry_codes`. Default is none. */
   readonly doNotRetryCodes?: readonly number[] | undefined
-  /** Seconds before the second try; they double for each one after it, and up to a fifth is added by chance. Default is 1. */
+  /** Milliseconds before the second try; doubled for each further one, with up to a fifth added at random. Default is 1000. */
   readonly backoff?: number | undefined
   /**
-   * Seconds that a server may ask to be left alone (`Retry-After`, RFC 9110 section 10.2.3). When it asks for more, there is no
-   * other try. Default is 120.
+   * The longest `Retry-After` that is waited for, in milliseconds (RFC 9110 section 10.2.3). A longer one ends the tries. Default
+   * is 120000.
    */
   readonly maxRetryAfter?: number | undefined
   /**
-   * Seconds after which a try fails, for requests whose `timeout` is not set; 0 for never. Each try has them in full, as it has a
-   * `timeout` of axios. Default is 20, as in Bitfount.
+   * Milliseconds after which a try fails, for requests without a `timeout`; 0 for none. Each try has it in full, as it has the
+   * `timeout` of axios. Default is 20000, as in Bitfount.
    */
   readonly timeout?: number | undefined
   /**
-   * Retry methods that are not idempotent (POST and PATCH) like all others, as Bitfount does, though what failed may have
-   * been done. Default is false: then they are retried only when nothing can have been done, see {@link applyAutoRetry}.
+   * Retry POST and PATCH like all other methods, as Bitfount does, although a failed one may have had its effect. Default is false:
+   * they are retried only when it had none, see {@link applyAutoRetry}.
    */
   readonly retryNonIdempotent?: boolean | undefined
 }
@@ -51,169 +51,105 @@ declare module 'axios' {
   }
 }
 
-const installed = new WeakMap<AxiosInstance, number>()
-
 /**
- * Retries the requests of an instance that fail for a reason that may pass: connections that could not be made or were cut,
- * time-outs, and some status codes. It waits longer each time, and as long as a `Retry-After` says. Each try has
- * credentials of its own, in whichever order this and `applyIgwnAuth` were installed; whatever others installed on the
- * instance sees one request, and the last answer. Installing again replaces the options. Returns the instance.
+ * Retries requests of an instance that fail for a temporary reason: connections that could not be made or were closed, timeouts,
+ * and some status codes. It waits longer each time, and as long as a `Retry-After` says. Each try finds its own credentials,
+ * whether `applyIgwnAuth` was called before or after this. Interceptors of others see one request and the last response. Installing
+ * again replaces the options. Returns the instance.
  *
- * Not retried are
- * - a request whose body is a stream, which cannot be sent again; it has no time-out of ours either
- * - a certificate that is refused, by either side. With a certificate and a body, a connection that is cut is taken for that
- *   too: servers hang up so when they refuse one in the middle of a body
- * - a POST or PATCH that may have been done (RFC 9110 section 9.2.2): only when no connection was made, or the server said
- *   404, 408, 425, 429 or 503, it is sent again; with an `Idempotency-Key`, or `nonIdempotent`, like the others. One that a
- *   server answered with a redirect to look elsewhere (303, or 301 and 302 after POST) was done, whatever becomes of the look;
- *   the fetch adapter does not tell of redirects
- * - what did not fail at the server or on the way there: an abort, an `IgwnAuthError`, a wrong URL
+ * It does not retry
+ * - a request whose body is a stream, which cannot be sent again; such a request gets no timeout either
+ * - a certificate that either side refused. A closed connection counts as that when a certificate was presented with a body: this
+ *   is how servers refuse one
+ * - a POST or PATCH that may have had its effect (RFC 9110 section 9.2.2): only when no connection was made, or the status is
+ *   404, 408, 425, 429 or 503, it is sent again; with an `Idempotency-Key` or `retryNonIdempotent`, like the others. A redirect to
+ *   its result (303, or 301 and 302 after POST) shows that it had its effect; the fetch adapter does not report redirects
+ * - what did not fail at the server or on the way: an abort, an `IgwnAuthError`, a wrong URL
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
- * @see Bitfount: `_auto_retry_request`; axios-retry
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option is invalid
+ * @see Bitfount: `_auto_retry_request`
  */
 export function applyAutoRetry<Instance extends AxiosInstance>(
   instance: Instance,
   options: AutoRetryOptions = {},
 ): Instance {
-  const send = retrying(checked(options, 'options'))
-  removeAutoRetry(instance)
-  const id = onRequest(instance, (request) =>
-    request.igwnRetry === false ? request : detour(request, 'retries', send),
-  )
-  installed.set(instance, id)
+  const checked = checkValues(options, OPTIONS, 'options')
+  install(instance, { retry: retrying(checked) })
   return instance
 }
 
-/** Takes automatic retry off an instance again. Without it, nothing happens. */
+/** Removes automatic retry from an instance. An instance without it is not changed. */
 export function removeAutoRetry<Instance extends AxiosInstance>(instance: Instance): Instance {
-  const id = installed.get(instance)
-  if (id !== undefined) instance.interceptors.request.eject(id)
-  installed.delete(instance)
+  install(instance, { retry: undefined })
   return instance
 }
 
-/**
- * Sends requests by an axios of our own that axios-retry is installed on: there it repeats the sending and nothing else, while
- * on the instance of the caller it would run their interceptors and transforms for each try.
- */
-function retrying(ofInstance: AutoRetryOptions): Way {
-  const core = new axios.Axios({})
-  const client = Object.assign((config: Request) => core.request(config), core)
-  axiosRetry(client as unknown as AxiosInstance, {
-    retryCondition(error) {
-      const attempt = attemptBehind(error)
-      return attempt !== undefined && mayPass(error, attempt.request, attempt.policy, attempt.isCarriedOut)
-    },
-    retryDelay(count, error) {
-      const { backoff = 0 } = attemptBehind(error)?.policy ?? {}
-      // The library doubles before the first wait too.
-      const growing = exponentialDelay(count, undefined, (backoff * 1000) / 2)
-      return Math.max(growing, waitAskedFor(error) * 1000)
-    },
-    onRetry(_, { response }) {
-      if (response) discard(response)
-    },
-  })
-
-  return async (caller, goesOn) => {
+function retrying(instanceOptions: AutoRetryOptions): Send {
+  return async (caller, next) => {
     const { igwnRetry } = caller
-    const request = withBodyToKeep(caller)
-    // An interceptor that ran after ours may have said false.
-    if (igwnRetry === false || !canResend(request)) return callAdapter(goesOn, caller)
-    const policy = policyOf({ ...ofInstance, ...(igwnRetry && checked(igwnRetry, 'igwnRetry')) })
-    try {
-      const sending = core.request(configOf(new Attempt(request, goesOn, policy)))
-      return belongingTo(caller, await abortable(sending, caller))
-    } catch (error) {
-      if (!axios.isAxiosError(error)) throw error
-      error.config = caller
-      if (error.response) belongingTo(caller, error.response)
-      if (error instanceof Accepted) return error.accepted
-      throw error
+    const parts = formParts(caller.data)
+    if (!canResend(caller.data, parts)) return callAdapter(next, caller)
+    const policy = policyOf({
+      ...instanceOptions,
+      ...(igwnRetry && checkValues(igwnRetry, OPTIONS, 'igwnRetry')),
+    })
+    for (let tries = 1; ; tries++) {
+      const data: unknown = parts && tries > 1 ? new ReplayedForm(caller.data, parts) : caller.data
+      const result = await tryOnce(caller, data, next, policy)
+      if (!('isCarriedOut' in result)) return result
+      const { error, response } = result
+      if (tries > policy.retries || !isRetryable(result, policy)) return outcome(result)
+      if (response) discard(response)
+      await abortable(wait(delayBefore(tries, policy, response), undefined, { ref: true }), caller)
+      throwIfAborted(caller)
+      void error
     }
   }
 }
 
-/** A request, and how it is tried. Being of a class, it passes axios by identity. */
-class Attempt {
-  /** A server has answered it with a redirect to something else, which is what failed then. */
-  isCarriedOut = false
-
-  constructor(
-    readonly request: Request,
-    readonly goesOn: Request['adapter'],
-    readonly policy: RetryPolicy,
-  ) {}
-}
-
-/** What goes through our own axios: not the request, only the attempt at it. */
-function configOf(attempt: Attempt): AxiosRequestConfig {
-  const { method, signal, cancelToken } = attempt.request
-  const config: Record<string, unknown> = {
-    method,
-    attempt,
-    adapter: tryOnce,
-    'axios-retry': { retries: attempt.policy.retries },
-  }
-  // Looked at before each try; the http adapter itself sends what was aborted before.
-  if (signal) config.signal = signal
-  if (cancelToken) config.cancelToken = cancelToken
-  return config
-}
-
-function attemptOf(config: Request | undefined): Attempt | undefined {
-  return (config as { attempt?: Attempt } | undefined)?.attempt
-}
-
-function attemptBehind({ config }: AxiosError): Attempt | undefined {
-  return attemptOf(config)
-}
-
-/** The adapter of our own axios: sends a copy of the request, for adapters write into what they are given. */
-async function tryOnce(config: Request): Promise<AxiosResponse> {
-  const attempt = attemptOf(config) as Attempt
-  const { request, goesOn, policy } = attempt
-  const copy = copyOf(request)
-  copy.headers = Object.assign(new AxiosHeaders(), request.headers)
-  copy.timeout = request.timeout || policy.timeout * 1000
+/** Sends a copy of the request, as adapters write into theirs. The result has the caller's config. */
+async function tryOnce(
+  caller: Request,
+  data: unknown,
+  next: Request['adapter'],
+  policy: RetryPolicy,
+): Promise<AxiosResponse | FailedTry> {
+  let isCarriedOut = false
+  const copy = copyOf(caller)
+  copy.headers = Object.assign(new AxiosHeaders(), caller.headers)
+  copy.data = data
+  copy.timeout = caller.timeout || policy.timeout
   copy.beforeRedirect = (redirect, ...details) => {
-    // With the method kept nothing was done yet (RFC 9110 section 15.4).
-    if (redirect.method !== request.method?.toUpperCase()) attempt.isCarriedOut = true
-    request.beforeRedirect?.(redirect, ...details)
+    // A redirect that keeps the method had no effect yet (RFC 9110 section 15.4).
+    if (redirect.method !== caller.method?.toUpperCase()) isCarriedOut = true
+    caller.beforeRedirect?.(redirect, ...details)
   }
   try {
-    const response = await callAdapter(goesOn, copy)
-    if (policy.codes.has(response.status)) throw new Accepted(response)
-    return response
+    const response = await callAdapter(next, copy)
+    response.config = caller
+    return policy.codes.has(response.status)
+      ? { request: caller, error: undefined, response, isCarriedOut }
+      : response
   } catch (error) {
-    // By which axios-retry finds its state, and we the attempt.
-    if (axios.isAxiosError(error)) error.config = config
-    throw error
+    if (!axios.isAxiosError(error)) throw error
+    const { response } = error
+    if (Object.isExtensible(error)) error.config = caller
+    if (response) response.config = caller
+    return { request: caller, error, response, isCarriedOut }
   }
 }
 
-/** A status that is worth another try, in an answer that `validateStatus` of the caller accepts: in the end it is theirs. */
-class Accepted extends AxiosError {
-  constructor(readonly accepted: AxiosResponse) {
-    super('The answer is worth another try', undefined, undefined, undefined, accepted)
-  }
-}
-
-function belongingTo(caller: Request, response: AxiosResponse): AxiosResponse {
-  response.config = caller
+function outcome({ error, response }: FailedTry): AxiosResponse {
+  if (error || !response) throw error
   return response
 }
 
 function policyOf(options: AutoRetryOptions): RetryPolicy {
   const { retryCodes = RETRY_CODES, doNotRetryCodes = [] } = options
-  const { retries = 3, backoff = 1, maxRetryAfter = 120, timeout = 20, retryNonIdempotent = false } = options
+  const { retries = 3, backoff = 1000, maxRetryAfter = 120_000 } = options
+  const { timeout = 20_000, retryNonIdempotent = false } = options
   const codes = new Set(retryCodes.filter((code) => !doNotRetryCodes.includes(code)))
   return { retries, codes, backoff, maxRetryAfter, timeout, retryNonIdempotent }
-}
-
-function checked(options: unknown, owner: string): AutoRetryOptions {
-  return checkValues(options, OPTIONS, owner)
 }
 
 const statusCodes: Check = (value) =>
@@ -228,8 +164,8 @@ const OPTIONS: Record<keyof AutoRetryOptions, Check> = {
       : `must be a whole number, 0 or more, not ${typeof value === 'number' ? value : kindOf(value)}`,
   retryCodes: statusCodes,
   doNotRetryCodes: statusCodes,
-  backoff: seconds,
-  maxRetryAfter: seconds,
-  timeout: seconds,
+  backoff: milliseconds,
+  maxRetryAfter: milliseconds,
+  timeout: timeoutMilliseconds,
   retryNonIdempotent: flag,
 }

@@ -1,69 +1,82 @@
 import axios, { AxiosHeaders, type AxiosInstance, type AxiosResponse } from 'axios'
-import { install, removeIgwnAuth } from './apply-igwn-auth'
-import { isClearText } from '../request/insecure-transport'
 import { IgwnAuthError } from '../errors'
+import { bearerChallenge } from '../formats/www-authenticate'
+import { newInstance } from '../formats/plain-instance'
+import { mergeOptions, resolveOptions } from '../options'
 import { exchange } from '../request/exchange'
-import { findSciToken } from '../tokens/find-sci-token'
-import { challengeOf } from '../request/retry-after-401'
+import { isInsecure } from '../request/insecure-transport'
 import { canResend, discard } from '../request/resend'
+import { challengesOf } from '../request/retry-after-401'
+import { findSciToken } from '../tokens/find-sci-token'
 import type { SciToken } from '../tokens/scitoken'
 import { staticToken } from '../tokens/static-token'
 import { targetAudience } from '../tokens/target-audience'
 import { tokenAuthorizationHeader, tokenText, type Token } from '../tokens/token'
+import { applyIgwnAuth, removeIgwnAuth } from './apply-igwn-auth'
+import { install } from './install'
 
-/** What {@link HTTPSciTokenAuth} is made with: the arguments of that of `requests_scitokens`. */
+/** Arguments of {@link HTTPSciTokenAuth}, as in `requests_scitokens`. */
 export interface HTTPSciTokenAuthOptions {
-  /** The token to send. Absent: searched for when a server asks for one. `true`: searched for before each request, as `force`. */
+  /**
+   * The token to send. Absent: searched for when a server requests one. `true`: searched for before each request, as with `force`.
+   */
   readonly token?: Token | true | undefined
-  /** The audience a searched token must be for, or several of which one will do. Default is that of the URL. */
+  /** The required audience of a searched token; any one of several matches. Default is that of the URL. */
   readonly audience?: string | readonly string[] | undefined
-  /** Search before each request and send nothing without a token, in place of waiting for a challenge. Default is false. */
+  /** Search before each request, and send nothing without a token, instead of waiting for a challenge. Default is false. */
   readonly force?: boolean | undefined
 }
 
 /**
- * Bearer authorization by SciToken as an object of its own, for those who come from `requests_scitokens`: a token given is
- * sent at once, and without one a server's 401 with a Bearer challenge is answered with one found on this machine.
- * {@link applyIgwnAuth} does more; this is for servers that do challenge.
+ * Bearer authorization with SciTokens as an object, for code that comes from `requests_scitokens`: a given token is sent at once;
+ * without one, a 401 with a Bearer challenge is retried with a token found on this host. {@link applyIgwnAuth} does more; this is
+ * for servers that send challenges.
  *
  * @see RFC 6750 section 3; requests_scitokens.HTTPSciTokenAuth
  */
 export class HTTPSciTokenAuth {
   readonly #token: string | undefined
-  /** The audience that a searched token must be for, as it was given; undefined for that of each URL. */
+  /** The required audience of a searched token, as it was given; undefined for that of each URL. */
   readonly audience: string | readonly string[] | undefined
-  /** Whether a token is searched for before each request and nothing sent without one; false waits for a challenge. */
+  /** Whether a token is searched for before each request and required; false waits for a challenge. */
   readonly force: boolean
 
-  /** @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_MALFORMED` when the token could not be sent */
+  /** @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_MALFORMED` when the token cannot be sent in a header */
   constructor({ token, audience, force = false }: HTTPSciTokenAuthOptions = {}) {
     this.#token = token === undefined || token === true ? undefined : tokenText(token, 'the token option')
     this.audience = audience
     this.force = force || token === true
   }
 
-  /** The token that was given; a secret. */
+  /** The given token. Secret. */
   get token(): string | undefined {
     return this.#token
   }
 
-  /** Installs this on an axios instance, in place of what `applyIgwnAuth` installed there, and returns the instance. */
+  /** Installs this on an axios instance, replacing what `applyIgwnAuth` installed there, and returns the instance. */
   apply<Instance extends AxiosInstance>(instance: Instance): Instance {
-    const given = !this.force && this.#token !== undefined ? this.#token : undefined
-    const options = {
-      token: given ?? (this.force || undefined),
-      tokenAudience: this.audience,
-      cert: false,
-      netrc: false,
-    } as const
+    const given = this.force ? undefined : this.#token
+    const token = given ?? (this.force || undefined)
+    const options = resolveOptions(
+      {
+        ...(token !== undefined && { token }),
+        ...(this.audience !== undefined && { tokenAudience: this.audience }),
+        cert: false,
+        netrc: false,
+      },
+      'options',
+    )
     const waitForChallenge = given === undefined && !this.force
-    return install(instance, exchange(options, { waitForChallenge, searchWhenRefused: true }))
+    install(instance, {
+      exchange: exchange(mergeOptions({}, options), { waitForChallenge, searchWhenRefused: true }),
+    })
+    return instance
   }
 
   /**
-   * Finds a token for a URL on this machine.
+   * Finds a token for a URL on this host.
    *
-   * @param options - `error`: throw when there is none. Default is true; with false the answer is undefined then
+   * @param options - `error`: throw when there is none. Default is true; with false the result is undefined then
    * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_NOT_FOUND`
    */
   async findToken(url?: string, { error = true }: { error?: boolean } = {}): Promise<SciToken | undefined> {
@@ -78,8 +91,8 @@ export class HTTPSciTokenAuth {
   }
 
   /**
-   * The value for `Authorization`: of the token that was given; else, or in answer to a response, of one found for its URL.
-   * Undefined when there is none. A secret.
+   * The value of `Authorization`: of the given token; else, or for the retry of a response, of one found for its URL. Undefined
+   * when there is none. Secret.
    */
   async generateBearerHeader(response?: AxiosResponse): Promise<string | undefined> {
     if (this.#token !== undefined && !response) return tokenAuthorizationHeader(this.#token)
@@ -88,45 +101,46 @@ export class HTTPSciTokenAuth {
   }
 
   /**
-   * Sends the request of a response once more, with a token. Gives the response back as it is when there is no token, or
-   * only the one that was sent; when the body cannot be sent again; and when it would cross a clear-text connection.
+   * Sends the request of a response again with a token. Returns the response unchanged when there is no token or only the one that
+   * was sent, when the body cannot be sent again, after a redirect, and over plain HTTP.
    */
   async authenticateBearer(response: AxiosResponse): Promise<AxiosResponse> {
     const { config } = response
     const url = axios.getUri(config)
-    if (!canResend(config) || isSettled(response, url)) return response
+    if (!canResend(config.data) || hasOtherCredentials(response, new URL(url))) return response
     const header = await this.generateBearerHeader(response)
-    if (header === undefined || header === sentWith(response)) return response
+    if (header === undefined || header === authorizationOf(response)) return response
     discard(response)
 
     const headers = Object.assign(new AxiosHeaders(), config.headers)
     headers.delete('Authorization')
     const token = staticToken(header.slice('Bearer '.length))
-    const options = { token, cert: false, netrc: false } as const
-    const bare = install(new axios.Axios({}) as AxiosInstance, exchange(options))
+    const instance = applyIgwnAuth(newInstance(), { token, cert: false, netrc: false })
     try {
-      return await bare.request({
+      return await instance.request({
         ...config,
         headers,
         igwnAuth: undefined,
-        // Done already; a second time would wrap the body twice.
+        // The body is transformed already.
         transformRequest: [],
-        // The answer is a response whatever it says, as the one that is answered.
+        // The result is a response whatever its status, as the one before it.
         validateStatus: null,
       })
     } finally {
-      removeIgwnAuth(bare)
+      removeIgwnAuth(instance)
     }
   }
 
-  /** Answers a 401 that has a Bearer challenge; gives any other response back. */
+  /** Retries a 401 with a Bearer challenge; returns any other response unchanged. */
   async handle401(response: AxiosResponse): Promise<AxiosResponse> {
-    return challengeOf(response) ? this.authenticateBearer(response) : response
+    return response.status === 401 && bearerChallenge(challengesOf(response))
+      ? this.authenticateBearer(response)
+      : response
   }
 
-  /** Answers a response that is a 401, once; gives any other back. */
+  /** Retries a 401 once; returns any other response unchanged. */
   async handleResponse(response: AxiosResponse): Promise<AxiosResponse> {
-    return response.status === 401 ? this.handle401(response) : response
+    return this.handle401(response)
   }
 
   /** Whether another one has the same token, audience and force. */
@@ -140,30 +154,26 @@ export class HTTPSciTokenAuth {
   }
 }
 
-/** Whether no token of ours belongs on a second send: the caller logs in, a redirect was followed, or it would go in clear. */
-function isSettled(response: AxiosResponse, url: string): boolean {
+/** Whether a token must not be added: the caller authenticates, a redirect was followed, or others could read it. */
+function hasOtherCredentials(response: AxiosResponse, url: URL): boolean {
   const { auth, proxy } = response.config
-  const { username, password } = new URL(url)
-  // After a redirect nobody can say which part of the request was meant for where it ended.
   return (
     Boolean(auth) ||
-    username !== '' ||
-    password !== '' ||
-    isRedirected(response) ||
-    isClearText(new URL(url), proxy)
+    url.username !== '' ||
+    url.password !== '' ||
+    isRedirected(response, url) ||
+    isInsecure(url, proxy)
   )
 }
 
-/** Whether the response comes from elsewhere than the request was made for, where the adapter tells. */
-function isRedirected({ config, request }: AxiosResponse): boolean {
+/** Whether the response is of another URL than the request was made for, where the adapter reports it. */
+function isRedirected({ request }: AxiosResponse, url: URL): boolean {
   const { res } = (request ?? {}) as { res?: { responseUrl?: string } }
-  return (
-    res?.responseUrl !== undefined && new URL(res.responseUrl).href !== new URL(axios.getUri(config)).href
-  )
+  return res?.responseUrl !== undefined && new URL(res.responseUrl).href !== url.href
 }
 
-/** What a request had for `Authorization`, where the adapter tells. */
-function sentWith({ config, request }: AxiosResponse): unknown {
+/** The `Authorization` that was sent, where the adapter reports it. */
+function authorizationOf({ config, request }: AxiosResponse): unknown {
   const { getHeader } = (request ?? {}) as { getHeader?: (name: string) => unknown }
   return getHeader ? getHeader.call(request, 'authorization') : config.headers.get('Authorization')
 }

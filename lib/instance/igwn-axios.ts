@@ -1,38 +1,64 @@
 import axios, { type AxiosInstance, type CreateAxiosDefaults } from 'axios'
-import { applyIgwnAuth } from './apply-igwn-auth'
-import { checkOptions, checkPlace, mergeOptions, type IgwnAuthOptions } from '../options'
+import { IgwnAuthError } from '../errors'
+import {
+  checkConfigKeys,
+  mergeOptions,
+  resolveOptions,
+  type IgwnAuthOptions,
+  type ResolvedOptions,
+} from '../options'
+import { exchange } from '../request/exchange'
+import { assertAxiosVersion } from './apply-igwn-auth'
+import { install } from './install'
 
-/** An axios instance with IGWN auth, which makes more of its kind. */
+/** An axios instance with IGWN auth, which creates more of its kind. */
 export interface IgwnAxiosInstance extends AxiosInstance {
   /**
-   * A new instance with IGWN auth, with defaults and options over those of this one; options stand in the config as `igwnAuth`.
+   * Creates an instance with IGWN auth, with defaults and options over those of this one. Options belong in the config key
+   * `igwnAuth`.
    *
-   * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used, or stands beside `igwnAuth`
+   * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option is invalid, or not in `igwnAuth`
    */
   create(config?: CreateAxiosDefaults & { igwnAuth?: IgwnAuthOptions }): IgwnAxiosInstance
 }
 
-/** axios with IGWN auth, ready for use: finds the credentials of this machine and attaches them. */
-export const igwnAxios: IgwnAxiosInstance = make(axios.create(), {})
+/** axios with IGWN auth, ready to use: it finds the credentials of this host and attaches them. */
+export const igwnAxios: IgwnAxiosInstance = withIgwnAuth(axios.create(), {})
 
-function make(instance: AxiosInstance, options: IgwnAuthOptions): IgwnAxiosInstance {
-  // What axios gives its instances, and its types only axios itself.
+function withIgwnAuth(instance: AxiosInstance | undefined, options: ResolvedOptions): IgwnAxiosInstance {
+  if (instance === undefined) return unusable()
+  assertAxiosVersion()
+  // Instances of axios have it; its types give it to axios alone.
   // eslint-disable-next-line @typescript-eslint/unbound-method -- a closure of the instance
   const { create: createPlain } = instance as typeof axios
   const create: IgwnAxiosInstance['create'] = ({ igwnAuth = {}, ...defaults } = {}) => {
-    checkPlace(defaults, 'igwnAxios.create')
-    return make(createPlain(defaults), mergeOptions(options, checkOptions(igwnAuth, 'igwnAuth')))
+    checkConfigKeys(defaults)
+    return withIgwnAuth(createPlain(defaults), mergeOptions(options, resolveOptions(igwnAuth, 'igwnAuth')))
   }
-  return Object.assign(applyIgwnAuth(instance, options), { create })
+  install(instance, { exchange: exchange(options), check: checkConfigKeys })
+  return Object.assign(instance, { create })
 }
 
-// As functions, as in `igwn_auth_utils.requests`; axios has bound them. Their types are axios' own, whichever axios that is.
+/** `axios.create()` returns undefined where axios is mocked. Importing must work there; using it cannot. */
+function unusable(): IgwnAxiosInstance {
+  const fail = (): never => {
+    throw new IgwnAuthError(
+      'ERR_IGWN_INVALID_OPTION',
+      "axios.create() returned undefined, as under jest.mock('axios'). Mock the adapter instead, or mock 'axios-igwn-auth' too.",
+    )
+  }
+  return new Proxy(fail, {
+    get: (_, name) => (typeof name === 'string' && name !== 'then' ? fail : undefined),
+  }) as unknown as IgwnAxiosInstance
+}
+
+// Functions, as in igwn_auth_utils.requests; axios has bound them.
 /* eslint-disable @typescript-eslint/unbound-method */
 /** `igwnAxios.request` as a function. */
 export const request: AxiosInstance['request'] = igwnAxios.request
 /** `igwnAxios.get` as a function. */
 export const get: AxiosInstance['get'] = igwnAxios.get
-/** `igwnAxios.delete` as a function; its name in the package is `delete`. */
+/** `igwnAxios.delete` as a function; the package exports it as `delete`. */
 export const del: AxiosInstance['delete'] = igwnAxios.delete
 /** `igwnAxios.head` as a function. */
 export const head: AxiosInstance['head'] = igwnAxios.head

@@ -1,67 +1,156 @@
 import type { AxiosInstance, AxiosResponse, InternalAxiosRequestConfig } from 'axios'
+import { kindOf } from '../check-values'
 import { IgwnAuthError } from '../errors'
-import { kindOf } from '../tokens/token'
+import { hideOptions } from '../options'
+import type { Exchange } from '../request/exchange'
 import { callAdapter } from '../request/transmit'
 
 type Request = InternalAxiosRequestConfig
 type Adapter = Request['adapter']
 
-/** A way for a request to leave in the place of its adapter; where it goes on is the caller's adapter, or the next way. */
-export type Way = (caller: Request, goesOn: Adapter) => Promise<AxiosResponse>
+/** Sends a request, through `next` where something else is installed beneath it. */
+export type Send = (request: Request, next: Adapter) => Promise<AxiosResponse>
 
-/** Retries go round credentials, so that each try finds fresh ones. */
-type Place = 'retries' | 'credentials'
+/** Everything of this package that is installed on an instance. Retries surround credentials, so that each try finds fresh ones. */
+interface Installation {
+  exchange?: Exchange | undefined
+  retry?: Send | undefined
+  /** Checks the config of each request, as the caller gave it. */
+  check?: ((config: object) => void) | undefined
+  readonly eject: () => void
+}
+
+/** Installations by instance; they end with their instance. */
+const installations = new WeakMap<AxiosInstance, Installation>()
+
+export function exchangeOf(instance: AxiosInstance): Exchange | undefined {
+  return installations.get(instance)?.exchange
+}
+
+/** Installs or replaces credentials or automatic retry on an instance; undefined removes it. */
+export function install(instance: AxiosInstance, parts: Partial<Omit<Installation, 'eject'>>): void {
+  const before = installations.get(instance)
+  const installed = before ?? register(instance)
+  if ('exchange' in parts && installed.exchange !== parts.exchange) installed.exchange?.close()
+  Object.assign(installed, parts)
+  if (installed.exchange ?? installed.retry) return
+  installed.eject()
+  installations.delete(instance)
+}
+
+/** A request on its way to the adapter: the adapter that it had, until it arrives there. */
+interface Route {
+  adapter: Adapter
+}
+
+const ROUTE = Symbol('axios-igwn-auth route')
+type Routed = Request & { [ROUTE]?: Route | undefined }
 
 /**
- * Hears of each request of an instance, synchronously, as its interceptors are run.
+ * Registers a request interceptor, which makes us the adapter of each request, so that we run beneath all interceptors and
+ * transforms; and a response interceptor for requests that never got there.
  *
- * @returns the id of the interceptor, to take it off by
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for what is no axios instance
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when it is not an axios instance
  */
-export function onRequest(instance: AxiosInstance, handle: (request: Request) => Request): number {
-  if (typeof (instance as Loose | undefined)?.interceptors?.request?.use !== 'function')
-    throw new IgwnAuthError(
-      'ERR_IGWN_INVALID_OPTION',
-      `What this is to be installed on must be an axios instance, as axios.create() makes one, not ${kindOf(instance)}.`,
-    )
-  return instance.interceptors.request.use(handle, rethrow, { synchronous: true })
+function register(instance: AxiosInstance): Installation {
+  const { request, response } = interceptorsOf(instance)
+  const onRequest = request.use(
+    (config: Routed) => {
+      const { igwnAuth, igwnRetry } = config
+      installation.check?.(config)
+      if (igwnAuth && typeof igwnAuth === 'object') config.igwnAuth = hideOptions(igwnAuth)
+      const isUsed =
+        (installation.exchange && igwnAuth !== false) || (installation.retry && igwnRetry !== false)
+      if (isUsed) takeRoute(config, isLast(request))
+      return config
+    },
+    // axios 1.18 fails on a missing handler when all request interceptors are synchronous.
+    rethrow,
+    { synchronous: true },
+  )
+  const onResponse = response.use(
+    (result) => {
+      if (!restore(result.config)) return result
+      assertSent(result.config, installation.exchange)
+      return result
+    },
+    (error: unknown) => {
+      const { config, response: refused } = (error ?? {}) as { config?: Routed; response?: unknown }
+      if (config && restore(config) && refused) assertSent(config, installation.exchange)
+      throw error
+    },
+  )
+  const installation: Installation = {
+    eject() {
+      request.eject(onRequest)
+      response.eject(onResponse)
+    },
+  }
+  installations.set(instance, installation)
+  return installation
+
+  function takeRoute(config: Routed, isLast: boolean): void {
+    const route: Route = { adapter: config.adapter }
+    config[ROUTE] = route
+    if (isLast) config.adapter = arrive
+    // An interceptor that runs after ours and sets an adapter replaces the one beneath us, and not us.
+    else
+      Object.defineProperty(config, 'adapter', {
+        configurable: true,
+        enumerable: true,
+        get: () => arrive,
+        set: (adapter: Adapter) => {
+          if (adapter !== arrive) route.adapter = adapter
+        },
+      })
+  }
+
+  function arrive(config: Routed): Promise<AxiosResponse> {
+    const adapter = config[ROUTE]?.adapter
+    restore(config)
+    const { exchange, retry } = installation
+    const next: Adapter = exchange ? (copy) => exchange.send(copy, adapter) : adapter
+    return retry && config.igwnRetry !== false ? retry(config, next) : callAdapter(next, config)
+  }
 }
 
-/** What might be given where an instance should be. */
-interface Loose {
-  readonly interceptors?: { readonly request?: { readonly use?: unknown } }
+/** The pair of interceptor lists of an instance. */
+function interceptorsOf(instance: AxiosInstance): AxiosInstance['interceptors'] {
+  const { interceptors } = (instance as AxiosInstance | undefined) ?? {}
+  if (typeof interceptors?.request?.use === 'function' && typeof interceptors.response?.use === 'function')
+    return interceptors
+  throw new IgwnAuthError(
+    'ERR_IGWN_INVALID_OPTION',
+    `applyIgwnAuth() needs an axios instance, such as the result of axios.create(); got ${kindOf(instance)}.`,
+  )
 }
 
-/** axios 1.18 fails on an interceptor that has no handler for errors when all of them are synchronous. */
+/** Whether no interceptor of others can run after ours. */
+function isLast(interceptors: object): boolean {
+  const { handlers } = interceptors as { handlers?: readonly unknown[] }
+  return handlers?.length === 1
+}
+
+/** Gives a config its own adapter back. Returns whether it had not reached us. */
+function restore(config: Routed | undefined): boolean {
+  const route = config?.[ROUTE]
+  if (!config || !route) return false
+  Reflect.deleteProperty(config, ROUTE)
+  Reflect.deleteProperty(config, 'adapter')
+  if (route.adapter !== undefined) config.adapter = route.adapter
+  return true
+}
+
+/** A response to a request that another interceptor sent past us, by copying its config, had no credential. */
+function assertSent(config: Request, exchange: Exchange | undefined): void {
+  if (config.igwnAuth === false || !exchange?.isRequired(config)) return
+  throw new IgwnAuthError(
+    'ERR_IGWN_NO_CREDENTIAL',
+    'Another interceptor replaced the adapter of a copied config, so the request was sent without a credential, which its ' +
+      'options require. The response was discarded. Set the adapter on the config itself, or on the instance.',
+  )
+}
+
 function rethrow(error: unknown): never {
   throw error
-}
-
-/**
- * Lets a request leave by a way of ours: its adapter, which runs after everybody's interceptors, is ours this once. Where both
- * places are taken, it does not matter in which order.
- */
-export function detour(request: Request, place: Place, way: Way): Request {
-  const before = typeof request.adapter === 'function' ? taken.get(request.adapter) : undefined
-  const adapter = before ? before.adapter : request.adapter
-  const ways = { ...before?.ways, [place]: way }
-  const leave = (caller: Request) => {
-    // What reaches the caller, in errors too, never shows the detour: sent again elsewhere, it must not come back here.
-    if (adapter === undefined) delete caller.adapter
-    else caller.adapter = adapter
-    return along(ways, caller, adapter)
-  }
-  taken.set(leave, { adapter, ways })
-  request.adapter = leave
-  return request
-}
-
-type Ways = Readonly<Partial<Record<Place, Way>>>
-
-/** By the adapter that stands for them. */
-const taken = new WeakMap<object, { readonly adapter: Adapter; readonly ways: Ways }>()
-
-function along({ retries, credentials }: Ways, caller: Request, adapter: Adapter): Promise<AxiosResponse> {
-  const goesOn = credentials ? (request: Request) => credentials(request, adapter) : adapter
-  return retries ? retries(caller, goesOn) : callAdapter(goesOn, caller)
 }

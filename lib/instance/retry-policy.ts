@@ -1,10 +1,10 @@
-import { AxiosHeaders, type AxiosError, type InternalAxiosRequestConfig } from 'axios'
-import { retryAfter } from 'axios-retry'
+import type { AxiosError, AxiosResponse, InternalAxiosRequestConfig } from 'axios'
 import type { IgwnAxiosError } from '../explain/refusal'
 import { failuresIn, hungUp } from '../formats/error-causes'
+import { schemeResponse } from '../request/retry-after-401'
 import { tlsRefusal } from '../x509/tls-refusal'
 
-/** What is worth another try, and after how long. Times are in seconds. */
+/** What is retried automatically, and when. Durations are milliseconds. */
 export interface RetryPolicy {
   readonly retries: number
   readonly codes: ReadonlySet<number>
@@ -15,66 +15,75 @@ export interface RetryPolicy {
 }
 
 /**
- * Those of Bitfount (404, 500, 502, 503, 504): 404 too, for what was made a moment ago may not be seen everywhere yet; and
- * those that ask for another try (RFC 9110 section 15.5.9, RFC 8470, RFC 6585).
+ * Those of Bitfount (404, 500, 502, 503, 504): 404 because a new resource may not be visible everywhere yet; and those that ask
+ * for another try (RFC 9110 section 15.5.9, RFC 8470, RFC 6585).
  */
 export const RETRY_CODES = [404, 408, 425, 429, 500, 502, 503, 504]
 
-/**
- * Whether a failure may pass, so that the request is worth another try.
- *
- * @param isCarriedOut - the request itself was answered, by a redirect to look elsewhere; what failed is the look
- */
-export function mayPass(
-  error: AxiosError,
-  request: InternalAxiosRequestConfig,
+/** One failed try. */
+export interface FailedTry {
+  readonly request: InternalAxiosRequestConfig
+  /** Undefined for a response that the caller's `validateStatus` accepts. */
+  readonly error: AxiosError | undefined
+  readonly response: AxiosResponse | undefined
+  /** The server answered the request itself with a redirect to its result; what failed is fetching that. */
+  readonly isCarriedOut: boolean
+}
+
+/** Whether a failure may be temporary and another try does no harm. */
+export function isRetryable(
+  { request, error, response, isCarriedOut }: FailedTry,
   policy: RetryPolicy,
-  isCarriedOut: boolean,
 ): boolean {
   const canRepeat = policy.retryNonIdempotent || isIdempotent(request)
   if (isCarriedOut && !canRepeat) return false
-  const { response } = error
-  if (response && !isCutShort(error))
+  if (response && !(error && isTruncated(error)))
     return (
       policy.codes.has(response.status) &&
-      (canRepeat || NOTHING_DONE.has(response.status)) &&
-      waitAskedFor(error) <= policy.maxRetryAfter
+      (canRepeat || NOT_CARRIED_OUT.has(response.status)) &&
+      retryAfterOf(response) <= policy.maxRetryAfter
     )
-  if (isCertificateRefused(error, request)) return false
+  if (!error || isCertificateRefused(error, request)) return false
   const failures = failuresIn(error)
   if (failures.some(({ code, syscall }) => syscall === 'connect' || NOT_CONNECTED.has(code))) return true
-  return canRepeat && (isCutShort(error) || failures.some(({ code }) => ON_THE_WAY.has(code)))
+  return canRepeat && (isTruncated(error) || failures.some(({ code }) => INTERRUPTED.has(code)))
 }
 
-/**
- * The seconds after which a server would be asked again (RFC 9110 section 10.2.3); 0 when it does not say.
- */
-export function waitAskedFor(error: AxiosError): number {
-  // Adapters of others give names in any case.
-  const field = AxiosHeaders.from(error.response?.headers as AxiosHeaders | undefined).get('Retry-After')
-  const headers = { 'retry-after': field }
-  return retryAfter({ response: { headers } } as unknown as AxiosError) / 1000
+/** Milliseconds to wait before a try: exponential, with up to a fifth added at random, and at least what the server asks for. */
+export function delayBefore(
+  tries: number,
+  { backoff }: RetryPolicy,
+  response: AxiosResponse | undefined,
+): number {
+  const delay = backoff * 2 ** (tries - 1)
+  return Math.max(delay + Math.random() * delay * 0.2, response ? retryAfterOf(response) : 0)
 }
 
-/** RFC 9110 section 9.2.2; and what a key makes so (draft-ietf-httpapi-idempotency-key-header). */
+/** Milliseconds of `Retry-After`, as seconds or as a date (RFC 9110 section 10.2.3); 0 without one. */
+export function retryAfterOf(response: AxiosResponse): number {
+  const value = schemeResponse(response).header('Retry-After')
+  if (value === undefined) return 0
+  const seconds = Number(value)
+  const delay = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1000
+  return delay > 0 ? delay : 0
+}
+
+/** RFC 9110 section 9.2.2; and with a key (draft-ietf-httpapi-idempotency-key-header). */
 function isIdempotent({ method = 'get', headers }: InternalAxiosRequestConfig): boolean {
   return IDEMPOTENT.has(method.toLowerCase()) || headers.has('Idempotency-Key')
 }
 
 const IDEMPOTENT = new Set(['get', 'head', 'options', 'trace', 'query', 'put', 'delete'])
 
-/**
- * Statuses that say that the request was not carried out: there is nothing here, it did not arrive in time, too early, too
- * many, not able to now. After 500, 502 and 504 nobody knows.
- */
-const NOTHING_DONE = new Set([404, 408, 425, 429, 503])
+/** Statuses of requests that had no effect. After 500, 502 and 504 that is unknown. */
+const NOT_CARRIED_OUT = new Set([404, 408, 425, 429, 503])
 
-/** The connection was cut in the middle of the answer, which has a good status then. */
-function isCutShort({ code, message }: AxiosError): boolean {
+/** The connection was closed in the middle of the body, after a good status. */
+function isTruncated({ code, message }: AxiosError): boolean {
   return code === 'ERR_BAD_RESPONSE' && message === 'stream has been aborted'
 }
 
-/** No connection was made: nobody was there, or no way. (A name that does not exist is not there in a second either.) */
+/** No connection was made. (A name that does not exist is not worth another try.) */
 const NOT_CONNECTED = new Set([
   'ECONNREFUSED',
   'EAI_AGAIN',
@@ -85,8 +94,8 @@ const NOT_CONNECTED = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 
-/** A connection that was cut, or silent for too long. (`ECONNABORTED` is how axios says that.) */
-const ON_THE_WAY = new Set([
+/** A connection that was closed, or idle for too long. (`ECONNABORTED` is the timeout of axios.) */
+const INTERRUPTED = new Set([
   'ECONNABORTED',
   'ECONNRESET',
   'ENETRESET',
@@ -101,16 +110,16 @@ const ON_THE_WAY = new Set([
 ])
 
 /**
- * Whether a certificate was refused, which it will be the next time too. That of the server is no failure on the way; that of
- * the client is an alert, or, in the middle of a body, a connection that is cut.
+ * Whether a certificate was refused, which another try does not change. A server refuses a client certificate by an alert or, in
+ * the middle of a body, by closing the connection.
  */
 function isCertificateRefused(error: AxiosError, { data, httpsAgent }: InternalAxiosRequestConfig): boolean {
   if (tlsRefusal(error, undefined)) return true
   const { igwnAuth } = error as IgwnAxiosError
-  const presented =
+  const isPresented =
     igwnAuth?.reasons.some(({ code, source }) => code === 'refused' && source === 'certificate') === true ||
     hasCertificate(httpsAgent)
-  return presented && data != null && hungUp(error) !== undefined
+  return isPresented && data != null && hungUp(error) !== undefined
 }
 
 function hasCertificate(agent: unknown): boolean {

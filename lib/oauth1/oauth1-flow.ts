@@ -2,7 +2,7 @@ import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse 
 import { axiosInstance, checkValues, nonEmptyText, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { urlWithoutSecrets } from '../events'
-import { challengesOf } from '../explain/refusal'
+import { challengesOf } from '../request/retry-after-401'
 import { plainInstance } from '../formats/plain-instance'
 import { applyIgwnAuth, removeIgwnAuth } from '../instance/apply-igwn-auth'
 import { splitOptions, type ConnectionOptions } from './apply-oauth1'

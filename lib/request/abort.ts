@@ -1,10 +1,9 @@
 import { CanceledError, type InternalAxiosRequestConfig } from 'axios'
-import { isPromise } from '../tokens/token'
 
-/** Waits for a value unless the request is aborted first. axios itself looks at the signal only before and while it sends. */
-export function abortable<T>(value: T | Promise<T>, request: InternalAxiosRequestConfig): T | Promise<T> {
+/** Waits for a value unless the request is aborted first. axios checks the signal only before and during a send. */
+export function abortable<T>(value: Promise<T>, request: InternalAxiosRequestConfig): Promise<T> {
   const { signal, cancelToken } = request
-  if (!isPromise(value) || (!signal && !cancelToken)) return value
+  if (!signal && !cancelToken) return value
 
   let stop: (reason: unknown) => void = () => undefined
   const stopped = new Promise<never>((_, reject) => {
@@ -22,7 +21,7 @@ export function abortable<T>(value: T | Promise<T>, request: InternalAxiosReques
   })
 }
 
-/** Stops a request that was aborted while something synchronous ran: the http adapter of axios would send it all the same. */
+/** Called before each send: the http adapter sends a request that is aborted already. */
 export function throwIfAborted(request: InternalAxiosRequestConfig): void {
   request.cancelToken?.throwIfRequested()
   if (request.signal?.aborted) throw new CanceledError(undefined, request)

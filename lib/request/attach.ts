@@ -1,87 +1,274 @@
-import { isClearText } from './insecure-transport'
-import { IgwnAuthError } from '../errors'
-import type { Credentials, Purpose, Transport } from './context'
-import { basic } from '../schemes/basic'
-import { bearer, type Habits } from '../schemes/bearer'
-import { byScheme } from './by-scheme'
 import { processEnvironment, type Environment } from '../environment'
-import { isPromise } from '../tokens/token'
-import { netrcLookup } from '../netrc/find-netrc-credentials'
-import { transports } from '../x509/tls-settings'
+import { IgwnAuthError, type Reason } from '../errors'
+import { certChoice, tokenChoice, type ResolvedOptions } from '../options'
+import { basicFinder, type FindBasic } from '../schemes/basic'
+import { bearerFinder, type FindBearer } from '../schemes/bearer'
+import { isPromise, type TokenQuery } from '../tokens/token'
+import { targetAudience } from '../tokens/target-audience'
+import { requirementsOf, type TokenRequirements } from '../tokens/validate-claims'
+import { tlsSettings, type TlsChoice, type TlsSettings } from '../x509/tls-settings'
+import { adapterKind, isHttp2 } from './adapters'
+import type { Credentials, RequestContext } from './context'
+import { insecureTransport, isInsecure, readableOnTheWay } from './insecure-transport'
 
-export interface CredentialFinder {
-  /** Finds what goes on a request. Gives a promise only where there is something to wait for. */
-  readonly find: (purpose: Purpose) => Credentials | Promise<Credentials>
+/** What differs from `applyIgwnAuth` when `HTTPSciTokenAuth` sends requests. */
+export interface AttachBehavior {
+  /** Attach nothing before the server asks. */
+  readonly waitForChallenge?: boolean
+  /** Search for another token when a given one is refused. */
+  readonly searchWhenRefused?: boolean
+}
+
+/** The credentials that a server refused, and the scopes of its challenge. */
+export interface Refused {
+  readonly credentials: Credentials
+  readonly challengeScope: readonly string[]
+}
+
+/** The finders and caches of one instance. */
+export interface Attacher {
+  /** What goes on a request; a promise only when a source has to be waited for. */
+  readonly attach: (context: RequestContext, refused?: Refused) => Credentials | Promise<Credentials>
+  /** What a token for a request has to satisfy. */
+  readonly requirementsFor: (context: RequestContext, refused?: Refused) => TokenRequirements
   readonly close: () => void
 }
 
 /**
- * Which credentials go on a request: a bearer token, else a login from netrc; and, independent of them, a certificate.
+ * What is attached to a request, in order of precedence:
+ *
+ * 1. the caller's own `Authorization`, `auth` or userinfo in the URL: nothing is added but the certificate
+ * 2. what the request carried at a trusted origin that redirected here
+ * 3. a scheme of the options
+ * 4. a bearer token
+ * 5. username and password from netrc, unless the options name another identity
+ *
+ * The certificate is independent of these. Nothing secret goes over plain HTTP to another host (DESIGN decision 6), and what
+ * the caller named is never sent to another origin than the one it is for.
  */
-export function credentialFinder(
-  habits: Habits = {},
+export function attacher(
+  behavior: AttachBehavior = {},
   environment: Environment = processEnvironment,
-): CredentialFinder {
-  const findBearer = bearer(habits, environment)
-  const lookUpNetrc = netrcLookup(environment)
-  const { transportFor, close } = transports(environment)
+): Attacher {
+  const findBearer = bearerFinder(environment)
+  const findBasic = basicFinder(environment)
+  const tls = tlsSettings(environment)
+  const requirementsFor = requirementsFinder()
 
   return {
-    find(purpose) {
-      // First, so that a certificate that cannot be used is said before anything is asked for.
-      const transport = purpose.refused?.transport ?? transportFor(purpose)
-      const finish = (found: Credentials) => demanded(orBasic(found, purpose), transport, purpose)
-      if (purpose.options.forceNoAuth || purpose.authenticated)
-        return { transport, reasons: transport.reasons }
-      const found = carriedOn(purpose) ?? byScheme(purpose) ?? findBearer(purpose)
-      return isPromise(found) ? found.then(finish) : finish(found)
+    attach: (context, refused) => attach(context, refused),
+    requirementsFor,
+    close: () => {
+      tls.close()
     },
-    close,
   }
 
-  function orBasic(found: Credentials, purpose: Purpose): Credentials {
-    if (found.authorization !== undefined || found.scheme) return found
-    const login = basic(purpose, lookUpNetrc)
-    const reasons = [...found.reasons, ...login.reasons]
-    // What asks for a token is not answered with a password.
-    return purpose.refused ? { reasons } : { ...login, reasons }
+  function attach(context: RequestContext, refused: Refused | undefined): Credentials | Promise<Credentials> {
+    // First, so that a certificate that cannot be used is reported before any source is asked.
+    const tlsChoice = refused?.credentials.tls ?? tlsFor(context, tls, environment)
+    if (context.authenticated || context.withoutCredentials || context.options.forceNoAuth)
+      return { tls: tlsChoice, reasons: tlsChoice.reasons }
+    const header =
+      carriedOver(context, refused) ?? ofScheme(context, refused) ?? ofBearer(context, refused, findBearer)
+    return isPromise(header)
+      ? header.then((found) => complete(found, context, refused, tlsChoice))
+      : complete(header, context, refused, tlsChoice)
+  }
+
+  function ofScheme(context: RequestContext, refused: Refused | undefined): Credentials | undefined {
+    const { url, options, request } = context
+    const { scheme } = options
+    if (!scheme) return undefined
+    if (options.withholdToken)
+      return nothing('disabled', `${scheme.name} is withheld from this request`, scheme.name)
+    if (isOtherService(context))
+      return nothing('not-needed', forAnotherServer(scheme.name, context), scheme.name)
+    if (!scheme.allowOverHttp && !options.allowInsecureHttp && isInsecure(url, request.proxy))
+      throw insecureTransport(readableOnTheWay(url, `what ${scheme.name} adds to a request`))
+    return { scheme, query: queryOf(requirementsFor(context), refused?.challengeScope), reasons: [] }
+  }
+
+  function ofBearer(
+    context: RequestContext,
+    refused: Refused | undefined,
+    find: FindBearer,
+  ): Credentials | Promise<Credentials> {
+    const { url, options, crossOrigin } = context
+    if (behavior.waitForChallenge && !refused) return { reasons: [] }
+    if (options.withholdToken) return nothing('disabled', 'the token is withheld from this request')
+    const given = behavior.searchWhenRefused && refused ? undefined : options.token
+    const choice = tokenChoice(given, environment.env)
+    if (choice.kind === 'never') return nothing('disabled', 'tokens are switched off for this request')
+    const isSearch = choice.kind === 'discover'
+    const isRequired = isSearch && choice.required && !crossOrigin
+    if (!options.allowInsecureHttp && isInsecure(url, context.request.proxy)) {
+      const message = readableOnTheWay(url, 'a token')
+      if (crossOrigin || (isSearch && !isRequired)) return nothing('insecure-transport', message)
+      throw insecureTransport(message)
+    }
+    if (!isSearch && isOtherService(context))
+      return nothing('not-needed', forAnotherServer('the given token', context))
+    return find(choice, {
+      // A source gets the scopes of a challenge apart: it decides whether to request them.
+      requirements:
+        choice.kind === 'given' ? undefined : requirementsFor(context, isSearch ? refused : undefined),
+      challengeScope: refused?.challengeScope.length ? refused.challengeScope : undefined,
+      refusedToken: refused?.credentials.token,
+      isRequired,
+      mustName: crossOrigin ? url : undefined,
+      options,
+    })
+  }
+
+  /** Adds username and password where there is no other header, and what belongs to the certificate. */
+  function complete(
+    header: Credentials,
+    context: RequestContext,
+    refused: Refused | undefined,
+    tlsChoice: TlsChoice,
+  ): Credentials {
+    const { options, url, crossOrigin } = context
+    const hasHeader = header.authorization !== undefined || header.scheme !== undefined
+    // A challenge that asks for a token is not answered with a password.
+    const basic =
+      hasHeader || refused || options.netrcFallback === false ? header : ofBasic(header, context, findBasic)
+    const { authorization, token, found, basic: login, source, scheme, query } = basic
+    const reasons = tlsChoice.reasons.length > 0 ? [...basic.reasons, ...tlsChoice.reasons] : basic.reasons
+    // Spelled out: a spread takes three times as long.
+    const credentials: Credentials = {
+      authorization,
+      token,
+      found,
+      basic: login,
+      source,
+      scheme,
+      query,
+      tls: tlsChoice,
+      reasons,
+      changes: undefined,
+      unchangedUrl: undefined,
+    }
+    if (!options.failIfNoAuth || authorization !== undefined || scheme || tlsChoice.credential)
+      return credentials
+    // A redirect may lead to a URL that needs no credential, such as a signed one.
+    if (crossOrigin) return credentials
+    throw new IgwnAuthError(
+      'ERR_IGWN_NO_CREDENTIAL',
+      `No credential for ${url.origin}, and failIfNoAuth requires one. ${reasons.map(({ message }) => `${message}.`).join(' ')}`,
+      { reasons },
+    )
   }
 }
 
-/** The header that a redirect between trusted origins takes along; not in clear, and not once it was refused. */
-function carriedOn({ carried, refused, url, request, options }: Purpose): Credentials | undefined {
+/** The header that a redirect between trusted origins keeps; not over plain HTTP, and not after a refusal. */
+function carriedOver(
+  { carriedOver: carried, url, request, options }: RequestContext,
+  refused: Refused | undefined,
+): Credentials | undefined {
   if (refused || carried?.authorization === undefined) return undefined
-  if (isClearText(url, request.proxy) && !options.allowInsecureHttp) return undefined
-  return { authorization: carried.authorization, token: carried.token, source: carried.source, reasons: [] }
+  if (!options.allowInsecureHttp && isInsecure(url, request.proxy)) return undefined
+  const { authorization, token, basic, source } = carried
+  return { authorization, token, basic, source, reasons: [] }
 }
 
-/** `failIfNoAuth`: the request does not set out without a credential. */
-function demanded(found: Credentials, transport: Transport, { url, options, astray }: Purpose): Credentials {
-  const { authorization, token, source, scheme, query } = found
-  const reasons = transport.reasons.length > 0 ? [...found.reasons, ...transport.reasons] : found.reasons
-  // Spelled out, which takes a third of the time that a spread takes.
-  const credentials: Credentials = {
-    authorization,
-    token,
-    found: found.found,
-    source,
-    scheme,
-    query,
-    transport,
-    reasons,
+function ofBasic(header: Credentials, context: RequestContext, find: FindBasic): Credentials {
+  const { url, options, crossOrigin, request } = context
+  if (options.netrc === false) return header
+  const found = find(url, {
+    netrc: options.netrc,
+    // `default` is for hosts that the caller chose; a redirect chooses any (curl's CVE-2024-11053).
+    allowDefault: !crossOrigin,
+    isInsecure: !options.allowInsecureHttp && isInsecure(url, request.proxy),
+  })
+  return { ...found, reasons: [...header.reasons, ...found.reasons] }
+}
+
+function tlsFor(
+  { url, request, options, ...context }: RequestContext,
+  tls: TlsSettings,
+  { env }: Environment,
+): TlsChoice {
+  const withoutCertificate = options.forceNoAuth || context.crossOrigin || context.withoutCredentials
+  if (url.protocol !== 'https:') return options.cert && !withoutCertificate ? NO_TLS : NO_TLS_SETTINGS
+  const adapter = adapterKind(context.adapter)
+  const { httpsAgent, http2Options } = request as {
+    httpsAgent?: unknown
+    http2Options?: Record<string, unknown>
   }
-  // Whoever redirects the request may lead it to where none is wanted, as to a signed URL.
-  if (
-    !options.failIfNoAuth ||
-    astray ||
-    found.authorization !== undefined ||
-    found.scheme ||
-    transport.credential
-  )
-    return credentials
-  throw new IgwnAuthError(
-    'ERR_IGWN_NO_CREDENTIAL',
-    `No credential for ${url.origin}, and failIfNoAuth says to send nothing without one. ${reasons.map(({ message }) => `${message}.`).join(' ')}`,
-    { reasons },
-  )
+  return tls.find({
+    cert: withoutCertificate ? false : certChoice(options.cert, env),
+    passphrase: options.passphrase,
+    minTimeLeft: options.certMinTimeLeft,
+    adapter,
+    isHttp2: isHttp2(request),
+    hasAgent: Boolean(httpsAgent),
+    http2Options,
+  })
+}
+
+const NO_TLS_SETTINGS: TlsChoice = { reasons: [] }
+
+/** Reported where a certificate was named: the request may be meant to use https. */
+const NO_TLS: TlsChoice = {
+  reasons: [
+    {
+      code: 'unsupported',
+      source: 'cert',
+      message:
+        'the certificate is not presented: the URL is http:, and certificates are presented over https: only',
+    },
+  ],
+}
+
+/** Whether a request goes elsewhere than what the caller named is for: by a redirect, or because `url` names another host. */
+export function isOtherService({ url, options, crossOrigin }: RequestContext): boolean {
+  return crossOrigin || (options.url !== undefined && new URL(options.url).host !== url.host)
+}
+
+function forAnotherServer(what: string, { url, crossOrigin }: RequestContext): string {
+  const advice = crossOrigin ? '; list both origins in trustedOrigins if they are one service' : ''
+  return `${what} is for another server than ${url.host}${advice}`
+}
+
+/** Requirements by target; those of the last target are remembered, as most requests go to one server. */
+function requirementsFinder(): Attacher['requirementsFor'] {
+  let last:
+    | { readonly url: URL; readonly options: ResolvedOptions; readonly requirements: TokenRequirements }
+    | undefined
+
+  return (context, refused) => {
+    const { url, options } = context
+    const challengeScope = refused?.challengeScope ?? []
+    const isOther = isOtherService(context)
+    if (last?.url === url && last.options === options && !isOther && challengeScope.length === 0)
+      return last.requirements
+    const requirements = requirementsOf({
+      // For another service than the options name, only its own URL counts.
+      audience: (isOther ? undefined : options.tokenAudience) ?? targetAudience(serviceUrl(url, options.url)),
+      scope: options.tokenScope,
+      issuer: options.tokenIssuer,
+      minTimeLeft: options.tokenMinTimeLeft,
+      challengeScope,
+    })
+    if (!isOther && challengeScope.length === 0) last = { url, options, requirements }
+    return requirements
+  }
+}
+
+/** The query for a scheme: the scopes of a challenge are kept apart. */
+function queryOf(
+  requirements: TokenRequirements | undefined,
+  challengeScope: readonly string[] = [],
+): TokenQuery {
+  return challengeScope.length > 0 ? { ...requirements, challengeScope } : (requirements ?? {})
+}
+
+/** The URL whose audience is required: that of the service, for requests to its host and port only. */
+function serviceUrl(url: URL, service: string | undefined): URL {
+  const declared = service === undefined ? undefined : new URL(service)
+  return declared?.host === url.host ? declared : url
+}
+
+function nothing(code: Reason['code'], message: string, source = 'token'): Credentials {
+  return { reasons: [{ code, source, message }] }
 }

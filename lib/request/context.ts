@@ -1,55 +1,89 @@
 import type { InternalAxiosRequestConfig } from 'axios'
 import type { Reason } from '../errors'
-import type { IgwnAuthOptions } from '../options'
-import type { AuthScheme } from '../schemes/auth-scheme'
+import type { ResolvedOptions } from '../options'
+import type { AuthScheme, RequestChanges } from '../schemes/auth-scheme'
 import type { SciToken } from '../tokens/scitoken'
 import type { TokenQuery } from '../tokens/token'
-import type { RedirectOptions } from './redirects'
-import type { X509Credential } from '../x509/x509-credential'
+import type { TlsChoice } from '../x509/tls-settings'
+import type { FormParts } from './resend'
+import type { Progress } from './transmit'
 
-/** What is known of a request when its credentials are looked for. */
-export interface Purpose {
-  /** Where the request goes; its path may not be that of the request. */
-  readonly url: URL
-  readonly options: IgwnAuthOptions
+/** One request on its way to a server, from the adapter of the caller's instance to the response. */
+export interface RequestContext {
+  /** The request as the caller's interceptors and transforms left it. It never holds a credential of ours. */
+  readonly caller: InternalAxiosRequestConfig
+  /** What is sent: the caller's request, or what a redirect made of it. */
   readonly request: InternalAxiosRequestConfig
-  /** The caller brought a header of their own: only the certificate is ours to add. */
-  readonly authenticated?: boolean
-  /** A redirect led away from the origin that the request was made for: what was given for that stays behind. */
-  readonly astray?: boolean
-  /** What the request had at an origin that is declared to be one service with this one. */
-  readonly carried?: Credentials | undefined
-  /** The server refused these credentials: others are wanted. */
-  readonly refused?: Credentials
-  /** Scopes that the server asks for in its challenge (RFC 6750 section 3). */
-  readonly challengeScope?: readonly string[]
+  readonly adapter: InternalAxiosRequestConfig['adapter']
+  /** The target. Its path may not be that of the request. */
+  readonly url: URL
+  readonly options: ResolvedOptions
+  /** The caller authenticates: an `Authorization` (even false or null), `auth`, or userinfo in the URL. */
+  readonly authenticated: boolean
+  /** A redirect led to an origin that is not declared to be the same service (`trustedOrigins`). */
+  readonly crossOrigin: boolean
+  /** No credential at all: a redirect from HTTPS to HTTP, or one that a network proxy made. */
+  readonly withoutCredentials: boolean
+  /** What the request carried at a trusted origin that redirected here. */
+  readonly carriedOver: Credentials | undefined
+  /** The request was sent a second time after a 401. */
+  readonly retried: boolean
+  /** The parts of a form, which can be read only once; taken before the first send. */
+  readonly formParts: FormParts | undefined
+  /** Set when the caller listens to progress. */
+  readonly progress: Progress | undefined
+  /** How often it was sent so far. */
+  sends: number
+  /** Milliseconds that the sends so far took: `timeout` covers all of them. */
+  spent: number
+  /** The request as redirects on the same origin made it; a retry sends this one. */
+  redirected: InternalAxiosRequestConfig | undefined
+  /** Why a challenge was not answered by a retry; undefined when no retry was considered. */
+  notRetried: readonly Reason[] | undefined
 }
 
-/** What goes on a request, and what does not and why. */
+/** What is attached to a request, and why other candidates were skipped. */
 export interface Credentials {
-  /** The value for `Authorization`; a secret. */
+  /** The value of `Authorization`. Secret. */
   readonly authorization?: string | undefined
-  /** The bearer token in it, which a server may refuse; a secret. */
+  /** The bearer token in it. Secret. */
   readonly token?: string | undefined
-  /** What that token says; undefined for one that was given or came from a source. */
+  /** That token when it was found, with its claims; undefined for one that was given or came from a source. */
   readonly found?: SciToken | undefined
-  /** Where the header comes from, for people. */
+  /** Username and password in it, for redaction. Secret. */
+  readonly basic?: { readonly username: string; readonly password: string } | undefined
+  /** Where the header comes from: a variable, a file, an option. */
   readonly source?: string | undefined
-  /** What sees the request when it leaves, in the place of a header; and what it is told of tokens. */
+  /** A scheme that changes the request when it is sent, and the query it gets. */
   readonly scheme?: AuthScheme | undefined
   readonly query?: TokenQuery | undefined
-  /** The certificate, which is independent of the header. */
-  readonly transport?: Transport
+  /** The certificate and the trusted CAs. They are independent of the header. */
+  readonly tls?: TlsChoice | undefined
   readonly reasons: readonly Reason[]
+  /** What the scheme changed; set when the request is sent. Secret. */
+  changes?: RequestChanges | undefined
+  /** The URL before that. */
+  unchangedUrl?: string | undefined
 }
 
-/** How a request is connected: with which certificate, and whom it trusts. */
-export interface Transport {
-  /** What is presented to a server that asks. */
-  readonly credential?: X509Credential
-  /** What axios is to be told; nothing where its own ways do. */
-  readonly settings?: Partial<InternalAxiosRequestConfig>
-  /** Has follow-redirects go on to another origin without the certificate, where it goes on by itself. */
-  readonly leaveBehind?: (redirect: RedirectOptions) => void
-  readonly reasons: readonly Reason[]
+/** Everything secret that was sent with a request, for redaction of what a server repeats. */
+export function secretsOf({ authorization, token, basic, changes }: Credentials): readonly string[] {
+  if (token !== undefined) return [token]
+  if (basic && authorization !== undefined)
+    return [authorization.slice(authorization.indexOf(' ') + 1), basic.password]
+  if (!changes) return NONE
+  const headers = Object.values(changes.headers ?? {})
+  return [
+    ...headers,
+    ...headers.map((value) => value.slice(value.indexOf(' ') + 1)),
+    ...(changes.body === undefined ? [] : [changes.body]),
+    ...(changes.url ? parametersOf(changes.url) : []),
+  ]
+}
+
+const NONE: readonly string[] = []
+
+/** Values of a URL that a scheme made; the shorter ones are not secret (`oauth_version=1.0`). */
+function parametersOf(url: URL): string[] {
+  return [url.search, ...url.searchParams.values()].filter(({ length }) => length >= 12)
 }

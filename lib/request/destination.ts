@@ -1,36 +1,40 @@
 import type { InternalAxiosRequestConfig } from 'axios'
 
+type Target = Pick<InternalAxiosRequestConfig, 'url' | 'baseURL' | 'allowAbsoluteUrls' | 'socketPath'>
+
+/** Finds the target of requests of one instance. */
+export type FindDestination = (request: Target) => URL | undefined
+
 /**
- * Where the request goes: a URL of that origin, with or without its path. Undefined for what is not http, as `data:`, a
- * socket or no URL at all. One origin gives the same object each time, which nobody may change.
+ * A URL with the origin of the request, with or without its path; undefined for anything that is not http(s), such as `data:`
+ * or a UNIX socket. The last origin is remembered, as parsing a URL costs more than the rest: the same object is returned, and
+ * must not be changed.
  */
-export function destinationOf(request: InternalAxiosRequestConfig): URL | undefined {
-  if (request.socketPath != null) return undefined
-  const text = textOf(request)
-  const plain = PLAIN_ORIGIN.exec(text)?.[0]
-  return (plain !== undefined && known.get(plain)) || parsed(text, plain)
+export function destinationFinder(): FindDestination {
+  let origin = ''
+  let parsed: URL | undefined
+
+  return (request) => {
+    if (request.socketPath != null) return undefined
+    const text = fullUrl(request)
+    const plain = PLAIN_ORIGIN.exec(text)?.[0]
+    if (plain === undefined) return httpUrl(text)
+    if (plain === origin && parsed) return parsed
+    const url = httpUrl(text)
+    if (url) {
+      origin = plain
+      parsed = url
+    }
+    return url
+  }
 }
 
-/** The same with its path and all; undefined as there. */
-export function urlOf(request: InternalAxiosRequestConfig): URL | undefined {
-  return request.socketPath != null ? undefined : httpUrl(textOf(request))
+/** The URL of a request with its path; undefined as for {@link destinationFinder}. */
+export function urlOf(request: Target): URL | undefined {
+  return request.socketPath != null ? undefined : httpUrl(fullUrl(request))
 }
 
-/** Parsing one takes longer than the rest of what is done here, and most requests go where others went. */
-const known = new Map<string, URL>()
-
-function parsed(text: string, plain: string | undefined): URL | undefined {
-  const url = httpUrl(text)
-  if (!url || plain === undefined) return url
-  if (known.size >= MAX_KNOWN) known.clear()
-  known.set(plain, url)
-  return url
-}
-
-/** More servers than a program talks to. */
-const MAX_KNOWN = 1000
-
-/** Scheme and authority with nothing in them that a parser would read in its own way (RFC 3986 section 3.2). */
+/** Scheme and authority without anything that parsers read in different ways (RFC 3986 section 3.2). */
 const PLAIN_ORIGIN = /^https?:\/\/[a-z0-9.-]+(?::\d+)?(?=[/?#]|$)/
 
 function httpUrl(text: string): URL | undefined {
@@ -42,14 +46,11 @@ function httpUrl(text: string): URL | undefined {
   }
 }
 
-/**
- * As the adapters put it together. (`getUri` of axios does so too, and takes ten times as long, for it merges the config
- * first; a test holds the two against each other.)
- */
-function textOf({ url = '', baseURL, allowAbsoluteUrls }: InternalAxiosRequestConfig): string {
+/** As the adapters of axios combine `baseURL` and `url`. Its `getUri` does the same and takes ten times as long. */
+function fullUrl({ url = '', baseURL, allowAbsoluteUrls }: Target): string {
   if (!baseURL || (ABSOLUTE.test(url) && allowAbsoluteUrls !== false)) return url
   return url ? `${baseURL.replace(/(?<!\/)\/+$/, '')}/${url.replace(/^\/+/, '')}` : baseURL
 }
 
-/** What axios takes for an absolute URL: with a scheme, or without but with an authority (RFC 3986 section 4.2). */
+/** What axios treats as absolute: with a scheme, or with an authority only (RFC 3986 section 4.2). */
 const ABSOLUTE = /^(?:[a-z][a-z\d+\-.]*:)?\/\//i

@@ -1,297 +1,226 @@
 import axios, { type AxiosError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
-import { abortable } from './abort'
-import { concealError, concealResponse } from '../secrets/hide-response'
-import { credentialFinder } from './attach'
-import type { Credentials, Purpose } from './context'
-import { causeIn } from '../formats/error-causes'
-import { Departure } from './redirects'
-import { isOfNetworkProxy } from './network-proxy'
-import { destinationOf } from './destination'
-import { IgwnAuthError, type Reason } from '../errors'
+import { IgwnAuthError } from '../errors'
 import type { Explanation } from '../explain/explanation'
-import { foresee } from '../explain/explain-request'
-import type { BearerChallenge } from '../formats/www-authenticate'
-import { checkOptions, mergeOptions, type IgwnAuthOptions } from '../options'
-import { isRefusal, refusalIn, shownIn, type IgwnAxiosError, type Tried } from '../explain/refusal'
-import { hasListeners, urlWithoutSecrets } from '../events'
-import { tell, tellOfChallenge, tellOfCredentials, tellOfReasons } from './request-events'
-import { challengeOf, reasonsOf } from './retry-after-401'
-import { canResend, discard, withBodyToKeep } from './resend'
-import { refusedByServer } from '../tokens/validate-claims'
-import type { AuthScheme } from '../schemes/auth-scheme'
-import type { Habits } from '../schemes/bearer'
-import { answerOf } from './sign'
+import type { IgwnAxiosError, Refusal } from '../explain/refusal'
+import { causeIn } from '../formats/error-causes'
+import { mergeOptions, resolveOptions, type ResolvedOptions } from '../options'
 import { isPromise } from '../tokens/token'
-import { go, type Interceptors } from './interceptors'
-import { callAdapter, errandBehind, isTrusted, type Attempt, type Errand } from './transmit'
+import { abortable, throwIfAborted } from './abort'
+import { attacher, type AttachBehavior } from './attach'
+import type { Credentials, RequestContext } from './context'
+import { destinationFinder } from './destination'
+import { explainUnsent, isRefusal, refusalOf } from './explain-refusal'
+import { isFromNetworkProxy } from './network-proxy'
+import { CrossOriginRedirect, redirectedContext } from './redirects'
+import { emit, emitChallenged, emitCredentials, emitSkipped, isObserved } from './request-events'
+import { discard, formParts } from './resend'
+import { isRetryConsidered, retryAfter401 } from './retry-after-401'
+import { callAdapter, Progress, transmit } from './transmit'
+import { urlWithoutSecrets } from '../events'
 
 type Request = InternalAxiosRequestConfig
 
+/** Sends the requests of one instance with credentials. */
 export interface Exchange {
-  /** Sends a request that has reached its adapter, with credentials. */
+  /** Sends a request that has reached its adapter. */
   readonly send: (caller: Request, adapter: Request['adapter']) => Promise<AxiosResponse>
-  /** What would become of a request, and why; nothing is sent. */
-  readonly foresee: (caller: Request) => Promise<Explanation>
-  /** Lets go of the connections that were made with certificates. */
+  /** Explains what would be sent. */
+  readonly explain: (caller: Request) => Promise<Explanation>
+  /** Whether a request must not be sent past the exchange. */
+  readonly isRequired: (caller: Request) => boolean
+  /** Closes the connections that were made with certificates. */
   readonly close: () => void
 }
 
 /**
- * Interceptors of our own, that nobody else's stand between: the request interceptor finds credentials when the request
- * leaves, the response interceptor answers a refusal, and a redirect to another origin starts a request of its own. What
- * reaches the caller holds no credential.
+ * The way of a request from the adapter of the caller's instance to the response:
+ *
+ *   attach ──► transmit ──► response ──► caller
+ *     ▲            ├─ redirect to another origin ─► attach again for that origin   (redirects)
+ *     └────────────┴─ 401 with a Bearer challenge ─► another credential, once       (retry-after-401)
+ *
+ * It runs beneath all interceptors: those of others see one request and one response.
  */
-export function exchange(instanceOptions: IgwnAuthOptions, habits?: Habits): Exchange {
-  const { find, close } = credentialFinder(habits)
-  const client: Interceptors = {
-    request: attach,
-    fulfilled: (response, errand) => (isRefusal(response) ? answer(errand, response).then(note) : response),
-    rejected: (error, errand) =>
-      answer(errand, (error as AxiosError | undefined)?.response, error)
-        .then(note, explain)
-        // After `answer`: a refusal at the end of the rest of the way was answered there.
-        .catch(follow),
+export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBehavior): Exchange {
+  const attaching = attacher(behavior)
+  const findDestination = destinationFinder()
+
+  return {
+    send(caller, adapter) {
+      const url = findDestination(caller)
+      // Anything but http(s) gets no credential, and an interceptor that ran after ours may have switched us off.
+      if (!url || caller.igwnAuth === false) return callAdapter(adapter, caller)
+      try {
+        return send(contextOf(caller, adapter, url))
+      } catch (error) {
+        return Promise.reject(error as Error)
+      }
+    },
+    explain(caller) {
+      const url = findDestination(caller)
+      if (!url) throw notHttp()
+      return explainUnsent(contextOf(caller, undefined, url), attaching)
+    },
+    isRequired({ igwnAuth }) {
+      const { token, failIfNoAuth } = optionsFor(igwnAuth)
+      return token === true || failIfNoAuth === true
+    },
+    close: attaching.close,
   }
-  // Has no `answer`: a second refusal is final, also at the end of a redirect.
-  const again: Interceptors = { request: attach, fulfilled: (response) => response, rejected: follow }
 
-  return { send: depart, foresee: lookAhead, close }
-
-  function lookAhead(request: Request): Promise<Explanation> {
-    const url = destinationOf(request)
-    if (!url) throw notHttp()
-    const options = optionsFor(instanceOptions, request)
-    return foresee({ request, url, options, authenticated: isAuthenticated(request, url) }, find)
-  }
-
-  /** The whole of a request: what reaches the caller is what would without us, and shows no secret. */
-  function depart(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {
-    const url = destinationOf(caller)
-    // What has no http origin has no credential of ours; and an interceptor that ran after ours may have said false.
-    if (!url || caller.igwnAuth === false) return callAdapter(adapter, caller)
+  async function send(context: RequestContext, replacement?: Credentials): Promise<AxiosResponse> {
+    const credentials = replacement ?? (await find(context))
+    if (isObserved(context)) emitCredentials(context, credentials)
+    throwIfAborted(context.request)
+    let response: AxiosResponse
     try {
-      const options = optionsFor(instanceOptions, caller)
-      const authenticated = isAuthenticated(caller, url)
-      const request = withBodyToKeep(caller)
-      return go(client, { request, adapter, url, options, authenticated }).then(
-        (response) => concealResponse(response, caller),
-        (error: unknown) => {
-          throw concealError(error, caller)
-        },
-      )
+      response = await transmit(context, credentials)
     } catch (error) {
-      return Promise.reject(concealError(error, caller))
+      return afterFailure(context, credentials, error)
     }
+    if (isRefusal(response)) return afterRefusal(context, credentials, response)
+    context.progress?.deliver()
+    return response
   }
 
-  /** Before sending: finds what goes on the request. */
-  function attach(errand: Errand): void | Promise<void> {
-    if (errand.credentials) {
-      tellOfCredentials(errand)
-      return
-    }
+  function find(context: RequestContext): Credentials | Promise<Credentials> {
     try {
-      const found = abortable(find(errand.attempt), errand.attempt.request)
-      if (isPromise(found)) return found.then(take, fail)
-      take(found)
+      const found = attaching.attach(context)
+      return isPromise(found) ? abortable(found, context.request).catch(fail) : found
     } catch (error) {
-      fail(error)
-    }
-
-    function take(credentials: Credentials): void {
-      errand.credentials = credentials
-      tellOfCredentials(errand)
+      return fail(error)
     }
 
     function fail(error: unknown): never {
-      tellOfReasons(errand, error instanceof IgwnAuthError ? error.reasons : [])
+      emitSkipped(context, error instanceof IgwnAuthError ? error.reasons : [])
       throw error
     }
   }
 
-  /** After a refusal: finds other credentials and sends once more. Without, the refusal stands, with the reasons joined. */
-  async function answer(
-    errand: Errand,
-    response: AxiosResponse | undefined,
+  /** A redirect to another origin continues there; a refusal may be retried; everything else is explained and thrown. */
+  function afterFailure(
+    context: RequestContext,
+    credentials: Credentials,
+    error: unknown,
+  ): Promise<AxiosResponse> {
+    const redirect = causeIn(error, CrossOriginRedirect)
+    if (redirect) return follow(context, credentials, redirect, error)
+    const ours = causeIn(error, IgwnAuthError)
+    if (ours) throw ours
+    const { response } = (error ?? {}) as Partial<AxiosError>
+    if (response && isRefusal(response)) return afterRefusal(context, credentials, response, error)
+    context.progress?.deliver()
+    throw explained(context, credentials, error, refusalOf(context, credentials, response, error, attaching))
+  }
+
+  function follow(
+    context: RequestContext,
+    credentials: Credentials,
+    { request }: CrossOriginRedirect,
+    error: unknown,
+  ): Promise<AxiosResponse> {
+    const isProxy = isFromNetworkProxy(error, context.url, context.request.proxy)
+    const next = redirectedContext(context, credentials, request, isProxy, isAuthenticated)
+    const { isOtherOrigin, isTrusted } = next
+    if (isOtherOrigin)
+      emit(context, { type: 'redirected', to: urlWithoutSecrets(next.context.url), trusted: isTrusted })
+    return send(next.context)
+  }
+
+  /** A refusal is retried once with another credential; one that remains is explained. */
+  async function afterRefusal(
+    context: RequestContext,
+    credentials: Credentials,
+    response: AxiosResponse,
     error?: unknown,
   ): Promise<AxiosResponse> {
-    // One that comes of looking for a token is of another server.
-    if (!response || !errandBehind(error ?? response) || errand.attempt.authenticated)
-      return outcome(response, error)
-    if (isOfNetworkProxy(response, errand.attempt.url, errand.attempt.request.proxy))
-      return outcome(response, error)
-    tellOfChallenge(errand, response)
-    const { credentials: refused = { reasons: [] }, sent } = errand
-    const challenge = challengeOf(response, shownIn(refused, sent))
-    const reply = await (refused.scheme
-      ? bySameScheme(errand, refused.scheme, response, challenge)
-      : byAnother(errand, challenge))
-    if (!reply) return outcome(response, error)
-    const { credentials, reasons } = reply
-    if (!credentials) {
-      errand.unanswered = reasons
-      return outcome(response, error)
+    const last = context.redirected
+      ? { ...context, request: context.redirected, redirected: undefined }
+      : context
+    if (isRetryConsidered(context, response)) emitChallenged(last, credentials, response)
+    const retrying = retryAfter401(last, credentials, response, attaching.attach)
+    const retry = await abortable(retrying, context.request)
+    if (retry?.credentials) {
+      emit(last, { type: 'retrying' })
+      discard(response)
+      return send({ ...last, retried: true }, retry.credentials)
     }
-    tell(errand, { type: 'retrying' })
-    discard(response)
-    return go(again, { ...errand.last, answered: true }, credentials)
-  }
-
-  /** Credentials other than the refused ones. When looking for them fails, the refusal is what happened and the failure its reason. */
-  async function byAnother(
-    errand: Errand,
-    challenge: BearerChallenge | undefined,
-  ): Promise<Reply | undefined> {
-    if (!challenge) return undefined
-    const obstacle = obstacleTo(errand, challenge)
-    if (obstacle) return { reasons: [obstacle] }
-    const { last, credentials: refused = { reasons: [] } } = errand
-    try {
-      const credentials = await findAgain(last, refused, challenge.scope)
-      const { authorization, reasons } = credentials
-      const differs = authorization !== undefined && authorization !== refused.authorization
-      return differs ? { credentials, reasons } : { reasons }
-    } catch (failure) {
-      return failedReply(failure)
+    last.notRetried = retry?.reasons
+    context.progress?.deliver()
+    if (error === undefined) {
+      // The caller's `validateStatus` accepts it.
+      if (isObserved(last))
+        emitRefused(
+          last,
+          response,
+          refusalOf(last, credentials, response, undefined, attaching)?.summary ?? '',
+        )
+      return response
     }
+    throw explained(last, credentials, error, refusalOf(last, credentials, response, error, attaching))
   }
 
-  /** A scheme says itself whether a second send is worth it, and is asked anew for that. */
-  async function bySameScheme(
-    errand: Errand,
-    scheme: AuthScheme,
-    response: AxiosResponse,
-    challenge: BearerChallenge | undefined,
-  ): Promise<Reply | undefined> {
-    const { attempt, credentials: refused = { reasons: [] }, sent } = errand
-    if (response.status !== 401 || !scheme.shouldRetry || !sent) return undefined
-    if (!canResend(attempt.request)) return { reasons: [CANNOT_RESEND] }
-    try {
-      const refusal = answerOf(response)
-      if (!(await abortable(scheme.shouldRetry(refusal, sent), attempt.request)))
-        return { reasons: [refusedByServer(scheme.name)] }
-      const credentials = await findAgain(attempt, refused, challenge?.scope)
-      return { credentials, reasons: credentials.reasons }
-    } catch (failure) {
-      return failedReply(failure)
-    }
+  function explained(
+    context: RequestContext,
+    _: Credentials,
+    error: unknown,
+    refusal: Refusal | undefined,
+  ): unknown {
+    if (!refusal || !axios.isAxiosError(error) || !Object.isExtensible(error)) return error
+    const failure: IgwnAxiosError = error
+    if (failure.igwnAuth) return error
+    failure.igwnAuth = refusal
+    Object.defineProperty(failure, 'toJSON', { value: toJSON, configurable: true, writable: true })
+    emitRefused(context, failure.response, refusal.summary)
+    return error
   }
 
-  function findAgain(
-    attempt: Attempt,
-    refused: Credentials,
-    challengeScope: readonly string[] | undefined,
-  ): Credentials | Promise<Credentials> {
-    const purpose: Purpose = { ...attempt, refused, ...(challengeScope && { challengeScope }) }
-    return abortable(find(purpose), attempt.request)
+  function optionsFor(igwnAuth: Request['igwnAuth']): ResolvedOptions {
+    if (igwnAuth === undefined || igwnAuth === false) return instanceOptions
+    return mergeOptions(instanceOptions, resolveOptions(igwnAuth, 'igwnAuth'))
   }
 
-  /** A refusal that stands: joins to its error what is known of it. */
-  function explain(error: unknown): never {
-    const errand = errandBehind(error)
-    const failure = error as IgwnAxiosError
-    if (errand && !failure.igwnAuth) {
-      const refusal = refusalIn(error, failure.response, triedBy(errand))
-      if (refusal) failure.igwnAuth = refusal
-      if (refusal)
-        tell(errand, { type: 'refused', status: failure.response?.status, summary: refusal.summary })
-    }
-    throw error
-  }
-
-  /** One that the caller's `validateStatus` takes for good is no error to join anything to. */
-  function note(response: AxiosResponse): AxiosResponse {
-    const errand = errandBehind(response)
-    if (!errand || !isRefusal(response) || !hasListeners(errand.attempt.options.onEvent)) return response
-    const summary = refusalIn(undefined, response, triedBy(errand))?.summary ?? ''
-    tell(errand, { type: 'refused', status: response.status, summary })
-    return response
-  }
-
-  /** After a redirect to another origin: the rest of the way is a request of its own. */
-  function follow(error: unknown): Promise<AxiosResponse> {
-    const departure = causeIn(error, Departure)
-    const errand = errandBehind(error)
-    if (!departure || !errand) throw causeIn(error, IgwnAuthError) ?? error
-    const { attempt: left, credentials } = errand
-    const { request } = departure
-    const url = new URL(request.url ?? '')
-    const downgraded = left.url.protocol === 'https:' && url.protocol === 'http:'
-    // A network proxy may send a request anywhere, and is nobody who could say where credentials belong.
-    const isBare = downgraded || isOfNetworkProxy(error, left.url, left.request.proxy)
-    const options = isBare ? { ...left.options, forceNoAuth: true } : left.options
-    const trusted = !isBare && isTrusted(left, url)
-    const isElsewhere = url.origin !== left.url.origin
-    if (isElsewhere) tell(errand, { type: 'redirected', to: urlWithoutSecrets(url), trusted })
-    const next: Attempt = {
-      ...left,
-      request,
+  function contextOf(caller: Request, adapter: Request['adapter'], url: URL): RequestContext {
+    return {
+      caller,
+      request: caller,
+      adapter,
       url,
-      options,
-      // What the caller's own hook put on the redirect is theirs.
-      authenticated: left.authenticated || isAuthenticated(request, url),
-      // A scheme has every redirect end its send, also one that leads nowhere else.
-      astray: left.astray || (!trusted && isElsewhere),
-      carried: trusted ? credentials : undefined,
+      options: optionsFor(caller.igwnAuth),
+      authenticated: isAuthenticated(caller, url),
+      crossOrigin: false,
+      withoutCredentials: false,
+      carriedOver: undefined,
+      retried: false,
+      formParts: formParts(caller.data),
+      progress: caller.onUploadProgress || caller.onDownloadProgress ? new Progress() : undefined,
+      sends: 0,
+      spent: 0,
+      redirected: undefined,
+      notRetried: undefined,
     }
-    return go(left.answered ? again : client, next)
   }
 }
 
-function triedBy({ last, credentials = { reasons: [] }, unanswered, sent }: Errand): Tried {
-  return { purpose: last, credentials, unanswered, sent }
+function emitRefused(context: RequestContext, response: AxiosResponse | undefined, summary: string): void {
+  emit(context, { type: 'refused', status: response?.status, summary })
 }
 
-/** Without the text: it may hold a password. */
+/** As axios does it, with the summary and the reasons. */
+function toJSON(this: IgwnAxiosError): object {
+  const { summary, reasons } = this.igwnAuth ?? {}
+  return { ...axios.AxiosError.prototype.toJSON.call(this), summary, reasons }
+}
+
+/** The URL is not repeated: it may hold a password. */
 function notHttp(): IgwnAuthError {
   return new IgwnAuthError(
     'ERR_IGWN_INVALID_URL',
-    'The URL is no absolute one of http or https; give one, as https://host.example.org/path.',
+    'The URL is not an absolute http or https URL. Give one, such as https://host.example.org/path.',
   )
 }
 
-/** What there is to answer a refusal with; without credentials, why there is nothing. */
-interface Reply {
-  readonly credentials?: Credentials
-  readonly reasons: readonly Reason[]
-}
-
-function failedReply(failure: unknown): Reply {
-  if (axios.isCancel(failure)) throw failure
-  return { reasons: reasonsOf(failure) }
-}
-
-/** Options of the request over those of the instance. */
-function optionsFor(instanceOptions: IgwnAuthOptions, { igwnAuth }: Request): IgwnAuthOptions {
-  if (igwnAuth === undefined || igwnAuth === false) return instanceOptions
-  return mergeOptions(instanceOptions, checkOptions(igwnAuth, 'igwnAuth'))
-}
-
-/** Whether the caller authenticates: an `Authorization` of theirs, even one set to false or null, `auth`, or a URL with userinfo. */
+/** Whether the caller authenticates: with an `Authorization`, even one set to false or null, `auth`, or userinfo in the URL. */
 function isAuthenticated({ headers, auth }: Request, { username, password }: URL): boolean {
   return auth != null || username !== '' || password !== '' || headers.has('Authorization')
-}
-
-function outcome(response: AxiosResponse | undefined, error: unknown): AxiosResponse {
-  if (error !== undefined || !response) throw error
-  return response
-}
-
-/** Why a challenge cannot be answered, whatever else there is; undefined when it can. */
-function obstacleTo({ last, credentials }: Errand, challenge: BearerChallenge): Reason | undefined {
-  if (!canResend(last.request)) return CANNOT_RESEND
-  // Of a request without a token it is said too, by Apache.
-  if (challenge.error === 'invalid_request' && credentials?.token !== undefined)
-    return {
-      code: 'refused',
-      source: 'token',
-      message: 'The server takes the request itself for wrong (invalid_request): another token mends nothing',
-    }
-  return undefined
-}
-
-const CANNOT_RESEND: Reason = {
-  code: 'unsupported',
-  source: 'body',
-  message: 'The body of the request is a stream, which cannot be sent a second time',
 }

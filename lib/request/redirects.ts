@@ -1,77 +1,217 @@
-import { AxiosHeaders, type InternalAxiosRequestConfig } from 'axios'
+import type { InternalAxiosRequestConfig } from 'axios'
+import { encodingsOf } from '../secrets/redact'
+import { dropCertificate } from '../x509/tls-settings'
+import { secretsOf, type Credentials, type RequestContext } from './context'
+import { insecureTransport, isInsecure } from './insecure-transport'
+import { canResend } from './resend'
 
-/** What follow-redirects is about to ask for, and what it lets its hook change. */
-export interface RedirectOptions {
+type Request = InternalAxiosRequestConfig
+type Hook = NonNullable<Request['beforeRedirect']>
+
+/** What follow-redirects is about to send, and lets its hook change. */
+interface RedirectOptions {
   href: string
   method: string
   headers: Record<string, string>
   auth?: string | null | undefined
 }
 
-/** A redirect leads to another origin: the rest of the way is a request of its own, with credentials of its own. */
-export class Departure extends Error {
-  override readonly name = 'Departure'
-  /** The rest of the way; it holds the caller's body and headers, hence private. */
-  readonly #request: InternalAxiosRequestConfig
+/** Thrown in the hook to end a send whose redirect leads to another origin. The request is private: it holds the caller's body. */
+export class CrossOriginRedirect extends Error {
+  override readonly name = 'CrossOriginRedirect'
+  readonly #request: Request
 
-  constructor(request: InternalAxiosRequestConfig) {
+  constructor(request: Request) {
     super('The redirect leads to another origin.')
     this.#request = request
   }
 
-  get request(): InternalAxiosRequestConfig {
+  get request(): Request {
     return this.#request
   }
 }
 
-/** Redirects that follow-redirects follows when axios does not say how many. */
-const FOLLOWED = 21
+/** One send, as far as its redirects matter. */
+export interface Redirects {
+  readonly hook: Hook
+  /** Removes our header fields from options that a hook of the caller may have kept. */
+  readonly scrub: () => void
+}
 
 /**
- * The rest of the way after a redirect, as a request: method and headers as the redirect made them (a body goes with its
- * method, RFC 9110 section 15.4) and as the caller's own hook left them. axios has taken off what was for the origin that
- * is left.
+ * What a redirect may carry (http adapter; HTTP/2 follows none, and fetch follows by itself, without `Authorization` elsewhere):
  *
- * @param spent - milliseconds that the way so far took: `timeout` is for all of it, as in axios
+ * - on the same origin: everything, except what a scheme made for the original URL; the scheme is asked again
+ * - to another origin: nothing. The send ends, and a request of its own starts there, see {@link redirectedContext}
+ * - to plain HTTP with a URL that repeats a credential: it is not followed
+ *
+ * The caller's own hook runs first and sees no credential.
  */
-export function restOfTheWay(
-  request: InternalAxiosRequestConfig,
-  options: RedirectOptions,
-  hops: number,
-  spent: number,
-): InternalAxiosRequestConfig {
+export function followRedirects(context: RequestContext, credentials: Credentials): Redirects {
+  const { request, url } = context
+  const seen: RedirectOptions[] = []
+
+  return {
+    hook: (options, response, details) => {
+      const redirect = options as RedirectOptions
+      seen.push(redirect)
+      // A scheme sets its fields after this hook was made.
+      const fields = fieldsOf(credentials)
+      const ours = removeFields(redirect.headers, fields)
+      request.beforeRedirect?.(redirect, response, withoutFields(details, fields, credentials))
+      const next = new URL(redirect.href)
+      assertNotRepeated(next, context, credentials)
+      const isSameOrigin = next.origin === url.origin
+      if (isSameOrigin && !credentials.scheme) {
+        context.redirected = redirectedRequest(request, redirect, seen.length)
+        // Unless the hook set one of its own.
+        if (!Object.keys(redirect.headers).some((name) => name.toLowerCase() === 'authorization'))
+          Object.assign(redirect.headers, ours)
+        return
+      }
+      if (canResend(request.data, context.formParts))
+        throw new CrossOriginRedirect(redirectedRequest(request, redirect, seen.length))
+      // A stream was read; follow-redirects kept its bytes and continues by itself, without credentials.
+      if (!isSameOrigin && credentials.tls && !isTrustedRedirect(context, next))
+        dropCertificate(redirect, credentials.tls)
+    },
+    scrub: () => {
+      for (const { headers } of seen) removeFields(headers, fieldsOf(credentials))
+    },
+  }
+}
+
+/** Names of header fields that hold a credential, in lower case. */
+export function fieldsOf({ authorization, changes }: Credentials): readonly string[] {
+  if (authorization !== undefined) return AUTHORIZATION
+  return changes?.headers ? Object.keys(changes.headers).map((name) => name.toLowerCase()) : NO_FIELDS
+}
+
+const AUTHORIZATION = ['authorization']
+const NO_FIELDS: readonly string[] = []
+
+/** Removes fields by name, whatever their value: axios trims white space of a scheme's value. Returns what was removed. */
+export function removeFields(
+  headers: Record<string, unknown>,
+  fields: readonly string[],
+): Record<string, unknown> {
+  const removed: Record<string, unknown> = {}
+  if (fields.length === 0) return removed
+  for (const name of Object.keys(headers)) {
+    if (!fields.includes(name.toLowerCase())) continue
+    removed[name] = headers[name]
+    Reflect.deleteProperty(headers, name)
+  }
+  return removed
+}
+
+/** The previous request as the caller's hook may see it; axios before 1.16 passes none. */
+function withoutFields(
+  details: Parameters<Hook>[2] | undefined,
+  fields: readonly string[],
+  { unchangedUrl }: Credentials,
+): Parameters<Hook>[2] {
+  const { headers = {}, ...others } = (details ?? {}) as { headers?: Record<string, string> }
+  const shown = { ...headers }
+  removeFields(shown, fields)
+  // A scheme may have put a token into the URL.
+  const url = unchangedUrl !== undefined && { url: unchangedUrl }
+  return { ...others, ...url, headers: shown } as unknown as Parameters<Hook>[2]
+}
+
+/** Redirectors of XRootD repeat the token in the URL (`?authz=Bearer%20…`); over plain HTTP others could read it. */
+function assertNotRepeated(next: URL, { options, request }: RequestContext, credentials: Credentials): void {
+  if (options.allowInsecureHttp || !isInsecure(next, request.proxy)) return
+  const secrets = encodingsOf(secretsOf(credentials))
+  if (!secrets.some((secret) => next.href.includes(secret))) return
+  throw insecureTransport(
+    `The server redirects to ${next.host} over plain HTTP with a credential in the URL, where others can read it; the redirect was not followed`,
+  )
+}
+
+/** Redirects that follow-redirects follows when `maxRedirects` is not set. */
+const DEFAULT_MAX_REDIRECTS = 21
+
+/**
+ * The request after a redirect: method and headers as follow-redirects and the caller's hook left them; the body is kept with its
+ * method (RFC 9110 section 15.4). axios has removed what was for the previous origin.
+ */
+function redirectedRequest(request: Request, options: RedirectOptions, redirects: number): Request {
   const url = new URL(options.href)
-  // A Location does not make a caller log in anywhere.
-  url.username = ''
-  url.password = ''
+  // A server does not choose userinfo.
+  url.username = url.password = ''
   const method = options.method.toLowerCase()
-  const kept = method === request.method?.toLowerCase()
-  const rest: InternalAxiosRequestConfig = {
+  const isSameMethod = method === request.method?.toLowerCase()
+  const next: Request = {
     ...request,
     url: url.href,
     method,
     headers: headersOf(request, options),
-    data: kept ? (request.data as unknown) : undefined,
-    maxRedirects: (request.maxRedirects ?? FOLLOWED) - hops,
-    timeout: request.timeout ? Math.max(1, request.timeout - spent) : 0,
+    data: isSameMethod ? (request.data as unknown) : undefined,
+    maxRedirects: (request.maxRedirects ?? DEFAULT_MAX_REDIRECTS) - redirects,
   }
-  for (const name of ['baseURL', 'params', 'auth'] as const) Reflect.deleteProperty(rest, name)
-  const auth = loginIn(options.auth)
-  return auth ? { ...rest, auth } : rest
+  for (const name of ['baseURL', 'params', 'auth'] as const) Reflect.deleteProperty(next, name)
+  if (!options.auth) return next
+  const [username = '', ...password] = options.auth.split(':')
+  return { ...next, auth: { username, password: password.join(':') } }
 }
 
-function headersOf(request: InternalAxiosRequestConfig, options: RedirectOptions): AxiosHeaders {
-  const headers = new AxiosHeaders(options.headers)
-  headers.delete(['Host', 'Content-Length', 'Transfer-Encoding', 'Proxy-Authorization'])
-  // What the caller switched off is in no header, and would come back as a default.
+/** Set by the connection or the body of each send. */
+const PER_SEND = ['host', 'content-length', 'transfer-encoding', 'proxy-authorization']
+
+function headersOf(request: Request, options: RedirectOptions): Request['headers'] {
+  const Headers = request.headers.constructor as new (fields: object) => Request['headers']
+  const headers = new Headers(options.headers)
+  removeFields(headers as unknown as Record<string, unknown>, PER_SEND)
+  // A field that the caller switched off is in no header, and would return as a default.
   for (const [name, value] of Object.entries<unknown>(request.headers))
     if ((value === false || value === null) && !headers.has(name)) headers.set(name, value)
   return headers
 }
 
-/** `user:password`, as Node takes it and a hook may set it. */
-function loginIn(auth: string | null | undefined): { username: string; password: string } | undefined {
-  if (!auth) return undefined
-  const [username = '', ...password] = auth.split(':')
-  return { username, password: password.join(':') }
+/** Whether a redirect keeps the credentials: the caller declared both origins to be one service. */
+function isTrustedRedirect({ url, options }: RequestContext, next: URL): boolean {
+  const { trustedOrigins = [] } = options
+  return trustedOrigins.includes(url.origin) && trustedOrigins.includes(next.origin)
+}
+
+/** What happens to credentials at a redirect. */
+export interface RedirectedContext {
+  readonly context: RequestContext
+  /** Whether the origin changed, and whether the credentials are kept. */
+  readonly isOtherOrigin: boolean
+  readonly isTrusted: boolean
+}
+
+/**
+ * The request that a redirect leads to, and what it may carry: nothing from HTTPS to HTTP, and nothing where a network proxy
+ * redirected, as that is not the server; everything between `trustedOrigins`; elsewhere only what is found for that origin.
+ *
+ * @param isAuthenticated - whether a request has a credential of the caller
+ */
+export function redirectedContext(
+  previous: RequestContext,
+  credentials: Credentials,
+  request: Request,
+  isProxy: boolean,
+  isAuthenticated: (request: Request, url: URL) => boolean,
+): RedirectedContext {
+  const url = new URL(request.url ?? '')
+  const isDowngrade = previous.url.protocol === 'https:' && url.protocol === 'http:'
+  const withoutCredentials = previous.withoutCredentials || isDowngrade || isProxy
+  const isTrusted = !withoutCredentials && isTrustedRedirect(previous, url)
+  const isOtherOrigin = url.origin !== previous.url.origin
+  const context: RequestContext = {
+    ...previous,
+    request,
+    url,
+    withoutCredentials,
+    // What the caller's hook put on the redirect is the caller's.
+    authenticated: previous.authenticated || isAuthenticated(request, url),
+    crossOrigin: previous.crossOrigin || (isOtherOrigin && !isTrusted),
+    carriedOver: isTrusted ? credentials : undefined,
+    redirected: undefined,
+    notRetried: undefined,
+  }
+  return { context, isOtherOrigin, isTrusted }
 }

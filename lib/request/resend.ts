@@ -1,60 +1,117 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { AxiosResponse, InternalAxiosRequestConfig } from 'axios'
 
-/** A form of the form-data package, which can be read once. */
-interface Form {
-  getBuffer(): Buffer
+export type FormParts = readonly (string | Buffer)[]
+
+/** A form of the form-data package, as `postForm` makes it. It can be read once. */
+interface FormData {
+  readonly _streams: readonly unknown[]
   getHeaders(): Record<string, string>
+  getBoundary(): string
 }
 
 /**
- * The request with a body that can be sent again, where that is possible: a form of the form-data package (which is also
- * what `postForm` makes) is taken as bytes before the first send, for a second one would wait for its end for ever. A
- * form with a stream in it stays as it is.
+ * The parts of a form, for {@link ReplayedForm}: header, value and line break in turn, without a copy of the values. Undefined
+ * for any other body, and for a form with a stream or a function as a part, which can be read only once.
  */
-export function withBodyToKeep(request: InternalAxiosRequestConfig): InternalAxiosRequestConfig {
-  const form: unknown = request.data
-  if (!isForm(form)) return request
-  try {
-    const data = form.getBuffer()
-    const headers = Object.assign(
-      Object.create(Object.getPrototypeOf(request.headers) as object),
-      request.headers,
-    ) as typeof request.headers
-    headers.set(form.getHeaders())
-    return { ...request, data, headers }
-  } catch {
-    return request
+export function formParts(data: unknown): FormParts | undefined {
+  if (data instanceof ReplayedForm) return data.parts
+  if (!isForm(data)) return undefined
+  const parts: (string | Buffer)[] = []
+  if (data._streams.length === 0) return parts
+  for (let index = 0; index < data._streams.length; index += 3) {
+    const [header, value] = [data._streams[index], data._streams[index + 1]]
+    if (typeof header !== 'string' || !(typeof value === 'string' || Buffer.isBuffer(value))) return undefined
+    parts.push(header, value, '\r\n')
+  }
+  parts.push(`--${data.getBoundary()}--\r\n`)
+  return parts
+}
+
+function isForm(data: unknown): data is FormData {
+  const { getBuffer, getHeaders, _streams } = (data ?? {}) as Record<string, unknown>
+  return typeof getBuffer === 'function' && typeof getHeaders === 'function' && Array.isArray(_streams)
+}
+
+/** The same form again, in the shape of the form-data package, so that axios treats it as the original. */
+export class ReplayedForm extends Readable {
+  readonly #form: FormData
+  readonly parts: FormParts
+  #next = 0
+
+  constructor(form: unknown, parts: FormParts) {
+    super()
+    this.#form = form as FormData
+    this.parts = parts
+  }
+
+  override _read(): void {
+    const part = this.parts[this.#next++]
+    this.push(part === undefined ? null : part.length === 0 ? this.#following() : part)
+  }
+
+  /** An empty part would end the stream. */
+  #following(): string | Buffer | null {
+    while (this.parts[this.#next]?.length === 0) this.#next++
+    return this.parts[this.#next++] ?? null
+  }
+
+  getHeaders(): Record<string, string> {
+    return this.#form.getHeaders()
+  }
+
+  getBoundary(): string {
+    return this.#form.getBoundary()
+  }
+
+  getLength(callback: (error: Error | null, length: number) => void): void {
+    callback(
+      null,
+      this.parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0),
+    )
+  }
+
+  /** All bytes at once, for schemes that sign the body. */
+  bytes(): Buffer {
+    return Buffer.concat(this.parts.map((part) => Buffer.from(part)))
+  }
+
+  /** axios recognizes a form by this method and by its name. */
+  append(): never {
+    throw new Error('The form is being sent.')
+  }
+
+  override toString(): string {
+    return '[object FormData]'
   }
 }
 
-function isForm(data: unknown): data is Form {
-  const form = data as Partial<Form> | null | undefined
-  return typeof form?.getBuffer === 'function' && typeof form.getHeaders === 'function'
+/**
+ * Whether a body can be sent a second time. A stream cannot: it has been read, and axios would send an empty one without an
+ * error.
+ *
+ * @param parts - those of a form, taken before it was sent
+ */
+export function canResend(data: unknown, parts?: FormParts): boolean {
+  const { pipe, getReader } = (data ?? {}) as { pipe?: unknown; getReader?: unknown }
+  return parts !== undefined || (typeof pipe !== 'function' && typeof getReader !== 'function')
 }
 
 /**
- * Whether a body can be sent again. A stream cannot: it has been read, and axios would send an empty one, which servers
- * take for good.
+ * Releases a response that is not read. A stream is drained, because otherwise its connection stays in use; after 1 MiB or one
+ * second it is closed instead. It does not keep the process alive.
  */
-export function canResend({ data }: InternalAxiosRequestConfig): boolean {
-  const body = data as { pipe?: unknown; getReader?: unknown } | null | undefined
-  return typeof body?.pipe !== 'function' && typeof body?.getReader !== 'function'
-}
-
-/**
- * Lets go of a response that nobody will read. A stream is drained, for one that is not read keeps its socket; one that has
- * no end in sight is cut off, and its errors are nobody's.
- */
-export function discard({ data }: AxiosResponse): void {
+export function discard({ data }: Pick<AxiosResponse, 'data'>): void {
   const stream = data as (Partial<Readable> & { cancel?: () => Promise<void> }) | null | undefined
-  if (typeof stream?.on === 'function') drain(stream as Readable)
+  if (typeof stream?.on === 'function') drain(stream as Readable & { socket?: { unref?: () => void } })
   else if (typeof stream?.cancel === 'function') stream.cancel().catch(() => undefined)
 }
 
-function drain(stream: Readable): void {
+function drain(stream: Readable & { socket?: { unref?: () => void } }): void {
   let left = DRAINED_BYTES
   const timer = setTimeout(() => stream.destroy(), DRAINED_MS)
+  timer.unref()
+  stream.socket?.unref?.()
   stream.on('error', () => undefined)
   stream.once('close', () => {
     clearTimeout(timer)
@@ -65,6 +122,5 @@ function drain(stream: Readable): void {
   })
 }
 
-/** More than any refusal has to say; after that a new connection is cheaper. */
 const DRAINED_BYTES = 1024 * 1024
 const DRAINED_MS = 1000

@@ -1,123 +1,74 @@
-import axios, {
-  AxiosHeaders,
-  type AxiosError,
-  type AxiosResponse,
-  type InternalAxiosRequestConfig,
-} from 'axios'
-import { isClearText } from './insecure-transport'
-import { IgwnAuthError, type Reason } from '../errors'
-import type { Credentials } from './context'
-import type { AuthScheme, RequestChanges } from '../schemes/auth-scheme'
+import axios, { AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
+import { getProxyForUrl } from 'proxy-from-env'
+import http from 'node:http'
+import https from 'node:https'
+import { IgwnAuthError } from '../errors'
+import type { AuthScheme, RequestChanges, SchemeRequest } from '../schemes/auth-scheme'
+import { hideError, hideFromInspection, hideResponse } from '../secrets/hide-response'
+import { wrapAgent } from '../secrets/wrap-agent'
+import { isPromise } from '../tokens/token'
 import { abortable, throwIfAborted } from './abort'
-import { Departure, restOfTheWay, type RedirectOptions } from './redirects'
-import { assertNoRedirect, holdRedirects } from './fetch-adapter'
-import type { IgwnAuthOptions } from '../options'
-import { canResend } from './resend'
-import { shieldAgent } from '../secrets/wrap-agent'
-import { answerOf, outgoingRequest, putOn } from './sign'
+import { adapterKind, isHttp2 } from './adapters'
+import { secretsOf, type Credentials, type RequestContext } from './context'
+import { fieldsOf, followRedirects, removeFields, type Redirects } from './redirects'
+import { discard, ReplayedForm } from './resend'
+import { schemeResponse } from './retry-after-401'
 
 type Request = InternalAxiosRequestConfig
+type Loose = Record<string, unknown>
 
-/** A request on its way: what the caller's instance made of it, and where it goes. */
-export interface Attempt {
-  /** The request as it reached the adapter: all interceptors and transforms of the caller are through with it. */
-  readonly request: Request
-  readonly adapter: Request['adapter']
-  /** Where it goes; its path may not be that of the request. */
-  readonly url: URL
-  readonly options: IgwnAuthOptions
-  /** The caller brought a header of their own. */
-  readonly authenticated: boolean
-  /** A redirect led away from the origin that the request was made for. */
-  readonly astray?: boolean
-  /** A refusal was answered already. */
-  readonly answered?: boolean
-  /** What the request had at an origin that is declared to be one service with this one. */
-  readonly carried?: Credentials | undefined
-}
-
-/** The errand of sending a request once; it stands in the place of the config in what comes of it. */
-export class Errand {
-  constructor(
-    readonly attempt: Attempt,
-    /** Undefined until they are looked for. */
-    public credentials?: Credentials,
-  ) {}
-
-  /** What a scheme put on the request, when it left. */
-  sent?: RequestChanges
-  /** Why a refusal was not answered, where answering was tried. */
-  unanswered?: readonly Reason[]
-  /** The request as a redirect on the same origin made it; what was asked for before it was granted. */
-  redirected?: Request
-
-  /** What was tried last: a refusal is of that, and what is sent once more is that. */
-  get last(): Attempt {
-    return this.redirected ? { ...this.attempt, request: this.redirected } : this.attempt
+/**
+ * Sends a request once. Only the private copy of the config holds the credentials, and it is scrubbed in place when the adapter
+ * settles, whatever the outcome: code that keeps a reference to it, such as an error that a response stream raises later, then
+ * holds nothing secret. What is returned or thrown has the caller's config.
+ */
+export async function transmit(context: RequestContext, credentials: Credentials): Promise<AxiosResponse> {
+  const { caller, request } = context
+  const redirects = followRedirects(context, credentials)
+  const config = privateCopy(context, credentials, redirects)
+  const begin = performance.now()
+  let isHeld = false
+  try {
+    if (credentials.scheme) isHeld = await sign(config, context, credentials, credentials.scheme)
+    context.sends += 1
+    const response = await callAdapter(context.adapter, config)
+    hide(response, credentials)
+    response.config = caller
+    afterResponse(credentials, response)
+    if (isHeld) assertNoRedirect(response, credentials, context)
+    return response
+  } catch (error) {
+    if (typeof error === 'object' && error !== null) hideFailure(error, context, credentials, config)
+    const { response } = (error ?? {}) as { response?: AxiosResponse }
+    if (isHeld && response) assertNoRedirect(response, credentials, context)
+    throw error
+  } finally {
+    context.spent += performance.now() - begin
+    scrub(config, request, credentials)
+    redirects.scrub()
   }
 }
 
-/** The errand that a response or an error belongs to; undefined for what did not come from `send`. */
-export function errandBehind(result: unknown): Errand | undefined {
-  const { config } = (result ?? {}) as { config?: unknown }
-  return config instanceof Errand ? config : undefined
-}
-
-/** Sends a private copy of the request, which alone holds the credentials. */
-export function send(errand: Errand): Promise<AxiosResponse> {
-  const outgoing = outgoingOf(errand)
-  const { scheme } = errand.credentials ?? {}
-  return scheme
-    ? sign(outgoing, errand, scheme).then(() => transmit(outgoing, errand))
-    : transmit(outgoing, errand)
-}
-
-function transmit(outgoing: Request, errand: Errand): Promise<AxiosResponse> {
-  const { attempt, credentials, sent } = errand
-  const isHeld = sent !== undefined && holdRedirects(outgoing, attempt.adapter, sent)
-  const hear = (response: AxiosResponse | undefined) => {
-    tellScheme(errand, response)
-    if (isHeld && response && credentials?.scheme) assertNoRedirect(response, credentials.scheme, attempt.url)
+/** What the adapter gets. A new one for each send, as adapters write into it. */
+function privateCopy(context: RequestContext, credentials: Credentials, redirects: Redirects): Request {
+  const { request } = context
+  const config = copyOf(request)
+  // Own properties only: another copy would lose what the caller switched off by `false`.
+  config.headers = Object.assign(new AxiosHeaders(), request.headers)
+  // Not by `set`, which compares all names: there is no other, and ours was checked.
+  if (credentials.authorization !== undefined) config.headers.Authorization = credentials.authorization
+  config.beforeRedirect = redirects.hook
+  if (context.sends > 0) {
+    if (context.formParts) config.data = new ReplayedForm(request.data, context.formParts)
+    // `timeout` covers all sends together.
+    if (request.timeout) config.timeout = Math.max(1, Math.round(request.timeout - context.spent))
   }
-  return callAdapter(attempt.adapter, outgoing).then(
-    (response) => {
-      mark(response, errand)
-      hear(response)
-      return response
-    },
-    (error: unknown) => {
-      if (typeof error === 'object' && error !== null) mark(error, errand)
-      hear((error as AxiosError | undefined)?.response)
-      throw error
-    },
-  )
+  if (context.progress) reportProgress(config, request, context.progress, context.retried)
+  setAgents(config as unknown as Loose, context, credentials)
+  return config
 }
 
-function mark(result: object, errand: Errand): void {
-  Object.assign(result, { config: errand })
-}
-
-function tellScheme({ credentials, sent }: Errand, response: AxiosResponse | undefined): void {
-  if (sent && response) credentials?.scheme?.onResponse?.(answerOf(response), sent)
-}
-
-/** The config of one send; a new one each time, since adapters write on theirs. */
-function outgoingOf(errand: Errand): Request {
-  const { attempt, credentials } = errand
-  const { request } = attempt
-  const outgoing = Object.assign(copyOf(request), credentials?.transport?.settings)
-  // Own properties only: a copy made any other way loses what the caller switched off by false.
-  outgoing.headers = Object.assign(new AxiosHeaders(), request.headers)
-  // Not by `set`, which looks through all names and cleans the value: there is no other, and ours was checked.
-  if (credentials?.authorization !== undefined) outgoing.headers.Authorization = credentials.authorization
-  outgoing.beforeRedirect = watchOrigin(errand)
-  const { httpAgent, httpsAgent } = request as { httpAgent?: unknown; httpsAgent?: unknown }
-  if (httpAgent) outgoing.httpAgent = shieldAgent(httpAgent)
-  if (httpsAgent) outgoing.httpsAgent = shieldAgent(httpsAgent)
-  return outgoing
-}
-
-/** As `Object.assign` makes one, which takes three times as long with what has no prototype, as configs of axios have none. */
+/** A copy without a prototype, as configs of axios are. `Object.assign` takes three times as long for these. */
 export function copyOf(request: Request): Request {
   const copy = Object.create(null) as Record<string | symbol, unknown>
   const source = request as unknown as typeof copy
@@ -126,111 +77,274 @@ export function copyOf(request: Request): Request {
   return copy as unknown as Request
 }
 
-/** Has a scheme see the request as it leaves, and puts on what it gives. */
-async function sign(outgoing: Request, errand: Errand, scheme: AuthScheme): Promise<void> {
-  const request = outgoingRequest(outgoing, errand.credentials?.query ?? {})
-  const before = new URL(request.url)
-  const sent = await abortable(scheme.authorize(request), errand.attempt.request)
-  throwIfAborted(errand.attempt.request)
-  if (sent) putOn(outgoing, scheme, sent, before)
-  errand.sent = sent ?? {}
+/** Agents with our certificate, and wrapped ones where a credential is sent. A custom adapter gets the caller's own. */
+function setAgents(
+  config: Loose,
+  { request, url, adapter }: RequestContext,
+  { authorization, scheme, tls }: Credentials,
+): void {
+  if (tls?.http2Options)
+    config.http2Options = { ...tls.http2Options, ...(config.http2Options as Loose | undefined) }
+  if (tls?.agent) config.httpsAgent = tls.agent
+  if ((authorization === undefined && !scheme) || adapterKind(adapter) !== 'http' || isHttp2(request)) return
+  const isHttps = url.protocol === 'https:'
+  const name = isHttps ? 'httpsAgent' : 'httpAgent'
+  // Without an agent axios builds its tunnel through a network proxy by other rules.
+  config[name] = wrapAgent(
+    config[name] ?? (usesProxy(request, url) ? undefined : isHttps ? https.globalAgent : http.globalAgent),
+  )
 }
 
-/** The header fields that are ours: what others may not see, and what stays behind. */
-function fieldsOf({ credentials, sent }: Errand): Readonly<Record<string, string>> {
-  const { authorization } = credentials ?? {}
-  return authorization === undefined ? (sent?.headers ?? {}) : { Authorization: authorization }
+/** As axios decides it. */
+function usesProxy({ proxy }: Request, url: URL): boolean {
+  if (proxy === false || proxy) return Boolean(proxy)
+  const { env } = process
+  return PROXY_VARIABLES.some((name) => env[name]) && getProxyForUrl(url) !== ''
 }
 
-/** Sees each redirect before it is followed, after the caller's own hook; one to another origin ends this send. */
-function watchOrigin(errand: Errand): NonNullable<Request['beforeRedirect']> {
-  const { attempt, credentials } = errand
-  const { request, url } = attempt
-  const begin = performance.now()
-  let hops = 0
-  return (options, response, details) => {
-    hops += 1
-    const redirect = options as RedirectOptions
-    const taken = takeOff(redirect.headers, fieldsOf(errand))
-    request.beforeRedirect?.(redirect, response, shownOf(details, errand))
-    const next = new URL(redirect.href)
-    assertNotTold(next, errand)
-    // What a scheme made was for the request as it was.
-    const rest = () => restOfTheWay(request, redirect, hops, performance.now() - begin)
-    if (next.origin === url.origin && !credentials?.scheme) {
-      errand.redirected = rest()
-      putBack(redirect.headers, taken)
-      return
-    }
-    if (canResend(request)) throw new Departure(rest())
-    // A stream has been read; follow-redirects has kept its bytes and goes on by itself, without credentials.
-    if (next.origin !== url.origin && !isTrusted(attempt, next))
-      credentials?.transport?.leaveBehind?.(redirect)
+const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']
+
+/** Puts the caller's values back into the private copy, so that it holds no credential any more. */
+function scrub(config: Request, request: Request, credentials: Credentials): void {
+  removeFields(config.headers as unknown as Loose, fieldsOf(credentials))
+  const [copy, source] = [config as unknown as Loose, request as unknown as Loose]
+  for (const name of RESTORED) {
+    if (copy[name] === source[name]) continue
+    if (source[name] === undefined) Reflect.deleteProperty(copy, name)
+    else copy[name] = source[name]
   }
 }
+
+/** What a send replaces in its private copy. */
+const RESTORED = [
+  'adapter',
+  'beforeRedirect',
+  'httpAgent',
+  'httpsAgent',
+  'http2Options',
+  'data',
+  'url',
+  'baseURL',
+  'params',
+  'paramsSerializer',
+  'timeout',
+  'fetchOptions',
+  'onUploadProgress',
+  'onDownloadProgress',
+]
+
+/** The native request keeps the options it was made with: follow-redirects' copy has the header fields. */
+function scrubRequest(request: unknown, credentials: Credentials): void {
+  const { _redirectable, _options = _redirectable?._options } = (request ?? {}) as Redirectable
+  if (_options?.headers) removeFields(_options.headers, fieldsOf(credentials))
+  if (_redirectable) hideFromInspection(_redirectable)
+}
+
+interface Redirectable {
+  readonly _redirectable?: Redirectable
+  readonly _options?: { readonly headers?: Loose }
+}
+
+function hide(response: AxiosResponse, credentials: Credentials): void {
+  scrubRequest(response.request, credentials)
+  hideResponse(response, secretsOf(credentials))
+}
+
+/** An error of axios gets the caller's config; any other one passes unchanged, except for secrets that its texts repeat. */
+function hideFailure(
+  error: object,
+  context: RequestContext,
+  credentials: Credentials,
+  config: Request,
+): void {
+  const { caller, request } = context
+  const failure = error as { config?: unknown; request?: unknown; response?: AxiosResponse; message?: string }
+  scrubRequest(failure.request, credentials)
+  hideError(error, secretsOf(credentials))
+  const { response } = failure
+  if (typeof response === 'object' && (response as unknown) !== null) {
+    hide(response, credentials)
+    response.config = caller
+    afterResponse(credentials, response)
+  }
+  if (!(axios.isAxiosError(error) || axios.isCancel(error)) || !Object.isExtensible(error)) return
+  if (failure.config) failure.config = caller
+  // The message of a later send has the rest of the timeout.
+  if (config.timeout !== request.timeout)
+    failure.message = String(failure.message).replace(
+      `timeout of ${config.timeout ?? 0}ms`,
+      `timeout of ${request.timeout ?? 0}ms`,
+    )
+}
+
+/** Gives a scheme each response to what it changed. */
+function afterResponse({ scheme, changes }: Credentials, response: AxiosResponse): void {
+  if (changes) scheme?.onResponse?.(schemeResponse(response), changes)
+}
+
+/** Gives a scheme the request as it will be sent, and applies its changes. Returns whether redirects are held back. */
+async function sign(
+  config: Request,
+  context: RequestContext,
+  credentials: Credentials,
+  scheme: AuthScheme,
+): Promise<boolean> {
+  const request = schemeRequest(config, context, credentials)
+  const before = new URL(request.url)
+  const asked = scheme.authorize(request)
+  const changes = isPromise(asked) ? await abortable(asked, context.request) : asked
+  throwIfAborted(context.request)
+  credentials.changes = changes ?? {}
+  credentials.unchangedUrl = before.href
+  if (changes) apply(config, scheme, changes, before)
+  return adapterKind(context.adapter) === 'fetch' && holdRedirects(config, credentials.changes)
+}
+
+const blank = new axios.Axios({})
+
+function schemeRequest(
+  config: Request,
+  { formParts, request }: RequestContext,
+  { query = {} }: Credentials,
+): SchemeRequest {
+  const url = new URL(blank.getUri(config))
+  url.username = url.password = url.hash = ''
+  const data: unknown = config.data
+  const body = formParts ? new ReplayedForm(request.data, formParts).bytes() : bytesOf(data)
+  return {
+    method: (config.method ?? 'get').toUpperCase(),
+    url,
+    contentType: contentTypeOf(data) ?? config.headers.get('Content-Type')?.toString(),
+    body,
+    isStream: data != null && body === undefined,
+    query,
+  }
+}
+
+/** A body that can be read in advance; undefined for a stream, a `Blob` and a `FormData`, which axios serializes. */
+function bytesOf(body: unknown): string | Uint8Array | undefined {
+  if (typeof body === 'string' || body instanceof Uint8Array) return body
+  return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined
+}
+
+/** The type that the http adapter sets for what it serializes, in place of the one in the header. */
+function contentTypeOf(body: unknown): string | undefined {
+  if (body instanceof FormData) return 'multipart/form-data'
+  if (body instanceof Blob && body.size > 0) return body.type || 'application/octet-stream'
+  const { getHeaders } = (body ?? {}) as { getHeaders?: () => Record<string, string> }
+  return typeof getHeaders === 'function' ? getHeaders.call(body)['content-type'] : undefined
+}
+
+/** URL and parameters become one, so that what was signed is what is sent. */
+function apply(
+  config: Request,
+  { name }: AuthScheme,
+  { headers = {}, url, body }: RequestChanges,
+  before: URL,
+): void {
+  const invalid = (message: string) =>
+    new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `The scheme ${name} ${message}. Nothing was sent.`)
+  if (url && url.origin !== before.origin) throw invalid('changes the URL to another origin')
+  for (const [field, value] of Object.entries(headers)) {
+    if (NOT_IN_FIELD.test(value))
+      throw invalid(
+        `sets ${field} to a value with characters that no header field allows (RFC 9110 section 5.5)`,
+      )
+    config.headers.set(field, value)
+  }
+  if (body !== undefined) {
+    config.data = body
+    config.headers.delete('Content-Length')
+  }
+  config.url = (url ?? before).href
+  for (const part of ['baseURL', 'params', 'paramsSerializer'] as const) Reflect.deleteProperty(config, part)
+}
+
+/** Neither VCHAR, obs-text, space nor tab; axios would remove it silently. */
+const NOT_IN_FIELD = /[^\t\x20-\x7e\x80-\xff]/
 
 /**
- * Some servers put the token that they were shown into the URL they send to, as redirectors of XRootD do (`?authz=Bearer%20…`).
- * It does not go in clear there either.
+ * The fetch adapter follows redirects without asking, and keeps everything but `Authorization`: a body with a token in it, or a
+ * field of a scheme. It follows none of these. Returns whether it would have.
  */
-function assertNotTold(next: URL, { attempt: { options, request }, credentials }: Errand): void {
-  const { token } = credentials ?? {}
-  if (token === undefined || options.allowInsecureHttp || !next.href.includes(token)) return
-  if (isClearText(next, request.proxy))
-    throw new IgwnAuthError(
-      'ERR_IGWN_INSECURE_TRANSPORT',
-      `The server redirects to ${next.host} over clear-text http, with the token in the URL, where everybody on the way can ` +
-        'read it. It was not followed. Have the server redirect to https; or set allowInsecureHttp where nobody listens.',
-    )
+function holdRedirects(config: Request, { headers = {}, body }: RequestChanges): boolean {
+  const { fetchOptions, maxRedirects } = config as Request & { fetchOptions?: { redirect?: unknown } }
+  const isKept = body !== undefined || Object.keys(headers).some((name) => !KEPT_SAFE.has(name.toLowerCase()))
+  if (!isKept || maxRedirects === 0 || fetchOptions?.redirect !== undefined) return false
+  config.fetchOptions = { ...fetchOptions, redirect: 'manual' }
+  return true
 }
 
-/** Takes our fields out of a header, so that no hook sees them: hooks log, and throw what they were given. axios has done so where the origin changes. */
-function takeOff(
-  headers: Record<string, string>,
-  ours: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  const taken: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (
-      !Object.entries(ours).some(
-        ([field, own]) => field.toLowerCase() === name.toLowerCase() && own === value,
-      )
-    )
-      continue
-    taken[name] = value
-    Reflect.deleteProperty(headers, name)
-  }
-  return taken
+/** Fields that `fetch` drops at another origin, or that hold no secret. */
+const KEPT_SAFE = new Set(['authorization', 'cache-control'])
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308])
+
+function assertNoRedirect(response: AxiosResponse, { scheme }: Credentials, { url }: RequestContext): void {
+  if (!REDIRECTS.has(response.status)) return
+  discard(response)
+  throw new IgwnAuthError(
+    'ERR_IGWN_UNSUPPORTED',
+    `${url.host} redirects the request (status ${response.status}), and the fetch adapter would keep what ${scheme?.name ?? 'the scheme'} added to it. ` +
+      'The redirect was not followed. Use the http adapter, or the URL that it leads to.',
+  )
 }
 
-/** And back again, unless the hook has put something in their place. */
-function putBack(headers: Record<string, string>, taken: Readonly<Record<string, string>>): void {
-  for (const [name, value] of Object.entries(taken)) headers[name] ??= value
-}
-
-type Details = Parameters<NonNullable<Request['beforeRedirect']>>[2]
-
-/** What the hook is told of the request before; absent before axios 1.16. */
-function shownOf(details: Details | undefined, errand: Errand): Details {
-  const { headers = {}, ...others } = (details ?? {}) as { headers?: Record<string, string>; url?: string }
-  const shown = { ...headers }
-  takeOff(shown, fieldsOf(errand))
-  // A scheme may have put a token into it.
-  const url = errand.sent?.url && { url: axios.getUri(errand.attempt.request) }
-  return { ...others, ...url, headers: shown } as Details
-}
-
-/** Whether a redirect may take the credentials along: the caller has said that both origins are one service. */
-export function isTrusted({ url, options }: Attempt, next: URL): boolean {
-  const trusted = options.trustedOrigins ?? []
-  return trusted.includes(url.origin) && trusted.includes(next.origin)
-}
-
-/** An adapter is resolved as late as axios does it, so that an unknown one is its error and not ours. */
+/** The adapter is resolved as late as axios does it, so that an unknown one is the error of axios. */
 export function callAdapter(adapter: Request['adapter'], config: Request): Promise<AxiosResponse> {
   const resolve = axios.getAdapter as (
     adapters: unknown,
     config: Request,
   ) => (config: Request) => Promise<AxiosResponse>
   return resolve(adapter ?? axios.defaults.adapter, config)(config)
+}
+
+/** Progress events of what the caller gets, over all sends of a request. */
+export class Progress {
+  /** The number of the current send; events of an earlier one are dropped. */
+  send = 0
+  /** The caller gets the response of this send. */
+  isFinal = false
+  #uploaded = 0
+  #held: (() => void) | undefined
+
+  /** An upload counts on a second send from where the first one ended. */
+  upload(loaded: number, report: () => void): void {
+    if (loaded <= this.#uploaded) return
+    this.#uploaded = loaded
+    report()
+  }
+
+  /** Events of a short body, as a refusal has, wait until it is known that the caller gets it. */
+  download(loaded: number, isFinal: boolean, report: () => void): void {
+    if (isFinal || loaded > HELD_BYTES) report()
+    else this.#held = report
+  }
+
+  drop(): void {
+    this.#held = undefined
+  }
+
+  deliver(): void {
+    this.isFinal = true
+    this.#held?.()
+    this.#held = undefined
+  }
+}
+
+const HELD_BYTES = 64 * 1024
+
+function reportProgress(config: Request, request: Request, progress: Progress, isRetry: boolean): void {
+  const { onUploadProgress, onDownloadProgress } = request
+  progress.send += 1
+  const { send } = progress
+  if (onUploadProgress)
+    config.onUploadProgress = (event) => {
+      if (progress.send === send) progress.upload(event.loaded, () => onUploadProgress(event))
+    }
+  if (onDownloadProgress)
+    config.onDownloadProgress = (event) => {
+      if (progress.send === send)
+        progress.download(event.loaded, isRetry || progress.isFinal, () => onDownloadProgress(event))
+    }
 }

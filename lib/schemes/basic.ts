@@ -1,32 +1,52 @@
-import { isClearText, readableOnTheWay } from '../request/insecure-transport'
-import type { Credentials, Purpose } from '../request/context'
-import { IgwnAuthError } from '../errors'
+import type { Environment } from '../environment'
+import { IgwnAuthError, type Reason } from '../errors'
 import { formatBasicCredentials } from '../formats/basic-credentials'
-import { netrcUnusable, type NetrcLookup } from '../netrc/find-netrc-credentials'
+import { netrcLookup, netrcUnusable } from '../netrc/find-netrc-credentials'
+import type { Credentials } from '../request/context'
+
+/** How netrc is searched for a request. */
+export interface BasicSearch {
+  /** The option `netrc`: a path that has to be usable, or true and undefined for the default files. */
+  readonly netrc: string | true | undefined
+  /** Whether the entry `default` may be used. */
+  readonly allowDefault: boolean
+  /** The connection is plain HTTP to another host. */
+  readonly isInsecure: boolean
+}
+
+export type FindBasic = (url: URL, search: BasicSearch) => Credentials
 
 /**
- * The Basic scheme (RFC 7617): the login that netrc has for the host, unless it would be sent in clear. As a header, not as
- * axios' `auth`, which HTTP/2 drops.
+ * The Basic scheme (RFC 7617) with username and password from netrc, as a header: HTTP/2 drops the `auth` option of axios.
+ *
+ * The finder throws {@link IgwnAuthError} `ERR_IGWN_NETRC_UNUSABLE` when the file that the caller named cannot be used.
  */
-export function basic(purpose: Purpose, lookUpNetrc: NetrcLookup): Credentials {
-  const { url, options, astray = false, request } = purpose
-  if (options.netrc === false) return { reasons: [] }
-  const named = typeof options.netrc === 'string' ? { netrc: options.netrc } : {}
-  // The `default` entry is for hosts that somebody chose; a redirect chooses any (CVE-2024-11053 of curl).
-  const { credentials, problem, reasons, source } = lookUpNetrc(url, { ...named, allowDefault: !astray })
-  const isDemanded = named.netrc !== undefined && !astray
-  if (isDemanded && problem) throw netrcUnusable(problem)
-  if (!credentials) return { reasons }
-  if (isClearText(url, request.proxy) && !options.allowInsecureHttp) {
-    const message = readableOnTheWay(url, 'a password')
-    return { reasons: [...reasons, { code: 'insecure-transport', source: source ?? 'netrc', message }] }
-  }
-  try {
-    return { authorization: formatBasicCredentials(credentials), source, reasons }
-  } catch (error) {
-    // One entry that was only found, as `default` is for every host, must not stop requests that need none.
-    if (isDemanded || !(error instanceof IgwnAuthError)) throw error
-    const message = `${source ?? 'netrc'} cannot be used for ${url.host}: ${error.message.replace(/\.$/, '')}`
-    return { reasons: [...reasons, { code: 'malformed', source: source ?? 'netrc', message }] }
+export function basicFinder(environment: Environment): FindBasic {
+  const lookUp = netrcLookup(environment)
+  return (url, { netrc, allowDefault, isInsecure }) => {
+    const isNamed = typeof netrc === 'string'
+    const options = { allowDefault, ...(isNamed && { netrc }) }
+    const { credentials, problem, reasons, source = 'netrc' } = lookUp(url, options)
+    const isRequired = isNamed && allowDefault
+    if (isRequired && problem) throw netrcUnusable(problem)
+    if (!credentials) return { reasons }
+    const skipped = (code: Reason['code'], message: string) => ({
+      reasons: [...reasons, { code, source, message }],
+    })
+    if (isInsecure)
+      return skipped(
+        'insecure-transport',
+        `${url.host} is reached over plain HTTP, where others can read a password`,
+      )
+    try {
+      return { authorization: formatBasicCredentials(credentials), basic: credentials, source, reasons }
+    } catch (error) {
+      // An entry that was only found, as `default` is for every host, must not stop requests that need none.
+      if (isRequired || !(error instanceof IgwnAuthError)) throw error
+      return skipped(
+        'malformed',
+        `${source} cannot be used for ${url.host}: ${error.message.replace(/\.$/, '')}`,
+      )
+    }
   }
 }

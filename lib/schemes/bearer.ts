@@ -1,122 +1,123 @@
-import { clearText, isClearText, readableOnTheWay } from '../request/insecure-transport'
-import type { Credentials, Purpose } from '../request/context'
+import type { Environment } from '../environment'
 import type { Reason } from '../errors'
-import { findVerified, tokenNotFound } from '../tokens/find-sci-token'
-import { refusedByServer, type TokenRequirements } from '../tokens/validate-claims'
-import { tokenChoice } from '../options'
-import { SciToken } from '../tokens/scitoken'
+import type { IgwnAuthOptions, TokenChoice } from '../options'
+import type { Credentials } from '../request/context'
 import { isNotFound } from '../tokens/chain'
 import { discovery, type Discovery } from '../tokens/discovery'
-import type { Environment } from '../environment'
+import { findVerified, tokenNotFound } from '../tokens/find-sci-token'
+import { SciToken } from '../tokens/scitoken'
+import { targetAudience } from '../tokens/target-audience'
 import { isPromise, tokenText, type Token, type TokenSource } from '../tokens/token'
-import { isStranger, rememberedWants } from '../request/token-requirements'
+import { refusedByServer, type TokenRequirements } from '../tokens/validate-claims'
 
-/** When and where tokens are looked for, apart from the options. */
-export interface Habits {
-  /** Send nothing before the server asks for it. Default is false: XRootD and others never ask. */
-  readonly waitForChallenge?: boolean
-  /** After a token that was given is refused, look for one on the machine. Default is false. */
-  readonly searchWhenRefused?: boolean
+/** How a token is searched for a request. */
+export interface BearerSearch {
+  readonly requirements: TokenRequirements | undefined
+  /** The scopes of the server's challenge. */
+  readonly challengeScope: readonly string[] | undefined
+  /** The token that the server refused; it is not sent again. Secret. */
+  readonly refusedToken: string | undefined
+  readonly isRequired: boolean
+  /** After a redirect: the origin that a token has to name in `aud`. A token for any audience does not count there. */
+  readonly mustName: URL | undefined
+  readonly options: Pick<IgwnAuthOptions, 'strict' | 'verify'>
 }
+
+export type FindBearer = (
+  choice: Exclude<TokenChoice, { kind: 'never' }>,
+  search: BearerSearch,
+) => Credentials | Promise<Credentials>
 
 /**
- * The Bearer scheme (RFC 6750): a token as the options say, unless it would be sent in clear or to a stranger. Gives a
- * promise only where there is something to wait for.
+ * The Bearer scheme (RFC 6750): a given token, one of a source, or one that is found. A promise only when something has to be
+ * waited for.
  */
-export function bearer({ waitForChallenge, searchWhenRefused }: Habits, environment: Environment) {
-  const look = discovery(environment)
-  const wantedFor = rememberedWants()
-  const made = new WeakMap<Discovery, Credentials>()
+export function bearerFinder(environment: Environment): FindBearer {
+  const discover = discovery(environment)
+  // Discovery returns the same object while nothing changed.
+  let last: { readonly discovery: Discovery; readonly credentials: Credentials } | undefined
 
-  return (purpose: Purpose): Credentials | Promise<Credentials> => {
-    const { url, options, astray, refused } = purpose
-    if (waitForChallenge && !refused) return { reasons: [] }
-    if (options.withholdToken) return none('disabled', 'The token is withheld from this request')
-    const choice = tokenChoice(searchWhenRefused && refused ? undefined : options.token, environment)
-    if (choice.kind === 'never') return none('disabled', 'Tokens are switched off for this request')
-    const search = choice.kind === 'discover'
-    const required = search && choice.required && !astray
-
-    if (isClearText(url, purpose.request.proxy) && !options.allowInsecureHttp) {
-      const message = readableOnTheWay(url, 'a token')
-      if (astray || (search && !required)) return none('insecure-transport', message)
-      throw clearText(message)
-    }
-    const stranger = isStranger(purpose)
-    if (!search && stranger)
-      return none('not-needed', `The token given is for another server than ${url.host}`)
+  return (choice, search) => {
     switch (choice.kind) {
-      case 'discover':
-        return discovered(purpose, wantedFor(purpose, stranger), required)
       case 'given':
-        return given(choice.text, purpose, 'the token option')
+        return given(choice.text, 'the token option', search.refusedToken)
       case 'source':
-        return fromSource(choice.source, wantedFor(purpose, stranger), purpose)
+        return fromSource(choice.source, search)
+      case 'discover':
+        return discovered(search)
     }
   }
 
-  function discovered(
-    { options: { strict, verify }, refused }: Purpose,
-    want: TokenRequirements,
-    required: boolean,
-  ): Credentials | Promise<Credentials> {
-    const passOver = refused?.token === undefined ? undefined : refusedBefore(refused.token)
-    const judge = (discovery: Discovery): Credentials => {
-      if (required && !discovery.token) throw tokenNotFound(want, discovery.reasons)
-      // As long as nothing has changed, a look gives the same object.
-      const credentials = made.get(discovery) ?? credentialsOf(discovery)
-      made.set(discovery, credentials)
+  function discovered({ requirements, refusedToken, isRequired, mustName, options }: BearerSearch) {
+    const { strict, verify } = options
+    const wanted = requirements as TokenRequirements
+    const isFirst = refusedToken === undefined && !mustName
+    const passOver = isFirst ? undefined : (token: SciToken) => skipReason(token, refusedToken, mustName)
+    const finish = (found: Discovery): Credentials => {
+      if (isRequired && !found.token) throw tokenNotFound(wanted, found.reasons)
+      if (last?.discovery === found) return last.credentials
+      const credentials = credentialsOf(found)
+      last = { discovery: found, credentials }
       return credentials
     }
-    if (!verify) return judge(look(want, { strict, passOver }))
-    return findVerified(look, want, { strict, verify, passOver }).then(judge)
+    return verify
+      ? findVerified(discover, wanted, { strict, verify, passOver }).then(finish)
+      : finish(discover(wanted, { strict, passOver }))
   }
 }
 
-function fromSource(
-  source: TokenSource,
-  want: TokenRequirements,
-  purpose: Purpose,
-): Credentials | Promise<Credentials> {
-  const { refused } = purpose
-  if (refused?.token !== undefined) source.invalidate?.(refused.token)
-  const judge = (token: Token | undefined): Credentials =>
-    token === undefined
-      ? none('absent', 'The token source has no token')
-      : given(tokenText(token, 'what the token source gave'), purpose, sourceOf(token))
-  const token = source.getToken(want)
-  return isPromise(token) ? token.then(judge, absent) : judge(token)
+function credentialsOf({ token, reasons }: Discovery): Credentials {
+  if (!token) return { reasons }
+  const text = token.serialize()
+  return { authorization: `Bearer ${text}`, token: text, source: token.source, found: token, reasons }
 }
 
-/** A source that says it has no token leaves the request without; one that is broken stops it. */
-function absent(error: unknown): Credentials {
+function skipReason(
+  token: SciToken,
+  refusedToken: string | undefined,
+  mustName: URL | undefined,
+): Reason | undefined {
+  if (token.serialize() === refusedToken) return refusedByServer(token.source)
+  if (!mustName || namesOrigin(token, mustName)) return undefined
+  const source = token.source ?? 'a token'
+  return {
+    code: 'audience',
+    source,
+    claim: 'aud',
+    expected: mustName.origin,
+    actual: token.audience,
+    message: `${source} does not name ${mustName.origin} in its audience, so it is not sent there after a redirect; list both origins in trustedOrigins if they are one service`,
+  }
+}
+
+/** Whether a token names an origin in `aud`; one without `aud`, or for any audience, does not. */
+function namesOrigin({ audience = [] }: SciToken, url: URL): boolean {
+  const names = [...targetAudience(url), url.hostname, url.host]
+  return audience.some((name) => names.includes(name))
+}
+
+function fromSource(source: TokenSource, search: BearerSearch): Credentials | Promise<Credentials> {
+  const { requirements, challengeScope, refusedToken } = search
+  if (refusedToken !== undefined) source.invalidate?.(refusedToken)
+  const take = (token: Token | undefined): Credentials =>
+    token === undefined
+      ? { reasons: [{ code: 'absent', source: 'token', message: 'the token source has no token' }] }
+      : given(tokenText(token, 'what the token source returned'), sourceName(token), refusedToken)
+  const token = source.getToken(challengeScope ? { ...requirements, challengeScope } : (requirements ?? {}))
+  return isPromise(token) ? token.then(take, withoutToken) : take(token)
+}
+
+/** A source that reports that it has no token sends the request without one; a broken source stops it. */
+function withoutToken(error: unknown): Credentials {
   if (isNotFound(error)) return { reasons: error.reasons }
   throw error
 }
 
-function credentialsOf({ token, reasons }: Discovery): Credentials {
-  return token ? { ...attached(token.serialize(), token.source), found: token, reasons } : { reasons }
-}
-
-function sourceOf(token: Token): string {
+function sourceName(token: Token): string {
   return (token instanceof SciToken ? token.source : undefined) ?? 'the token source'
 }
 
-function given(text: string, { refused }: Purpose, source: string): Credentials {
-  return text === refused?.token
-    ? { reasons: [refusedByServer()] }
-    : { ...attached(text, source), reasons: [] }
-}
-
-function attached(text: string, source?: string): Pick<Credentials, 'authorization' | 'token' | 'source'> {
-  return { authorization: `Bearer ${text}`, token: text, source }
-}
-
-function refusedBefore(text: string) {
-  return (token: SciToken): Reason | undefined =>
-    token.serialize() === text ? refusedByServer(token.source) : undefined
-}
-
-function none(code: Reason['code'], message: string): Credentials {
-  return { reasons: [{ code, source: 'token', message }] }
+function given(text: string, source: string, refusedToken: string | undefined): Credentials {
+  if (text === refusedToken) return { reasons: [refusedByServer()] }
+  return { authorization: `Bearer ${text}`, token: text, source, reasons: [] }
 }

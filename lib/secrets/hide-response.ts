@@ -1,54 +1,98 @@
 import { inspect } from 'node:util'
-import type { AxiosError, AxiosResponse, InternalAxiosRequestConfig } from 'axios'
-import { errandBehind, type Errand } from '../request/transmit'
-import { veil } from './wrap-agent'
+import { encodingsOf, HIDDEN, redactSecrets } from './redact'
+
+/** What this package hides in a response or an error of an HTTP client; a structural subset of axios's types. */
+interface ResponseLike {
+  headers?: unknown
+  data?: unknown
+  request?: unknown
+}
 
 /**
- * Takes out of a response what holds a secret, in place: the config that was sent gives way to the caller's, and the
- * request on the wire, whose header lines hold the credential, is still there for code and no longer for printing.
+ * Hides in a response what printing would show: the native request with its header lines, and credentials that the server
+ * repeats in header fields. For code, all of it stays readable.
+ *
+ * @param secrets - texts that were sent
  */
-export function concealResponse(
-  response: AxiosResponse,
-  caller: InternalAxiosRequestConfig,
-  errand = errandBehind(response),
-): AxiosResponse {
-  hideEchoes(response, errand)
-  response.config = caller
-  hide(response, 'request')
-  // A stream leads to its request by many ways.
-  if (isStream(response.data)) veil(response.data)
-  return response
+export function hideResponse(response: ResponseLike, secrets: readonly string[]): void {
+  hideRequestOf(response)
+  if (isStream(response.data)) hideFromInspection(response.data)
+  const { headers } = response
+  if (typeof headers !== 'object' || headers === null || secrets.length === 0) return
+  const fields = headers as Record<string, unknown>
+  const encodings = mayRepeat(fields, secrets) ? encodingsOf(secrets) : []
+  const repeated = Object.keys(fields).filter((name) => {
+    const value = String(fields[name])
+    return encodings.some((secret) => value.includes(secret))
+  })
+  if (repeated.length === 0 || !Object.isExtensible(headers)) return
+  const shown = () => ({ ...fields, ...Object.fromEntries(repeated.map((name) => [name, HIDDEN])) })
+  Object.defineProperties(headers, {
+    [inspect.custom]: { value: shown, configurable: true },
+    toJSON: { value: shown, configurable: true },
+  })
 }
 
-/** The same for an error. What is not an object passes as it is. */
-export function concealError(error: unknown, caller: InternalAxiosRequestConfig): unknown {
-  if (typeof error !== 'object' || error === null) return error
-  const failure = error as Partial<AxiosError>
-  const errand = errandBehind(error)
-  if (failure.config) failure.config = caller
-  hide(failure, 'request')
-  if (failure.response) concealResponse(failure.response, caller, errand)
-  return error
+/** A value shorter than every secret repeats none; most responses need no more than this. */
+function mayRepeat(fields: Record<string, unknown>, secrets: readonly string[]): boolean {
+  const shortest = Math.min(...secrets.map(({ length }) => length))
+  for (const name in fields) if (String(fields[name]).length >= shortest) return true
+  return false
 }
 
-function hide(owner: object, name: 'request'): void {
-  if (Object.hasOwn(owner, name)) Object.defineProperty(owner, name, HIDDEN)
+/**
+ * Hides the same in an error, along its chain of causes: follow-redirects and Node repeat a `Location` in `input`, `message`
+ * and `stack`. Frozen errors stay as they are.
+ */
+export function hideError(error: object, secrets: readonly string[]): void {
+  let next: unknown = error
+  for (let depth = 0; depth < MAX_CAUSES && typeof next === 'object' && next !== null; depth++) {
+    hideRequestOf(next)
+    if (secrets.length > 0) redactTexts(next, secrets)
+    const { cause } = next as { cause?: unknown }
+    next = cause
+  }
 }
 
-const HIDDEN = { enumerable: false }
+const MAX_CAUSES = 8
+
+function redactTexts(error: object, secrets: readonly string[]): void {
+  for (const name of Object.getOwnPropertyNames(error)) {
+    const property = Object.getOwnPropertyDescriptor(error, name)
+    if (typeof property?.value !== 'string' || !(property.writable || property.configurable)) continue
+    const shown = redactSecrets(property.value, secrets)
+    if (shown !== property.value) Object.defineProperty(error, name, { ...property, value: shown })
+  }
+}
+
+/** The native request leads to the header lines that were sent, and to follow-redirects' copy of the options. */
+function hideRequestOf(owner: { request?: unknown }): void {
+  const { request } = owner
+  if (typeof request !== 'object' || request === null) return
+  hideFromInspection(request)
+  const { _redirectable: redirectable } = request as { _redirectable?: object }
+  if (redirectable) hideFromInspection(redirectable)
+  const property = Object.getOwnPropertyDescriptor(owner, 'request')
+  if (property?.enumerable && property.configurable)
+    Object.defineProperty(owner, 'request', { enumerable: false })
+}
 
 function isStream(data: unknown): data is object {
-  return typeof (data as { pipe?: unknown } | null | undefined)?.pipe === 'function'
+  const { pipe, getReader } = (data ?? {}) as { pipe?: unknown; getReader?: unknown }
+  return typeof data === 'object' && (typeof pipe === 'function' || typeof getReader === 'function')
 }
 
-/** A server may repeat the token that it was shown, as in `Location`: it is there for code, and printed without. */
-function hideEchoes({ headers }: AxiosResponse, errand: Errand | undefined): void {
-  const token = errand?.credentials?.token
-  if (token === undefined) return
-  // An adapter of the caller's may leave the headers out.
-  const fields = (headers as Record<string, unknown> | undefined) ?? {}
-  const echoes = Object.keys(fields).filter((name) => String(fields[name]).includes(token))
-  if (echoes.length === 0) return
-  const shown = () => ({ ...fields, ...Object.fromEntries(echoes.map((name) => [name, '[hidden]'])) })
-  Object.defineProperties(headers, { [inspect.custom]: { value: shown }, toJSON: { value: shown } })
+/** Makes `inspect` and JSON show the class of an object and nothing else. Code that reads its properties sees no difference. */
+export function hideFromInspection(object: object): void {
+  if (!Object.hasOwn(object, inspect.custom) && Object.isExtensible(object))
+    Object.defineProperties(object, CLASS_ONLY)
+}
+
+function className(this: object): string {
+  return `${this.constructor.name} {}`
+}
+
+const CLASS_ONLY = {
+  [inspect.custom]: { value: className, configurable: true },
+  toJSON: { value: className, configurable: true },
 }

@@ -1,76 +1,63 @@
 import type { Agent, ClientRequest } from 'node:http'
+import { hideFromInspection } from './hide-response'
 
-/** What `http.request` calls on an agent; not in the types of Node. */
-interface RequestTaker extends Agent {
+/** Methods that Node calls on agents and requests and that its types lack. */
+interface AddingAgent extends Agent {
   addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void
 }
 
 interface RequestOptions {
-  headers?: Record<string, unknown>
+  headers?: unknown
+  href?: unknown
+  search?: unknown
+  pathname?: unknown
 }
 
-const shields = new WeakMap<object, Agent>()
-
-/**
- * The caller's agent, which stands in configs that are printed, with our requests and their sockets veiled: those lead to
- * the header lines of every request in flight, and long after to the options of the last. All else is the agent's own,
- * its pool too.
- */
-export function shieldAgent<T>(agent: T): T {
-  if (!isRequestTaker(agent) || isProxying(agent)) return agent
-  const known = shields.get(agent)
-  if (known) return known as T
-  const addRequest: RequestTaker['addRequest'] = (request, options, ...rest) => {
-    veil(request)
-    veilSocketOf(request)
-    // These options are the request's own copy, and its headers are written already; TLS sockets keep them.
-    options.headers = { ...options.headers, Authorization: undefined }
-    agent.addRequest(request, options, ...rest)
-  }
-  // Not an object that has the agent for its prototype: V8 then has every change to a pool of its undo what was compiled.
-  const shield = new Proxy(agent, {
-    get: (target, name) => (name === 'addRequest' ? addRequest : (Reflect.get(target, name) as unknown)),
-  })
-  shields.set(agent, shield)
-  return shield
-}
-
-function isRequestTaker(agent: unknown): agent is RequestTaker {
-  return typeof (agent as RequestTaker | null | undefined)?.addRequest === 'function'
-}
-
-/** Node 24's agents with a proxy of their own: axios takes such an agent apart, and no agent with a method replaced. */
-function isProxying(agent: Agent): boolean {
-  return (agent as { options?: { proxyEnv?: unknown } }).options?.proxyEnv !== undefined
-}
-
-/** Veils the socket as it is assigned, before anything is written to it. (An event would come later, and cost more.) */
-function veilSocketOf(request: ClientRequest): void {
-  const taker = request as ClientRequest & SocketTaker
-  const onSocket = taker.onSocket.bind(taker)
-  taker.onSocket = (socket, ...rest) => {
-    if (socket) veil(socket)
-    onSocket(socket, ...rest)
-  }
-}
-
-/** What an agent calls on a request; not in the types of Node. */
 interface SocketTaker {
   onSocket: (socket: object | null, ...rest: unknown[]) => void
 }
 
-const INSPECT = Symbol.for('nodejs.util.inspect.custom')
+/** Wrappers by agent; they hold nothing about a user. */
+const wrappers = new WeakMap<object, Agent>()
 
-/** Printed, a veiled thing shows its kind alone; for code it is what it was. */
-export function veil(thing: object): void {
-  if (!Object.hasOwn(thing, INSPECT)) Object.defineProperties(thing, VEIL)
+/**
+ * The same agent and pool, for requests that carry a credential: `inspect` of the agent then shows neither their header lines
+ * nor their sockets, during the request and after it.
+ */
+export function wrapAgent<T>(agent: T): T {
+  if (!addsRequests(agent) || hasOwnProxy(agent)) return agent
+  const known = wrappers.get(agent)
+  if (known) return known as T
+  const addRequest: AddingAgent['addRequest'] = (request, options, ...rest) => {
+    hideInAgent(request, options)
+    agent.addRequest(request, options, ...rest)
+  }
+  // A proxy, not an object that inherits from the agent: V8 would deoptimize each change to a pool of a prototype.
+  const wrapper = new Proxy(agent, {
+    get: (target, name) => (name === 'addRequest' ? addRequest : (Reflect.get(target, name) as unknown)),
+  })
+  wrappers.set(agent, wrapper)
+  return wrapper
 }
 
-function kindAlone(this: object): string {
-  return `${this.constructor.name} {}`
+/** Hides a request before its agent stores it, and its socket as soon as it is assigned. */
+export function hideInAgent(request: ClientRequest, options: RequestOptions): void {
+  hideFromInspection(request)
+  const taker = request as ClientRequest & SocketTaker
+  const onSocket = taker.onSocket
+  taker.onSocket = (socket, ...rest) => {
+    if (socket) hideFromInspection(socket)
+    onSocket.call(request, socket, ...rest)
+  }
+  // This object is the request's own copy. The header lines are written already; sockets keep the options that opened them.
+  options.headers = options.href = options.search = options.pathname = undefined
 }
 
-const VEIL = {
-  [INSPECT]: { value: kindAlone, configurable: true },
-  toJSON: { value: kindAlone, configurable: true },
+function addsRequests(agent: unknown): agent is AddingAgent {
+  return typeof (agent as AddingAgent | null | undefined)?.addRequest === 'function'
+}
+
+/** Agents of Node 24 with a network proxy of their own: axios copies such an agent, without replaced methods. */
+function hasOwnProxy(agent: Agent): boolean {
+  return (agent as { options?: { proxyEnv?: unknown } }).options?.proxyEnv !== undefined
 }

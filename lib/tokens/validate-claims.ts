@@ -63,9 +63,9 @@ export function checkQuery(query: TokenQuery): TokenQuery {
 const QUERY: Record<keyof TokenQuery, Check> = {
   audience: textOrList,
   scope: textOrList,
+  challengeScope: textOrList,
   issuer: textOrList,
   minTimeLeft: seconds,
-  challengeScope: textOrList,
 }
 
 /** Seconds; the same as in igwn-auth-utils and htgettoken. */

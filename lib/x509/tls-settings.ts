@@ -1,142 +1,240 @@
+import { createHash } from 'node:crypto'
 import https from 'node:https'
 import tls from 'node:tls'
-import type { InternalAxiosRequestConfig } from 'axios'
-import type { Purpose, Transport } from '../request/context'
-import type { RedirectOptions } from '../request/redirects'
-import { isFetch } from '../request/fetch-adapter'
+import { isDeepStrictEqual } from 'node:util'
 import { IgwnAuthError, type Reason } from '../errors'
-import { certChoice } from '../options'
+import { since, secondsNow } from '../clock'
 import type { Environment } from '../environment'
 import { x509Agents } from './agents'
-import { x509Discovery, x509NotFound } from './find-x509-credentials'
-import { http2OptionsFor } from './http2-options'
-import { trustedCasFinder } from './trusted-cas'
+import { x509Discovery, x509NotFound, type X509Discovery } from './find-x509-credentials'
+import type { Passphrase } from './load-credential'
+import { CA_BUNDLES, CA_FOLDER, trustedCasFinder, type TrustedCas } from './trusted-cas'
 import type { X509Credential } from './x509-credential'
 
-export interface Transports {
-  /** The transport of a request. Unchanged credentials cost stats only. */
-  readonly transportFor: (purpose: Purpose) => Transport
-  /** Retires the agents that were made; requests in flight end as they began. */
+/** How a request connects: which certificate it presents, and which CAs it trusts. */
+export interface TlsChoice {
+  /** Presented to a server that requests a certificate. */
+  readonly credential?: X509Credential | undefined
+  /** The agent for HTTP/1.1; undefined where the caller's or Node's own is used. */
+  readonly agent?: https.Agent | undefined
+  /** Options for `http2.connect`, over which the caller's `http2Options` take precedence. */
+  readonly http2Options?: Readonly<Record<string, unknown>> | undefined
+  /** The agent that trusts the same CAs and presents no certificate. */
+  readonly withoutCertificate?: (() => https.Agent | undefined) | undefined
+  readonly reasons: readonly Reason[]
+}
+
+/** What matters of a request for its TLS connection. */
+export interface TlsRequest {
+  /** The option `cert`, or what its environment switch says. */
+  readonly cert: string | readonly [string, string] | boolean | undefined
+  readonly passphrase: Passphrase | undefined
+  readonly minTimeLeft: number | undefined
+  readonly adapter: 'http' | 'fetch' | 'custom'
+  readonly isHttp2: boolean
+  /** The request has an `httpsAgent` of the caller. */
+  readonly hasAgent: boolean
+  /** The caller's `http2Options`. */
+  readonly http2Options: Readonly<Record<string, unknown>> | undefined
+}
+
+export interface TlsSettings {
+  /** @throws {@link IgwnAuthError} when a certificate is required and cannot be presented, or a CA bundle cannot be used */
+  readonly find: (request: TlsRequest) => TlsChoice
+  /** Closes idle connections now, and each other one when its request ends. */
   readonly close: () => void
 }
 
-/** Client certificates (RFC 8446 section 4.4.2, proxies of RFC 3820) and CA trust for the requests of one instance. */
-export function transports(environment: Environment): Transports {
-  const look = x509Discovery(environment)
-  const trust = trustedCasFinder(environment)
+const NONE: TlsChoice = { reasons: [] }
+
+/**
+ * Client certificates (RFC 8446 section 4.4.2, proxies of RFC 3820) and trusted CAs for the requests of one instance. They
+ * matter when a connection is made, so the files are looked at once a second at most; variables that name an identity are
+ * compared for each request.
+ */
+export function tlsSettings(environment: Environment): TlsSettings {
+  const discover = x509Discovery(environment)
+  const trustedCas = trustedCasFinder(environment)
   const agents = x509Agents()
+  const http2Options = http2OptionsFinder()
+  let last:
+    { readonly request: TlsRequest; readonly identity: Identity; choice: TlsChoice; at: number } | undefined
 
   return {
-    transportFor(purpose) {
-      const { url, request } = purpose
-      if (url.protocol !== 'https:') return { reasons: withoutTls(purpose) }
-      const { credential, reasons } = find(purpose)
-      const obstacle = credential && obstacleIn(request)
-      if (!obstacle) return { ...connect(request, credential), ...(credential && { credential }), reasons }
-      const { source } = credential
-      if (isDemanded(purpose)) throw new IgwnAuthError('ERR_IGWN_UNSUPPORTED', `${source} ${obstacle}.`)
-      const reason = { code: 'unsupported', source, message: `${source} ${obstacle}` } as const
-      return { ...connect(request, undefined), reasons: [...reasons, reason] }
+    find(request) {
+      if (
+        last &&
+        since(last.at) < LOOK_AGAIN_AFTER &&
+        sameRequest(last.request, request) &&
+        isCurrent(last.identity)
+      )
+        return last.choice
+      const identity = identityIn(environment)
+      const choice = choose(request)
+      // A choice that skipped something is not kept: the user may have just fixed it.
+      const isFinal = choice.reasons.every(({ code }) => code === 'absent')
+      last = isFinal ? { request, identity, choice, at: secondsNow() } : undefined
+      return choice
     },
     close: () => {
+      last = undefined
       agents.close()
     },
   }
 
-  function find({ options, astray }: Purpose): { credential?: X509Credential; reasons: readonly Reason[] } {
-    // Whoever redirects a request could learn from it who sends it.
-    if (options.forceNoAuth || astray) return { reasons: [] }
-    const cert = certChoice(options.cert, environment)
-    if (cert === false) return { reasons: [] }
-    const found = look({
-      cert,
-      passphrase: options.passphrase,
-      ...(cert === undefined || cert === true ? { minTimeLeft: options.certMinTimeLeft } : {}),
+  function isCurrent({ values, uid }: Identity): boolean {
+    const { env } = environment
+    for (let index = 0; index < TLS_VARIABLES.length; index++)
+      if (env[TLS_VARIABLES[index] ?? ''] !== values[index]) return false
+    return environment.uid === uid
+  }
+
+  function choose(request: TlsRequest): TlsChoice {
+    const { credential, reasons } = request.cert === false ? NONE_FOUND : found(request)
+    const obstacle = credential && obstacleFor(request)
+    if (!credential || obstacle === undefined) return connect(request, credential, reasons)
+    const { source } = credential
+    const message = `${source} ${obstacle}`
+    if (request.cert !== undefined) throw new IgwnAuthError('ERR_IGWN_UNSUPPORTED', `${message}.`)
+    return connect(request, undefined, [...reasons, { code: 'unsupported', source, message }])
+  }
+
+  function found({ cert, passphrase, minTimeLeft }: TlsRequest): X509Discovery {
+    const isSearch = cert === undefined || cert === true
+    const result = discover({
+      cert: cert === false ? undefined : cert,
+      passphrase,
+      ...(isSearch && { minTimeLeft }),
     })
-    if (!found.credential && cert === true) throw x509NotFound(found.reasons)
-    return found
-  }
-
-  /** Over http nobody asks for a certificate. Said where one was demanded: the request may be meant to go over https. */
-  function withoutTls(purpose: Purpose): readonly Reason[] {
-    const { cert, forceNoAuth } = purpose.options
-    if (!cert || forceNoAuth) return []
-    const message =
-      'The certificate is not presented: the URL is one of http:, and certificates go over https: only'
-    return [{ code: 'unsupported', source: 'cert', message }]
-  }
-
-  function isDemanded({ options }: Purpose): boolean {
-    return Boolean(certChoice(options.cert, environment))
+    if (!result.credential && cert === true) throw x509NotFound(result.reasons)
+    return result
   }
 
   function connect(
-    request: InternalAxiosRequestConfig,
+    request: TlsRequest,
     credential: X509Credential | undefined,
-  ): Pick<Transport, 'settings' | 'leaveBehind'> {
-    // Neither asks us: fetch has no way to be told, and the caller's agent knows by itself.
-    if (isFetch(request.adapter) || (request.httpsAgent && !isHttp2(request))) return {}
-    const trusted = trust()
-    if (!credential && !trusted) return {}
-    if (isHttp2(request)) {
-      const http2Options = { ...http2OptionsFor(credential, trusted), ...http2OptionsOf(request) }
-      return { settings: { http2Options } as Transport['settings'] & object }
-    }
-    const agent = agents.agentFor(credential, trusted)
-    const settings = { httpsAgent: agent as unknown }
-    if (!credential) return { settings }
+    reasons: readonly Reason[],
+  ): TlsChoice {
+    // The fetch adapter takes no TLS options, and an agent of the caller has its own.
+    if (request.adapter === 'fetch' || (request.hasAgent && !request.isHttp2)) return { credential, reasons }
+    const cas = trustedCas()
+    if (!credential && !cas) return reasons.length > 0 ? { reasons } : NONE
+    if (request.isHttp2)
+      return { credential, http2Options: http2Options(credential, cas, request.http2Options), reasons }
+    const agent = agents.agentFor(credential, cas)
     return {
-      settings,
-      leaveBehind: (redirect) => {
-        leaveBehind(redirect, agent, agents.agentFor(undefined, trusted))
-      },
+      credential,
+      agent,
+      withoutCertificate: credential && (() => agents.agentFor(undefined, cas)),
+      reasons,
     }
   }
 }
 
-/** What follow-redirects hands to Node besides. */
-interface ConnectOptions extends RedirectOptions {
-  agents: { https?: object | undefined }
-  secureContext?: tls.SecureContext | undefined
+const NONE_FOUND: X509Discovery = { reasons: [] }
+
+/** Seconds after which a replaced file leads to a new connection. */
+const LOOK_AGAIN_AFTER = 1
+
+interface Identity {
+  readonly values: readonly (string | undefined)[]
+  readonly uid: number | undefined
 }
 
-/** Puts another agent in the place of the one with the certificate, or another context into the tunnel that axios makes of it. */
-function leaveBehind(
-  redirect: RedirectOptions,
-  agent: https.Agent | undefined,
-  without: https.Agent | undefined,
-): void {
-  const options = redirect as ConnectOptions
-  if (options.agents.https === agent) {
-    options.agents.https = without
-    options.secureContext = undefined
-  } else if (!(options.agents.https instanceof https.Agent)) {
-    // A tunnel puts what the request says of TLS over what its agent says; an agent of Node does not.
-    options.secureContext = without?.options.secureContext ?? tls.createSecureContext()
-  }
+/** Variables that name the certificate and the trusted CAs; a change takes effect with the next request. */
+const TLS_VARIABLES = ['X509_USER_CERT', 'X509_USER_KEY', 'X509_USER_PROXY', 'HOME', ...CA_BUNDLES, CA_FOLDER]
+
+function identityIn({ env, uid }: Environment): Identity {
+  return { values: TLS_VARIABLES.map((name) => env[name]), uid }
 }
 
-/** Why no certificate of ours can go with this request; undefined when one can. */
-function obstacleIn(request: InternalAxiosRequestConfig): string | undefined {
-  if (isFetch(request.adapter))
+function sameRequest(a: TlsRequest, b: TlsRequest): boolean {
+  return (
+    a.cert === b.cert &&
+    a.passphrase === b.passphrase &&
+    a.minTimeLeft === b.minTimeLeft &&
+    a.adapter === b.adapter &&
+    a.isHttp2 === b.isHttp2 &&
+    a.hasAgent === b.hasAgent &&
+    a.http2Options === b.http2Options
+  )
+}
+
+/** Why a certificate of ours cannot be presented with a request; undefined when it can. */
+function obstacleFor({ adapter, isHttp2, hasAgent, http2Options }: TlsRequest): string | undefined {
+  if (adapter === 'fetch')
     return 'cannot be presented: the fetch adapter has no client certificates. Use the http adapter, or set cert to false'
-  if (isHttp2(request))
-    return IDENTITY.some((name) => http2OptionsOf(request)?.[name] != null)
+  if (isHttp2)
+    return HTTP2_IDENTITY.some((name) => http2Options?.[name] != null)
       ? 'is not presented: http2Options has a certificate of its own. Leave that out, or set cert to false'
       : undefined
-  if (request.httpsAgent)
+  if (hasAgent)
     return 'is not presented: the request has an httpsAgent of its own. Make that one with createX509Agent, or set cert to false'
   return undefined
 }
 
-/** What says who somebody is, in options of TLS; half of theirs and half of ours would be nobody. */
-const IDENTITY = ['cert', 'key', 'pfx', 'secureContext']
+/** TLS options that name an identity; half of the caller's and half of ours would be a wrong one. */
+const HTTP2_IDENTITY = ['cert', 'key', 'pfx', 'secureContext']
 
-function http2OptionsOf(request: InternalAxiosRequestConfig): Record<string, unknown> | undefined {
-  return (request as { http2Options?: Record<string, unknown> }).http2Options
+/**
+ * TLS options for `http2.connect`, with a context in place of the key as PEM text. axios shares a session among requests whose
+ * options are deeply equal, which two contexts always are: `identity` tells them apart.
+ */
+function http2OptionsFinder() {
+  let last:
+    { readonly key: readonly unknown[]; readonly options: Readonly<Record<string, unknown>> } | undefined
+
+  return (
+    credential: X509Credential | undefined,
+    cas: TrustedCas | undefined,
+    caller: TlsRequest['http2Options'] = {},
+  ): Readonly<Record<string, unknown>> => {
+    const ca = cas && { ca: cas.ca }
+    if (!credential) return ca ?? {}
+    // A context ignores these options of the connection, so they have to be part of it.
+    const own = Object.fromEntries(
+      CONTEXT_OPTIONS.filter((name) => name in caller).map((name) => [name, caller[name]]),
+    )
+    const key = [credential, cas, own]
+    if (last && isDeepStrictEqual(last.key[2], own) && last.key[0] === credential && last.key[1] === cas)
+      return last.options
+    const pem = credential.pem()
+    const secureContext = tls.createSecureContext({ ...ca, ...own, ...pem } as tls.SecureContextOptions)
+    const identity = createHash('sha256')
+      .update(`${pem.cert}\n${cas?.version ?? ''}`)
+      .digest('base64')
+    last = { key, options: { secureContext, identity } }
+    return last.options
+  }
 }
 
-/** As axios tells; over HTTP/2 it heeds no agent. */
-function isHttp2({ httpVersion }: InternalAxiosRequestConfig): boolean {
-  return Number(httpVersion) === 2
+const CONTEXT_OPTIONS = [
+  'ca',
+  'crl',
+  'ciphers',
+  'ecdhCurve',
+  'minVersion',
+  'maxVersion',
+  'secureOptions',
+  'sigalgs',
+]
+
+/** The part of follow-redirects' options that Node connects with. */
+interface ConnectOptions {
+  agents?: { https?: object | undefined } | undefined
+  secureContext?: tls.SecureContext | undefined
+}
+
+/** Makes follow-redirects continue without the certificate, where it continues by itself because the body is a stream. */
+export function dropCertificate(redirect: object, { agent, withoutCertificate }: TlsChoice): void {
+  if (!withoutCertificate) return
+  const options = redirect as ConnectOptions
+  const without = withoutCertificate()
+  if (options.agents?.https === agent) {
+    options.agents = { ...options.agents, https: without }
+    options.secureContext = undefined
+  } else if (!(options.agents?.https instanceof https.Agent)) {
+    // A tunnel through a network proxy prefers the TLS options of the request to those of its agent.
+    options.secureContext = without?.options.secureContext ?? tls.createSecureContext()
+  }
 }

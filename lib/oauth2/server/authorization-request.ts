@@ -1,4 +1,4 @@
-import { clearText, isClearText, readableOnTheWay } from '../../request/insecure-transport'
+import { insecureTransport, isInsecure, readableOnTheWay } from '../../request/insecure-transport'
 import type { StoredToken } from '../../stores/token-store'
 import type { AuthorizationServer } from './authorization-server'
 import { refused } from './failures'
@@ -61,8 +61,8 @@ export async function authorizationRequest(
       ...params,
     })
     const url = oc.buildAuthorizationUrl(config, parameters)
-    if (!server.client.allowInsecureHttp && isClearText(url, false))
-      throw clearText(readableOnTheWay(url, 'how a person logs in'))
+    if (!server.client.allowInsecureHttp && isInsecure(url, false))
+      throw insecureTransport(readableOnTheWay(url, 'how a person logs in'))
     return { url: url.href, login }
   })
 }

@@ -1,8 +1,7 @@
 import type { AxiosInstance } from 'axios'
 import { connectionDefaults, newInstance } from '../../formats/plain-instance'
-import { install } from '../../instance/apply-igwn-auth'
-import { clearText, isClearText, readableOnTheWay } from '../../request/insecure-transport'
-import { exchange } from '../../request/exchange'
+import { applyIgwnAuth } from '../../instance/apply-igwn-auth'
+import { insecureTransport, isInsecure, readableOnTheWay } from '../../request/insecure-transport'
 import type { IgwnAuthOptions } from '../../options'
 
 /** A request to an authorization server. */
@@ -41,12 +40,12 @@ export function httpByAxios(
   { cert, passphrase, allowInsecureHttp = false }: HttpOptions,
 ): SendPlain {
   const ours = { token: false, netrc: false, ...(passphrase !== undefined && { passphrase }) }
-  const sibling = install(newInstance(), exchange(ours))
+  const sibling = applyIgwnAuth(newInstance(), ours)
 
   return async ({ method, url, headers, body, signal }) => {
     const ways = connectionDefaults(http)
-    if (!allowInsecureHttp && isClearText(url, ways.proxy))
-      throw clearText(readableOnTheWay(url, 'the secrets of a client and its tokens'))
+    if (!allowInsecureHttp && isInsecure(url, ways.proxy))
+      throw insecureTransport(readableOnTheWay(url, 'the secrets of a client and its tokens'))
     const response = await sibling.request<unknown>({
       ...ways,
       method,
