@@ -30,9 +30,7 @@ export function summaryOf(refused: RefusedRequest): string {
   const { credential } = refused.credentials.tls ?? {}
   const parts = [required(refused), sent(refused)]
   if (credential)
-    parts.push(
-      `the certificate ${credential.subject} from ${credential.source} ${timeLeftOf(credential)}`,
-    )
+    parts.push(`the certificate ${credential.subject} from ${credential.source} ${timeLeftOf(credential)}`)
   return printable(parts.join('; '))
 }
 
