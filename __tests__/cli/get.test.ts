@@ -234,7 +234,7 @@ describe('a refusal', () => {
     const { code, stderr } = await igwnAuth(['get', strict.origin], { env })
     expect(code).toBe(1)
     expect(stderr).toContain('refused the connection')
-    expect(stderr).toContain('it wants a certificate, and none was presented')
+    expect(stderr).toContain('it requires a certificate, and received none')
   })
 
   it('of another kind is exit code 22, with the body on stdout, or none with --fail', async () => {
@@ -271,7 +271,7 @@ describe('a connection that fails', () => {
     const { code, stderr } = await igwnAuth(['get', `${site.origin}/x`], { env: { SSL_CERT_FILE: '' } })
     expect(code).toBe(60)
     expect(stderr).toMatch(/^igwn-auth: localhost:\d+ shows a certificate that is not to be trusted \(.+\)\n/)
-    expect(stderr).toContain('so nothing was sent. Name the file of its authority in SSL_CERT_FILE')
+    expect(stderr).toContain('nothing was sent. Name the file of its CA in SSL_CERT_FILE')
     expect(stderr).not.toContain('to mend it')
   })
 

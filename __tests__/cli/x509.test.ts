@@ -89,5 +89,5 @@ it('wants as much life as it is told', async () => {
   expect(await igwnAuth(['x509', '--min-time-left', '60'])).toMatchObject({ code: 0 })
   const { code, stderr } = await igwnAuth(['x509', '--min-time-left', '8640000'])
   expect(code).toBe(1)
-  expect(stderr.replace(/\s+/g, ' ')).toContain('left, and 100 days are wanted')
+  expect(stderr.replace(/\s+/g, ' ')).toContain('and at least 100 days are required')
 })

@@ -216,11 +216,11 @@ it('names the certificate that was presented, and explains a handshake that ende
     )) as [IgwnAxiosError, IgwnAxiosError]
     expect(bare.igwnAuth?.summary).toBe(
       'the server refuses with 403 and does not say why; no token was sent: there is none on this machine; ' +
-        `the certificate /DC=org/DC=example/CN=Alice Adams from ${room('x509up')} (X509_USER_PROXY) has 11 hours left`,
+        `the certificate /DC=org/DC=example/CN=Alice Adams from ${room('x509up')} (X509_USER_PROXY) expires in 11 hours`,
     )
     expect(ended.response).toBeUndefined()
     expect(ended.igwnAuth?.summary).toMatch(
-      /^The server refused the connection .* Presented was \/DC=org\/DC=example\/CN=Alice Adams/,
+      /^The server refused the connection .* The certificate presented was \/DC=org\/DC=example\/CN=Alice Adams/,
     )
     expect(ended.igwnAuth?.reasons[0]).toMatchObject({ code: 'refused', source: 'certificate' })
     expect(ended.igwnAuth?.explanation.attached).toMatchObject([{ kind: 'certificate' }])

@@ -306,10 +306,10 @@ describe('certificates', () => {
       mend: 'grid-proxy-init, or voms-proxy-init -rfc',
     })
     expect(about(explanation, proxyFile())).toMatchObject({
-      certificate: {
-        length: 2,
-        subject: expect.stringMatching(/^\/DC=org\/DC=example\/CN=Alice Adams\/CN=\d+$/),
-      },
+      certificates: [
+        { subject: expect.stringMatching(/^\/DC=org\/DC=example\/CN=Alice Adams\/CN=\d+$/) },
+        { subject: '/DC=org/DC=example/CN=Alice Adams' },
+      ],
       permissions: '0644',
       mend: `chmod 600 ${proxyFile()}`,
     })
@@ -323,7 +323,7 @@ describe('certificates', () => {
     expect(explanation.findings.find(({ kind }) => kind === 'certificate')).toMatchObject({
       code: 'key-mismatch',
       verdict: 'skipped',
-      mend: 'give the certificate and the key that belong together',
+      mend: 'give a certificate and the key that belongs to it',
     })
   })
 

@@ -105,7 +105,7 @@ machine localhost
     expectExplained(
       error,
       'open-permissions',
-      new RegExp(`can be reached by others \\(mode 0644\\).*chmod 600 ${file}`),
+      new RegExp(`is accessible to other users \\(mode 0644\\).*chmod 600 ${file}`),
     )
     expect(await apache.requests()).toMatchObject([{ status: 401, authorization: '' }])
   })
@@ -407,7 +407,7 @@ describe('mod_ssl', () => {
       expectExplained(
         error,
         'refused',
-        new RegExp(`TLS alert ${alert}.*Presented was /DC=org/DC=example/CN=`),
+        new RegExp(`TLS alert ${alert}.*The certificate presented was /DC=org/DC=example/CN=`),
       )
     }
   })
@@ -420,7 +420,7 @@ describe('mod_ssl', () => {
       igwnAxios.create({ igwnAuth: { cert } }).put(doorOf('certificates', '/files/large'), bytes),
     )
     // Under TLS 1.3 the handshake is over for us when it says no: what comes first is for the network to decide.
-    expectExplained(error, 'refused', /Presented was \/DC=org\/DC=example\/CN=Mallory/)
+    expectExplained(error, 'refused', /The certificate presented was \/DC=org\/DC=example\/CN=Mallory/)
   })
 
   it('refuses what has expired to its clock, and the refusal says when it ends by ours', async () => {
@@ -440,7 +440,7 @@ describe('mod_ssl', () => {
     expectExplained(
       error,
       'refused',
-      /certificate_expired.*Presented was \/DC=org\/DC=example\/CN=Late Larry.*good for 30 minutes more/,
+      /certificate_expired.*The certificate presented was \/DC=org\/DC=example\/CN=Late Larry.*expires in 30 minutes/,
     )
   })
 

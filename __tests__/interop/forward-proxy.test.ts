@@ -81,7 +81,11 @@ it('lets a certificate be refused, and the refusal says what was presented', asy
   const mallory = userFiles(await (await createAuthority('Foreign CA')).issueUser('Mallory'))
   const instance = igwnAxios.create({ igwnAuth: { cert: [mallory.cert, mallory.key] } })
   const error = await refusalOf(instance.get(`https://localhost:${apache.ports.certificates}/open/file`))
-  expectExplained(error, 'refused', /TLS alert unknown_ca.*Presented was \/DC=org\/DC=example\/CN=Mallory/)
+  expectExplained(
+    error,
+    'refused',
+    /TLS alert unknown_ca.*The certificate presented was \/DC=org\/DC=example\/CN=Mallory/,
+  )
 })
 
 it('is used again to answer a challenge', async () => {

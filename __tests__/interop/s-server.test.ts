@@ -112,7 +112,9 @@ describe.each(['1.2', '1.3'] as const)('under TLS %s, openssl s_server', (tls) =
     expectExplained(
       error,
       'refused',
-      new RegExp(`TLS alert ${alert}.* Presented was /DC=org/DC=example/CN=.*, from ${cert} \\(cert\\)`),
+      new RegExp(
+        `TLS alert ${alert}.* The certificate presented was /DC=org/DC=example/CN=.*, from ${cert} \\(cert\\)`,
+      ),
     )
   })
 
@@ -121,7 +123,7 @@ describe.each(['1.2', '1.3'] as const)('under TLS %s, openssl s_server', (tls) =
     const alert =
       tls === '1.2'
         ? 'handshake_failure: .*under TLS 1\\.2 also because no certificate'
-        : 'certificate_required: it wants a certificate'
+        : 'certificate_required: it requires a certificate'
     expectExplained(error, 'refused', new RegExp(`TLS alert ${alert}.* No certificate was presented`))
   })
 })

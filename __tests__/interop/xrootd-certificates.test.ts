@@ -126,7 +126,7 @@ describe('a certificate and its key', () => {
       expectExplained(
         error,
         'passphrase',
-        /userkey\.pem holds an encrypted private key that the passphrase does not open/,
+        /userkey\.pem holds an encrypted private key that the passphrase does not decrypt/,
       )
     },
   )
@@ -206,7 +206,9 @@ describe('a certificate that will not do', () => {
     expectExplained(
       error,
       'refused',
-      new RegExp(`Presented was /DC=org/DC=example/CN=.*, from ${cert} \\(cert\\), good for \\d+ hours more`),
+      new RegExp(
+        `The certificate presented was /DC=org/DC=example/CN=.*, from ${cert} \\(cert\\), which expires in \\d+ hours`,
+      ),
     )
   })
 
@@ -224,7 +226,7 @@ describe('a certificate that will not do', () => {
     expectExplained(
       error,
       'refused',
-      /with the TLS alert certificate_expired: a certificate has expired\. Presented was .*, good for 30 minutes more/,
+      /with the TLS alert certificate_expired: a certificate has expired\. The certificate presented was .*, which expires in 30 minutes/,
     )
   })
 })

@@ -26,7 +26,7 @@ import { mint } from '../support/make-token'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
 import { serverGroup } from '../support/server'
 
-/** What is found on the machine, or given, is what a server is shown: real TLS, real files. */
+/** The certificate that is found or named is presented to the server: real TLS, real files. */
 let authority: Authority
 let ofServer: Issued
 let alice: Issued
@@ -47,7 +47,7 @@ beforeAll(async () => {
 beforeEach(() => {
   for (const name of Object.keys(process.env))
     if (/^(X509_|IGWN_|BEARER_TOKEN|NO_PROXY|HTTPS?_PROXY)/.test(name)) delete process.env[name]
-  // So that no agent has to be made for a server to be trusted: what is presented is then ours alone to say.
+  // The server is trusted without an agent of the test, so that this package alone decides what is presented.
   process.env.REQUESTS_CA_BUNDLE = write('ca.pem', authority.certificate)
 })
 
@@ -58,7 +58,7 @@ afterEach(async () => {
   for (const one of opened.splice(0)) await one.close()
 })
 
-/** Puts a file in its place by rename, as grid tools do. */
+/** Replaces a file by rename, as grid tools do. */
 function write(name: string, text: string): string {
   const file = path.join(process.env.HOME!, name)
   fs.writeFileSync(`${file}.new`, text, { mode: 0o600 })
@@ -66,23 +66,23 @@ function write(name: string, text: string): string {
   return file
 }
 
-/** Has this credential found on the machine. */
+/** Makes X509_USER_PROXY name this credential. */
 function discover(issued: Issued): string {
   return (process.env.X509_USER_PROXY = write('x509up', issued.bundle))
 }
 
 const nameOf = ({ name }: Issued) => `CN=${name.at(-1)!.CN![0]!}`
 
-/** One request as a server saw it. */
+/** One request as a server received it. */
 interface Seen {
   url: string
-  /** The subject of the certificate that came with it. */
+  /** The subject of the client certificate. */
   presented: string | undefined
   authorization: string | undefined
   body: string
 }
 
-/** Whom the certificate names that a client has presented. */
+/** The subject of the certificate that a client has presented. */
 function subjectOf(socket: object): string | undefined {
   const { raw } = (socket as tls.TLSSocket).getPeerCertificate() as { raw?: Buffer }
   return raw && new X509Certificate(raw).subject.split('\n').at(-1)
@@ -90,7 +90,7 @@ function subjectOf(socket: object): string | undefined {
 
 type Route = (request: http.IncomingMessage, response: http.ServerResponse) => void
 
-/** A server that asks for certificates, and answers which one it was shown unless a route says otherwise. */
+/** A server that requests certificates, and responds with the one presented unless a route does otherwise. */
 async function site(routes: Record<string, Route> = {}, options: Partial<CertificateServerOptions> = {}) {
   const seen: Seen[] = []
   const answer = (request: http.IncomingMessage, response: http.ServerResponse) => {
@@ -133,19 +133,19 @@ async function refused(request: Promise<unknown>): Promise<IgwnAuthError> {
   return error as IgwnAuthError
 }
 
-/** A TLS server that nothing ought to connect to. */
+/** A TLS server to which nothing should connect. */
 async function untouched() {
   const server = await plain.serve(() => ({}), { tls: { cert: ofServer.certificate, key: ofServer.key } })
   return { url: server.origin, connections: server.connections }
 }
 
-/** Until something is so; the test's own time-out is the limit. */
+/** Waits until something is true, at most for the timeout of the test. */
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await wait(5)
 }
 
 describe('a discovered certificate', () => {
-  it('is presented besides a token', async () => {
+  it('is presented together with a token', async () => {
     discover(proxy)
     const token = (process.env.BEARER_TOKEN = mint())
     const server = await site()
@@ -155,7 +155,7 @@ describe('a discovered certificate', () => {
     ])
   })
 
-  it("is presented besides the caller's own Authorization", async () => {
+  it("is presented together with the caller's own Authorization", async () => {
     discover(proxy)
     const server = await site()
     await igwnAxios.get(server.url, { headers: { Authorization: 'Own x' } })
@@ -175,14 +175,14 @@ describe('a discovered certificate', () => {
     ])
   })
 
-  it('is all that failIfNoAuth asks for', async () => {
+  it('satisfies failIfNoAuth', async () => {
     discover(proxy)
     const server = await site()
     await igwnAxios.get(server.url, { igwnAuth: { failIfNoAuth: true } })
     expect(server.seen).toEqual([{ url: '/', presented: nameOf(proxy), authorization: undefined, body: '' }])
   })
 
-  it('is left out, and the request sent, when it has expired; failIfNoAuth says so', async () => {
+  it('is skipped when it has expired, and the request is sent; with failIfNoAuth that is an error', async () => {
     const file = discover(await authority.issueProxy(alice, { notAfter: secondsFromNow(-3600) }))
     const server = await site()
     await igwnAxios.get(server.url)
@@ -193,14 +193,14 @@ describe('a discovered certificate', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('is presented with forms and streams, which go once', async () => {
+  it('is presented with forms and streams, which are sent once', async () => {
     discover(proxy)
     const server = await site()
     await igwnAxios.post(server.url, Readable.from([Buffer.from('streamed')]))
     expect(server.seen).toMatchObject([{ presented: nameOf(proxy), body: 'streamed' }])
   })
 
-  it('is not presented with forceNoAuth, nor with igwnAuth: false', async () => {
+  it('is not presented with forceNoAuth or igwnAuth: false', async () => {
     discover(proxy)
     const server = await site()
     await igwnAxios.get(server.url, { igwnAuth: { forceNoAuth: true } })
@@ -209,7 +209,7 @@ describe('a discovered certificate', () => {
     expect(server.presented()).toEqual([undefined, undefined])
   })
 
-  it('is nothing to a request over http, whatever cert says', async () => {
+  it('does not affect a request over http, whatever cert is', async () => {
     const server = await plain.serve(() => ({}))
     await igwnAxios.get(server.origin, { igwnAuth: { cert: '/nowhere/at/all' } })
     await igwnAxios.get(server.origin, { igwnAuth: { cert: true } })
@@ -218,7 +218,7 @@ describe('a discovered certificate', () => {
 })
 
 describe('the cert option', () => {
-  it('may be a path, or that of the certificate and that of the key', async () => {
+  it('may be a path, or the paths of certificate and key', async () => {
     discover(proxy)
     const server = await site()
     const own = write('bob.pem', bob.bundle)
@@ -228,7 +228,7 @@ describe('the cert option', () => {
     expect(server.presented()).toEqual([nameOf(bob), nameOf(alice)])
   })
 
-  it('of a request wins over that of the instance', async () => {
+  it('of a request overrides that of the instance', async () => {
     const server = await site()
     const [one, other] = [write('alice.pem', alice.bundle), write('bob.pem', bob.bundle)]
     const instance = instanceWith({ cert: one })
@@ -245,14 +245,14 @@ describe('the cert option', () => {
     expect(server.presented()).toEqual([undefined])
   })
 
-  it('true presents the one that is found', async () => {
+  it('true presents the one that was found', async () => {
     discover(proxy)
     const server = await site()
     await instanceWith({ cert: true }).get(server.url)
     expect(server.presented()).toEqual([nameOf(proxy)])
   })
 
-  it('true is an error when none is found, which says what each place lacks', async () => {
+  it('true is an error when none is found, with the problem of each location', async () => {
     const server = await untouched()
     const error = await refused(instanceWith({ cert: true }).get(server.url))
     expect(error.code).toBe('ERR_IGWN_CERT_NOT_FOUND')
@@ -263,27 +263,23 @@ describe('the cert option', () => {
   })
 
   it.each<[string, () => IgwnAuthOptions | Promise<IgwnAuthOptions>, RegExp]>([
+    ['a missing file', () => ({ cert: '/nowhere/at/all' }), /^\/nowhere\/at\/all \(cert\) does not/],
     [
-      'a file that is not there',
-      () => ({ cert: '/nowhere/at/all' }),
-      /^\/nowhere\/at\/all \(cert\) does not/,
-    ],
-    [
-      'an expired one',
+      'an expired proxy',
       async () => ({
         cert: write('a.pem', (await authority.issueProxy(alice, { notAfter: secondsFromNow(-7200) })).bundle),
       }),
       /a\.pem \(cert\) expired 2 hours ago/,
     ],
     [
-      'the key of another',
+      'the key of another certificate',
       () => ({ cert: [write('a.pem', alice.certificate), write('b.pem', bob.key)] }),
       /[ab]\.pem \(cert\) .*key/,
     ],
     ['no key', () => ({ cert: write('a.pem', alice.certificate) }), /a\.pem \(cert\) holds no private key/],
     ['no PEM at all', () => ({ cert: write('a.pem', 'hello') }), /a\.pem \(cert\) holds no certificate/],
     [
-      'a key that is encrypted, without a passphrase',
+      'an encrypted key without a passphrase',
       () => ({ cert: [write('a.pem', alice.certificate), write('k.pem', alice.encryptedKey('sesame'))] }),
       /k\.pem \(cert\) holds an encrypted private key, and the passphrase option is not set/,
     ],
@@ -312,7 +308,7 @@ describe('IGWN_AUTH_UTILS_FIND_X509', () => {
     expect(server.presented()).toEqual([undefined])
   })
 
-  it('gives way to the option', async () => {
+  it('is overridden by the option', async () => {
     discover(proxy)
     const server = await site()
     process.env.IGWN_AUTH_UTILS_FIND_X509 = 'no'
@@ -322,7 +318,7 @@ describe('IGWN_AUTH_UTILS_FIND_X509', () => {
     expect(server.presented()).toEqual([nameOf(proxy), undefined])
   })
 
-  it('says nothing to a request with forceNoAuth, nor to one over http', async () => {
+  it('does not affect a request with forceNoAuth, or one over http', async () => {
     process.env.IGWN_AUTH_UTILS_FIND_X509 = 'on'
     const [server, clear] = [await site(), await plain.serve(() => ({}))]
     await igwnAxios.get(server.url, { igwnAuth: { forceNoAuth: true } })
@@ -330,7 +326,7 @@ describe('IGWN_AUTH_UTILS_FIND_X509', () => {
     expect(server.presented()).toEqual([undefined])
   })
 
-  it('empty is unset; any other value is an error that names it and its values', async () => {
+  it('empty is unset; any other value is an error that names the accepted values', async () => {
     discover(proxy)
     const server = await site()
     process.env.IGWN_AUTH_UTILS_FIND_X509 = ''
@@ -355,13 +351,13 @@ describe('an encrypted key', () => {
     ['on the instance', { passphrase: 'open sesame' }, {}],
     ['on the request', {}, { passphrase: 'open sesame' }],
     ['as a function', { passphrase: () => 'open sesame' }, {}],
-  ])('is opened by the passphrase %s', async (_, options, igwnAuth) => {
+  ])('is decrypted with the passphrase %s', async (_, options, igwnAuth) => {
     const server = await site()
     await instanceWith({ cert: pair(), ...options }).get(server.url, { igwnAuth })
     expect(server.presented()).toEqual([nameOf(alice)])
   })
 
-  it('of ~/.globus is found with it, and passed over without', async () => {
+  it('of ~/.globus is found with the passphrase, and skipped without', async () => {
     fs.mkdirSync(path.join(process.env.HOME!, '.globus'))
     write('.globus/usercert.pem', alice.certificate)
     write('.globus/userkey.pem', alice.encryptedKey('open sesame', 'traditional'))
@@ -372,7 +368,7 @@ describe('an encrypted key', () => {
     expect(server.presented()).toEqual([nameOf(alice), undefined])
   })
 
-  it('is opened once, not for each request', async () => {
+  it('is decrypted once, not for each request', async () => {
     const server = await site()
     const asked: number[] = []
     const passphrase = () => {
@@ -389,7 +385,7 @@ describe('an encrypted key', () => {
 })
 
 describe('connections', () => {
-  it('are kept alive: one handshake for many requests in a row', async () => {
+  it('are kept alive: one handshake for many requests', async () => {
     discover(proxy)
     const server = await site()
     const instance = instanceWith()
@@ -398,7 +394,7 @@ describe('connections', () => {
     expect(server.handshakes()).toBe(1)
   })
 
-  it('are never shared by two instances, though the credential is the same', async () => {
+  it('are never shared by two instances, even with the same credential', async () => {
     discover(proxy)
     const server = await site()
     const [one, other] = [instanceWith(), instanceWith()]
@@ -419,7 +415,7 @@ describe('connections', () => {
     for (const { url, presented } of server.seen) expect(presented).toBe(nameOf(url === '/bob' ? bob : alice))
   })
 
-  it('that are idle are closed by removeIgwnAuth; a request under way ends as it began', async () => {
+  it('that are idle are closed by removeIgwnAuth; a request in flight completes', async () => {
     discover(proxy)
     let release: () => void = () => undefined
     const server = await site({
@@ -439,7 +435,7 @@ describe('connections', () => {
     await until(() => server.connections() === 0)
   })
 
-  it('that are idle are closed when the instance is installed anew', async () => {
+  it('that are idle are closed when applyIgwnAuth is called again', async () => {
     discover(proxy)
     const server = await site()
     const instance = instanceWith()
@@ -473,7 +469,7 @@ describe('a credential renewed by rename (trap 18)', () => {
     await until(() => server.connections() === 1)
   })
 
-  it('with requests in flight all the while: none fails, none presents another', async () => {
+  it('while requests are in flight: none fails, none presents another certificate', async () => {
     discover(proxy)
     const server = await site()
     const known = new Set([nameOf(proxy)])
@@ -496,7 +492,7 @@ describe('through an HTTP proxy (trap 12)', () => {
     opened.push(tunnel)
     return tunnel
   }
-  /** Found without a proxy too, under a name that no rule about this machine touches. */
+  /** Resolves without a proxy too; not a loopback name. */
   const lookup = (_: string, __: object, done: (...args: unknown[]) => void) => {
     done(null, [{ address: '127.0.0.1', family: 4 }])
   }
@@ -524,7 +520,7 @@ describe('through an HTTP proxy (trap 12)', () => {
     expect(tunnel.tunnels).toEqual([])
   })
 
-  it('of the config it works as well, and proxy: false goes round that of the environment', async () => {
+  it('of the config, it works too; proxy: false bypasses that of the environment', async () => {
     discover(proxy)
     const [server, tunnel, other] = [await site(), await proxied(), await proxied()]
     process.env.HTTPS_PROXY = other.url
@@ -535,7 +531,7 @@ describe('through an HTTP proxy (trap 12)', () => {
     expect([tunnel.tunnels.length, other.tunnels.length]).toEqual([1, 0])
   })
 
-  it('two identities stay apart, and a renewed one is presented', async () => {
+  it('two identities use separate connections, and a renewed one is presented', async () => {
     const [server, tunnel] = [await site(), await proxied()]
     process.env.HTTPS_PROXY = tunnel.url
     const one = instanceWith({ cert: write('alice.pem', alice.bundle) })
@@ -546,7 +542,7 @@ describe('through an HTTP proxy (trap 12)', () => {
     expect(server.presented()).toEqual([alice, bob, alice, proxy].map(nameOf))
   })
 
-  it('a redirect to another origin goes through it too, without the certificate', async () => {
+  it('a redirect to another origin is followed through it, without the certificate', async () => {
     discover(proxy)
     const tunnel = await proxied()
     const to = await site()
@@ -559,7 +555,7 @@ describe('through an HTTP proxy (trap 12)', () => {
     expect(tunnel.tunnels).toEqual([`service.example.org:${from.port}`, `localhost:${to.port}`])
   })
 
-  it('a redirect within the origin keeps it', async () => {
+  it('a redirect within the origin keeps the certificate', async () => {
     discover(proxy)
     const tunnel = await proxied()
     const server = await site({ '/': redirect('/there') })
@@ -569,7 +565,7 @@ describe('through an HTTP proxy (trap 12)', () => {
     expect(tunnel.tunnels).toHaveLength(2)
   })
 
-  it('a stream that is redirected to another origin arrives there, without the certificate', async () => {
+  it('a stream that is redirected to another origin is sent there without the certificate', async () => {
     discover(proxy)
     const tunnel = await proxied()
     const to = await site()
@@ -585,7 +581,7 @@ describe('through an HTTP proxy (trap 12)', () => {
 })
 
 describe('a redirect (trap 9)', () => {
-  /** A site that redirects to another one. */
+  /** A server that redirects to another one. */
   async function pair(status = 302) {
     const to = await site()
     const from = await site({
@@ -604,7 +600,7 @@ describe('a redirect (trap 9)', () => {
   })
 
   it.each([301, 302, 303, 307, 308])(
-    '%d to another origin does not present a discovered one',
+    '%d to another origin does not present a discovered certificate',
     async (status) => {
       discover(proxy)
       const { from, to } = await pair(status)
@@ -615,8 +611,8 @@ describe('a redirect (trap 9)', () => {
   )
 
   it.each<[string, () => IgwnAuthOptions]>([
-    ['a given one', () => ({ cert: write('bob.pem', bob.bundle) })],
-    ['a required one', () => ({ cert: true, failIfNoAuth: true })],
+    ['a named certificate', () => ({ cert: write('bob.pem', bob.bundle) })],
+    ['a required certificate', () => ({ cert: true, failIfNoAuth: true })],
   ])('to another origin does not present %s, and is no error', async (_, options) => {
     discover(bob)
     const { from, to } = await pair()
@@ -625,7 +621,7 @@ describe('a redirect (trap 9)', () => {
     expect(to.presented()).toEqual([undefined])
   })
 
-  it('within the origin and then to another presents it twice, not thrice', async () => {
+  it('within the origin and then to another presents it to the first origin only', async () => {
     discover(proxy)
     const { from, to } = await pair()
     await igwnAxios.get(`${from.url}/within`)
@@ -633,7 +629,7 @@ describe('a redirect (trap 9)', () => {
     expect(to.presented()).toEqual([undefined])
   })
 
-  it('there and back does not present it again', async () => {
+  it('to another origin and back does not present it again', async () => {
     discover(proxy)
     const to = await site({ '/': redirect(() => `${from.url}/back`) })
     const from = await site({ '/': redirect(() => to.url) })
@@ -642,7 +638,7 @@ describe('a redirect (trap 9)', () => {
     expect(to.presented()).toEqual([undefined])
   })
 
-  it('with a stream as body goes on without the certificate, and keeps it within the origin', async () => {
+  it('of a stream drops the certificate at another origin, and keeps it within the origin', async () => {
     discover(proxy)
     const { from, to } = await pair(307)
     await igwnAxios.post(`${from.url}/within`, Readable.from([Buffer.from('streamed')]))
@@ -655,7 +651,7 @@ describe('a redirect (trap 9)', () => {
     ])
   })
 
-  it('between trusted origins takes it along, streams too', async () => {
+  it('between trusted origins keeps it, also for streams', async () => {
     discover(proxy)
     const { from, to } = await pair(307)
     const instance = instanceWith({ trustedOrigins: [from.url, to.url] })
@@ -665,7 +661,7 @@ describe('a redirect (trap 9)', () => {
     expect(to.presented()).toEqual([nameOf(proxy), nameOf(proxy), undefined])
   })
 
-  it('to http goes on without', async () => {
+  it('to http is followed without it', async () => {
     discover(proxy)
     const to = await plain.serve(() => ({}))
     const from = await site({ '/': redirect(() => to.origin) })
@@ -674,10 +670,10 @@ describe('a redirect (trap 9)', () => {
   })
 })
 
-describe("the caller's own httpsAgent wins", () => {
+describe("the caller's own httpsAgent is used", () => {
   const own = (options: https.AgentOptions = {}) => new https.Agent({ ca: authority.certificate, ...options })
 
-  it('over a discovered certificate, which failIfNoAuth explains', async () => {
+  it('instead of a discovered certificate; with failIfNoAuth that is an error with the reason', async () => {
     const file = discover(proxy)
     const server = await site()
     const httpsAgent = own()
@@ -702,7 +698,7 @@ describe("the caller's own httpsAgent wins", () => {
   })
 
   it.each<[string, () => IgwnAuthOptions]>([
-    ['given', () => ({ cert: write('alice.pem', alice.bundle) })],
+    ['named', () => ({ cert: write('alice.pem', alice.bundle) })],
     ['required', () => ({ cert: true })],
   ])('and a certificate that is %s is an error before a connection is opened', async (_, options) => {
     discover(alice)
@@ -718,20 +714,23 @@ describe("the caller's own httpsAgent wins", () => {
 
 describe('the fetch adapter (trap 13)', () => {
   it.each<[string, () => IgwnAuthOptions]>([
-    ['given', () => ({ cert: write('alice.pem', alice.bundle) })],
+    ['named', () => ({ cert: write('alice.pem', alice.bundle) })],
     ['required', () => ({ cert: true })],
-  ])('cannot present a certificate that is %s, which is an error with what to do', async (_, options) => {
-    discover(alice)
-    const server = await untouched()
-    const error = await refused(instanceWith(options(), { adapter: 'fetch' }).get(server.url))
-    expect(error.code).toBe('ERR_IGWN_UNSUPPORTED')
-    expect(error.message).toMatch(
-      /cannot be presented: the fetch adapter has no client certificates\. Use the http adapter, or set cert to false\.$/,
-    )
-    expect(server.connections()).toBe(0)
-  })
+  ])(
+    'cannot present a certificate that is %s, which is an error that says what to do',
+    async (_, options) => {
+      discover(alice)
+      const server = await untouched()
+      const error = await refused(instanceWith(options(), { adapter: 'fetch' }).get(server.url))
+      expect(error.code).toBe('ERR_IGWN_UNSUPPORTED')
+      expect(error.message).toMatch(
+        /cannot be presented: the fetch adapter has no client certificates\. Use the http adapter, or set cert to false\.$/,
+      )
+      expect(server.connections()).toBe(0)
+    },
+  )
 
-  it('sends the request without one that was only found, with the token', async () => {
+  it('sends the request without a discovered certificate, with the token', async () => {
     discover(proxy)
     const token = (process.env.BEARER_TOKEN = mint())
     const sent: [string, string | null][] = []
@@ -749,11 +748,11 @@ describe('the fetch adapter (trap 13)', () => {
   })
 })
 
-/** axios 1.18 lets the error of an HTTP/2 connection go uncaught. */
+/** axios 1.18 does not catch the error of an HTTP/2 connection. */
 const itCatches = axios.VERSION.startsWith('1.18.') ? it.skip : it
 
 describe('HTTP/2 (trap 13)', () => {
-  /** A server that speaks HTTP/2 alone and asks for certificates. */
+  /** A server with HTTP/2 only that requests certificates. */
   async function site2(options: http2.SecureServerOptions = {}) {
     const seen: { url: string; presented: string | undefined; session: object }[] = []
     const listening = http2.createSecureServer({
@@ -797,14 +796,14 @@ describe('HTTP/2 (trap 13)', () => {
     expect(server.presented()).toEqual([nameOf(proxy), nameOf(proxy)])
   })
 
-  it('shares a session among the requests of one identity', async () => {
+  it('uses one session for the requests of one identity', async () => {
     discover(proxy)
     const server = await site2()
     for (let count = 0; count < 3; count += 1) await igwnAxios.get(server.url, { httpVersion })
     expect(new Set(server.seen.map(({ session }) => session)).size).toBe(1)
   })
 
-  it('never mixes two identities, nor one with none', async () => {
+  it('never mixes two identities, or one with none', async () => {
     const server = await site2()
     const instances = {
       alice: instanceWith({ cert: write('alice.pem', alice.bundle) }, { httpVersion }),
@@ -820,7 +819,7 @@ describe('HTTP/2 (trap 13)', () => {
     for (const { url, presented } of server.seen) expect([url, presented]).toEqual([url, wanted[url]])
   })
 
-  it('presents a renewed one with the next request', async () => {
+  it('presents a renewed certificate with the next request', async () => {
     discover(proxy)
     const server = await site2()
     await igwnAxios.get(server.url, { httpVersion })
@@ -841,7 +840,7 @@ describe('HTTP/2 (trap 13)', () => {
         }),
       }),
     ],
-  ])('leaves %s of http2Options to the caller; one that is required is an error', async (_, options) => {
+  ])('uses %s of http2Options; with a required certificate that is an error', async (_, options) => {
     discover(proxy)
     const server = await site2()
     const instance = instanceWith({}, { httpVersion, http2Options: options() })
@@ -855,7 +854,7 @@ describe('HTTP/2 (trap 13)', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('keeps other http2Options of the caller, and heeds no httpsAgent, which is not for it', async () => {
+  it('keeps other http2Options, and ignores httpsAgent, which is not for HTTP/2', async () => {
     discover(proxy)
     const server = await site2()
     const http2Options = { sessionTimeout: 50, settings: { enablePush: false } }
@@ -865,14 +864,14 @@ describe('HTTP/2 (trap 13)', () => {
     expect(http2Options).toEqual({ sessionTimeout: 50, settings: { enablePush: false } })
   })
 
-  // Under TLS 1.3 axios waits for ever for a server that hangs up without an alert, as Node's does.
+  // Under TLS 1.3 axios never settles when a server closes the connection without an alert, as Node.js servers do.
   itCatches('explains a refusal', async () => {
     const file = discover(proxy)
     const other = await createAuthority('Another CA')
     const server = await site2({ ca: other.certificate, rejectUnauthorized: true, maxVersion: 'TLSv1.2' })
     const error = await failure(igwnAxios.get(server.url, { httpVersion }))
     expect(axios.isAxiosError(error)).toBe(true)
-    expect(error.igwnAuth?.reasons[0]?.message).toContain(`from ${file} (X509_USER_PROXY), good for`)
+    expect(error.igwnAuth?.reasons[0]?.message).toContain(`from ${file} (X509_USER_PROXY), which expires in`)
   })
 
   itCatches.each(['TLSv1.2', 'TLSv1.3'] as const)(
@@ -895,31 +894,31 @@ describe('a refusal by TLS', () => {
   }
 
   describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', (maxVersion) => {
-    it('says which certificate was presented, from where, and when it ends', async () => {
+    it('names the certificate that was presented, its file, and when it expires', async () => {
       const file = discover(proxy)
       const server = await strict({ maxVersion })
       const error = await failure(igwnAxios.get(server.url))
       expect(axios.isAxiosError(error)).toBe(true)
       expect(error.igwnAuth?.reasons[0]).toMatchObject({ code: 'refused', source: 'certificate' })
       const message = error.igwnAuth?.reasons[0]?.message
-      expect(message).toMatch(/^The server refused the connection /)
+      expect(message).toMatch(/^The server (refused|closed) the connection /)
       expect(message).toContain(
-        `Presented was /DC=org/DC=example/CN=Alice Adams/${nameOf(proxy)} with 1 of its issuers`,
+        `The certificate presented was /DC=org/DC=example/CN=Alice Adams/${nameOf(proxy)} with 1 more of its chain`,
       )
-      expect(message).toMatch(/from .*x509up \(X509_USER_PROXY\), good for \d+ hours more \(until .*Z\)\.$/)
+      expect(message).toMatch(/from .*x509up \(X509_USER_PROXY\), which expires in \d+ hours \(.*Z\)\.$/)
       expect(message).toContain(file)
     })
 
-    it('says that none was presented, and then why each was passed over', async () => {
+    it('says that none was presented, and why each one was skipped', async () => {
       const file = discover(await authority.issueProxy(alice, { notAfter: secondsFromNow(-3600) }))
       const server = await strict({ maxVersion })
       const error = await failure(igwnAxios.get(server.url))
       const reasons = error.igwnAuth?.reasons ?? []
-      expect(reasons[0]?.message).toMatch(/with the TLS alert \w+: .*No certificate was presented\.$/)
+      expect(reasons[0]?.message).toMatch(/with the TLS alert \w+: .*No certificate was presented/)
       expect(reasons.find(({ code }) => code === 'expired')?.source).toBe(`${file} (X509_USER_PROXY)`)
     })
 
-    it('is explained with a body under way', async () => {
+    it('is explained while a body is being sent', async () => {
       const file = discover(proxy)
       const server = await strict({ maxVersion })
       const error = await failure(igwnAxios.post(server.url, Buffer.alloc(4 * 1024 * 1024)))
@@ -928,7 +927,7 @@ describe('a refusal by TLS', () => {
     })
   })
 
-  it('is explained through a proxy', async () => {
+  it('is explained through a network proxy', async () => {
     const file = discover(proxy)
     const server = await strict()
     const tunnel = await connectProxy()
@@ -948,11 +947,11 @@ describe('a refusal by TLS', () => {
     const error = await failure(igwnAxios.get(server.url))
     expect(error.response?.status).toBe(400)
     expect(error.igwnAuth?.reasons[0]?.message).toBe(
-      'The server refused the connection with status 400: it wants a certificate, and none was presented. No certificate was presented.',
+      'The server refused the request with status 400: it requires a certificate, and received none. No certificate was presented.',
     )
   })
 
-  it('is not said of a server that we do not trust', async () => {
+  it('is not reported for a server that is not trusted', async () => {
     discover(proxy)
     const other = await createAuthority('Another CA')
     process.env.REQUESTS_CA_BUNDLE = write('other-ca.pem', other.certificate)
@@ -964,7 +963,7 @@ describe('a refusal by TLS', () => {
   })
 })
 
-it('a certificate that was demanded is said not to go over http:', async () => {
+it('a named certificate is reported as not presented over http', async () => {
   const { ERR, reasons } = await applyIgwnAuth(axios.create(), {
     cert: '/nope.pem',
     token: false,

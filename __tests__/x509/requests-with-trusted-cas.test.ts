@@ -10,7 +10,7 @@ import { connectProxy } from '../support/connect-proxy'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
 import { serverGroup } from '../support/server'
 
-/** Whom a request trusts: a server of a private CA, and what the environment says of that. */
+/** The CAs that the environment names, for requests to a server of a private CA. */
 let authority: Authority
 let other: Authority
 let ofServer: Issued
@@ -50,19 +50,18 @@ async function failure(request: Promise<unknown>): Promise<AxiosError> {
   )
 }
 
-/** What Node says of a CA that it does not know; it depends on what the server sends along. */
+/** The codes of Node.js for an unknown CA; which one depends on the chain that the server sends. */
 const UNKNOWN_CA =
   /^(SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY)$/
 
 describe('a server of a private CA', () => {
-  it('is not trusted when the environment says nothing', async () => {
+  it('is not trusted when the environment names no CA', async () => {
     const server = await site()
     const error: IgwnAxiosError = await failure(igwnAxios.get(server.origin))
     expect(error.code).toMatch(UNKNOWN_CA)
     expect(server.seen).toHaveLength(0)
-    // What mends it is joined to the error.
     const { host } = new URL(server.origin)
-    const summary = `the certificate of ${host} is not to be trusted (${error.code}), so nothing was sent. Name the file of its authority in SSL_CERT_FILE, or the folder of the grid in X509_CERT_DIR.`
+    const summary = `the certificate of ${host} is not trusted (${error.code}); nothing was sent. Name the file of its CA in SSL_CERT_FILE, or the folder of grid CAs in X509_CERT_DIR.`
     expect(error.igwnAuth?.summary).toBe(summary)
     expect(error.igwnAuth?.reasons).toEqual([
       { code: 'not-verified', source: 'certificate of the server', message: summary },
@@ -71,35 +70,35 @@ describe('a server of a private CA', () => {
 
   it.each<[string, object, string, string]>([
     [
-      'under a name that is not its own',
+      'under another host name',
       { names: ['other.example.org'] },
       'ERR_TLS_CERT_ALTNAME_INVALID',
-      'It is for other names',
+      'It is for other host names',
     ],
     [
       'when it has expired',
       { notBefore: secondsFromNow(-7200), notAfter: secondsFromNow(-3600) },
       'CERT_HAS_EXPIRED',
-      "Tell whoever runs the server, or set this machine's clock.",
+      'Check the clock of this host, or report this to the operator of the server.',
     ],
-  ])('is not trusted %s either, and what mends it is said', async (_, options, code, mend) => {
+  ])('is not trusted %s, and the summary says what to do', async (_, options, code, advice) => {
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', authority.certificate)
     const { certificate, key } = await authority.issueServer(options)
     const server = await servers.serve(() => ({}), { tls: { cert: certificate, key } })
     const error: IgwnAxiosError = await failure(igwnAxios.get(server.origin))
     expect(error.code).toBe(code)
-    expect(error.igwnAuth?.summary).toContain(mend)
+    expect(error.igwnAuth?.summary).toContain(advice)
     expect(server.seen).toEqual([])
   })
 
-  it.each(['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE'])('is trusted by %s', async (name) => {
+  it.each(['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE'])('is trusted with %s', async (name) => {
     process.env[name] = write('bundle.pem', other.certificate + authority.certificate)
     const server = await site()
     await igwnAxios.get(server.origin)
     expect(server.seen).toHaveLength(1)
   })
 
-  it('is trusted by X509_CERT_DIR, a folder of hashed names', async () => {
+  it('is trusted with X509_CERT_DIR, a folder of hashed names', async () => {
     process.env.X509_CERT_DIR = path.dirname(write('certificates/0a1b2c3d.0', authority.certificate))
     write('certificates/0a1b2c3d.signing_policy', 'access_id_CA X509')
     const server = await site()
@@ -107,7 +106,7 @@ describe('a server of a private CA', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('is trusted by X509_CERT_DIR besides a bundle', async () => {
+  it('is trusted with X509_CERT_DIR in addition to a bundle', async () => {
     process.env.X509_CERT_DIR = path.dirname(write('certificates/0a1b2c3d.0', authority.certificate))
     process.env.REQUESTS_CA_BUNDLE = write('other.pem', other.certificate)
     const server = await site()
@@ -115,7 +114,7 @@ describe('a server of a private CA', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('is trusted with forceNoAuth, and at the end of a redirect, too', async () => {
+  it('is trusted with forceNoAuth, and as the target of a redirect', async () => {
     process.env.SSL_CERT_FILE = write('bundle.pem', authority.certificate)
     const server = await site()
     const from = await servers.serve(() => ({ status: 302, headers: { location: server.origin } }))
@@ -124,7 +123,7 @@ describe('a server of a private CA', () => {
     expect(server.seen).toHaveLength(2)
   })
 
-  it('is trusted through a proxy', async () => {
+  it('is trusted through a network proxy', async () => {
     process.env.SSL_CERT_FILE = write('bundle.pem', authority.certificate)
     const [server, tunnel] = [await site(), await connectProxy()]
     process.env.HTTPS_PROXY = tunnel.url
@@ -137,7 +136,7 @@ describe('a server of a private CA', () => {
     expect(tunnel.tunnels).toEqual([name, name])
   })
 
-  it('is not trusted by another bundle, nor once the bundle is another', async () => {
+  it('is not trusted once the bundle is another', async () => {
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', authority.certificate)
     const server = await site()
     await igwnAxios.get(server.origin)
@@ -146,7 +145,7 @@ describe('a server of a private CA', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('costs no handshake for each request', async () => {
+  it('needs one handshake for many requests', async () => {
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', authority.certificate)
     const server = await site()
     for (let count = 0; count < 5; count += 1) await igwnAxios.get(server.origin)
@@ -156,7 +155,7 @@ describe('a server of a private CA', () => {
 
 const itCatches = axios.VERSION.startsWith('1.18.')
   ? (name: string) => {
-      it.skip(`${name} (skipped: axios 1.18 lets the error of an HTTP/2 connection go uncaught)`, () =>
+      it.skip(`${name} (skipped: axios 1.18 does not catch the error of an HTTP/2 connection)`, () =>
         undefined)
     }
   : it
@@ -175,12 +174,12 @@ describe('over HTTP/2', () => {
     return `https://localhost:${(listening.address() as AddressInfo).port}`
   }
 
-  it('a server of a private CA is trusted by the environment', async () => {
+  it('a server of a private CA is trusted with a bundle of the environment', async () => {
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', authority.certificate)
     expect((await igwnAxios.get(await site2(), settings)).status).toBe(200)
   })
 
-  itCatches('it is not trusted otherwise, and http2Options of the caller win', async () => {
+  itCatches('it is not trusted otherwise, and http2Options override the environment', async () => {
     const url = await site2()
     expect((await failure(igwnAxios.get(url, settings))).message).toContain('certificate')
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', authority.certificate)
@@ -192,14 +191,14 @@ describe('over HTTP/2', () => {
 })
 
 describe('an empty variable', () => {
-  it.each(VARIABLES)('%s turns nothing off: a server of an unknown CA fails still', async (name) => {
+  it.each(VARIABLES)('%s does not disable verification', async (name) => {
     process.env[name] = ''
     const server = await site()
     expect((await failure(igwnAxios.get(server.origin))).code).toMatch(UNKNOWN_CA)
     expect(server.seen).toHaveLength(0)
   })
 
-  it('is unset: the next one says', async () => {
+  it('is unset: the next variable applies', async () => {
     process.env.REQUESTS_CA_BUNDLE = process.env.CURL_CA_BUNDLE = ''
     process.env.SSL_CERT_FILE = write('bundle.pem', authority.certificate)
     const server = await site()
@@ -211,7 +210,7 @@ describe('an empty variable', () => {
 describe('a bundle that cannot be used', () => {
   it.each<[string, string, () => string, RegExp]>([
     [
-      'that is not there',
+      'that does not exist',
       'REQUESTS_CA_BUNDLE',
       () => '/nowhere/ca.pem',
       /^\/nowhere\/ca\.pem \(REQUESTS_CA_BUNDLE\) does not exist\./,
@@ -223,13 +222,13 @@ describe('a bundle that cannot be used', () => {
       /empty\.pem \(CURL_CA_BUNDLE\) is empty\./,
     ],
     [
-      'without a certificate',
+      'that holds no certificate',
       'SSL_CERT_FILE',
       () => write('text.pem', 'hello'),
       /text\.pem \(SSL_CERT_FILE\) holds no CA certificate in PEM form\./,
     ],
     [
-      'a folder without one',
+      'that is a folder without a certificate',
       'X509_CERT_DIR',
       () => path.dirname(write('none/readme', '')),
       /none \(X509_CERT_DIR\) holds no CA certificate in a/,
@@ -245,13 +244,13 @@ describe('a bundle that cannot be used', () => {
       expect(code).toBe('ERR_IGWN_CA_UNUSABLE')
       expect(message).toMatch(says)
       expect(message).toContain(
-        `Give ${name} the path of a PEM file or folder of CA certificates, or unset it.`,
+        `Set ${name} to the path of a PEM file or folder of CA certificates, or unset it.`,
       )
       expect(server.connections()).toBe(0)
     },
   )
 
-  it('is nothing to requests that do not need it: over http, with igwnAuth: false, with an httpsAgent', async () => {
+  it('does not affect requests that do not use it: over http, with igwnAuth: false, with an httpsAgent', async () => {
     process.env.REQUESTS_CA_BUNDLE = '/nowhere/ca.pem'
     const [server, clear] = [await site(), await servers.serve(() => ({}))]
     const httpsAgent = new https.Agent({ ca: authority.certificate })
@@ -262,8 +261,8 @@ describe('a bundle that cannot be used', () => {
   })
 })
 
-describe('what the caller says of TLS', () => {
-  it('by an httpsAgent wins, and is left as it is', async () => {
+describe('TLS options of the caller', () => {
+  it('in an httpsAgent override the environment, and are not changed', async () => {
     process.env.REQUESTS_CA_BUNDLE = write('other.pem', other.certificate)
     const server = await site()
     const httpsAgent = new https.Agent({ ca: authority.certificate, keepAlive: true })
@@ -280,7 +279,7 @@ describe('what the caller says of TLS', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('by https.globalAgent holds when a certificate is found, and when the environment says something else', async () => {
+  it('in https.globalAgent apply when a certificate is found, and override the environment', async () => {
     const server = await site()
     const { options } = https.globalAgent
     options.ca = authority.certificate
