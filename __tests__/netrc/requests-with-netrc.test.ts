@@ -253,7 +253,7 @@ describe("the caller's own credentials win, untouched (trap 8)", () => {
 })
 
 describe('plain HTTP', () => {
-  // A name that is looked up to loopback, so that what should not be sent would arrive and be seen.
+  // A name that resolves to loopback, so that the server would see what must not be sent.
   const lookup = (_: string, __: object, done: (...args: unknown[]) => void) => {
     done(null, [{ address: '127.0.0.1', family: 4 }])
   }
@@ -268,7 +268,7 @@ describe('plain HTTP', () => {
     expect(error.reasons).toContainEqual({
       code: 'insecure-transport',
       source: file,
-      message: `far.example.org:${server.port} is reached over clear-text http, where everybody on the way can read a password`,
+      message: `far.example.org:${server.port} is reached over plain HTTP, where others can read a password`,
     })
     expect(error.message).not.toContain('e=mc2')
     expect(server.seen).toHaveLength(1)

@@ -1,15 +1,10 @@
-import { once } from 'node:events'
 import fs from 'node:fs'
-import http2 from 'node:http2'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { inspect } from 'node:util'
-import type { TLSSocket } from 'node:tls'
 import axios from 'axios'
 import { createX509Agent } from '../../lib/x509/create-x509-agent'
 import { findX509Credentials } from '../../lib/x509/find-x509-credentials'
-import { http2OptionsFor } from '../../lib/x509/http2-options'
 import { certificateServer, verifiedChain } from '../support/certificate-server'
 import type { CertificateServer, Shown } from '../support/certificate-server'
 import { connectProxy } from '../support/connect-proxy'
@@ -252,54 +247,5 @@ describe('through a network proxy', () => {
     expect((await shownBy(agent)).chain).not.toEqual([])
     expect(tunnel.tunnels).toEqual([])
     agent.destroy()
-  })
-})
-
-describe('over HTTP/2', () => {
-  it('each request presents its own credential, never that of another session', async () => {
-    const listening = http2.createSecureServer({
-      cert: issued.certificate,
-      key: issued.key,
-      ca: authority.certificate,
-      requestCert: true,
-      rejectUnauthorized: false,
-    })
-    const sessions = new Set<http2.Http2Session>()
-    listening.on('session', (session) => sessions.add(session))
-    listening.on('stream', (stream) => {
-      const peer = (stream.session!.socket as TLSSocket).getPeerCertificate()
-      stream.respond({ ':status': 200 })
-      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- without a certificate it is an empty object
-      stream.end(String(peer.subject?.CN ?? 'nobody'))
-    })
-    listening.listen(0, '127.0.0.1')
-    await once(listening, 'listening')
-
-    const url = `https://localhost:${(listening.address() as AddressInfo).port}`
-    const bob = await authority.issueUser('Bob')
-    const found = [
-      await findX509Credentials({ cert: write('alice.pem', alice.bundle) }),
-      await findX509Credentials({ cert: write('bob.pem', bob.bundle) }),
-      undefined,
-    ]
-    const trust = { ca: [authority.certificate], version: '1' }
-    const said: unknown[] = []
-    for (const credential of [...found, ...found]) {
-      const http2Options = http2OptionsFor(credential, trust)
-      said.push((await axios.get(url, { httpVersion: 2, http2Options } as object)).data)
-    }
-    expect(said).toEqual(['Alice Adams', 'Bob', 'nobody', 'Alice Adams', 'Bob', 'nobody'])
-    expect(sessions.size).toBe(3)
-    for (const session of sessions) session.destroy()
-    listening.close()
-  })
-
-  it('the options are PEM texts, and nothing where there is nothing', async () => {
-    const found = await findX509Credentials({ cert: write('proxy.pem', proxy.bundle) })
-    expect(http2OptionsFor(found, undefined)).toEqual({
-      cert: proxy.certificate + proxy.chain,
-      key: proxy.key,
-    })
-    expect(http2OptionsFor(undefined, undefined)).toEqual({})
   })
 })

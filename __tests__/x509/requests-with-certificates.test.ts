@@ -52,6 +52,7 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
+  jest.restoreAllMocks()
   removeIgwnAuth(igwnAxios)
   applyIgwnAuth(igwnAxios)
   await plain.close()
@@ -69,6 +70,12 @@ function write(name: string, text: string): string {
 /** Makes X509_USER_PROXY name this credential. */
 function discover(issued: Issued): string {
   return (process.env.X509_USER_PROXY = write('x509up', issued.bundle))
+}
+
+/** Files of certificates and CAs are checked once a second. */
+function aSecondLater(): void {
+  const now = Date.now() + 1001
+  jest.spyOn(Date, 'now').mockReturnValue(now)
 }
 
 const nameOf = ({ name }: Issued) => `CN=${name.at(-1)!.CN![0]!}`
@@ -335,7 +342,7 @@ describe('IGWN_AUTH_UTILS_FIND_X509', () => {
     const error = await refused(igwnAxios.get(server.url))
     expect(error.code).toBe('ERR_IGWN_INVALID_ENVIRONMENT')
     expect(error.message).toBe(
-      'IGWN_AUTH_UTILS_FIND_X509 is set to a value that means nothing. Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.',
+      'IGWN_AUTH_UTILS_FIND_X509 has the invalid value "on". Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.',
     )
     expect(server.presented()).toEqual([nameOf(proxy)])
   })
@@ -448,7 +455,7 @@ describe('connections', () => {
 })
 
 describe('a credential renewed by rename (trap 18)', () => {
-  it('is presented by the next request; a request in flight completes with the old one', async () => {
+  it('is presented within a second; a request in flight completes with the old one', async () => {
     discover(proxy)
     let release: () => void = () => undefined
     const server = await site({
@@ -460,6 +467,7 @@ describe('a credential renewed by rename (trap 18)', () => {
     await until(() => server.seen.length === 1)
     const next = await authority.issueProxy(alice)
     discover(next)
+    aSecondLater()
     await igwnAxios.get(server.url)
     await igwnAxios.get(server.url)
     expect(server.presented()).toEqual([nameOf(proxy), nameOf(next), nameOf(next)])
@@ -478,6 +486,7 @@ describe('a credential renewed by rename (trap 18)', () => {
       const next = await authority.issueProxy(alice)
       known.add(nameOf(next))
       discover(next)
+      aSecondLater()
       await Promise.all([...running, igwnAxios.get(server.url)])
     }
     expect(server.seen).toHaveLength(25)
@@ -538,6 +547,7 @@ describe('through an HTTP proxy (trap 12)', () => {
     const other = instanceWith({ cert: write('bob.pem', bob.bundle) })
     for (const instance of [one, other, one]) await instance.get(farFrom(server))
     write('alice.pem', proxy.bundle)
+    aSecondLater()
     await one.get(farFrom(server))
     expect(server.presented()).toEqual([alice, bob, alice, proxy].map(nameOf))
   })
@@ -819,11 +829,12 @@ describe('HTTP/2 (trap 13)', () => {
     for (const { url, presented } of server.seen) expect([url, presented]).toEqual([url, wanted[url]])
   })
 
-  it('presents a renewed certificate with the next request', async () => {
+  it('presents a renewed certificate within a second', async () => {
     discover(proxy)
     const server = await site2()
     await igwnAxios.get(server.url, { httpVersion })
     discover(bob)
+    aSecondLater()
     await igwnAxios.get(server.url, { httpVersion })
     expect(server.presented()).toEqual([nameOf(proxy), nameOf(bob)])
   })
@@ -915,6 +926,9 @@ describe('a refusal by TLS', () => {
       const error = await failure(igwnAxios.get(server.url))
       const reasons = error.igwnAuth?.reasons ?? []
       expect(reasons[0]?.message).toMatch(/with the TLS alert \w+: .*No certificate was presented/)
+      expect(error.igwnAuth?.summary).toMatch(
+        /No certificate was presented: .*x509up \(X509_USER_PROXY\) expired 60 minutes ago \(certificate 1 of 2, .*\)\.$/,
+      )
       expect(reasons.find(({ code }) => code === 'expired')?.source).toBe(`${file} (X509_USER_PROXY)`)
     })
 
@@ -951,6 +965,20 @@ describe('a refusal by TLS', () => {
     )
   })
 
+  it('with an httpsAgent of the caller, does not claim that no certificate was presented', async () => {
+    const server = await strict()
+    const httpsAgent = new https.Agent({ ca: authority.certificate, cert: bob.certificate, key: bob.key })
+    const page = await site({
+      '/': (_, response) => response.writeHead(400).end('No required SSL certificate was sent'),
+    })
+    for (const { url } of [server, page]) {
+      const error = await failure(igwnAxios.get(url, { httpsAgent }))
+      const summary = error.igwnAuth?.summary ?? ''
+      expect(summary).not.toContain('No certificate was presented')
+      if (error.response) expect(summary).toContain('whether it presented a certificate is not known')
+    }
+  })
+
   it('is not reported for a server that is not trusted', async () => {
     discover(proxy)
     const other = await createAuthority('Another CA')
@@ -976,6 +1004,6 @@ it('a named certificate is reported as not presented over http', async () => {
     )
   expect(ERR).toBe('ERR_IGWN_NO_CREDENTIAL')
   expect(reasons.map(({ message }) => message)).toContain(
-    'The certificate is not presented: the URL is one of http:, and certificates go over https: only',
+    'the certificate is not presented: the URL is http:, and certificates are presented over https: only',
   )
 })

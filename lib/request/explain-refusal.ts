@@ -54,7 +54,8 @@ export function refusalOf(
         }),
         reasons: context.notRetried ?? credentials.reasons,
       }
-    : (clientCertificateRefusal(failure, credentials) ?? serverCertificateRefusal(failure, context))
+    : (clientCertificateRefusal(failure, credentials) ??
+      serverCertificateRefusal(failure, context, credentials))
   if (!refusal) return undefined
   const refused = { credentials: { reasons: [] }, challengeScope: bearer?.scope ?? [] }
   const explanation = explanationOf(context, attacher, { credentials, refused })
@@ -65,7 +66,7 @@ function clientCertificateRefusal(
   failure: unknown,
   { tls }: Credentials,
 ): Omit<Refusal, 'explanation'> | undefined {
-  const refusal = tlsRefusal(failure, tls?.credential)
+  const refusal = tlsRefusal(failure, tls?.credential, tls)
   if (!refusal) return undefined
   const { message } = refusal
   return {
@@ -77,8 +78,9 @@ function clientCertificateRefusal(
 function serverCertificateRefusal(
   failure: unknown,
   { url }: RequestContext,
+  { tls }: Credentials,
 ): Omit<Refusal, 'explanation'> | undefined {
-  const message = untrustedServer(failure, url.host)
+  const message = untrustedServer(failure, url.host, tls)
   if (message === undefined) return undefined
   return {
     summary: message,

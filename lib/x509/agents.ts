@@ -1,5 +1,4 @@
 import https from 'node:https'
-import type tls from 'node:tls'
 import { secureAgent } from './create-x509-agent'
 import type { TrustedCas } from './trusted-cas'
 import type { X509Credential } from './x509-credential'
@@ -14,14 +13,6 @@ export interface X509Agents {
     credential: X509Credential | undefined,
     trustedCas: TrustedCas | undefined,
   ): https.Agent | undefined
-  /**
-   * The TLS context of that agent, for HTTP/2, which has no agents. It has an `id` of its own: axios shares a session among
-   * requests whose `http2Options` are deeply equal, and to `isDeepStrictEqual` all contexts are equal.
-   */
-  secureContextFor(
-    credential: X509Credential | undefined,
-    trustedCas: TrustedCas | undefined,
-  ): tls.SecureContext | undefined
   /** Closes idle connections; requests in flight complete. */
   close(): void
 }
@@ -58,7 +49,6 @@ export function x509Agents(): X509Agents {
 
   return {
     agentFor,
-    secureContextFor: (credential, trustedCas) => agentFor(credential, trustedCas)?.options.secureContext,
     close() {
       for (const { agent } of agents.values()) retire(agent)
       agents.clear()

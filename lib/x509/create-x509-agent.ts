@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { Agent, type AgentOptions } from 'node:https'
 import tls from 'node:tls'
 import { inspect } from 'node:util'
@@ -70,10 +69,9 @@ export function secureAgent(credential: X509Credential | undefined, options: Age
   return withoutSecrets(agent, credential)
 }
 
-/** With an id, by which the sessions of HTTP/2 are told apart; see `secureContextFor` in `agents.ts`. */
 function secureContext(options: tls.SecureContextOptions): tls.SecureContext {
   try {
-    return Object.assign(tls.createSecureContext(options), { id: randomUUID() })
+    return tls.createSecureContext(options)
   } catch (error) {
     const { reason, code } = error as { reason?: string; code?: string }
     throw new IgwnAuthError(

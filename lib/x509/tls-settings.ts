@@ -9,6 +9,7 @@ import { x509Agents } from './agents'
 import { x509Discovery, x509NotFound, type X509Discovery } from './find-x509-credentials'
 import type { Passphrase } from './load-credential'
 import { CA_BUNDLES, CA_FOLDER, trustedCasFinder, type TrustedCas } from './trusted-cas'
+import type { TlsOwner } from './untrusted-server'
 import type { X509Credential } from './x509-credential'
 
 /** How a request connects: which certificate it presents, and which CAs it trusts. */
@@ -22,6 +23,8 @@ export interface TlsChoice {
   /** The agent that trusts the same CAs and presents no certificate. */
   readonly withoutCertificate?: (() => https.Agent | undefined) | undefined
   readonly reasons: readonly Reason[]
+  /** What makes the connection if not this package. */
+  readonly tlsOf?: TlsOwner | undefined
 }
 
 /** What matters of a request for its TLS connection. */
@@ -116,7 +119,9 @@ export function tlsSettings(environment: Environment): TlsSettings {
     reasons: readonly Reason[],
   ): TlsChoice {
     // The fetch adapter takes no TLS options, and an agent of the caller has its own.
-    if (request.adapter === 'fetch' || (request.hasAgent && !request.isHttp2)) return { credential, reasons }
+    const tlsOf =
+      request.adapter === 'fetch' ? 'fetch' : request.hasAgent && !request.isHttp2 ? 'httpsAgent' : undefined
+    if (tlsOf) return { credential, reasons, tlsOf }
     const cas = trustedCas()
     if (!credential && !cas) return reasons.length > 0 ? { reasons } : NONE
     if (request.isHttp2)
