@@ -104,6 +104,11 @@ export const flagOrAxios: Check = (value) =>
     ? undefined
     : `must be a boolean or an axios instance, not ${kindOf(value)}`
 
+/** A short name given by the caller, for a message. Anything longer may be a secret in the wrong place and is not shown. */
+export function shortName(name: string): string {
+  return /^[\w.-]{1,16}$/.test(name) ? name : '[not shown: too long for a name]'
+}
+
 /** The kind of a value, for a message; never the value itself. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null'

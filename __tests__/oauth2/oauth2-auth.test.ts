@@ -24,19 +24,19 @@ async function with_(token: Token | StoredToken | TokenSource, options?: OAuth2A
   return { server, instance, scheme }
 }
 
-describe('a token is placed', () => {
+describe('a token is sent', () => {
   it.each<[string, () => Token | StoredToken]>([
-    ['a text', () => 'abc'],
+    ['a string', () => 'abc'],
     ['bytes', () => Buffer.from('abc')],
-    ['the answer of a token endpoint', () => ({ access_token: 'abc', token_type: 'bearer' })],
-    ['one without a type', () => ({ access_token: 'abc' })],
+    ['a token response', () => ({ access_token: 'abc', token_type: 'bearer' })],
+    ['a token response without a type', () => ({ access_token: 'abc' })],
   ])('in the header, by default, given as %s (Authlib: test_add_token_to_header)', async (_name, token) => {
     const { server, instance } = await with_(token())
     await instance.get('/data?x=1')
     expect(server.seen).toMatchObject([{ url: '/data?x=1', headers: { authorization: 'Bearer abc' } }])
   })
 
-  it('in the query (Authlib: test_add_token_to_uri), and the answer is not to be stored', async () => {
+  it('in the query, with Cache-Control: no-store (Authlib: test_add_token_to_uri)', async () => {
     const { server, instance } = await with_('abc', { placement: 'query' })
     await instance.get('/data', { params: { x: 1, access_token: 'mine' } })
     expect(server.seen).toMatchObject([
@@ -57,25 +57,25 @@ describe('a token is placed', () => {
     ['GET', { method: 'get' }],
     ['POST', { method: 'post', data: { x: 1 } }],
     ['PUT', { method: 'put' }],
-  ])('in no body that is no form: %s', async (method, request) => {
+  ])('not in a body that is not a form: %s', async (method, request) => {
     const { server, instance } = await with_('abc', { placement: 'body' })
     await expect(instance.request({ url: '/', ...request })).rejects.toEqual(
       ours(
         'ERR_IGWN_INVALID_OPTION',
-        `placement is body, and the ${method} request has no form as its body (RFC 6750 section 2.2). Send URLSearchParams, or place the token in the header. Nothing was sent.`,
+        `placement is body, but the body of this ${method} request is not a form (RFC 6750 section 2.2). Send URLSearchParams, or set placement to header. Nothing was sent.`,
       ),
     )
     expect(server.seen).toEqual([])
   })
 })
 
-describe('a token that cannot be placed', () => {
+describe('a token that cannot be sent', () => {
   it.each<[string, () => unknown, string, string]>([
     [
       'of another type (Authlib: test_invalid_token_type)',
       () => new OAuth2Auth({ access_token: 'abc', token_type: 'mac' }),
       'ERR_IGWN_INVALID_OPTION',
-      'The token is of type mac, which OAuth2Auth cannot put on a request: it knows Bearer. For DPoP use dpop().',
+      'The token has the type mac; OAuth2Auth supports only Bearer. For DPoP use dpop().',
     ],
     [
       'with a line break',
@@ -84,29 +84,29 @@ describe('a token that cannot be placed', () => {
       'the token is no bearer token: character 2 of 3 is a line feed, which RFC 6750 section 2.1 does not allow. Give the token alone, without "Bearer" and without white space.',
     ],
     [
-      'elsewhere',
+      'with an unknown placement',
       () => new OAuth2Auth('abc', { placement: 'cookie' as 'header' }),
       'ERR_IGWN_INVALID_OPTION',
-      'placement must be one of header, query, body, not this text.',
+      'placement must be one of header, query, body, not this string.',
     ],
-  ])('%s is refused at once', (_name, make, code, message) => {
+  ])('%s is an error at once', (_name, make, code, message) => {
     expect(thrownBy(make)).toEqual(ours(code as 'ERR_IGWN_INVALID_OPTION', message))
   })
 
-  it('because it has ended is not sent (Authlib: test_token_expired)', async () => {
+  it('because it has expired is an error (Authlib: test_token_expired)', async () => {
     const { server, instance } = await with_({ access_token: 'abc', expires_at: now() - 90 })
     await expect(instance.get('/')).rejects.toEqual(
       ours(
         'ERR_IGWN_TOKEN_EXPIRED',
         expect.stringMatching(
-          /^The token ended 9\d seconds ago, and there is no way given to renew it\. Give a source that does, as refreshToken\(\)\. Nothing was sent\.$/,
+          /^The token expired 9\d seconds ago\. Pass a source that renews it, such as refreshToken\(\)\. Nothing was sent\.$/,
         ) as string,
       ),
     )
     expect(server.seen).toEqual([])
   })
 
-  it('because there is none is not sent (Authlib: test_missing_token)', async () => {
+  it('because the source has none is an error (Authlib: test_missing_token)', async () => {
     const { server, instance } = await with_({ getToken: () => undefined })
     await expect(instance.get('/')).rejects.toEqual(
       ours('ERR_IGWN_TOKEN_NOT_FOUND', 'The token source has no token for this request. Nothing was sent.'),
@@ -115,14 +115,14 @@ describe('a token that cannot be placed', () => {
   })
 })
 
-it('is withheld from a request that says so (Authlib: withhold_token)', async () => {
+it('is not sent with withholdToken (Authlib: withhold_token)', async () => {
   const { server, instance } = await with_('abc')
   await instance.get('/', { igwnAuth: { withholdToken: true } })
   await instance.get('/')
   expect(server.authorizations).toEqual([undefined, 'Bearer abc'])
 })
 
-it('goes to no other origin, and not in clear', async () => {
+it('is not sent to another origin, nor over plain HTTP', async () => {
   const other = await servers.serve(() => ({}))
   const first = await servers.serve(() => ({ status: 302, headers: { location: `${other.origin}/there` } }))
   for (const placement of ['header', 'query'] as const) {
@@ -137,7 +137,7 @@ it('goes to no other origin, and not in clear', async () => {
   expect(other.seen.map(({ url }) => url)).toEqual(['/there', '/there'])
 })
 
-it('has a source renew what was refused, in any place, once', async () => {
+it('retries a refused request once with another token of a source, in any placement', async () => {
   for (const placement of ['header', 'query'] as const) {
     let count = 0
     const invalidated: string[] = []
@@ -157,14 +157,14 @@ it('has a source renew what was refused, in any place, once', async () => {
   }
 })
 
-it('has no other token when a given one was refused', async () => {
+it('does not retry with a given token', async () => {
   const server = await servers.serve(() => challenge('error="invalid_token"'))
   const instance = applyIgwnAuth(axios.create({ baseURL: server.origin }), { scheme: new OAuth2Auth('abc') })
   await expect(instance.get('/')).rejects.toMatchObject({ response: { status: 401 } })
   expect(server.seen).toHaveLength(1)
 })
 
-it('shows in nothing', async () => {
+it('is not printed', async () => {
   const token = mint()
   const { instance, scheme } = await with_(SciToken.deserialize(token), { placement: 'query' })
   const response = await instance.get('/')
@@ -199,10 +199,10 @@ describe('with a real provider', () => {
       )
       const ask = () => instance.post<object>('/resource', new URLSearchParams({ x: '1' }))
       expect((await ask()).data).toMatchObject({ sub: 'basic' })
-      const revoked = await source.getTokenResponse({ audience: ['https://localhost'] })
+      const revoked = await source.getTokenResponse({ audience: [provider.issuer] })
       await webLogin(client).revoke(revoked)
       expect((await ask()).data).toMatchObject({ sub: 'basic' })
-      expect(await source.getTokenResponse({ audience: ['https://localhost'] })).not.toEqual(revoked)
+      expect(await source.getTokenResponse({ audience: [provider.issuer] })).not.toEqual(revoked)
     },
   )
 })

@@ -1,72 +1,81 @@
 import type { AxiosInstance } from 'axios'
-import { checkValues, flag, textOrList, type Check } from '../check-values'
+import {
+  aFunction,
+  anObject,
+  axiosInstance,
+  checkValues,
+  flag,
+  kindOf,
+  nonEmptyText,
+  oneOf,
+  textOrFunction,
+  textOrList,
+  type Check,
+} from '../check-values'
 import { IgwnAuthError } from '../errors'
 import type { IgwnAuthOptions } from '../options'
-import { kindOf } from '../tokens/token'
-import { aFunction, anObject, aText, oneOf, textOrFunction } from './checks'
-import type { DPoPKey } from './dpop/dpop-key'
+import type { DPoPKey } from './dpop/dpop'
 import type { PrivateKey } from './dpop/signing-key'
 
 /**
- * What an authorization server says of itself, in the names of RFC 8414 section 2 and OpenID Connect Discovery 1.0
- * section 3.
+ * Metadata of an authorization server, with the names of RFC 8414 section 2 and OpenID Connect Discovery 1.0 section 3.
  */
 export interface ServerMetadata {
-  /** Its name, as in its tokens. Default is that of the client; where there is none, it is compared with nothing. */
+  /** The issuer, exactly as in its tokens. Default: that of the client; without one, `iss` is not compared. */
   readonly issuer?: string | undefined
-  /** Where people log in. */
+  /** Where users log in. */
   readonly authorization_endpoint?: string | undefined
-  /** Where tokens are got. */
+  /** Where tokens are requested. */
   readonly token_endpoint?: string | undefined
-  /** Where the login on another device begins (RFC 8628). */
+  /** Where the device flow starts (RFC 8628). */
   readonly device_authorization_endpoint?: string | undefined
   /** Where tokens are revoked (RFC 7009). */
   readonly revocation_endpoint?: string | undefined
-  /** Where one asks about a token (RFC 7662). */
+  /** Where the state of a token is requested (RFC 7662). */
   readonly introspection_endpoint?: string | undefined
-  /** Where one asks about the person. */
+  /** Where claims about the user are requested. */
   readonly userinfo_endpoint?: string | undefined
-  /** Where people log out. */
+  /** Where users log out. */
   readonly end_session_endpoint?: string | undefined
-  /** Where its keys are, to verify id_tokens with. */
+  /** The JWK set that verifies id_tokens. */
   readonly jwks_uri?: string | undefined
-  /** How clients may authenticate. Default is `client_secret_basic`. */
+  /** Supported client authentication methods. Default: `client_secret_basic`. */
   readonly token_endpoint_auth_methods_supported?: readonly string[] | undefined
-  /** What signs its id_tokens. Default is RS256. */
+  /** Signature algorithms of id_tokens. Default: RS256. */
   readonly id_token_signing_alg_values_supported?: readonly string[] | undefined
-  /** Where clients with a certificate go (RFC 8705 section 5). */
+  /** Endpoints for clients with a certificate (RFC 8705 section 5). */
   readonly mtls_endpoint_aliases?: Readonly<Record<string, string | undefined>> | undefined
   readonly [name: string]: unknown
 }
 
-/** The endpoints that a client has something to send to. */
+/** The endpoints at which a client authenticates. */
 export type OAuthEndpoint = 'token' | 'device_authorization' | 'revocation' | 'introspection'
 
-/** A request to one of them as it is about to leave, with the client's authentication on it. Secret; free to be changed. */
+/** A request to an endpoint just before it is sent, with client authentication. Contains secrets. May be changed. */
 export interface OAuthRequest {
-  /** What it is for. */
+  /** The endpoint. */
   readonly endpoint: OAuthEndpoint
-  /** Where it goes. */
+  /** The URL. */
   url: URL
   /** Names in lower case. */
   readonly headers: Record<string, string>
-  /** Its parameters; with `tokenMethod` GET they go into the query. */
+  /** The parameters. With `tokenMethod` GET they are sent in the query. */
   readonly body: URLSearchParams
 }
 
-/** An answer as it came, before anything is made of it. Secret; free to be changed. */
+/** A response of an endpoint before it is parsed. Contains secrets. May be changed. */
 export interface OAuthResponse {
-  /** What was asked. */
+  /** The endpoint. */
   readonly endpoint: OAuthEndpoint
-  /** Of HTTP. */
+  /** HTTP status. */
   status: number
   /** Names in lower case. */
   readonly headers: Record<string, string>
-  /** As text, whatever it is. */
+  /** The body as text. */
   body: string
 }
 
-/** How a client says who it is: the methods of RFC 6749 section 2.3, RFC 7523, OpenID Connect Core section 9 and RFC 8705. */
+/** Client authentication methods of RFC 6749 section 2.3, RFC 7523, OpenID Connect Core section 9 and RFC 8705. */
 export type ClientAuthenticationMethod =
   | 'client_secret_basic'
   | 'client_secret_basic_raw'
@@ -78,87 +87,83 @@ export type ClientAuthenticationMethod =
   | 'none'
 
 /**
- * A client of an authorization server (RFC 6749 section 1.1): whom it asks, and how it says who it is.
+ * A client of an authorization server (RFC 6749 section 1.1).
  *
- * The server's endpoints are discovered from `issuer`, by OpenID Connect Discovery 1.0, else by RFC 8414, once a day; or
- * given as `metadata`, and then nothing is discovered.
+ * The endpoints are discovered from `issuer` with OpenID Connect Discovery 1.0 or RFC 8414, once a day. With `metadata` nothing is
+ * discovered.
  */
 export interface OAuthClient {
-  /** The issuer, a URL as its tokens name it; its endpoints are discovered. Default is none: then `metadata` has the endpoints. */
+  /** The issuer URL, exactly as in its tokens; used for discovery. Default: none; then set `metadata`. */
   readonly issuer?: string | undefined
-  /** The endpoints, where they are not to be discovered: at least the one that is needed. Default is what is discovered. */
+  /** The endpoints; at least those that are used. Default: discovered. */
   readonly metadata?: ServerMetadata | undefined
-  /** `client_id`, as registered. (A JWT bearer assertion needs none.) Default is none. */
+  /** `client_id`, as registered. Not needed for JWT bearer assertions. Default: none. */
   readonly clientId?: string | undefined
-  /** `client_secret`, or a function that gives it, called for each request. Default is none. */
+  /** `client_secret`, or a function that returns it, called for each request. Default: none. */
   readonly clientSecret?: string | (() => string | Promise<string>) | undefined
-  /** The key that signs for `private_key_jwt`. Default is none. */
+  /** The private key that signs for `private_key_jwt`. Default: none. */
   readonly privateKey?: PrivateKey | undefined
-  /** Of an encrypted `privateKey`, and of the key of `cert`. Default is none. */
+  /** Passphrase of an encrypted `privateKey`, and of the key of `cert`. Default: none. */
   readonly passphrase?: string | (() => string) | undefined
   /**
-   * The algorithm that signs for `private_key_jwt` and `client_secret_jwt` (RFC 7518 section 3.1). Default goes by the key:
-   * RS256, ES256, ES384, ES512 or EdDSA; HS256 for a secret.
+   * Signature algorithm of `private_key_jwt` and `client_secret_jwt` (RFC 7518 section 3.1). Default: RS256, ES256, ES384, ES512
+   * or EdDSA, depending on the key; HS256 for a secret.
    */
   readonly alg?: string | undefined
-  /** `kid`, the name of the key at the server. Default is the one in a JWK, else none. */
+  /** `kid`, the id of the key at the server. Default: the one in a JWK, else none. */
   readonly kid?: string | undefined
-  /** `aud` of the assertion that authenticates the client. Default is the issuer, or the token endpoint where that is unknown. */
+  /** `aud` of the client assertion. Default: the issuer, or the token endpoint when the issuer is unknown. */
   readonly assertionAudience?: string | undefined
-  /** More claims of that assertion, over those that are made. Default is none. */
+  /** More claims of the client assertion; they override the generated ones. Default: none. */
   readonly assertionClaims?: Readonly<Record<string, unknown>> | undefined
-  /** More members of its header. Default is none. */
+  /** More members of its JWT header. Default: none. */
   readonly assertionHeader?: Readonly<Record<string, unknown>> | undefined
   /**
-   * How the client says who it is (RFC 6749 section 2.3), by the name of its method in the registry of IANA, or a function
-   * that puts it on the request. Default is `private_key_jwt` with a private key; with a secret, `client_secret_basic`, or
-   * `client_secret_post` where the server takes only that; else `none`.
+   * Client authentication method (RFC 6749 section 2.3) by its IANA name, or a function that adds it to the request. Default:
+   * `private_key_jwt` with a private key; with a secret `client_secret_basic`, or `client_secret_post` if the server supports only
+   * that; else `none`.
    *
-   * `client_secret_basic_raw` is the former without the encoding that RFC 6749 section 2.3.1 wants, for servers that do not
-   * decode it.
+   * `client_secret_basic_raw` skips the form encoding that RFC 6749 section 2.3.1 requires, for servers that do not decode it.
    */
   readonly clientAuthentication?:
     ClientAuthenticationMethod | ((request: OAuthRequest) => void | Promise<void>) | undefined
   /**
-   * The certificate of `tls_client_auth` and `self_signed_tls_client_auth` (RFC 8705), as the option `cert` of an instance:
-   * a path, both paths, or `true` for the one that is found on this machine. Default is `true` for those two where `http` has
-   * no agent of its own, else `false`. With one, `mtls_endpoint_aliases` are used.
+   * The certificate for `tls_client_auth` and `self_signed_tls_client_auth` (RFC 8705), as the option `cert` of an instance: a
+   * path, both paths, or `true` to search for one. Default: `true` for these methods unless `axios` has its own `httpsAgent`, else
+   * `false`. With a certificate, `mtls_endpoint_aliases` are used.
    */
   readonly cert?: IgwnAuthOptions['cert']
-  /**
-   * Proves possession of a key to the token endpoint (DPoP, RFC 9449), so that tokens are of use only with that key; see
-   * {@link DPoPKey}. Default is none.
-   */
+  /** A key that tokens are bound to (DPoP, RFC 9449); see {@link DPoPKey}. Default: none. */
   readonly dpop?: DPoPKey | undefined
   /**
-   * How the token endpoint is told for which server a token shall be: by `resource` (RFC 8707), by `audience` (RFC 8693, and
-   * what INDIGO IAM reads), or `false` for not at all, which gives tokens that are good at many servers. Default is
-   * `resource`. Servers must ignore a parameter they do not know (RFC 6749 section 3.2).
+   * The parameter that names the audience in token requests: `resource` (RFC 8707), `audience` (RFC 8693; INDIGO IAM), or `false`
+   * for none, which gives tokens that several servers accept. Default: `resource`. Servers ignore unknown parameters (RFC 6749
+   * section 3.2).
    */
   readonly audienceParameter?: 'resource' | 'audience' | false | undefined
-  /** Sends token requests in the query of a GET, for servers that know no better. Default is `POST` (RFC 6749 section 3.2). */
+  /** `GET` sends token requests in the query, for servers that do not support POST. Default: `POST` (RFC 6749 section 3.2). */
   readonly tokenMethod?: 'POST' | 'GET' | undefined
   /**
-   * The algorithm that signs id_tokens for this client. Default is any that the server says it signs with, else RS256; and
-   * never one with a secret unless it is named here.
+   * Signature algorithm of id_tokens for this client. Default: any that the server supports, else RS256. Algorithms with a secret
+   * (HS256) are accepted only when set here.
    */
   readonly idTokenAlg?: string | undefined
   /**
-   * The instance by whose ways the server is asked: its proxy, agents, adapter and `timeout` (milliseconds, for the whole
-   * answer; 30 s where it has none), read at each request. Its interceptors, headers, `baseURL` and the like are not used.
-   * Default is axios itself.
+   * An axios instance whose proxy, agents, adapter and `timeout` (milliseconds, for the whole response; 30000 if it has none) are
+   * used. They are read at each request. Its interceptors, headers, `baseURL` and other defaults are not used. Default: axios
+   * itself.
    */
   readonly axios?: AxiosInstance | undefined
-  /** Let secrets cross a clear-text connection to a host that is not this machine. Default is false. */
+  /** Allows secrets over plain HTTP to other hosts than loopback. Default: false. */
   readonly allowInsecureHttp?: boolean | undefined
-  /** Sees each request with a client's authentication before it leaves, and may change it (Authlib: `*_request` hooks). Default is none. */
+  /** Called with each request with client authentication before it is sent; may change it (Authlib: `*_request` hooks). Default: none. */
   readonly onRequest?: ((request: OAuthRequest) => void | Promise<void>) | undefined
-  /** Sees each answer to one before it is read, and may change it (Authlib: `*_response` hooks). Default is none. */
+  /** Called with each response to one before it is parsed; may change it (Authlib: `*_response` hooks). Default: none. */
   readonly onResponse?: ((response: OAuthResponse) => void | Promise<void>) | undefined
 }
 
 /**
- * Checks a client, name by name. Returns it without undefined values.
+ * Checks the options of a client, name by name. Returns them without undefined values.
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION`
  */
@@ -167,7 +172,7 @@ export function checkClient(client: OAuthClient): OAuthClient {
   if (checked.issuer === undefined && checked.metadata === undefined)
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
-      'client must have an issuer, or metadata with a token_endpoint: without, there is nobody to ask.',
+      'client needs an issuer, or metadata with a token_endpoint.',
     )
   return checked
 }
@@ -187,20 +192,20 @@ const CHECKS: Record<keyof OAuthClient, Check> = {
   issuer: (value) => {
     const isUrl = typeof value === 'string' && URL.canParse(value) && /^https?:/i.test(value)
     if (!isUrl)
-      return `must be the URL of an issuer, as https://issuer.example.org, not ${typeof value === 'string' ? 'this text' : kindOf(value)}`
-    return new URL(value).username || new URL(value).password ? 'must not hold a login' : undefined
+      return `must be an issuer URL, such as https://issuer.example.org, not ${typeof value === 'string' ? 'this string' : kindOf(value)}`
+    return new URL(value).username || new URL(value).password ? 'must not contain a password' : undefined
   },
   metadata: anObject,
-  clientId: aText,
+  clientId: nonEmptyText,
   clientSecret: textOrFunction,
   privateKey: (value) =>
     typeof value === 'string' || (typeof value === 'object' && value !== null)
       ? undefined
       : `must be PEM, a JWK or a KeyObject, not ${kindOf(value)}`,
   passphrase: textOrFunction,
-  alg: aText,
-  kid: aText,
-  assertionAudience: aText,
+  alg: nonEmptyText,
+  kid: nonEmptyText,
+  assertionAudience: nonEmptyText,
   assertionClaims: anObject,
   assertionHeader: anObject,
   clientAuthentication: (value) => (typeof value === 'function' ? undefined : oneOf(...METHODS)(value)),
@@ -208,14 +213,11 @@ const CHECKS: Record<keyof OAuthClient, Check> = {
   dpop: (value) =>
     typeof (value as DPoPKey | null)?.proof === 'function'
       ? undefined
-      : `must be what dpopKey() makes, not ${kindOf(value)}`,
+      : `must be the result of dpopKey(), not ${kindOf(value)}`,
   audienceParameter: oneOf('resource', 'audience', false),
   tokenMethod: oneOf('POST', 'GET'),
-  idTokenAlg: aText,
-  axios: (value) =>
-    typeof value === 'function' && 'defaults' in value
-      ? undefined
-      : `must be an axios instance, not ${kindOf(value)}`,
+  idTokenAlg: nonEmptyText,
+  axios: axiosInstance,
   allowInsecureHttp: flag,
   onRequest: aFunction,
   onResponse: aFunction,

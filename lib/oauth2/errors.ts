@@ -1,29 +1,35 @@
 import { IgwnAuthError, type IgwnAuthErrorCode, type Reason } from '../errors'
 
-/** What an authorization server said of a request that it refused (RFC 6749 sections 4.1.2.1 and 5.2). */
+/** The error response of an authorization server (RFC 6749 sections 4.1.2.1 and 5.2). */
 export interface OAuthRefusal {
-  /** The server's code: `invalid_client`, `invalid_grant`, `access_denied`. Absent where it gave none. */
+  /** Error code of the server: `invalid_client`, `invalid_grant`, `access_denied`. Absent when it sent none. */
   readonly error?: string | undefined
-  /** `error_description`: what the server says to developers. Absent where it gave none. */
+  /** `error_description`: the server's explanation for developers. Absent when it sent none. */
   readonly errorDescription?: string | undefined
-  /** `error_uri`: a page about it. Absent where it gave none. */
+  /** `error_uri`: a page about the error. Absent when the server sent none. */
   readonly errorUri?: string | undefined
-  /** The status of HTTP; absent where the refusal came by way of a browser. */
+  /** HTTP status. Absent when there was no response, or when the error came in a redirect of the browser. */
   readonly status?: number | undefined
+  /**
+   * Set for a temporary failure (429, 5xx, `temporarily_unavailable`, an HTML page, no response): milliseconds after which the
+   * server asks to try again (`Retry-After`), 0 when it does not say. Absent when trying again does not help.
+   */
+  readonly retryAfter?: number | undefined
 }
 
-/** An error of a flow of OAuth 2. What the server said is data here; its words in `message` are cut and made printable. */
+/** An error of an OAuth 2 flow. Texts of the server are sanitized, shortened, and contain no secret that was sent. */
 export class OAuthError extends IgwnAuthError implements OAuthRefusal {
   declare readonly error?: string
   declare readonly errorDescription?: string
   declare readonly errorUri?: string
   declare readonly status?: number
+  declare readonly retryAfter?: number
 
   /**
-   * For flows of your own, too.
+   * Also for your own flows.
    *
-   * @param message - without a secret: it names the thing, says why and what to do
-   * @param refusal - what the server said, each default is absent; `reasons` and `cause` as of {@link IgwnAuthError}
+   * @param message - says what failed, why, and what to do; must not contain a secret
+   * @param refusal - the error response, all members optional; `reasons` and `cause` as in {@link IgwnAuthError}
    */
   constructor(
     code: IgwnAuthErrorCode,
@@ -40,7 +46,7 @@ export class OAuthError extends IgwnAuthError implements OAuthRefusal {
   }
 }
 
-/** Whether an authorization server refused, and with which of its codes; any will do where none is named. */
+/** Whether the authorization server refused, with one of these error codes, or with any when none is given. */
 export function isRefused(error: unknown, ...codes: readonly string[]): error is OAuthError {
   return (
     error instanceof OAuthError &&

@@ -1,90 +1,118 @@
 import { createHash, createSecretKey, type KeyObject } from 'node:crypto'
-import type { JwtPayload, VerifyOptions } from 'jsonwebtoken'
+import { shortName } from '../check-values'
+import { secondsNow } from '../clock'
 import { decodeJwt, type DecodedJwt } from '../formats/jwt'
 import { sanitize } from '../secrets/sanitize'
-import { secondsNow } from '../clock'
 import { keysIn, publishedKeys } from '../tokens/published-keys'
 import { ALGORITHMS } from '../tokens/verify-signature'
-import type { AuthorizationServer } from './server/authorization-server'
-import { shortName } from './checks'
 import type { ServerMetadata } from './client'
 import { OAuthError } from './errors'
+import type { AuthorizationServer } from './server/authorization-server'
 
 /** The claims of an id_token (OpenID Connect Core 1.0 section 2). */
 export interface IdTokenClaims {
-  /** The issuer. */
+  /** Issuer. */
   readonly iss: string
-  /** Who it is about, at that issuer. */
+  /** The user's id at the issuer. */
   readonly sub: string
-  /** For whom it is: this client. */
+  /** Audience: this client, perhaps among others. */
   readonly aud: string | readonly string[]
-  /** Seconds since the epoch at which it ends. */
+  /** Expiry in seconds since the epoch. */
   readonly exp: number
-  /** Seconds since the epoch at which it was made. */
+  /** Time of issue in seconds since the epoch. */
   readonly iat: number
   readonly [claim: string]: unknown
 }
 
-/** What an id_token is compared with, beside issuer, client and time. */
+/** Expected values of an id_token, besides issuer, client and time. */
 export interface IdTokenChecks {
-  /** `nonce` of the login. Default is not to look. */
+  /** `nonce` of the login. Default: not checked. */
   readonly nonce?: string | undefined
-  /** The access token that came with it, for `at_hash`. */
+  /** The access token of the same response, for `at_hash`. Default: not checked. */
   readonly accessToken?: string | undefined
-  /** The code that came with it, for `c_hash`. */
+  /** The authorization code of the same response, for `c_hash`. Default: not checked. */
   readonly code?: string | undefined
-  /** Seconds since the person logged in, at most, for `auth_time`. Default is any. */
+  /** Maximum age of the login in seconds, for `auth_time`. Default: not checked. */
   readonly maxAge?: number | undefined
-  /** Ends what is waited for. */
+  /** Aborts requests for the keys of the server. Default: none. */
   readonly signal?: AbortSignal | undefined
 }
 
-/**
- * Verifies id_tokens of a server: signature, by the keys it publishes, and claims (OpenID Connect Core 1.0 section 3.1.3.7).
- *
- * It rejects with `ERR_IGWN_OAUTH_ID_TOKEN` when a token is not to be trusted, or that cannot be found out.
- */
-export function idTokenVerifier(
-  server: AuthorizationServer,
-): (idToken: string, checks?: IdTokenChecks) => Promise<IdTokenClaims> {
-  const { client } = server
-  const keys = publishedKeys(async (url) => keysIn(await server.fetchJson(url), url))
+/** Verifies id_tokens of a server (OpenID Connect Core 1.0 section 3.1.3.7). */
+export interface IdTokenVerifier {
+  /**
+   * Checks the signature, with the keys that the server publishes, and the claims. Rejects with `ERR_IGWN_OAUTH_ID_TOKEN` when the
+   * id_token is invalid or cannot be verified.
+   */
+  verify(idToken: string, checks?: IdTokenChecks): Promise<IdTokenClaims>
+  /**
+   * The same for an id_token that the token endpoint sent directly: the signature is not checked when the server publishes no keys,
+   * because TLS authenticated the server (item 6).
+   */
+  verifyDirect(idToken: string, checks?: IdTokenChecks): Promise<IdTokenClaims>
+  /** Whether the claims are valid, without a request to the server. */
+  hasValidClaims(idToken: string, checks?: IdTokenChecks): Promise<boolean>
+}
 
-  return async (idToken, checks = {}) => {
-    const metadata = await server.metadata(checks.signal)
-    const jwt = decodeJwt(idToken)
-    if (!jwt) throw untrusted('it is no JWT')
-    const alg = algorithmOf(jwt, metadata)
-    const key = await keyFor(jwt, alg, metadata)
-    // Loaded here, as for verifying tokens: it takes longer to load than all of this package.
-    const { default: jsonwebtoken } = await import('jsonwebtoken')
-    const options: VerifyOptions & { complete: false } = {
-      complete: false,
-      algorithms: [alg as 'RS256'],
-      clockTolerance: CLOCK_TOLERANCE,
-      ...(metadata.issuer !== undefined && { issuer: metadata.issuer }),
-      ...(client.clientId !== undefined && { audience: client.clientId }),
-      ...(checks.nonce !== undefined && { nonce: checks.nonce }),
-    }
+/** Seconds; also that of openid-client. */
+export const CLOCK_TOLERANCE = 60
+
+export function idTokenVerifier({
+  client,
+  name,
+  metadata,
+  fetchJson,
+}: Pick<AuthorizationServer, 'client' | 'name' | 'metadata' | 'fetchJson'>): IdTokenVerifier {
+  const keys = publishedKeys(async (url) => keysIn(await fetchJson(url), url))
+
+  return { verify, verifyDirect, hasValidClaims }
+
+  async function verify(idToken: string, checks: IdTokenChecks = {}): Promise<IdTokenClaims> {
+    const about = await metadata(checks.signal)
+    const jwt = decoded(idToken)
+    const alg = algorithmOf(jwt, about)
+    await checkSignature(idToken, await keyFor(jwt, alg, about), alg)
+    return checkedClaims(jwt, about, checks)
+  }
+
+  async function verifyDirect(idToken: string, checks: IdTokenChecks = {}): Promise<IdTokenClaims> {
+    const about = await metadata(checks.signal)
+    return about.jwks_uri === undefined
+      ? checkedClaims(decoded(idToken), about, checks)
+      : verify(idToken, checks)
+  }
+
+  async function hasValidClaims(idToken: string, checks: IdTokenChecks = {}): Promise<boolean> {
+    // Not abortable: a response that has arrived must not be lost.
+    const about = await metadata()
     try {
-      const claims = jsonwebtoken.verify(idToken, key, options) as JwtPayload
-      const problem = problemIn(claims, alg, checks)
-      if (problem) throw new Error(problem)
-      return claims as unknown as IdTokenClaims
-    } catch (error) {
-      throw untrusted(sanitize((error as Error).message))
+      checkedClaims(decoded(idToken), about, checks)
+      return true
+    } catch {
+      return false
     }
   }
 
-  /** Never what the token alone says: it must be one that this client expects. */
-  function algorithmOf({ header }: DecodedJwt, metadata: ServerMetadata): string {
-    const expected = client.idTokenAlg
+  function decoded(idToken: string): DecodedJwt {
+    const jwt = decodeJwt(idToken)
+    if (!jwt) throw invalid('it is not a JWT')
+    const { typ, crit } = jwt.header
+    // Explicit types are for other kinds of JWT (RFC 8725 section 3.11), such as at+jwt and logout+jwt.
+    if (typeof typ === 'string' && /\+jwt$/i.test(typ)) throw invalid(`its typ is ${sanitize(typ)}`)
+    // Extensions that must be understood (RFC 7515 section 4.1.11); none is supported.
+    if (crit !== undefined) throw invalid(`its header has crit ${sanitize(JSON.stringify(crit))}`)
+    return jwt
+  }
+
+  /** The algorithm of the header, if this client accepts it: the token alone must not choose. */
+  function algorithmOf({ header }: DecodedJwt, about: ServerMetadata): string {
+    const accepted = client.idTokenAlg
       ? [client.idTokenAlg]
-      : (metadata.id_token_signing_alg_values_supported ?? ['RS256']).filter((one) => ALGORITHMS.has(one))
+      : (about.id_token_signing_alg_values_supported ?? ['RS256']).filter((one) => ALGORITHMS.has(one))
     const { alg } = header
-    if (typeof alg === 'string' && expected.includes(alg)) return alg
-    throw untrusted(
-      `it is signed with ${typeof alg === 'string' ? sanitize(alg) : 'nothing'}, not with ${expected.map(shortName).join(' or ')}; idTokenAlg says which it should be`,
+    if (typeof alg === 'string' && accepted.includes(alg)) return alg
+    throw invalid(
+      `its alg is ${typeof alg === 'string' ? sanitize(alg) : 'missing'}, expected ${accepted.map(shortName).join(' or ')}. Set idTokenAlg if that is wrong`,
     )
   }
 
@@ -97,54 +125,94 @@ export function idTokenVerifier(
       const { clientSecret } = client
       const secret = typeof clientSecret === 'function' ? await clientSecret() : clientSecret
       if (secret !== undefined) return createSecretKey(Buffer.from(secret))
-      throw untrusted('it is signed with the secret of the client, which there is not; set clientSecret')
+      throw invalid('it is signed with the client secret. Set clientSecret')
     }
-    if (url === undefined)
-      throw untrusted('the server names no jwks_uri to get keys from; give it in metadata')
+    if (url === undefined) throw invalid('the server has no jwks_uri with its keys. Set it in metadata')
     const { kid } = header
-    const name = typeof kid === 'string' ? kid : undefined
-    const key = await keys(url, name).catch((error: unknown) => {
-      throw error instanceof OAuthError ? error : untrusted(sanitize((error as Error).message))
+    const id = typeof kid === 'string' ? kid : undefined
+    const key = await keys(url, id).catch((error: unknown) => {
+      throw error instanceof OAuthError ? error : invalid(sanitize((error as Error).message))
     })
     if (key) return key
-    throw untrusted(`${url} has no key ${name === undefined ? 'for it' : sanitize(name)}`)
-  }
-
-  function problemIn(claims: JwtPayload, alg: string, checks: IdTokenChecks): string | undefined {
-    const missing = ['iss', 'sub', 'aud', 'exp', 'iat'].find((name) => claims[name] === undefined)
-    if (missing) return `it has no ${missing}`
-    const { aud, azp, auth_time: authTime } = claims as JwtPayload & { azp?: unknown; auth_time?: unknown }
-    if (Array.isArray(aud) && aud.length > 1 && azp !== client.clientId)
-      return 'it is for several clients, and azp is not this one'
-    const { maxAge, accessToken, code } = checks
-    if (maxAge !== undefined && !(Number(authTime) + maxAge >= secondsNow() - CLOCK_TOLERANCE))
-      return authTime === undefined ? 'it has no auth_time' : 'the login is too long ago'
-    if (
-      accessToken !== undefined &&
-      claims.at_hash !== undefined &&
-      claims.at_hash !== halfHash(accessToken, alg)
+    throw invalid(
+      `${url} has no key ${id === undefined ? 'for it' : sanitize(id)}. If the server has just changed its keys, try again in a minute`,
     )
-      return 'at_hash is of another access token'
-    if (code !== undefined && claims.c_hash !== undefined && claims.c_hash !== halfHash(code, alg))
-      return 'c_hash is of another code'
-    return undefined
   }
 
-  function untrusted(why: string): OAuthError {
+  async function checkSignature(idToken: string, key: KeyObject, alg: string): Promise<void> {
+    // Imported here because loading it takes longer than loading the rest of this package.
+    const { default: jsonwebtoken } = await import('jsonwebtoken')
+    try {
+      jsonwebtoken.verify(idToken, key, {
+        algorithms: [alg as 'RS256'],
+        // `checkedClaims` does this.
+        ignoreExpiration: true,
+        ignoreNotBefore: true,
+      })
+    } catch (error) {
+      throw invalid(sanitize((error as Error).message))
+    }
+  }
+
+  function checkedClaims({ claims, header }: DecodedJwt, about: ServerMetadata, checks: IdTokenChecks) {
+    const problem = claimProblem(claims, String(header.alg), about.issuer, client.clientId, checks)
+    if (problem !== undefined) throw invalid(problem)
+    return claims as unknown as IdTokenClaims
+  }
+
+  function invalid(why: string): OAuthError {
     return new OAuthError(
       'ERR_IGWN_OAUTH_ID_TOKEN',
-      `The id_token of ${server.name} is not to be trusted: ${why}. Do not let anybody in by it.`,
+      `The id_token of ${name} is invalid: ${why}. Do not accept the login.`,
     )
   }
 }
 
-/** Seconds, as for tokens. */
-const CLOCK_TOLERANCE = 60
+function claimProblem(
+  claims: Readonly<Record<string, unknown>>,
+  alg: string,
+  issuer: string | undefined,
+  clientId: string | undefined,
+  { nonce, maxAge, accessToken, code }: IdTokenChecks,
+): string | undefined {
+  const { iss, sub, aud, azp, exp, iat, nbf, tid, auth_time: authTime } = claims
+  const missing = ['iss', 'sub', 'aud', 'exp', 'iat'].find((name) => claims[name] === undefined)
+  if (missing) return `it has no ${missing}`
+  if (typeof sub !== 'string') return 'sub is not a string'
+  // Microsoft Entra ID names the tenant only in the token.
+  const expected = issuer?.replace('{tenantid}', String(tid))
+  if (expected !== undefined && iss !== expected) return `iss is ${shown(iss)}, expected ${shown(expected)}`
+  const audiences = [aud].flat()
+  if (clientId !== undefined) {
+    if (!audiences.includes(clientId)) return `aud is ${shown(aud)}, expected ${shown(clientId)}`
+    if (azp !== undefined && azp !== clientId) return `azp is ${shown(azp)}, expected ${shown(clientId)}`
+    if (audiences.length > 1 && azp === undefined) return 'it has several audiences and no azp'
+  }
+  const now = secondsNow()
+  if (!(numberOf(exp) > now - CLOCK_TOLERANCE)) return 'it has expired'
+  if (!(numberOf(iat) <= now + CLOCK_TOLERANCE)) return 'iat is in the future'
+  if (nbf !== undefined && !(numberOf(nbf) <= now + CLOCK_TOLERANCE)) return 'nbf is in the future'
+  if (nonce !== undefined && claims.nonce !== nonce) return 'nonce is not that of this login'
+  if (maxAge !== undefined && !(numberOf(authTime) + maxAge >= now - CLOCK_TOLERANCE))
+    return authTime === undefined ? 'it has no auth_time' : 'the login is older than maxAge'
+  if (hashDiffers(claims.at_hash, accessToken, alg)) return 'at_hash does not match the access token'
+  if (hashDiffers(claims.c_hash, code, alg)) return 'c_hash does not match the code'
+  return undefined
+}
 
-/** OpenID Connect Core 1.0 section 3.1.3.6: the left half of a hash, by the algorithm of the signature. */
-function halfHash(text: string, alg: string): string {
-  const hash = createHash(`sha${alg.slice(2)}`)
-    .update(text)
-    .digest()
-  return hash.subarray(0, hash.length / 2).toString('base64url')
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : NaN
+}
+
+function shown(value: unknown): string {
+  return sanitize(JSON.stringify(value))
+}
+
+/** Compares with the left half of the hash (OpenID Connect Core 1.0 section 3.1.3.6). Both are optional. */
+function hashDiffers(claim: unknown, text: string | undefined, alg: string): boolean {
+  if (claim === undefined || text === undefined) return false
+  const size = /(?:256|384|512)$/.exec(alg)?.[0]
+  if (size === undefined) return false
+  const hash = createHash(`sha${size}`).update(text).digest()
+  return claim !== hash.subarray(0, hash.length / 2).toString('base64url')
 }

@@ -1,15 +1,15 @@
-/** A service of IGWN, in the names of the options of an instance: `applyIgwnAuth(instance, { ...igwn.gracedb, token })`. */
+/** A service of IGWN, with the names of instance options: `applyIgwnAuth(instance, { ...igwn.gracedb, token })`. */
 export interface IgwnService {
-  /** Its address, which is the audience of its tokens too. */
+  /** Its URL, which is also the audience of its tokens. */
   readonly url: string
-  /** The scope to read there. */
+  /** The scope for reading. */
   readonly tokenScope: string
 }
 
-/** What public documentation says of IGWN's issuer and services. */
+/** Public facts about IGWN's issuer and services. */
 export interface Igwn {
   /**
-   * The issuer of all its tokens.
+   * The issuer of its tokens.
    *
    * @see https://computing.docs.ligo.org/guide/auth/scitokens/
    */
@@ -21,23 +21,20 @@ export interface Igwn {
    */
   readonly gracedb: IgwnService
   /**
-   * Servers that say where data are, each at an address of its own.
+   * GWDataFind servers, each with its own URL.
    *
    * @see https://gwdatafind.readthedocs.io/en/stable/auth/
    */
   readonly datafind: Omit<IgwnService, 'url'>
   /**
-   * Segments of data quality.
+   * The data quality segment database.
    *
    * @see https://dqsegdb2.readthedocs.io/en/stable/auth/
    */
   readonly dqsegdb: IgwnService
 }
 
-/**
- * Issuer and services of IGWN. All of it can be put aside by giving something else; which tokens a client may have is between
- * it and the issuer.
- */
+/** Issuer and services of IGWN. The issuer decides which tokens a client may request. */
 export const igwn: Igwn = {
   issuer: 'https://cilogon.org/igwn',
   gracedb: { url: 'https://gracedb.ligo.org', tokenScope: 'gracedb.read' },

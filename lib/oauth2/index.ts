@@ -1,5 +1,5 @@
 /**
- * OAuth 2 and OpenID Connect: a token source for every grant, and {@link oauth2} with the single steps for web applications.
+ * OAuth 2 and OpenID Connect: a token source for each grant, and {@link webLogin} for web applications.
  *
  * @module axios-igwn-auth/oauth2
  */
@@ -23,7 +23,6 @@ export type {
   ServerMetadata,
 } from './client'
 export type { PrivateKey } from './dpop/signing-key'
-export { dpopKey, type DPoPKey, type DPoPKeyOptions, type DPoPRequest } from './dpop/dpop-key'
 export { OAuthError, type OAuthRefusal } from './errors'
 export type { StoredToken, TokenStore } from '../stores/token-store'
 export {
@@ -41,7 +40,7 @@ export {
 export type { PendingLogin } from './server/authorization-request'
 export type { IdTokenChecks, IdTokenClaims } from './id-token'
 export { OAuth2Auth, type OAuth2AuthOptions, type TokenPlacement } from './oauth2-auth'
-export { dpop } from './dpop/dpop'
+export { dpop, dpopKey, type DPoPKey, type DPoPKeyOptions, type DPoPRequest } from './dpop/dpop'
 export { igwn, type Igwn, type IgwnService } from './igwn'
-// Of the main entry, and the same class: what the others of this one throw.
+// The same class as in the main entry.
 export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from '../errors'

@@ -1,43 +1,43 @@
-import { IgwnAuthError } from '../errors'
-import { duration } from '../tokens/validate-claims'
-import type { AuthScheme, SchemeRequest, SchemeResponse, RequestChanges } from '../schemes/auth-scheme'
+import { oneOf, shortName } from '../check-values'
 import { secondsNow } from '../clock'
+import { IgwnAuthError } from '../errors'
+import type { AuthScheme, SchemeRequest, SchemeResponse, RequestChanges } from '../schemes/auth-scheme'
 import type { StoredToken } from '../stores/token-store'
 import { tokenText, type Token, type TokenSource } from '../tokens/token'
-import { oneOf, shortName } from './checks'
+import { duration } from '../tokens/validate-claims'
 
-/** Where a token stands in a request (RFC 6750 section 2). */
+/** Where a token is sent in a request (RFC 6750 section 2). */
 export type TokenPlacement = 'header' | 'query' | 'body'
 
-/** Where a token goes. */
+/** Options of {@link OAuth2Auth}. */
 export interface OAuth2AuthOptions {
   /**
-   * Where the token is put: into `Authorization`, or as `access_token` into the query or into a form that is the body. Default
-   * is `header`; the others are for servers that know nothing else, since a URL is written down in many places.
+   * `header`: in `Authorization`; `query` or `body`: as `access_token` in the query or in a form body, for servers that support
+   * nothing else. URLs are logged, so avoid `query`. Default: `header`.
    */
   readonly placement?: TokenPlacement | undefined
 }
 
 /**
- * Puts a token on the requests of an instance: `applyIgwnAuth(instance, { scheme: new OAuth2Auth(token) })`. (In the header,
+ * Sends a token with the requests of an instance: `applyIgwnAuth(instance, { scheme: new OAuth2Auth(token) })`. (For the header,
  * `{ token }` does the same.)
  *
- * The token is a text, a `SciToken`, an answer of a token endpoint, or a source of any of these. Requests reject with
- * `ERR_IGWN_TOKEN_EXPIRED` when a given one has ended, `ERR_IGWN_TOKEN_NOT_FOUND` when a source has none, and
- * `ERR_IGWN_INVALID_OPTION` when the body is no form to put it into. A source is asked for another one when a server refuses.
+ * The token is a string, a `SciToken`, a token response, or a source of any of these. A source is asked for another token when the
+ * server answers with a 401 and a Bearer challenge. Requests reject with `ERR_IGWN_TOKEN_EXPIRED` for an expired token response,
+ * `ERR_IGWN_TOKEN_NOT_FOUND` when a source has no token, and `ERR_IGWN_INVALID_OPTION` when the body is not a form.
  */
 export class OAuth2Auth implements AuthScheme {
   /** For messages and events. */
   readonly name = 'OAuth 2.0'
-  /** Where it puts the token. */
+  /** Where the token is sent. */
   readonly placement: TokenPlacement
   readonly #token: Token | StoredToken | TokenSource
-  /** Which token was put on which request. */
+  /** The token of each request. */
   readonly #sent = new WeakMap<RequestChanges, string>()
 
   /**
-   * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for another placement, or a token of a type other than Bearer;
-   *   `ERR_IGWN_TOKEN_MALFORMED` for one that could not be sent
+   * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an unknown placement, or a token type other than Bearer;
+   *   `ERR_IGWN_TOKEN_MALFORMED` for an invalid token
    */
   constructor(token: Token | StoredToken | TokenSource, { placement = 'header' }: OAuth2AuthOptions = {}) {
     const problem = oneOf('header', 'query', 'body')(placement)
@@ -49,10 +49,10 @@ export class OAuth2Auth implements AuthScheme {
 
   async authorize(request: SchemeRequest): Promise<RequestChanges> {
     const token = this.#token
-    const text = isSource(token) ? await fromSource(token, request) : inForce(token)
-    const parts = this.#put(text, request)
-    this.#sent.set(parts, text)
-    return parts
+    const text = isSource(token) ? await fromSource(token, request) : unexpired(token)
+    const changes = this.#place(text, request)
+    this.#sent.set(changes, text)
+    return changes
   }
 
   shouldRetry({ challenges }: SchemeResponse, sent: RequestChanges): boolean {
@@ -63,12 +63,12 @@ export class OAuth2Auth implements AuthScheme {
     return true
   }
 
-  #put(text: string, { url, method, contentType, body }: SchemeRequest): RequestChanges {
+  #place(text: string, { url, method, contentType, body }: SchemeRequest): RequestChanges {
     if (this.placement === 'header') return { headers: { Authorization: `Bearer ${text}` } }
     if (this.placement === 'query') {
       const withToken = new URL(url)
       withToken.searchParams.set('access_token', text)
-      // RFC 6750 section 2.3: nobody on the way shall keep the answer either.
+      // Caches must not keep the response (RFC 6750 section 2.3).
       return { url: withToken, headers: { 'Cache-Control': 'no-store' } }
     }
     const isForm =
@@ -76,7 +76,7 @@ export class OAuth2Auth implements AuthScheme {
     if (method === 'GET' || method === 'HEAD' || !isForm)
       throw new IgwnAuthError(
         'ERR_IGWN_INVALID_OPTION',
-        `placement is body, and the ${method} request has no form as its body (RFC 6750 section 2.2). Send URLSearchParams, or place the token in the header. Nothing was sent.`,
+        `placement is body, but the body of this ${method} request is not a form (RFC 6750 section 2.2). Send URLSearchParams, or set placement to header. Nothing was sent.`,
       )
     const form = new URLSearchParams(body)
     form.set('access_token', text)
@@ -86,34 +86,34 @@ export class OAuth2Auth implements AuthScheme {
 
 async function fromSource(source: TokenSource, { query }: SchemeRequest): Promise<string> {
   const token = await source.getToken(query)
-  if (token !== undefined) return tokenText(token, 'what the token source gave')
+  if (token !== undefined) return tokenText(token, 'the token of the source')
   throw new IgwnAuthError(
     'ERR_IGWN_TOKEN_NOT_FOUND',
     'The token source has no token for this request. Nothing was sent.',
   )
 }
 
-function inForce(token: Token | StoredToken): string {
-  const end = isAnswer(token) ? token.expires_at : undefined
-  const past = secondsNow() - (end ?? Infinity)
-  if (past < 0) return textIn(token)
+function unexpired(token: Token | StoredToken): string {
+  const expiresAt = isTokenResponse(token) ? token.expires_at : undefined
+  const age = secondsNow() - (expiresAt ?? Infinity)
+  if (age < 0) return textIn(token)
   throw new IgwnAuthError(
     'ERR_IGWN_TOKEN_EXPIRED',
-    `The token ended ${duration(past)} ago, and there is no way given to renew it. Give a source that does, as refreshToken(). Nothing was sent.`,
+    `The token expired ${duration(age)} ago. Pass a source that renews it, such as refreshToken(). Nothing was sent.`,
   )
 }
 
 function textIn(token: Token | StoredToken): string {
-  if (!isAnswer(token)) return tokenText(token, 'the token')
+  if (!isTokenResponse(token)) return tokenText(token, 'the token')
   const { access_token: text, token_type: type = 'Bearer' } = token
   if (/^bearer$/i.test(type)) return tokenText(text, 'access_token')
   throw new IgwnAuthError(
     'ERR_IGWN_INVALID_OPTION',
-    `The token is of type ${shortName(type)}, which OAuth2Auth cannot put on a request: it knows Bearer. For DPoP use dpop().`,
+    `The token has the type ${shortName(type)}; OAuth2Auth supports only Bearer. For DPoP use dpop().`,
   )
 }
 
-function isAnswer(token: unknown): token is StoredToken {
+function isTokenResponse(token: unknown): token is StoredToken {
   return typeof token === 'object' && token !== null && 'access_token' in token
 }
 

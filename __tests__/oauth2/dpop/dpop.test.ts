@@ -1,4 +1,4 @@
-/** Tokens that are bound to a key (RFC 9449), against a provider that wants nonces and one that does not. */
+/** Tokens that are bound to a key (RFC 9449), against a provider that requires nonces and one that does not. */
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import axios from 'axios'
 import jsonwebtoken from 'jsonwebtoken'
@@ -28,8 +28,8 @@ const decoded = (proof: string) =>
   >
 
 describe.each([
-  ['wants no nonce', false],
-  ['wants a nonce', true],
+  ['requires no nonce', false],
+  ['requires a nonce', true],
 ])('a provider that %s', (_name, dpopNonce) => {
   let provider: OpenIdProvider
   beforeAll(async () => {
@@ -46,10 +46,10 @@ describe.each([
     ...more,
   })
 
-  it('gives a token that is bound to the key, and a service takes it with a proof', async () => {
+  it('issues a token that is bound to the key, and a service accepts it with a proof', async () => {
     const key = dpopKey()
     const source = clientCredentials(client(key))
-    const token = await source.getTokenResponse({ audience: ['https://localhost'] })
+    const token = await source.getTokenResponse({ audience: [provider.issuer] })
     expect(token.token_type).toBe('DPoP')
     const claims = await webLogin(client(key)).introspect(token)
     expect(claims).toMatchObject({ active: true, cnf: { jkt: key.thumbprint } })
@@ -60,7 +60,7 @@ describe.each([
         scheme: dpop(source, key),
       },
     )
-    // The service wants a nonce, which is known from then on.
+    // The service requires a nonce, which is remembered.
     for (const path of ['/resource', '/resource?x=1#y'])
       expect((await instance.get<object>(path)).data).toMatchObject({ sub: 'dpop' })
     expect((await instance.post<object>('/resource', { x: 1 })).data).toMatchObject({
@@ -69,10 +69,10 @@ describe.each([
     })
   })
 
-  it('has a refused token answered by another', async () => {
+  it('retries with another token after a refusal', async () => {
     const key = dpopKey()
     const source = clientCredentials(client(key))
-    const first = await source.getTokenResponse({ audience: ['https://localhost'] })
+    const first = await source.getTokenResponse({ audience: [provider.issuer] })
     await webLogin(client(key)).revoke(first)
     const service = await servers.serve(({ headers }) =>
       headers.authorization === `DPoP ${first.access_token}`
@@ -81,7 +81,7 @@ describe.each([
     )
     const instance = applyIgwnAuth(axios.create({ baseURL: service.origin }), {
       scheme: dpop(source, key),
-      tokenAudience: 'https://localhost',
+      tokenAudience: provider.issuer,
     })
     const { data } = await instance.get<{ by: string; proof: string }>('/')
     expect(data.by).toMatch(/^DPoP [\w-]{20,}$/)
@@ -89,7 +89,7 @@ describe.each([
     expect(service.seen).toHaveLength(2)
   })
 
-  it('gives user info by it', async () => {
+  it('returns user info for a bound token', async () => {
     const key = dpopKey()
     const steps = webLogin(client(key, { clientId: 'web', clientSecret: 'secret of web' }))
     const { url, login } = await steps.authorizationUrl({ redirectUri: WEB_REDIRECT, scope: 'openid' })
@@ -100,7 +100,7 @@ describe.each([
     expect(renewed.token_type).toBe('DPoP')
   })
 
-  it('authenticates anew when a nonce was wanted', async () => {
+  it('authenticates again when a nonce is required', async () => {
     const source = clientCredentials(
       client(dpopKey(), { clientId: 'ec', clientSecret: undefined, privateKey: provider.keys.ec }),
     )
@@ -113,7 +113,7 @@ describe('dpopKey', () => {
     ['P-256', 'ES256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
     ['P-384', 'ES384', () => generateKeyPairSync('ec', { namedCurve: 'P-384' })],
     ['RSA', 'RS256', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
-  ])('makes proofs by a key of one’s own: %s', async (_name, alg, pair) => {
+  ])('makes proofs with the key of the caller: %s', async (_name, alg, pair) => {
     const { privateKey } = pair()
     const key = dpopKey({ privateKey })
     const url = new URL('https://service.test/a/b?x=1#y')
@@ -136,7 +136,7 @@ describe('dpopKey', () => {
   })
 
   it('has the thumbprint of RFC 7638', () => {
-    // RFC 8037 appendix A: the one whose private half is public too.
+    // RFC 8037 appendix A publishes this private key.
     const privateKey = {
       kty: 'OKP',
       crv: 'Ed25519',
@@ -146,7 +146,7 @@ describe('dpopKey', () => {
     expect(dpopKey({ privateKey }).thumbprint).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
   })
 
-  it('puts the nonce of a server into proofs for it alone', async () => {
+  it('includes the nonce of a server only in proofs for that server', async () => {
     const key = dpopKey()
     key.remember('https://a.test', 'n1')
     const nonceFor = async (url: string) =>
@@ -157,7 +157,7 @@ describe('dpopKey', () => {
     ])
   })
 
-  it('shows its private half in nothing', () => {
+  it('does not print its private key', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const { d = '' } = privateKey.export({ format: 'jwk' })
     expectNoSecret(dpopKey({ privateKey }), [d])
@@ -166,17 +166,17 @@ describe('dpopKey', () => {
     ])
   })
 
-  it('refuses what is no key', () => {
+  it('rejects an invalid key', () => {
     expect(thrownBy(() => dpopKey({ privateKey: 'x' }))).toEqual(
       ours(
         'ERR_IGWN_INVALID_OPTION',
-        'privateKey cannot be read (ERR_OSSL_UNSUPPORTED). Give a private key as PEM or as a JWK.',
+        'privateKey cannot be parsed (ERR_OSSL_UNSUPPORTED). Pass a private key as PEM or as a JWK.',
       ),
     )
   })
 })
 
-describe('a token is never sent the wrong way', () => {
+describe('a token is never sent as another type', () => {
   const tokens = async (type: string) => {
     const server = await servers.serve(() => ({
       body: JSON.stringify({ access_token: 'abc', token_type: type }),
@@ -193,7 +193,7 @@ describe('a token is never sent the wrong way', () => {
     }
   }
 
-  it('a bound one not as a Bearer token', async () => {
+  it('a DPoP token not as a Bearer token', async () => {
     const { server, source } = await tokens('DPoP')
     const instance = applyIgwnAuth(axios.create({ baseURL: server.origin }), { token: source })
     await expect(instance.get('/data')).rejects.toEqual(
@@ -205,19 +205,19 @@ describe('a token is never sent the wrong way', () => {
     expect(server.seen.map(({ url }) => url)).toEqual(['/token'])
   })
 
-  it('a Bearer token not as a bound one', async () => {
+  it('a Bearer token not as a DPoP token', async () => {
     const { server, source, key } = await tokens('Bearer')
     const instance = applyIgwnAuth(axios.create({ baseURL: server.origin }), { scheme: dpop(source, key) })
     await expect(instance.get('/data')).rejects.toEqual(
       ours(
         'ERR_IGWN_INVALID_OPTION',
-        'The token is of type Bearer and bound to no key. Set dpop of the client to the same key, or give the source as token. Nothing was sent.',
+        'The token has the type Bearer and is not bound to a key. Set client.dpop to the same key, or use the source as option token. Nothing was sent.',
       ),
     )
     expect(server.seen.map(({ url }) => url)).toEqual(['/token'])
   })
 
-  it('and a proof that was refused is not repeated', async () => {
+  it('and a refused proof is not sent again', async () => {
     const { source, key } = await tokens('DPoP')
     const service = await servers.serve(() => ({
       status: 401,

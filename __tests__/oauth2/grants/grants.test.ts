@@ -1,5 +1,5 @@
-/* eslint-disable @typescript-eslint/no-deprecated -- what is deprecated works too */
-/** Every grant, against a real provider. */
+/* eslint-disable @typescript-eslint/no-deprecated -- deprecated grants are tested, too */
+/** Every grant against a real provider. */
 import { createPublicKey } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
@@ -42,11 +42,11 @@ const cli = (more: Partial<OAuthClient> = {}) => client({ clientId: 'cli', ...mo
 
 const GRACEDB = { audience: ['https://gracedb.example.org'], scope: 'gracedb.read' }
 const claimsOf = (token: unknown) => jsonwebtoken.decode(String(token)) as Record<string, unknown>
-/** What asks a service of the provider's with a token of this source. */
+/** Sends requests to a service of the provider with tokens of this source. */
 const serviceWith = (token: OAuthTokenSource) =>
   applyIgwnAuth(axios.create({ ...provider.http.defaults, baseURL: provider.issuer } as object), { token })
 
-/** The status that a server answers a line with which no client would send. */
+/** The status of the response to a request line that no HTTP client would send. */
 async function statusOf({ hostname, port, host }: URL, line: string): Promise<number> {
   const socket = net.connect(Number(port), hostname)
   socket.end(`${line}\r\nHost: ${host}\r\n\r\n`)
@@ -55,7 +55,7 @@ async function statusOf({ hostname, port, host }: URL, line: string): Promise<nu
 }
 
 describe('client credentials', () => {
-  it('give a token for the audience and the scopes of the request', async () => {
+  it('return a token for the audience and the scopes of the query', async () => {
     const token = await clientCredentials(basic()).getToken(GRACEDB)
     expect(claimsOf(token)).toMatchObject({
       iss: provider.issuer,
@@ -65,25 +65,25 @@ describe('client credentials', () => {
     })
   })
 
-  it('goes on requests of an instance', async () => {
+  it('are a source for an instance', async () => {
     const service = serviceWith(clientCredentials(basic(), { scope: 'read:/data' }))
     const { data } = await service.get('/resource')
-    expect(data).toMatchObject({ sub: 'basic', scope: 'read:/data', aud: 'https://localhost' })
+    expect(data).toMatchObject({ sub: 'basic', scope: 'read:/data', aud: provider.issuer })
   })
 
-  it('goes on requests of any number of instances, with one token (Authlib: test_use_client_token_auth)', async () => {
+  it('are a source for several instances, with one token (Authlib: test_use_client_token_auth)', async () => {
     const source = clientCredentials(basic())
     const before = (await provider.seen()).length
     for (const service of [serviceWith(source), serviceWith(source)]) await service.get('/resource')
     expect((await provider.seen()).length).toBe(before + 1)
   })
 
-  it('answers a revoked token by one renewal, however many requests were refused', async () => {
+  it('renew a revoked token once for many refused requests', async () => {
     const source = clientCredentials(basic())
     const service = serviceWith(source)
     const { data } = await service.get('/resource')
     const before = (await provider.seen()).length
-    const { access_token: token } = await source.getTokenResponse({ audience: ['https://localhost'] })
+    const { access_token: token } = await source.getTokenResponse({ audience: [provider.issuer] })
     await webLogin(basic()).revoke(token)
 
     const answers = await Promise.all(Array.from({ length: 20 }, () => service.get('/resource')))
@@ -95,7 +95,7 @@ describe('client credentials', () => {
 describe('password (deprecated)', () => {
   const login = { username: 'albert', password: 'password of albert' }
 
-  it('gives a token for a person, and renews it by refresh token', async () => {
+  it('returns a token for a user, and renews it with the refresh token', async () => {
     const source = password(own(), { ...login, scope: 'read:/data' })
     const first = await source.getTokenResponse()
     expect(first).toMatchObject({ ...BEARER, scope: 'read:/data', refresh_token: BEARER.access_token })
@@ -119,13 +119,13 @@ describe('password (deprecated)', () => {
     ])
   })
 
-  it('says when the password is wrong', async () => {
+  it('reports a wrong password', async () => {
     const wrong = { ...login, password: 'not it' }
     await expect(password(own(), wrong).getTokenResponse()).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_REFUSED',
       error: 'invalid_grant',
       status: 400,
-      message: `${provider.issuer} refuses (status 400): invalid_grant: grant request is invalid. What was to be exchanged for a token has ended, was revoked, or was used before: log in again.`,
+      message: `${provider.issuer} refused the request (status 400): invalid_grant: grant request is invalid. The code, refresh token or assertion has expired, was revoked, or was used before. Log in again.`,
     })
   })
 })
@@ -134,7 +134,7 @@ describe('refresh token', () => {
   const login = () =>
     password(own(), { username: 'albert', password: 'password of albert' }).getTokenResponse()
 
-  it('gives tokens by one that was got elsewhere, and follows its rotation', async () => {
+  it('returns tokens for one of another login, and follows its rotation', async () => {
     const { refresh_token: given = '' } = await login()
     const seen: unknown[] = []
     const source = refreshToken(own(), {
@@ -156,7 +156,7 @@ describe('refresh token', () => {
     ])
   })
 
-  it('says when it was revoked', async () => {
+  it('reports when it was revoked', async () => {
     const token = await login()
     await webLogin(own()).revoke(token)
     const source = refreshToken(own(), { refreshToken: token.refresh_token })
@@ -166,7 +166,7 @@ describe('refresh token', () => {
     })
   })
 
-  it('says when there is none', async () => {
+  it('reports when there is none', async () => {
     await expect(refreshToken(own(), {}).getTokenResponse()).rejects.toEqual(
       ours(
         'ERR_IGWN_TOKEN_NOT_FOUND',
@@ -176,7 +176,7 @@ describe('refresh token', () => {
   })
 })
 
-describe('authorization code, with a browser on this machine', () => {
+describe('authorization code, with a browser on this host', () => {
   const scope = 'openid offline_access gracedb.read'
 
   it('logs in with PKCE, and verifies the id_token', async () => {
@@ -210,7 +210,7 @@ describe('authorization code, with a browser on this machine', () => {
     expect(closed).toContain('You are logged in. You can close this window.')
   })
 
-  it('serves several services by one login, with a token for each', async () => {
+  it('returns a token for each of several services after one login', async () => {
     let logins = 0
     const source = authorizationCode(cli(), {
       scope: 'offline_access gracedb.read gwdatafind.read',
@@ -232,7 +232,7 @@ describe('authorization code, with a browser on this machine', () => {
     expect(logins).toBe(1)
   })
 
-  it('asks the person again when the login has ended, and not for a scope that it does not give', async () => {
+  it('starts another login when the login has expired, but not for a scope that it lacks', async () => {
     let logins = 0
     const source = authorizationCode(cli(), {
       scope: 'offline_access gracedb.read',
@@ -254,7 +254,7 @@ describe('authorization code, with a browser on this machine', () => {
     expect(logins).toBe(2)
   })
 
-  it('says when the person says no', async () => {
+  it('reports when the user denies the request', async () => {
     const source = authorizationCode(cli(), {
       loginParams: { answer: 'no' },
       open: (url) => void browse(provider.http, url),
@@ -262,12 +262,12 @@ describe('authorization code, with a browser on this machine', () => {
     await expect(source.getTokenResponse()).rejects.toEqual(
       ours(
         'ERR_IGWN_OAUTH_REFUSED',
-        `${provider.issuer} refuses: access_denied: albert said no. Whoever was asked said no.`,
+        `${provider.issuer} refused the request: access_denied: albert said no. The user or the server denied the request.`,
       ),
     )
   })
 
-  it('waits for the answer with its state, and sends whatever else comes away', async () => {
+  it('waits for the callback with its state, and rejects other requests', async () => {
     const seen: unknown[] = []
     const source = authorizationCode(cli(), {
       scope: 'openid',
@@ -293,17 +293,17 @@ describe('authorization code, with a browser on this machine', () => {
     expect(seen).toEqual([404, 400, 400, 400, 404, 404, 404, 404])
   })
 
-  it('gives up when nobody comes back, and says what may be the reason', async () => {
-    const source = authorizationCode(cli(), { open: () => undefined, timeout: 0.05, path: '/elsewhere' })
+  it('rejects when the user does not log in, with a likely reason', async () => {
+    const source = authorizationCode(cli(), { open: () => undefined, timeout: 500, path: '/elsewhere' })
     await expect(source.getTokenResponse()).rejects.toEqual(
       ours(
         'ERR_IGWN_OAUTH_TIMEOUT',
-        `Nobody came back from ${provider.issuer} within 0.05 s. Begin again; a page there that speaks of the redirect URI means that http://127.0.0.1/elsewhere is not registered.`,
+        `The user did not log in at ${provider.issuer} within 500 ms. Try again. If the page of the server shows an error about the redirect URI, register http://127.0.0.1/elsewhere there.`,
       ),
     )
   })
 
-  it('ends when nobody wants it any more, which is not a time-out', async () => {
+  it('can be aborted, which is not a timeout', async () => {
     const controller = new AbortController()
     const source = authorizationCode(cli(), {
       open: () => {
@@ -315,7 +315,7 @@ describe('authorization code, with a browser on this machine', () => {
     expect(axios.isCancel(error)).toBe(true)
   })
 
-  it('opens nothing when nobody wants it any more before it begins', async () => {
+  it('opens nothing when it is aborted before it starts', async () => {
     const open = jest.fn()
     const { issuer, authorization_endpoint, token_endpoint } = (
       await provider.http.get<Record<string, string>>(`${provider.issuer}/.well-known/openid-configuration`)
@@ -327,12 +327,12 @@ describe('authorization code, with a browser on this machine', () => {
     expect(open).not.toHaveBeenCalled()
   })
 
-  it('fails with what the browser could not be opened for', async () => {
+  it('rejects with the error of open', async () => {
     const open = () => Promise.reject(new Error('no browser'))
     await expect(authorizationCode(cli(), { open }).getTokenResponse()).rejects.toThrow('no browser')
   })
 
-  it('listens on the port it is told to, and says when somebody else has it', async () => {
+  it('listens on the option port, and reports when it is in use', async () => {
     const source = authorizationCode(cli(), {
       scope: 'openid',
       open: async (url) => {
@@ -341,7 +341,7 @@ describe('authorization code, with a browser on this machine', () => {
         await expect(second.getTokenResponse()).rejects.toEqual(
           ours(
             'ERR_IGWN_INVALID_OPTION',
-            `options.port is ${port}, on which nothing can listen here (EADDRINUSE). Give another, or leave it out for any that is free.`,
+            `options.port is ${port}; cannot listen on it at 127.0.0.1 (EADDRINUSE). Set another port, or leave it out for any free port.`,
           ),
         )
         await browse(provider.http, url)
@@ -352,7 +352,7 @@ describe('authorization code, with a browser on this machine', () => {
 })
 
 describe('device code', () => {
-  it('logs a person in on another device, and renews by refresh token', async () => {
+  it('logs a user in on another device, and renews with the refresh token', async () => {
     const prompts: DevicePrompt[] = []
     let pending: (value: unknown) => void = () => undefined
     const wasPending = new Promise((resolve) => {
@@ -387,7 +387,7 @@ describe('device code', () => {
     expect(prompts).toHaveLength(1)
   })
 
-  it('asks for the audience that the request is for', async () => {
+  it('requests the audience of the query', async () => {
     const source = deviceCode(cli(), {
       scope: 'gracedb.read',
       prompt: async ({ verificationUriComplete }) => {
@@ -397,7 +397,7 @@ describe('device code', () => {
     expect(claimsOf(await source.getToken(GRACEDB))).toMatchObject({ aud: 'https://gracedb.example.org' })
   })
 
-  it('shows the page by whatever name the server has for it (Google)', async () => {
+  it('accepts verification_url (Google)', async () => {
     let shown: DevicePrompt | undefined
     const google = cli({
       onResponse(response) {
@@ -416,7 +416,7 @@ describe('device code', () => {
     expect(shown?.verificationUri).toBe(`${provider.issuer}/device`)
   })
 
-  it('gives up when the code ends', async () => {
+  it('rejects when the code expires', async () => {
     const source = deviceCode(
       cli({
         onResponse(response) {
@@ -431,11 +431,11 @@ describe('device code', () => {
       { prompt: () => undefined },
     )
     await expect(source.getTokenResponse()).rejects.toEqual(
-      ours('ERR_IGWN_OAUTH_TIMEOUT', 'Nobody logged in before the code ended. Begin again.'),
+      ours('ERR_IGWN_OAUTH_TIMEOUT', 'The user did not log in before the code expired. Start again.'),
     )
   })
 
-  it('ends at once when nobody wants it any more', async () => {
+  it('can be aborted', async () => {
     const controller = new AbortController()
     const source = deviceCode(cli(), {
       prompt: () => {
@@ -447,7 +447,7 @@ describe('device code', () => {
     expect(axios.isCancel(error)).toBe(true)
   })
 
-  it('fails with what kept the person from being told', async () => {
+  it('rejects with the error of prompt', async () => {
     const prompt = () => {
       throw new Error('no terminal')
     }
@@ -455,18 +455,18 @@ describe('device code', () => {
   })
 })
 
-describe('JWT bearer assertion, of a service account', () => {
+describe('JWT bearer assertion of a service account', () => {
   const account = () => ({
     issuer: 'robot@example.org',
     subject: 'albert',
     key: provider.keys.serviceAccount,
   })
-  const nobody = () => client({ clientId: 'service-account' })
+  const anonymous = () => client({ clientId: 'service-account' })
 
-  it('gives a token, and renews it by another assertion', async () => {
+  it('returns a token, and renews it with another assertion', async () => {
     const assertions: string[] = []
     const source = jwtBearer(
-      { ...nobody(), onRequest: ({ body }) => void assertions.push(body.get('assertion') ?? '') },
+      { ...anonymous(), onRequest: ({ body }) => void assertions.push(body.get('assertion') ?? '') },
       { ...account(), scope: 'read:/data', kid: 'k1', claims: { claimed: true }, header: { extra: 1 } },
     )
     const first = await source.getTokenResponse()
@@ -492,28 +492,28 @@ describe('JWT bearer assertion, of a service account', () => {
     expect((verified[1]!.payload as jsonwebtoken.JwtPayload).jti).not.toBe(jti)
   })
 
-  it('takes its times from the caller where they are given', async () => {
+  it('uses the times of the caller', async () => {
     let assertion = ''
     const iat = Math.floor(Date.now() / 1000) - 5
     await jwtBearer(
-      { ...nobody(), onRequest: ({ body }) => void (assertion = body.get('assertion') ?? '') },
+      { ...anonymous(), onRequest: ({ body }) => void (assertion = body.get('assertion') ?? '') },
       { ...account(), lifetime: 60, claims: { iat } },
     ).getTokenResponse()
     expect(claimsOf(assertion)).toMatchObject({ iat })
   })
 
   it('needs an algorithm for a secret', () => {
-    const make = () => jwtBearer(nobody(), { issuer: 'robot', key: 'a secret that is shared' })
+    const make = () => jwtBearer(anonymous(), { issuer: 'robot', key: 'a secret that is shared' })
     expect(thrownBy(make)).toEqual(
       ours(
         'ERR_IGWN_INVALID_OPTION',
-        'options.key is no PEM: as a secret it needs alg (HS256, HS384 or HS512), and a private key must be PEM or a JWK.',
+        'options.key is not PEM. For a secret, set alg to HS256, HS384 or HS512; pass a private key as PEM or a JWK.',
       ),
     )
   })
 
-  it('says when the server does not take the assertion', async () => {
-    const source = jwtBearer(nobody(), { ...account(), key: provider.keys.ec })
+  it('reports when the server refuses the assertion', async () => {
+    const source = jwtBearer(anonymous(), { ...account(), key: provider.keys.ec })
     await expect(source.getTokenResponse()).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_REFUSED',
       error: 'invalid_grant',
@@ -531,7 +531,7 @@ describe('token exchange', () => {
     })
   })
 
-  it('takes a token that is for something else than a request, when that was asked for', async () => {
+  it('accepts a token that is not for requests when requestedTokenType is set', async () => {
     const subject = String(await clientCredentials(basic()).getToken({}))
     let body = new URLSearchParams()
     const source = tokenExchange(
@@ -549,7 +549,7 @@ describe('token exchange', () => {
     })
   })
 
-  it('has the subject renewed when it was refused', async () => {
+  it('renews the subject token when it was refused', async () => {
     const subject = clientCredentials(basic())
     const { access_token: revoked } = await subject.getTokenResponse()
     await webLogin(basic()).revoke(revoked)
@@ -558,22 +558,22 @@ describe('token exchange', () => {
     expect(await source.getTokenResponse()).toMatchObject(BEARER)
   })
 
-  it('is kept under a name for whom it is, so that nobody gets what is another’s', () => {
+  it('needs a storeKey for the subject, so that users do not share tokens', () => {
     const store = { get: jest.fn(), set: jest.fn(), delete: jest.fn() }
     expect(thrownBy(() => tokenExchange(own(), { subject: () => 'a', store }))).toEqual(
       ours(
         'ERR_IGWN_INVALID_OPTION',
-        'options.store needs options.storeKey: a name for whom the subject is, so that nobody gets what was exchanged for another.',
+        'options.store needs options.storeKey, a key for this subject, so that users do not share tokens.',
       ),
     )
     for (const options of [{ subject: 'a' }, { subject: () => 'a', storeKey: 'albert' }])
       expect(() => tokenExchange(own(), { ...options, store })).not.toThrow()
   })
 
-  it('says when there is nothing to exchange', async () => {
+  it('reports when there is no subject token', async () => {
     const source = tokenExchange(own(), { subject: () => undefined })
     await expect(source.getTokenResponse()).rejects.toEqual(
-      ours('ERR_IGWN_TOKEN_NOT_FOUND', 'options.subject has no token to exchange.'),
+      ours('ERR_IGWN_TOKEN_NOT_FOUND', 'options.subject has no token. Nothing was exchanged.'),
     )
   })
 })

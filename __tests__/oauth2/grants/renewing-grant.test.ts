@@ -217,13 +217,13 @@ describe('what is wanted', () => {
       'the first audience of the request, as resource (RFC 8707), and its scopes',
       {},
       {},
-      { scope: 'read:/x read:/y', resource: 'https://a.test' },
+      { scope: 'read:/x read:/y', resource: 'https://a.test:8443' },
     ],
     [
       'the scopes of the source beside those',
       { scope: 'read:/y read:/z' },
       {},
-      { scope: 'read:/y read:/z read:/x', resource: 'https://a.test' },
+      { scope: 'read:/y read:/z read:/x', resource: 'https://a.test:8443' },
     ],
     [
       'audience where the server reads that',
@@ -527,7 +527,7 @@ describe('options that cannot be used are refused at once', () => {
     [{ params: 'x' }, 'options.params must be an object, not a string.'],
     [{ minTimeLeft: -1 }, 'options.minTimeLeft must be a number of seconds, 0 or more, not -1.'],
     [{ store: {} }, 'options.store must be a token store, not an object.'],
-    [{ storeKey: '' }, 'options.storeKey must be a string, not an empty one.'],
+    [{ storeKey: '' }, 'options.storeKey must not be empty.'],
     [{ onToken: 1 }, 'options.onToken must be a function, not a number.'],
     [{ signal: {} }, 'options.signal must be an AbortSignal, not an object.'],
   ])('%p', (options, message) => {

@@ -27,11 +27,11 @@ describe('a secret', () => {
   it.each<[string, Partial<OAuthClient>]>([
     ['client_secret_basic, by default', { clientId: 'basic', clientSecret: 'secret of basic' }],
     [
-      'client_secret_basic, with letters that need encoding',
+      'client_secret_basic, with characters that need encoding',
       { clientId: 'odd:id', clientSecret: 'p%ss w+rd/&=', clientAuthentication: 'client_secret_basic' },
     ],
     [
-      'client_secret_basic_raw, where no letter needs encoding',
+      'client_secret_basic_raw, with characters that need no encoding',
       {
         clientId: 'plain',
         clientSecret: 'plain-secret_of.plain',
@@ -59,11 +59,11 @@ describe('a secret', () => {
       'a secret from a function',
       { clientId: 'basic', clientSecret: () => Promise.resolve('secret of basic') },
     ],
-  ])('authenticates by %s', async (_name, client) => {
+  ])('authenticates with %s', async (_name, client) => {
     await expect(tokenBy(client)).resolves.toMatchObject({ token_type: 'Bearer' })
   })
 
-  it('is not encoded where it need not be, so that servers which do not decode take it too', async () => {
+  it('is encoded only if necessary, for servers that do not decode it', async () => {
     const server = await servers.serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
     const client = { metadata: { token_endpoint: `${server.origin}/token` }, clientId: 'my-id' }
     const sent = async (more: Partial<OAuthClient>) => {
@@ -77,7 +77,7 @@ describe('a secret', () => {
     )
   })
 
-  it('goes into the body of itself where the server takes only that', async () => {
+  it('is sent in the body by default when the server supports only that', async () => {
     const server = await servers.serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
     await clientCredentials({
       metadata: {
@@ -120,13 +120,13 @@ describe('a private key', () => {
     ['a JWK', () => ({ clientId: 'ec', privateKey: { ...ec().export({ format: 'jwk' }), kid: 'ES256' } })],
     ['a KeyObject, with a kid', () => ({ clientId: 'ec', privateKey: ec(), kid: 'ES256' })],
     ['Ed25519', () => ({ clientId: 'ed', privateKey: provider.keys.ed })],
-  ])('authenticates by private_key_jwt, given as %s', async (_name, client) => {
+  ])('authenticates with private_key_jwt, given as %s', async (_name, client) => {
     await expect(tokenBy(client())).resolves.toMatchObject({ token_type: 'Bearer' })
   })
 
   it.each([
     ['the issuer, by default', undefined, () => provider.issuer],
-    ['the token endpoint, when it is named', 'token', () => `${provider.issuer}/token`],
+    ['the token endpoint, when set', 'token', () => `${provider.issuer}/token`],
   ])('makes assertions for %s', async (_name, audience, expected) => {
     let assertion = ''
     await tokenBy({
@@ -142,7 +142,7 @@ describe('a private key', () => {
     })
   })
 
-  it('makes assertions for the token endpoint where no issuer is known', async () => {
+  it('makes assertions for the token endpoint when the issuer is unknown', async () => {
     let assertion = ''
     await tokenBy({
       issuer: undefined,
@@ -154,7 +154,7 @@ describe('a private key', () => {
     expect(jsonwebtoken.decode(assertion)).toMatchObject({ aud: `${provider.issuer}/token` })
   })
 
-  it('makes assertions with claims and a header of one’s own (Authlib: test_client_secret_jwt2)', async () => {
+  it('makes assertions with more claims and header members (Authlib: test_client_secret_jwt2)', async () => {
     let assertion = ''
     await tokenBy({
       clientId: 'sjwt',
@@ -170,7 +170,7 @@ describe('a private key', () => {
     })
   })
 
-  it('makes an assertion anew for each request', async () => {
+  it('makes a new assertion for each request', async () => {
     const seen = new Set<unknown>()
     const source = clientCredentials({
       issuer: provider.issuer,
@@ -187,38 +187,38 @@ describe('a private key', () => {
 
   it.each<[string, () => Partial<OAuthClient>, string]>([
     [
-      'no key',
+      'not a key',
       () => ({ privateKey: 'not a key' }),
-      'client.privateKey cannot be read (ERR_OSSL_UNSUPPORTED). Give a private key as PEM or as a JWK.',
+      'client.privateKey cannot be parsed (ERR_OSSL_UNSUPPORTED). Pass a private key as PEM or as a JWK.',
     ],
     [
       'an encrypted key without its passphrase',
       () => ({ privateKey: rsa().export({ type: 'pkcs8', ...encrypted }) }),
-      'client.privateKey is encrypted, and there is no passphrase. Give passphrase.',
+      'client.privateKey is encrypted, and passphrase is not set. Set passphrase.',
     ],
     [
-      'an encrypted key with another passphrase',
+      'an encrypted key with a wrong passphrase',
       () => ({ privateKey: rsa().export({ type: 'pkcs1', ...encrypted }), passphrase: 'sesame' }),
       expect.stringMatching(
-        /^client\.privateKey is encrypted, and the passphrase does not open it \(ERR_\w+\)\. Give passphrase\.$/,
+        /^client\.privateKey is encrypted, and the passphrase is wrong \(ERR_\w+\)\. Set passphrase\.$/,
       ) as string,
     ],
     [
-      'an algorithm of another kind of key',
+      'an algorithm for another type of key',
       () => ({ privateKey: provider.keys.ec, alg: 'RS256' }),
-      'client.privateKey is a key of type ec, which does not sign with RS256. Leave alg out, or give one that fits: RS256, PS256, ES256 (P-256), ES384 (P-384), ES512 (P-521), EdDSA (Ed25519).',
+      'client.privateKey is a key of type ec, which cannot sign with RS256. Leave alg out, or set one that fits: RS256, PS256, ES256 (P-256), ES384 (P-384), ES512 (P-521), EdDSA (Ed25519).',
     ],
     [
-      'a curve that no algorithm is for',
+      'a curve without an algorithm',
       () => ({ privateKey: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey }),
-      'client.privateKey is a key of type ec, which does not sign with any algorithm known here. Leave alg out, or give one that fits: RS256, PS256, ES256 (P-256), ES384 (P-384), ES512 (P-521), EdDSA (Ed25519).',
+      'client.privateKey is a key of type ec, which cannot sign with any supported algorithm. Leave alg out, or set one that fits: RS256, PS256, ES256 (P-256), ES384 (P-384), ES512 (P-521), EdDSA (Ed25519).',
     ],
     [
       'a public key',
       () => ({ privateKey: createPublicKey(provider.keys.ec) }),
-      'client.privateKey is a public key, and must be a private one.',
+      'client.privateKey must be a private key, not a public key.',
     ],
-  ])('is refused at once when it is %s', (_name, more, message) => {
+  ])('is an error when it is %s', (_name, more, message) => {
     const make = () => clientCredentials({ issuer: provider.issuer, clientId: 'rsa', ...more() })
     expect(thrownBy(make)).toEqual(ours('ERR_IGWN_INVALID_OPTION', message))
   })
@@ -237,7 +237,7 @@ describe('a certificate (RFC 8705)', () => {
   const agentWith = ({ certificate, key }: { certificate: string; key: string }) =>
     axios.create({ httpsAgent: new https.Agent({ ca: provider.ca, cert: certificate, key }) })
 
-  it('authenticates by tls_client_auth with that of the instance, at the endpoint that is for it', async () => {
+  it('authenticates with tls_client_auth and the agent of the instance, at the mTLS endpoint', async () => {
     const urls: string[] = []
     const client = {
       clientId: 'mtls',
@@ -249,7 +249,7 @@ describe('a certificate (RFC 8705)', () => {
     expect(urls).toEqual([`${provider.mtls}/token`])
   })
 
-  it('authenticates by self_signed_tls_client_auth', async () => {
+  it('authenticates with self_signed_tls_client_auth', async () => {
     const client = {
       clientId: 'selfsigned',
       clientAuthentication: 'self_signed_tls_client_auth',
@@ -258,7 +258,7 @@ describe('a certificate (RFC 8705)', () => {
     expect(await bound(client)).toMatchObject({ cnf: { 'x5t#S256': expect.any(String) as string } })
   })
 
-  it('is one of the files of this machine, which are read as those of any request', async () => {
+  it('is read from files or found as for any request', async () => {
     const folder = String(process.env.HOME)
     const put = (name: string, text: string) => {
       fs.writeFileSync(path.join(folder, name), text, { mode: 0o600 })
@@ -289,13 +289,13 @@ describe('a certificate (RFC 8705)', () => {
     }
   })
 
-  it('that there is not is an error before anything is sent', async () => {
+  it('that is missing is an error before anything is sent', async () => {
     const client = { clientId: 'mtls', clientAuthentication: 'tls_client_auth', axios: undefined } as const
     await expect(tokenBy(client)).rejects.toMatchObject({ code: 'ERR_IGWN_CERT_NOT_FOUND' })
   })
 })
 
-it('authenticates by a function for anything else', async () => {
+it('authenticates with a function for any other method', async () => {
   const server = await servers.serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
   const client: OAuthClient = {
     metadata: { token_endpoint: `${server.origin}/token?tenant=igwn` },
@@ -318,55 +318,59 @@ it('authenticates by a function for anything else', async () => {
   ])
 })
 
-describe('a client that cannot be used is refused at once', () => {
+describe('an invalid client is an error', () => {
   it.each<[string, unknown, string]>([
     [
       'neither issuer nor metadata',
       { clientId: 'me' },
-      'client must have an issuer, or metadata with a token_endpoint: without, there is nobody to ask.',
+      'client needs an issuer, or metadata with a token_endpoint.',
     ],
     [
-      'an issuer that is no URL',
+      'an issuer that is not a URL',
       { issuer: 'cilogon.org' },
-      'client.issuer must be the URL of an issuer, as https://issuer.example.org, not this text.',
+      'client.issuer must be an issuer URL, such as https://issuer.example.org, not this string.',
     ],
-    ['a login in the issuer', { issuer: 'https://me:shh@i.test' }, 'client.issuer must not hold a login.'],
     [
-      'a name there is not',
+      'a password in the issuer',
+      { issuer: 'https://me:shh@i.test' },
+      'client.issuer must not contain a password.',
+    ],
+    [
+      'an unknown option',
       { issuer: 'https://i.test', secret: 'x' },
       expect.stringContaining(
         'client has no option "secret"; there are issuer, metadata, clientId,',
       ) as string,
     ],
     [
-      'a method there is not',
+      'an unknown method',
       { issuer: 'https://i.test', clientAuthentication: 'basic' },
-      'client.clientAuthentication must be one of client_secret_basic, client_secret_basic_raw, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth, none, not this text.',
+      'client.clientAuthentication must be one of client_secret_basic, client_secret_basic_raw, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth, none, not this string.',
     ],
     [
       'a method without a secret',
       { issuer: 'https://i.test', clientId: 'me', clientAuthentication: 'client_secret_post' },
-      'client must have a clientSecret to authenticate by client_secret_post.',
+      'client.clientSecret is missing; client_secret_post needs it.',
     ],
     [
       'a method without a key',
       { issuer: 'https://i.test', clientId: 'me', clientAuthentication: 'private_key_jwt' },
-      'client must have a privateKey to authenticate by private_key_jwt.',
+      'client.privateKey is missing; private_key_jwt needs it.',
     ],
     [
-      'a method without a client',
+      'a method without a clientId',
       { issuer: 'https://i.test', clientSecret: 'x', clientAuthentication: 'client_secret_post' },
-      'client must have a clientId to authenticate by client_secret_post.',
+      'client.clientId is missing; client_secret_post needs it.',
     ],
     [
-      'no instance of axios',
+      'an object instead of an axios instance',
       { issuer: 'https://i.test', axios: {} },
       'client.axios must be an axios instance, not an object.',
     ],
     [
       'metadata without an endpoint',
       { metadata: {} },
-      'client.metadata must have a token_endpoint that is a URL, as https://issuer.example.org/token.',
+      'client.metadata needs a token_endpoint that is a URL, such as https://issuer.example.org/token.',
     ],
   ])('with %s', (_name, client, message) => {
     expect(thrownBy(() => clientCredentials(client as OAuthClient))).toEqual(
@@ -374,7 +378,7 @@ describe('a client that cannot be used is refused at once', () => {
     )
   })
 
-  it('but for a secret whose algorithm is of keys, which shows when it signs', async () => {
+  it('with an algorithm for keys and a secret, when it signs', async () => {
     const client = {
       clientId: 'sjwt',
       clientSecret: LONG_SECRET,
@@ -384,7 +388,7 @@ describe('a client that cannot be used is refused at once', () => {
     await expect(tokenBy(client)).rejects.toEqual(
       ours(
         'ERR_IGWN_INVALID_OPTION',
-        'client.clientSecret is a secret and no private key: it signs with HS256, HS384 or HS512, and alg must say which.',
+        'client.clientSecret is a secret, not a private key. Set alg to HS256, HS384 or HS512.',
       ),
     )
   })

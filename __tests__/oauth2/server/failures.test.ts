@@ -1,6 +1,6 @@
 /**
- * What goes wrong between a client and its server. Every failure here has secrets on the wire, and servers that repeat them:
- * none of them may show in the error (trap 14).
+ * Failures between a client and its server. Every request contains secrets, and many servers here repeat them: no error may
+ * contain one (trap 14).
  */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -55,7 +55,7 @@ const CANARIES = [
   ...KEY_TEXT.split('\n').filter((line) => line !== '' && !line.startsWith('-')),
 ]
 
-/** A server that does nothing but this. */
+/** A server with this handler. */
 async function raw(handler: http.RequestListener): Promise<string> {
   const server = http.createServer(handler)
   listening.push(server)
@@ -79,8 +79,8 @@ const clientOf = (origin: string, more: Partial<OAuthClient> = {}): OAuthClient 
 
 const LOGIN = { state: 's', redirectUri: 'https://portal.test/cb', codeVerifier: VERIFIER }
 
-/** Everything that sends a secret. */
-const WAYS: [string, (client: OAuthClient) => Promise<unknown>][] = [
+/** All requests that contain a secret. */
+const REQUESTS: [string, (client: OAuthClient) => Promise<unknown>][] = [
   ['client credentials', (client) => clientCredentials(client).getTokenResponse()],
   [
     'client_secret_post',
@@ -118,14 +118,14 @@ const WAYS: [string, (client: OAuthClient) => Promise<unknown>][] = [
   ['user info', (client) => webLogin(client).userInfo(ACCESS)],
 ]
 
-/** Whatever was sent, once more: in the query, in the body and in Basic. */
+/** The secrets of a request: in its query, body and Basic credentials. */
 function everything({ url, body, headers }: Seen): string {
   const [, basic = ''] = headers.authorization?.split(' ') ?? []
   const decoded = Buffer.from(basic, 'base64').toString()
   return `${decodeURIComponent(url)} ${decodeURIComponent(body.replaceAll('+', ' '))} ${basic} ${decoded} ${decodeURIComponent(decoded)}`
 }
 
-/** Answers that repeat what was sent. */
+/** Responses that repeat the request. */
 const ECHOES: [string, (said: string) => Answer][] = [
   [
     'a refusal',
@@ -134,7 +134,7 @@ const ECHOES: [string, (said: string) => Answer][] = [
       body: JSON.stringify({ error: 'invalid_grant', error_description: said, error_uri: said }),
     }),
   ],
-  ['an error of its own', (said) => ({ status: 400, body: JSON.stringify({ error: said }) })],
+  ['an unknown error code', (said) => ({ status: 400, body: JSON.stringify({ error: said }) })],
   [
     'a challenge',
     (said) => ({
@@ -143,16 +143,15 @@ const ECHOES: [string, (said: string) => Answer][] = [
       body: said,
     }),
   ],
-  ['garbage', (said) => ({ body: `<html>${said}` })],
+  ['HTML', (said) => ({ body: `<html>${said}` })],
   [
-    'JSON that is none of it',
+    'JSON of the wrong types',
     (said) => ({ body: JSON.stringify({ access_token: 1, active: said, token_type: said, more: said }) }),
   ],
   [
-    'a type of token',
+    'a token type',
     (said) => ({ body: JSON.stringify({ access_token: 'x', active: said, token_type: said }) }),
   ],
-  ['an id_token', (said) => ({ body: JSON.stringify({ access_token: 'x', active: said, id_token: said }) })],
   [
     'a redirect',
     (said) => ({
@@ -161,14 +160,14 @@ const ECHOES: [string, (said: string) => Answer][] = [
       body: '',
     }),
   ],
-  ['a page', (said) => ({ status: 500, body: said })],
+  ['a page with status 500', (said) => ({ status: 500, body: said })],
 ]
 
-describe.each(WAYS)('%s', (name, act) => {
-  it.each(ECHOES)('fails at %s, and shows nothing of what was sent', async (_echo, answer) => {
+describe.each(REQUESTS)('%s', (name, act) => {
+  it.each(ECHOES)('reports %s without repeating a secret', async (_echo, answer) => {
     const server = await servers.serve((seen) => answer(everything(seen)))
     const outcome: unknown = await act(clientOf(server.origin)).catch((error: unknown) => error)
-    // That is all right: the server says nothing of the token.
+    // Any 200 is a success of a revocation.
     if (name === 'revoke' && outcome === undefined) return
     expect(outcome).toBeInstanceOf(OAuthError)
     const sent = server.seen.flatMap(({ body, url }) => [
@@ -179,20 +178,20 @@ describe.each(WAYS)('%s', (name, act) => {
     expectNoSecret(outcome, [...CANARIES, ...assertions])
   })
 
-  it('fails at a server that is dead, and shows nothing', async () => {
+  it('reports an unreachable server without a secret', async () => {
     const server = await servers.serve(() => ({}))
     await server.close()
     const error: unknown = await act(clientOf(server.origin)).catch((reason: unknown) => reason)
     expect(error).toEqual(
       ours(
         'ERR_IGWN_OAUTH_UNREACHABLE',
-        `${server.origin} cannot be reached: connect ECONNREFUSED 127.0.0.1:${server.port}. Check the URL, the network, and who vouches for the server.`,
+        `${server.origin} cannot be reached: connect ECONNREFUSED 127.0.0.1:${server.port}. Check the URL, the network, and the trusted CAs.`,
       ),
     )
     expectNoSecret(error, CANARIES)
   })
 
-  it('fails at a server that is slow, and shows nothing', async () => {
+  it('reports a slow server without a secret', async () => {
     const origin = await raw(() => undefined)
     const slow = axios.create({ timeout: 60 })
     const error: unknown = await act(clientOf(origin, { axios: slow })).catch((reason: unknown) => reason)
@@ -205,23 +204,23 @@ describe('a server', () => {
   const from = (origin: string, http?: AxiosInstance, signal?: AbortSignal) =>
     clientCredentials(clientOf(origin, { ...(http && { axios: http }) }), { signal }).getTokenResponse()
 
-  it.each(['500', 500.5])('is waited for as axios would, with a timeout of %p', async (timeout) => {
+  it.each(['500', 500.5])('accepts a timeout of %p, as axios does', async (timeout) => {
     const server = await servers.serve(() => ({ body: '{"access_token":"a"}' }))
     const http = axios.create({ timeout: timeout as number })
     expect(await from(server.origin, http)).toMatchObject({ access_token: 'a' })
   })
 
-  it('that is slow is a time-out, which says after how long', async () => {
+  it('that does not respond in time is a timeout error with its limit', async () => {
     const origin = await raw(() => undefined)
     await expect(from(origin, axios.create({ timeout: 50 }))).rejects.toEqual(
       ours(
         'ERR_IGWN_OAUTH_TIMEOUT',
-        `${origin} did not answer within 0.05 s. Try again, or give http an instance with a longer timeout.`,
+        `${origin} did not respond within 50 ms. Try again, or set client.axios to an instance with a longer timeout.`,
       ),
     )
   })
 
-  it('that never comes to an end is a time-out too, though it says something all the time', async () => {
+  it('that sends a little all the time is a timeout error, too', async () => {
     const origin = await raw((_request, response) => {
       const timer = setInterval(() => response.write(' '), 5)
       response.on('close', () => {
@@ -233,7 +232,7 @@ describe('a server', () => {
     })
   })
 
-  it('that says more than any server has to say is not listened to', async () => {
+  it('that sends more than 1 MiB is an error', async () => {
     const origin = await raw((_request, response) => {
       const chunk = Buffer.alloc(64 * 1024, ' ')
       const pour = () => {
@@ -245,17 +244,17 @@ describe('a server', () => {
     await expect(from(origin)).rejects.toEqual(
       ours(
         'ERR_IGWN_OAUTH_RESPONSE',
-        `${origin} answers with more than 1024 KiB, which is no answer of an authorization server. Check the URL.`,
+        `The response of ${origin} is larger than 1024 KiB, which no authorization server sends. Check the URL.`,
       ),
     )
   })
 
-  it('that cuts the connection cannot be reached', async () => {
+  it('that closes the connection is unreachable', async () => {
     const origin = await raw((request) => request.socket.destroy())
     await expect(from(origin)).rejects.toMatchObject({ code: 'ERR_IGWN_OAUTH_UNREACHABLE' })
   })
 
-  it('that is not trusted cannot be reached, and why is said', async () => {
+  it('whose certificate is not trusted is unreachable, with the reason', async () => {
     const authority = await createAuthority()
     const { certificate, key } = await authority.issueServer()
     const server = await servers.serve(() => ({}), { tls: { cert: certificate, key }, host: 'localhost' })
@@ -267,7 +266,7 @@ describe('a server', () => {
   })
 
   it.each([301, 302, 303, 307, 308])(
-    'that redirects by %d is not followed, elsewhere or not',
+    'a redirect with status %d is not followed, on the same origin or to another',
     async (status) => {
       const elsewhere = await servers.serve(() => ({}))
       for (const location of [`${elsewhere.origin}/token?x=1`, '/other']) {
@@ -276,7 +275,7 @@ describe('a server', () => {
         await expect(from(server.origin)).rejects.toEqual(
           ours(
             'ERR_IGWN_OAUTH_RESPONSE',
-            `${server.origin}/token redirects to ${to.origin}${to.pathname}, which is not followed: what goes there is secret. Give the URL that it leads to, if that is right.`,
+            `${server.origin}/token redirects to ${to.origin}${to.pathname}. Redirects are not followed because the request contains secrets. If the new URL is correct, use it instead.`,
           ),
         )
         expect(server.seen).toHaveLength(1)
@@ -285,12 +284,12 @@ describe('a server', () => {
     },
   )
 
-  it('that is reached in clear is not asked, but on this machine, or where that is allowed', async () => {
+  it('over plain HTTP receives no secret, except on loopback or with allowInsecureHttp', async () => {
     const client = (more: Partial<OAuthClient>) => clientOf('http://issuer.example.org', more)
     await expect(clientCredentials(client({})).getTokenResponse()).rejects.toEqual(
       ours(
         'ERR_IGWN_INSECURE_TRANSPORT',
-        'issuer.example.org is reached over clear-text http, where everybody on the way can read the secrets of a client and its tokens. Use https; or set allowInsecureHttp where nobody listens. Nothing was sent.',
+        'issuer.example.org is reached over plain HTTP, where others can read client secrets and tokens. Nothing was sent. Use https, or set allowInsecureHttp on a network that only you can read.',
       ),
     )
     const server = await servers.serve(() => ({ body: '{"access_token":"a"}' }))
@@ -298,7 +297,10 @@ describe('a server', () => {
       done(null, '127.0.0.1', 4)
     }
     const http = axios.create({ lookup } as object)
-    const allowed = clientOf(`http://issuer.example.org:${server.port}`, { allowInsecureHttp: true, axios: http })
+    const allowed = clientOf(`http://issuer.example.org:${server.port}`, {
+      allowInsecureHttp: true,
+      axios: http,
+    })
     expect(await clientCredentials(allowed).getToken({})).toBe('a')
 
     const steps = webLogin({
@@ -310,7 +312,7 @@ describe('a server', () => {
     })
   })
 
-  it('that nobody waits for any more is a cancellation, as of axios, and no time-out', async () => {
+  it('an aborted request is a cancellation error of axios, not a timeout', async () => {
     const controller = new AbortController()
     const origin = await raw(() => {
       controller.abort()
@@ -323,13 +325,13 @@ describe('a server', () => {
     expect(axios.isCancel(await before)).toBe(true)
   })
 
-  it('whose metadata lack an endpoint cannot do what that is for', async () => {
+  it('without an endpoint in its metadata is an error that names the endpoint', async () => {
     const metadata = { token_endpoint: 'https://issuer.test/token' }
     const source = deviceCode({ metadata, clientId: 'me' }, { prompt: () => undefined })
     await expect(source.getTokenResponse()).rejects.toEqual(
       ours(
         'ERR_IGWN_OAUTH_RESPONSE',
-        'https://issuer.test has no device_authorization_endpoint that is a URL. Give it in metadata, or use another flow.',
+        'The metadata of https://issuer.test has no valid URL for device_authorization_endpoint. Set it in metadata, or use another flow.',
       ),
     )
   })
@@ -339,7 +341,7 @@ describe('discovery', () => {
   const OIDC = '/.well-known/openid-configuration'
   const OAUTH = '/.well-known/oauth-authorization-server'
 
-  /** An issuer whose documents are as given, at paths below it. */
+  /** An issuer that serves these documents by path. */
   async function issuer(documents: Record<string, Answer | ((origin: string) => object)>) {
     const server = await servers.serve(({ url }) => {
       if (url === '/token') return { body: '{"access_token":"a","expires_in":3600}' }
@@ -359,13 +361,13 @@ describe('discovery', () => {
     ['OpenID Connect, of an issuer with a path', '/igwn', `/igwn${OIDC}`],
     ['RFC 8414', '', OAUTH],
     ['RFC 8414, of an issuer with a path', '/igwn', `${OAUTH}/igwn`],
-  ])('finds the endpoints by %s', async (_name, path, document) => {
+  ])('finds the endpoints with %s', async (_name, path, document) => {
     const server = await issuer({ [document]: good(path) })
     expect(await from(server.origin + path)).toMatchObject({ access_token: 'a' })
     expect(server.seen.map(({ url }) => url).slice(-2)).toEqual([document, '/token'])
   })
 
-  it('is done once, for all who come meanwhile, and again after a day', async () => {
+  it('is done once for concurrent callers, and again after a day', async () => {
     const server = await issuer({ [OIDC]: good() })
     const steps = webLogin({ issuer: server.origin, clientId: 'me' })
     const login = { redirectUri: 'https://portal.test/cb' }
@@ -383,47 +385,58 @@ describe('discovery', () => {
     }
   })
 
-  it('that fails is not remembered', async () => {
+  it('is repeated after a failure', async () => {
     const documents: Parameters<typeof issuer>[0] = {}
     const server = await issuer(documents)
     const source = clientCredentials({ issuer: server.origin, clientId: 'me' })
     await expect(source.getTokenResponse()).rejects.toEqual(
       ours(
         'ERR_IGWN_OAUTH_RESPONSE',
-        `${server.origin} gave an answer (status 404) that cannot be used: its status says neither yes nor no. Check the URL, and whether it is that of an authorization server.`,
+        `The response of ${server.origin} (status 404) cannot be used: its status is neither success nor an OAuth error. Check the URL, and that it belongs to an authorization server.`,
       ),
     )
     documents[OIDC] = good()
     expect(await source.getToken({})).toBe('a')
   })
 
-  it('refuses the metadata of another issuer', async () => {
+  it('rejects the metadata of another issuer', async () => {
     const server = await issuer({
       [OIDC]: () => ({ issuer: 'https://evil.test', token_endpoint: 'https://evil.test/token' }),
     })
     await expect(from(server.origin)).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_RESPONSE',
-      message: expect.stringContaining(
-        'discovered metadata issuer does not match the expected issuer',
-      ) as string,
+      message: `The metadata of ${server.origin} is that of another issuer, https://evil.test. Check issuer: it must be the same as in the metadata.`,
     })
   })
 
-  it('does not follow redirects, and asks at no second place for a server that is dead', async () => {
+  it('names both issuers when they differ by a slash at the end', async () => {
+    const server = await issuer({ [`/realm${OIDC}`]: good('/realm/') })
+    await expect(from(`${server.origin}/realm`)).rejects.toEqual(
+      ours(
+        'ERR_IGWN_OAUTH_RESPONSE',
+        `The metadata of ${server.origin}/realm is that of another issuer, ${server.origin}/realm/. Set issuer to ${server.origin}/realm/: the slash at the end matters.`,
+      ),
+    )
+    expect(server.seen.map(({ url }) => url)).not.toContain('/token')
+  })
+
+  it('does not follow redirects, and tries no second URL for an unreachable server', async () => {
     const server = await issuer({ [OIDC]: { status: 302, headers: { location: 'https://evil.test/' } } })
     await expect(from(server.origin)).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_RESPONSE',
-      message: expect.stringContaining('redirects to https://evil.test/, which is not followed') as string,
+      message: expect.stringContaining(
+        'redirects to https://evil.test/. Redirects are not followed',
+      ) as string,
     })
     await server.close()
     await expect(from(server.origin)).rejects.toMatchObject({ code: 'ERR_IGWN_OAUTH_UNREACHABLE' })
   })
 })
 
-describe('the ways of the instance', () => {
+describe('client.axios', () => {
   const answer = () => ({ body: '{"access_token":"a"}' })
 
-  it('are its proxy, agents and adapter, also such as are set later; not its interceptors, headers or base', async () => {
+  it('provides proxy, agents and adapter, also those set later, but no interceptors, headers or baseURL', async () => {
     const server = await servers.serve(answer)
     const http = axios.create({
       baseURL: 'https://elsewhere.test',
@@ -451,15 +464,15 @@ describe('the ways of the instance', () => {
     expect(Object.keys(headers)).not.toEqual(expect.arrayContaining(['authorization']))
     expect(headers).not.toHaveProperty('x-own')
 
-    http.defaults.adapter = () => Promise.reject(new Error('an adapter of its own'))
+    http.defaults.adapter = () => Promise.reject(new Error('a custom adapter'))
     source.invalidate('a')
     await expect(source.getTokenResponse()).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_UNREACHABLE',
-      message: expect.stringContaining('an adapter of its own') as string,
+      message: expect.stringContaining('a custom adapter') as string,
     })
   })
 
-  it('are those of the very instance that the tokens are for, which does not wait for itself', async () => {
+  it('may be the instance that the tokens are for, without a deadlock', async () => {
     const server = await servers.serve(({ url, headers }) =>
       url === '/token' ? answer() : { body: JSON.stringify({ with: headers.authorization }) },
     )
@@ -474,7 +487,7 @@ describe('the ways of the instance', () => {
     expect((await instance.get('/data')).data).toEqual({ with: 'Bearer a' })
   })
 
-  it('lead through the proxy of the environment, and trust whom that names', async () => {
+  it('uses the proxy and CA bundle of the environment', async () => {
     const fs = await import('node:fs')
     const authority = await createAuthority()
     const { certificate, key } = await authority.issueServer({ names: ['issuer.example.org'] })
@@ -496,7 +509,7 @@ describe('the ways of the instance', () => {
   })
 })
 
-it('leaves a 401 what it is when the renewal fails, and says why', async () => {
+it('a 401 remains the error when the renewal fails, with the reason', async () => {
   const issuer = await servers.serve((_seen, index) =>
     index === 0
       ? { body: JSON.stringify({ access_token: ACCESS }) }
@@ -517,7 +530,7 @@ it('leaves a 401 what it is when the renewal fails, and says why', async () => {
         {
           code: 'failed',
           message: expect.stringContaining(
-            `${issuer.origin} refuses (status 400): invalid_client: ended. Check clientId`,
+            `${issuer.origin} refused the request (status 400): invalid_client: ended. Check clientId`,
           ) as string,
         },
       ],
@@ -527,7 +540,34 @@ it('leaves a 401 what it is when the renewal fails, and says why', async () => {
   expectNoSecret(error, CANARIES)
 })
 
-it('holds secrets where printing does not reach', async () => {
+describe('an id_token that repeats secrets', () => {
+  const repeating = () =>
+    servers.serve((seen) => ({ body: JSON.stringify({ access_token: 'x', id_token: everything(seen) }) }))
+
+  it('is an error without a secret when openid was requested', async () => {
+    const { origin } = await repeating()
+    const login = { ...LOGIN, nonce: 'n' }
+    const error: unknown = await webLogin(clientOf(origin))
+      .handleCallback(`/cb?code=${CODE}&state=s`, login)
+      .catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'ERR_IGWN_OAUTH_ID_TOKEN' })
+    expectNoSecret(error, CANARIES)
+  })
+
+  it('is removed from the token response otherwise', async () => {
+    const { origin } = await repeating()
+    expect(await clientCredentials(clientOf(origin)).getTokenResponse()).toEqual({
+      access_token: 'x',
+      token_type: 'Bearer',
+    })
+    expect(await webLogin(clientOf(origin)).handleCallback(`/cb?code=${CODE}&state=s`, LOGIN)).toEqual({
+      access_token: 'x',
+      token_type: 'Bearer',
+    })
+  })
+})
+
+it('sources and web logins print no secret', async () => {
   const server = await servers.serve(() => ({
     body: JSON.stringify({ access_token: ACCESS, refresh_token: REFRESH }),
   }))

@@ -1,4 +1,4 @@
-/** Answers as servers give them: the odd ones that are understood, and the others that are errors. */
+/** Responses of real servers: non-conforming ones that are accepted, and those that are errors. */
 import { gzipSync } from 'node:zlib'
 import { clientCredentials, type OAuthClient } from '../../../lib/oauth2'
 import { serverGroup, type Answer } from '../../support/server'
@@ -18,16 +18,17 @@ const json = (members: object): Answer => ({
   body: JSON.stringify({ access_token: 'a', token_type: 'Bearer', ...members }),
 })
 
-describe('an odd answer that Authlib accepts is accepted', () => {
+describe('a non-conforming response that Authlib accepts is accepted', () => {
   it.each<[string, Answer, object]>([
-    ['nothing odd', json({ scope: 'x y' }), { token_type: 'Bearer', scope: 'x y' }],
+    ['a conforming one', json({ scope: 'x y' }), { token_type: 'Bearer', scope: 'x y' }],
     ['the type in lower case', json({ token_type: 'bearer' }), { token_type: 'Bearer' }],
     ['the type in upper case', json({ token_type: 'BEARER' }), { token_type: 'Bearer' }],
     ['no type', json({ token_type: undefined }), { token_type: 'Bearer' }],
     ['null as type', json({ token_type: null }), { token_type: 'Bearer' }],
     ['seconds as text', json({ expires_in: '3600' }), { expires_at: expect.any(Number) as number }],
+    ['digits of an infinite number of seconds', json({ expires_in: 'Infinity' }), { expires_at: undefined }],
     ['null as seconds', json({ expires_in: null }), { expires_at: undefined }],
-    ['no number as seconds', json({ expires_in: 'never' }), { expires_at: undefined }],
+    ['text that is not a number as seconds', json({ expires_in: 'never' }), { expires_at: undefined }],
     ['a negative number of seconds', json({ expires_in: -1 }), { expires_at: undefined }],
     ['no seconds', json({}), { expires_at: undefined }],
     ['null as refresh token', json({ refresh_token: null }), { refresh_token: undefined }],
@@ -35,7 +36,7 @@ describe('an odd answer that Authlib accepts is accepted', () => {
     ['null as scope', json({ scope: null }), { scope: undefined }],
     ['a list as scope', json({ scope: ['x', 'y'] }), { scope: 'x y' }],
     ['null as id_token', json({ id_token: null }), { id_token: undefined }],
-    ['members of its own', json({ tenant: 'igwn', n: { m: 1 } }), { tenant: 'igwn', n: { m: 1 } }],
+    ['additional members', json({ tenant: 'igwn', n: { m: 1 } }), { tenant: 'igwn', n: { m: 1 } }],
     ['status 201', { ...json({}), status: 201 }, {}],
     ['text/html', { ...json({}), headers: HTML }, {}],
     ['application/vnd.x+json', { ...json({}), headers: { 'content-type': 'application/vnd.x+json' } }, {}],
@@ -47,7 +48,7 @@ describe('an odd answer that Authlib accepts is accepted', () => {
       { expires_at: expect.any(Number) as number },
     ],
     [
-      'form encoding called text (GitHub of old)',
+      'form encoding with type text/plain (GitHub in the past)',
       {
         body: 'access_token=a&scope=repo%2Cgist&token_type=bearer',
         headers: { 'content-type': 'text/plain' },
@@ -69,7 +70,7 @@ describe('an odd answer that Authlib accepts is accepted', () => {
     })
   })
 
-  it('whatever else it is, where a hook makes it right', async () => {
+  it('any other one, when a hook converts it', async () => {
     const token = await tokenFrom(
       { body: '{"data":{"token":"a"}}' },
       {
@@ -83,7 +84,7 @@ describe('an odd answer that Authlib accepts is accepted', () => {
   })
 })
 
-describe('an error is one', () => {
+describe('an error response', () => {
   const REFUSED = 'ERR_IGWN_OAUTH_REFUSED'
 
   it.each<[string, Answer, object]>([
@@ -96,7 +97,7 @@ describe('an error is one', () => {
       { error: 'invalid_grant', errorDescription: 'x', errorUri: 'https://e.test/1', status: 400 },
     ],
     [
-      'with 401 and a challenge, which says less',
+      'with 401 and another error in the challenge',
       {
         status: 401,
         headers: { 'www-authenticate': 'Basic realm="r", error="other"' },
@@ -116,7 +117,7 @@ describe('an error is one', () => {
       { error: 'invalid_scope', errorDescription: 'no such' },
     ],
     [
-      'called text/html',
+      'with type text/html',
       { status: 400, headers: HTML, body: '{"error":"invalid_client"}' },
       { error: 'invalid_client' },
     ],
@@ -126,7 +127,7 @@ describe('an error is one', () => {
       { error: 'OAuthException', errorDescription: 'no' },
     ],
     [
-      'in a challenge alone',
+      'only in a challenge',
       {
         status: 401,
         headers: { 'www-authenticate': 'Bearer error="invalid_token", error_description="old"' },
@@ -135,10 +136,20 @@ describe('an error is one', () => {
       { error: 'invalid_token', errorDescription: 'old', status: 401 },
     ],
     [
-      'in a challenge that says nothing',
+      'in a challenge without an error code',
       { status: 401, headers: { 'www-authenticate': 'Basic realm="r"' }, body: '' },
       { error: undefined, status: 401 },
     ],
+    ['in an empty body (glewlwyd)', { status: 403, body: '' }, { error: undefined, status: 403 }],
+    ['in an empty object', { status: 400, body: '{}' }, { error: undefined, status: 400 }],
+    ['in a message', { status: 401, body: '{"message":"no"}' }, { error: undefined, status: 401 }],
+    [
+      'that is temporary',
+      { status: 503, headers: { 'retry-after': '7' }, body: '{"error":"temporarily_unavailable"}' },
+      { error: 'temporarily_unavailable', status: 503, retryAfter: 7000 },
+    ],
+    ['without Retry-After', { status: 429, body: '{"error":"slow"}' }, { status: 429, retryAfter: 0 }],
+    ['that is final', { status: 400, body: '{"error":"invalid_grant"}' }, { retryAfter: undefined }],
   ])('%s', async (_name, answer, expected) => {
     const error = await tokenFrom(answer).catch((reason: unknown) => reason)
     expect(error).toEqual(expect.objectContaining({ code: REFUSED }))
@@ -147,18 +158,21 @@ describe('an error is one', () => {
   })
 
   it.each([
-    ['invalid_client', 'Check clientId and what it authenticates with; it did so by client_secret_post.'],
+    [
+      'invalid_client',
+      'Check clientId and its credentials; the client authenticated with client_secret_post.',
+    ],
     [
       'invalid_grant',
-      'What was to be exchanged for a token has ended, was revoked, or was used before: log in again.',
+      'The code, refresh token or assertion has expired, was revoked, or was used before. Log in again.',
     ],
-    ['unauthorized_client', 'Have the client registered for this grant, or use another.'],
-    ['unsupported_grant_type', 'Have the client registered for this grant, or use another.'],
-    ['invalid_scope', 'Ask for scopes that the client and the login have.'],
-    ['access_denied', 'Whoever was asked said no.'],
+    ['unauthorized_client', 'Register the client for this grant, or use another grant.'],
+    ['unsupported_grant_type', 'Register the client for this grant, or use another grant.'],
+    ['invalid_scope', 'Request scopes that the client and the login have.'],
+    ['access_denied', 'The user or the server denied the request.'],
     ['temporarily_unavailable', 'Try again later.'],
     ['something_else', ''],
-  ])('%s says what to do', async (code, advice) => {
+  ])('%s comes with advice', async (code, advice) => {
     const server = await servers.serve(() => ({ status: 400, body: JSON.stringify({ error: code }) }))
     const metadata = { token_endpoint: `${server.origin}/token` }
     const client = {
@@ -169,7 +183,7 @@ describe('an error is one', () => {
     } as const
     await expect(clientCredentials(client).getTokenResponse()).rejects.toThrow(
       new RegExp(
-        `^${server.origin} refuses \\(status 400\\): ${code}\\.${advice && ` ${advice}`}$`.replaceAll(
+        `^${server.origin} refused the request \\(status 400\\): ${code}\\.${advice && ` ${advice}`}$`.replaceAll(
           '?',
           '\\?',
         ),
@@ -177,40 +191,36 @@ describe('an error is one', () => {
     )
   })
 
-  it('over the audience says how to ask otherwise', async () => {
+  it('about the audience comes with advice on audienceParameter', async () => {
     const server = await servers.serve(() => ({ status: 400, body: '{"error":"invalid_target"}' }))
     const source = clientCredentials({ metadata: { token_endpoint: server.origin }, clientId: 'me' })
     await expect(source.getToken({ audience: 'https://a.test' })).rejects.toThrow(
-      `${server.origin} refuses (status 400): invalid_target. The request was for https://a.test: set audience, or audienceParameter to how this server is told, or to false.`,
+      `${server.origin} refused the request (status 400): invalid_target. The request was for the audience https://a.test. Set audience, or set audienceParameter to the one that this server supports, or to false.`,
     )
   })
 })
 
-describe('an answer that cannot be used is an error', () => {
+describe('a response that cannot be used is an error', () => {
   const RESPONSE = 'ERR_IGWN_OAUTH_RESPONSE'
 
   it.each<[string, Answer, string]>([
     ['no token', { body: '{}' }, 'access_token must be a string'],
-    ['a token that is none', { body: '{"access_token":1}' }, 'access_token must be a string'],
-    ['garbage', { body: 'garbage' }, 'it is no JSON'],
-    ['a page', { headers: HTML, body: '<html>access_token=a</html>' }, 'it is no JSON'],
+    ['a token that is not a string', { body: '{"access_token":1}' }, 'access_token must be a string'],
+    ['garbage', { body: 'garbage' }, 'it is not JSON'],
+    ['a page', { headers: HTML, body: '<html>access_token=a</html>' }, 'it is not JSON'],
     ['a list', { body: '[1]' }, 'it must be a top level object'],
-    ['nothing', { status: 204, body: '' }, 'its status says neither yes nor no'],
-    ['a page with an error', { status: 400, headers: HTML, body: '<html>' }, 'it is no JSON'],
+    ['nothing', { status: 204, body: '' }, 'its status is neither success nor an OAuth error'],
+    ['a page with an error', { status: 400, headers: HTML, body: '<html>' }, 'it is not JSON'],
     [
-      'a page of a proxy',
+      'a page of a gateway',
       { status: 503, headers: HTML, body: '<html>' },
-      'its status says neither yes nor no',
+      'its status is neither success nor an OAuth error',
     ],
+    ['a MAC token', json({ token_type: 'mac' }), 'its token_type is mac; only Bearer and DPoP are supported'],
     [
-      'a MAC token',
-      json({ token_type: 'mac' }),
-      'its token_type is mac, and Bearer and DPoP are all that is known here',
-    ],
-    [
-      'N_A where nothing was exchanged',
+      'N_A for a grant that is not an exchange',
       json({ token_type: 'N_A' }),
-      'its token_type is N_A, and Bearer and DPoP are all that is known here',
+      'its token_type is N_A; only Bearer and DPoP are supported',
     ],
   ])('%s', async (_name, answer, why) => {
     const error = (await tokenFrom(answer).catch((reason: unknown) => reason)) as {
@@ -219,16 +229,16 @@ describe('an answer that cannot be used is an error', () => {
     }
     expect(error.code).toBe(RESPONSE)
     expect(error.message).toMatch(
-      /^http:\/\/127\.0\.0\.1:\d+ gave an answer \(status \d+\) that cannot be used: /,
+      /^The response of http:\/\/127\.0\.0\.1:\d+ \(status \d+\) cannot be used: /,
     )
     expect(error.message).toContain(
-      `: ${why}. Check the URL, and whether it is that of an authorization server.`,
+      `: ${why}. Check the URL, and that it belongs to an authorization server.`,
     )
   })
 })
 
-describe('the hooks (Authlib: register_compliance_hook)', () => {
-  it('see and change a request with its authentication, and its answer, and wait', async () => {
+describe('hooks (Authlib: register_compliance_hook)', () => {
+  it('can read and change a request with its authentication and its response, also asynchronously', async () => {
     const seen: unknown[] = []
     const server = await servers.serve(() => json({}))
     const client: OAuthClient = {
@@ -258,14 +268,17 @@ describe('the hooks (Authlib: register_compliance_hook)', () => {
     ])
   })
 
-  it.each(['onRequest', 'onResponse'] as const)('what %s throws is what comes back', async (name) => {
-    const failure = new Error('of the hook')
-    const hook = () => Promise.reject(failure)
-    await expect(tokenFrom(json({}), { [name]: hook })).rejects.toBe(failure)
-  })
+  it.each(['onRequest', 'onResponse'] as const)(
+    'an error of %s is the error of the request',
+    async (name) => {
+      const failure = new Error('of the hook')
+      const hook = () => Promise.reject(failure)
+      await expect(tokenFrom(json({}), { [name]: hook })).rejects.toBe(failure)
+    },
+  )
 })
 
-it('asks by GET where the server knows no better (Authlib: method="GET")', async () => {
+it('sends token requests with GET when tokenMethod is GET (Authlib: method="GET")', async () => {
   const server = await servers.serve(() => json({}))
   await clientCredentials(
     { metadata: { token_endpoint: `${server.origin}/token?v=1` }, clientId: 'me', tokenMethod: 'GET' },

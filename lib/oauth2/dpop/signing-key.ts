@@ -8,12 +8,12 @@ import {
   type JsonWebKey,
 } from 'node:crypto'
 import { IgwnAuthError } from '../../errors'
-import { shortName } from '../checks'
+import { shortName } from '../../check-values'
 
-/** A private key: PEM (PKCS#1, PKCS#8, SEC 1, encrypted ones too), a JWK (RFC 7517), or Node's own. */
+/** A private key: PEM (PKCS#1, PKCS#8, SEC 1; may be encrypted), a JWK (RFC 7517), or a `KeyObject` of Node.js. */
 export type PrivateKey = string | Uint8Array | KeyObject | Readonly<Record<string, unknown>>
 
-/** What signs a JWT. Secret. */
+/** A key that signs JWTs. Secret. */
 export interface SigningKey {
   readonly key: KeyObject
   readonly alg: string
@@ -21,19 +21,19 @@ export interface SigningKey {
 }
 
 export interface KeyOptions {
-  /** The algorithm that it signs with (RFC 7518 section 3.1). Default goes by the key. */
+  /** Signature algorithm (RFC 7518 section 3.1). Default: depends on the key. */
   readonly alg?: string | undefined
-  /** The name of the key. Default is the one in a JWK, else none. */
+  /** Id of the key. Default: the one in a JWK, else none. */
   readonly kid?: string | undefined
-  /** Of an encrypted key. Default is none. */
+  /** Passphrase of an encrypted key. Default: none. */
   readonly passphrase?: string | (() => string) | undefined
 }
 
 /**
- * Reads a private key in any of its forms, and says with which algorithm it signs.
+ * Parses a private key and chooses its signature algorithm.
  *
- * @param owner - whose it is, for the message: "client.privateKey"
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when it is none, needs another passphrase, or does not fit the algorithm
+ * @param owner - the option, for the message: "client.privateKey"
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid key, passphrase or algorithm
  */
 export function signingKey(material: PrivateKey, options: KeyOptions, owner: string): SigningKey {
   const key = privateKeyOf(material, options, owner)
@@ -41,27 +41,27 @@ export function signingKey(material: PrivateKey, options: KeyOptions, owner: str
   if (alg === undefined || !fits(key, alg))
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
-      `${owner} is a key of type ${key.asymmetricKeyType ?? key.type}, which does not sign with ${alg === undefined ? 'any algorithm known here' : shortName(alg)}. ` +
-        'Leave alg out, or give one that fits: RS256, PS256, ES256 (P-256), ES384 (P-384), ES512 (P-521), EdDSA (Ed25519).',
+      `${owner} is a key of type ${key.asymmetricKeyType ?? key.type}, which cannot sign with ${alg === undefined ? 'any supported algorithm' : shortName(alg)}. ` +
+        'Leave alg out, or set one that fits: RS256, PS256, ES256 (P-256), ES384 (P-384), ES512 (P-521), EdDSA (Ed25519).',
     )
   return { key, alg, kid: options.kid ?? kidIn(material) }
 }
 
 /**
- * A secret that is shared with whom the JWT is for.
+ * A shared secret that signs with HMAC.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the algorithm is not one of secrets
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for another algorithm
  */
 export function secretKey(secret: string, { alg, kid }: KeyOptions, owner: string): SigningKey {
   if (alg === undefined || !/^HS(?:256|384|512)$/.test(alg))
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
-      `${owner} is a secret and no private key: it signs with HS256, HS384 or HS512, and alg must say which.`,
+      `${owner} is a secret, not a private key. Set alg to HS256, HS384 or HS512.`,
     )
   return { key: createSecretKey(Buffer.from(secret)), alg, kid }
 }
 
-/** A JWT in compact form (RFC 7519) with exactly these claims, but for undefined ones. */
+/** A JWT in compact form (RFC 7519) with exactly these claims, without undefined ones. */
 export async function signJwt(
   claims: Readonly<Record<string, unknown>>,
   { key, alg, kid }: SigningKey,
@@ -69,13 +69,13 @@ export async function signJwt(
 ): Promise<string> {
   const complete = { typ: 'JWT', ...header, ...(kid !== undefined && { kid }), alg }
   if (key.asymmetricKeyType === 'ed25519') return signEdDsa(complete, claims, key)
-  // Loaded here, as for verifying: it takes longer to load than all of this package.
+  // Imported here because loading it takes longer than loading the rest of this package.
   const { default: jsonwebtoken } = await import('jsonwebtoken')
-  // As text, so that jsonwebtoken adds nothing.
+  // As text, so that jsonwebtoken adds no claims.
   return jsonwebtoken.sign(JSON.stringify(claims), key, { algorithm: alg as 'RS256', header: complete })
 }
 
-/** jsonwebtoken has no EdDSA (RFC 8037). */
+/** jsonwebtoken does not support EdDSA (RFC 8037). */
 function signEdDsa(header: object, claims: object, key: KeyObject): string {
   const input = [header, claims]
     .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
@@ -83,12 +83,12 @@ function signEdDsa(header: object, claims: object, key: KeyObject): string {
   return `${input}.${sign(null, Buffer.from(input), key).toString('base64url')}`
 }
 
-/** The public half as a JWK, with the members that belong to it and no other. */
+/** The public key as a JWK with its required members only. */
 export function publicJwk({ key }: SigningKey): JsonWebKey {
   return createPublicKey(key).export({ format: 'jwk' })
 }
 
-/** What names a key by itself (RFC 7638 section 3). */
+/** The thumbprint of a key (RFC 7638 section 3). */
 export function thumbprint(jwk: JsonWebKey): string {
   const members = Object.entries(jwk).sort(([a], [b]) => (a < b ? -1 : 1))
   return createHash('sha256')
@@ -101,7 +101,7 @@ function privateKeyOf(material: PrivateKey, { passphrase }: KeyOptions, owner: s
     if (material.type === 'private') return material
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
-      `${owner} is a ${material.type} key, and must be a private one.`,
+      `${owner} must be a private key, not a ${material.type} key.`,
     )
   }
   try {
@@ -112,16 +112,16 @@ function privateKeyOf(material: PrivateKey, { passphrase }: KeyOptions, owner: s
       })
     return createPrivateKey({ key: material, format: 'jwk' })
   } catch (error) {
-    // The code alone: messages of Node may repeat what they were given.
+    // Only the code: messages of Node.js may repeat the input.
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
     const problem = isEncrypted(material)
-      ? `is encrypted, and ${passphrase === undefined ? 'there is no passphrase' : `the passphrase does not open it (${code})`}. Give passphrase.`
-      : `cannot be read (${code}). Give a private key as PEM or as a JWK.`
+      ? `is encrypted, and ${passphrase === undefined ? 'passphrase is not set' : `the passphrase is wrong (${code})`}. Set passphrase.`
+      : `cannot be parsed (${code}). Pass a private key as PEM or as a JWK.`
     throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `${owner} ${problem}`)
   }
 }
 
-/** `ENCRYPTED PRIVATE KEY` of PKCS#8, `Proc-Type: 4,ENCRYPTED` of the older forms. */
+/** `ENCRYPTED PRIVATE KEY` in PKCS#8, `Proc-Type: 4,ENCRYPTED` in older formats. */
 function isEncrypted(material: PrivateKey): boolean {
   return Buffer.from(typeof material === 'string' || material instanceof Uint8Array ? material : '').includes(
     'ENCRYPTED',
@@ -133,7 +133,7 @@ function kidIn(material: PrivateKey): string | undefined {
   return typeof kid === 'string' ? kid : undefined
 }
 
-/** The usual algorithm of a key (RFC 7518 section 3.1, RFC 8037 section 3.1). */
+/** The default algorithm of a key (RFC 7518 section 3.1, RFC 8037 section 3.1). */
 function algorithmOf(key: KeyObject): string | undefined {
   return key.asymmetricKeyType === 'ec'
     ? CURVES[key.asymmetricKeyDetails?.namedCurve ?? '']
@@ -146,7 +146,7 @@ function fits(key: KeyObject, alg: string): boolean {
     : (ALGORITHMS[key.asymmetricKeyType ?? '']?.includes(alg) ?? false)
 }
 
-/** ES256 and its like each have a curve of their own. */
+/** Each of these algorithms requires one curve. */
 const CURVES: Readonly<Record<string, string>> = {
   prime256v1: 'ES256',
   secp384r1: 'ES384',

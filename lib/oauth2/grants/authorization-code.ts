@@ -1,43 +1,49 @@
-import { seconds } from '../../check-values'
-import { kindOf } from '../../tokens/token'
-import { authorizationRequest, redeemed } from '../server/authorization-request'
-import { authorizationServer } from '../server/authorization-server'
-import { byPerson } from './interactive'
-import { aFunction, anObject } from '../checks'
-import { idTokenVerifier } from '../id-token'
-import { loopbackListener } from './loopback-listener'
+import { aFunction, anObject, kindOf, oneOf, timeoutMilliseconds } from '../../check-values'
 import type { OAuthClient } from '../client'
 import { OAuthError } from '../errors'
+import { authorizationRequest, exchangeCode, rejectReserved } from '../server/authorization-request'
+import { authorizationServer } from '../server/authorization-server'
+import { requestedLogin, type OAuthParameters } from '../server/token-request'
+import { untilLoggedIn } from './interactive'
+import { loopbackListener, type LoopbackHost } from './loopback-listener'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
-import { loginWant, type OAuthParameters } from '../server/token-request'
 
 export interface AuthorizationCodeOptions extends FlowOptions {
-  /** Shows a person the page to log in at: opens a browser, or prints the URL. */
+  /** Opens the login page: starts a browser or prints the URL. */
   readonly open: (url: string) => void | Promise<void>
-  /** The port on 127.0.0.1 that the browser comes back to. Default is any that is free (RFC 8252 section 7.3). */
+  /**
+   * The host in the redirect URI. Set `localhost` for servers that accept no address. Default: `127.0.0.1` (RFC 8252 section 8.3: the
+   * name may resolve to something else).
+   */
+  readonly host?: LoopbackHost | undefined
+  /** The port in the redirect URI. Default: any free port (RFC 8252 section 7.3). */
   readonly port?: number | undefined
-  /** The path that it comes back to, as registered. Default is `/callback`. */
+  /** The path in the redirect URI, as registered. Default: `/callback`. */
   readonly path?: string | undefined
-  /** Seconds a person has for it. Default is 300. */
+  /** Milliseconds the user has for the login; 0 for no limit. Default: 300000. */
   readonly timeout?: number | undefined
-  /** More parameters of the login, as `prompt` or `login_hint`. (`params` are those of token requests.) Default is none. */
+  /**
+   * More parameters of the login, such as `prompt` or `login_hint`; `params` are those of token requests. Parameters that this
+   * package sets, such as `redirect_uri`, are errors. Default: none.
+   */
   readonly loginParams?: OAuthParameters | undefined
 }
 
 /**
- * Tokens for a person who logs in by their browser on this machine (RFC 6749 section 4.1, with PKCE of RFC 7636, as RFC 8252
- * has it for native apps): register `http://127.0.0.1/callback` as redirect URI; the port is any. They are asked when the
- * first token is wanted, and again when the login has ended; ask for the scope `offline_access`, or what the server has in
- * its place, for a refresh token.
+ * Tokens for a user who logs in with a browser on this host (RFC 6749 section 4.1 with PKCE, RFC 7636; RFC 8252 for native apps).
+ * Register `http://127.0.0.1/callback` as redirect URI; the port may vary. The user logs in when the first token is needed, and again
+ * when the login has expired. Request the scope `offline_access`, or what the server uses instead, for a refresh token.
  *
- * A server that does not take the redirect URI never sends the browser back: then, as when nobody logs in, `getToken`
- * rejects with `ERR_IGWN_OAUTH_TIMEOUT`. It rejects with `ERR_IGWN_OAUTH_REFUSED` when the person says no.
+ * Its `getToken` rejects with `ERR_IGWN_OAUTH_TIMEOUT` when the user does not log in, also because the server does not accept the
+ * redirect URI; and with `ERR_IGWN_OAUTH_REFUSED` when the user denies the request. For the next 60 seconds it then rejects with the
+ * same error without another login.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function authorizationCode(client: OAuthClient, options: AuthorizationCodeOptions): OAuthTokenSource {
   const checked = checkFlow(options, {
     open: aFunction,
+    host: oneOf('127.0.0.1', 'localhost'),
     port: (value) =>
       Number.isInteger(value) && Number(value) >= 0 && Number(value) < 65_536
         ? undefined
@@ -45,35 +51,36 @@ export function authorizationCode(client: OAuthClient, options: AuthorizationCod
     path: (value) =>
       typeof value === 'string' && /^\/[^?#\s]*$/.test(value)
         ? undefined
-        : `must be a path, as /callback, not ${typeof value === 'string' ? 'this text' : kindOf(value)}`,
-    timeout: seconds,
+        : `must be a path such as /callback, not ${typeof value === 'string' ? 'this string' : kindOf(value)}`,
+    timeout: timeoutMilliseconds,
     loginParams: anObject,
   })
-  const { open, port = 0, path = '/callback', timeout = TIMEOUT, loginParams, params, signal } = checked
+  const { open, host = '127.0.0.1', port = 0, path = '/callback', timeout = TIMEOUT } = checked
+  const { loginParams, params, signal } = checked
+  rejectReserved(loginParams, 'options.loginParams', ['response_mode'])
   const server = authorizationServer(client)
-  const verifyIdToken = idTokenVerifier(server)
 
   return renewing(
     server,
     {
       name: 'authorizationCode',
       isInteractive: true,
-      async obtain(want) {
-        const listener = await loopbackListener(port, path)
+      async obtain(requested) {
+        const listener = await loopbackListener(host, port, path)
         try {
           const { redirectUri } = listener
           const { url, login } = await authorizationRequest(server, {
             redirectUri,
-            want: loginWant(want, checked),
+            requested: requestedLogin(requested, checked),
             params: loginParams,
             signal,
           })
-          const answer = await byPerson(
+          const callback = await untilLoggedIn(
             () => open(url),
-            (stop) => inTime(listener.answer(login.state, stop), timeout, stop),
+            (stop) => inTime(listener.callback(login.state, stop), stop),
             signal,
           )
-          return await redeemed(server, verifyIdToken, answer, login, { want, params, signal })
+          return await exchangeCode(server, callback, login, { requested, params, signal })
         } finally {
           listener.close()
         }
@@ -82,29 +89,29 @@ export function authorizationCode(client: OAuthClient, options: AuthorizationCod
     checked,
   )
 
-  async function inTime<T>(answer: Promise<T>, after: number, stop: AbortSignal): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
+  async function inTime<T>(callback: Promise<T>, stop: AbortSignal): Promise<T> {
+    if (timeout === 0) return callback
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
+      const timer = setTimeout(
         () => {
           reject(
             new OAuthError(
               'ERR_IGWN_OAUTH_TIMEOUT',
-              `Nobody came back from ${server.name} within ${after} s. Begin again; a page there that speaks of the redirect URI means that http://127.0.0.1${path} is not registered.`,
+              `The user did not log in at ${server.name} within ${timeout} ms. Try again. If the page of the server shows an error about the redirect URI, register http://${host}${path} there.`,
             ),
           )
         },
-        Math.min(after * 1000, MAX_TIMER),
+        Math.min(timeout, MAX_TIMER),
       )
       stop.addEventListener('abort', () => {
         clearTimeout(timer)
       })
     })
-    return Promise.race([answer, late])
+    return Promise.race([callback, late])
   }
 }
 
-/** Seconds. */
-const TIMEOUT = 300
-/** Milliseconds; a timer for more goes off at once. */
+/** Milliseconds. */
+const TIMEOUT = 300_000
+/** Milliseconds; a longer timer fires at once. */
 const MAX_TIMER = 2 ** 31 - 1

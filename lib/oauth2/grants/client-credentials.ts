@@ -4,9 +4,9 @@ import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './
 import { parametersFor, requestToken } from '../server/token-request'
 
 /**
- * Tokens for the client itself (RFC 6749 section 4.4): a program that acts for nobody but itself.
+ * Tokens for the client itself (RFC 6749 section 4.4), for a program that does not act for a user.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function clientCredentials(client: OAuthClient, options: FlowOptions = {}): OAuthTokenSource {
   const { params, signal } = checkFlow(options, {})
@@ -16,9 +16,9 @@ export function clientCredentials(client: OAuthClient, options: FlowOptions = {}
     server,
     {
       name: 'clientCredentials',
-      obtain: (want) =>
-        requestToken(server, { audience: want.audience[0], signal }, ({ oc, config }) =>
-          oc.clientCredentialsGrant(config, parametersFor(want, server.client, params)),
+      obtain: (requested) =>
+        requestToken(server, { audience: requested.audience[0], signal }, ({ oc, config }) =>
+          oc.clientCredentialsGrant(config, parametersFor(requested, server.client, params)),
         ),
     },
     options,

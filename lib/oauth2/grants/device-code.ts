@@ -1,48 +1,58 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { aFunction, anObject } from '../../check-values'
 import { secondsNow } from '../../clock'
+import { printable, sanitize } from '../../secrets/sanitize'
 import type { StoredToken } from '../../stores/token-store'
-import { authorizationServer } from '../server/authorization-server'
-import { byPerson } from './interactive'
-import { aFunction, anObject } from '../checks'
 import type { OAuthClient } from '../client'
 import { isRefused, OAuthError } from '../errors'
+import { rejectReserved } from '../server/authorization-request'
+import { authorizationServer } from '../server/authorization-server'
+import { parametersFor, requestedLogin, requestToken, type OAuthParameters } from '../server/token-request'
+import { untilLoggedIn } from './interactive'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
-import { loginWant, parametersFor, requestToken, type OAuthParameters } from '../server/token-request'
 
-/** What a person needs to know to log in on another device (RFC 8628 section 3.2). */
+/**
+ * What the user needs to log in on another device (RFC 8628 section 3.2). Control characters are removed, and the URLs are http(s)
+ * URLs, so that they can be printed and opened.
+ */
 export interface DevicePrompt {
   /** The code to enter there. */
   readonly userCode: string
-  /** The page to enter it at. */
+  /** The page on which to enter it. */
   readonly verificationUri: string
-  /** The same with the code in it, for a link or a QR code; absent where the server has none. */
+  /** The same page with the code, for a link or a QR code; absent when the server sends none. */
   readonly verificationUriComplete?: string | undefined
-  /** Seconds since the epoch at which the code ends. */
+  /** Seconds since the epoch at which the code expires. */
   readonly expiresAt: number
 }
 
 export interface DeviceCodeOptions extends FlowOptions {
-  /** Tells the person. It is not waited for longer than for the login. */
+  /** Shows the code and the URL to the user. */
   readonly prompt: (prompt: DevicePrompt) => void | Promise<void>
-  /** More parameters of the login, as `acr_values`. (`params` are those of token requests.) Default is none. */
+  /**
+   * More parameters of the login, such as `acr_values`; `params` are those of token requests. Parameters that this package sets are
+   * errors. Default: none.
+   */
   readonly loginParams?: OAuthParameters | undefined
 }
 
 /**
- * Tokens for a person who logs in on another device (RFC 8628): for programs in a terminal, also far away. They are asked
- * when the first token is wanted, and again when the login has ended; ask for the scope `offline_access`, or what the server
- * has in its place, for a refresh token.
+ * Tokens for a user who logs in on another device (RFC 8628), for example for a program in a remote terminal. The user logs in when
+ * the first token is needed, and again when the login has expired. Request the scope `offline_access`, or what the server uses
+ * instead, for a refresh token.
  *
- * Its `getToken` rejects with `ERR_IGWN_OAUTH_TIMEOUT` when nobody logs in in time, and with `ERR_IGWN_OAUTH_REFUSED`
- * (`access_denied`) when they say no.
+ * Its `getToken` rejects with `ERR_IGWN_OAUTH_TIMEOUT` when the user does not log in before the code expires, and with
+ * `ERR_IGWN_OAUTH_REFUSED` (`access_denied`) when the user denies the request. For the next 60 seconds it then rejects with the same
+ * error without another login.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAuthTokenSource {
   const { prompt, params, loginParams, signal } = checkFlow(options, {
     prompt: aFunction,
     loginParams: anObject,
   })
+  rejectReserved(loginParams, 'options.loginParams')
   const server = authorizationServer(client)
 
   return renewing(
@@ -50,80 +60,120 @@ export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAu
     {
       name: 'deviceCode',
       isInteractive: true,
-      async obtain(want) {
-        const [audience] = want.audience
-        const parameters = parametersFor(loginWant(want, options), server.client, loginParams)
-        const device = await server.ask(
+      async obtain(requested) {
+        const [audience] = requested.audience
+        const parameters = parametersFor(requestedLogin(requested, options), server.client, loginParams)
+        const device = await server.request(
           { endpoint: 'device_authorization', audience, signal },
           async ({ oc, config }) => oc.initiateDeviceAuthorization(config, parameters),
         )
         const expiresAt = secondsNow() + device.expires_in
-        const { verification_uri_complete: complete } = device
-        const shown: DevicePrompt = {
-          userCode: device.user_code,
-          verificationUri: device.verification_uri,
-          ...(complete !== undefined && { verificationUriComplete: complete }),
-          expiresAt,
-        }
-        const ask = (stop: AbortSignal) =>
-          requestToken(server, { audience, signal: stop }, ({ oc, config }) =>
-            oc.genericGrantRequest(
-              config,
-              DEVICE_CODE,
-              parametersFor({ scope: [], audience: want.audience }, server.client, {
-                ...params,
-                device_code: device.device_code,
-              }),
-            ),
+        const poll = (stop: AbortSignal) =>
+          requestToken(
+            server,
+            { audience, signal: stop },
+            ({ oc, config }) =>
+              oc.genericGrantRequest(
+                config,
+                DEVICE_CODE,
+                parametersFor({ scope: [], audience: requested.audience }, server.client, {
+                  ...params,
+                  device_code: device.device_code,
+                }),
+              ),
+            requested.scope.includes('openid') ? {} : undefined,
           )
-        return byPerson(
-          () => prompt(shown),
-          (stop) => polled(ask, device.interval ?? INTERVAL, expiresAt, stop),
+        return untilLoggedIn(
+          () => prompt(promptFor(device, expiresAt)),
+          (stop) => pollUntilDone(poll, device.interval ?? INTERVAL, expiresAt, stop),
           signal,
         )
       },
     },
     options,
   )
-}
 
-const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
-
-/** Seconds between questions, where the server does not say (RFC 8628 section 3.2), and what a slower pace is slower by. */
-const INTERVAL = 5
-const SLOWER_BY = 5
-
-/**
- * Asks until there is an answer (RFC 8628 sections 3.4 and 3.5). Not by openid-client, which gives up over one question that
- * was not answered, and sees only every five seconds that nobody wants it any more.
- */
-async function polled(
-  ask: (signal: AbortSignal) => Promise<StoredToken>,
-  interval: number,
-  expiresAt: number,
-  signal: AbortSignal,
-): Promise<StoredToken> {
-  for (let pause = interval; ;) {
-    await wait(Math.min(pause, Math.max(0, expiresAt - secondsNow())) * 1000, undefined, { signal })
-    if (secondsNow() >= expiresAt) throw nobodyCame()
-    try {
-      return await ask(signal)
-    } catch (error) {
-      if (isRefused(error, 'expired_token')) throw nobodyCame()
-      if (isRefused(error, 'slow_down')) pause += SLOWER_BY
-      else if (isUnanswered(error)) pause *= 2
-      else if (!isRefused(error, 'authorization_pending')) throw error
+  function promptFor(
+    {
+      user_code: userCode,
+      verification_uri: uri,
+      verification_uri_complete: complete,
+    }: {
+      readonly user_code: string
+      readonly verification_uri: string
+      readonly verification_uri_complete?: string
+    },
+    expiresAt: number,
+  ): DevicePrompt {
+    return {
+      userCode: printable(userCode).slice(0, MAX_USER_CODE),
+      verificationUri: webUrl(uri, `verification_uri of ${server.name}`).href,
+      ...(complete !== undefined && {
+        verificationUriComplete: webUrl(complete, `verification_uri_complete of ${server.name}`).href,
+      }),
+      expiresAt,
     }
   }
 }
 
-function isUnanswered(error: unknown): boolean {
-  return (
-    error instanceof OAuthError &&
-    (error.code === 'ERR_IGWN_OAUTH_UNREACHABLE' || error.code === 'ERR_IGWN_OAUTH_TIMEOUT')
+/**
+ * A URL of the server that a user is asked to open. Other schemes than http and https, such as `javascript:` and `file:`, are
+ * rejected; control characters are percent-encoded.
+ */
+function webUrl(url: string, what: string): URL {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (parsed?.protocol === 'https:' || parsed?.protocol === 'http:') return parsed
+  throw new OAuthError(
+    'ERR_IGWN_OAUTH_RESPONSE',
+    `The ${what} is not an http(s) URL${parsed ? `, its scheme is ${sanitize(parsed.protocol)}` : ''}. Do not open it.`,
   )
 }
 
-function nobodyCame(): OAuthError {
-  return new OAuthError('ERR_IGWN_OAUTH_TIMEOUT', 'Nobody logged in before the code ended. Begin again.')
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
+
+/** Characters; codes are typed by hand. */
+const MAX_USER_CODE = 100
+
+/** Seconds between requests when the server does not say (RFC 8628 section 3.2), and how much slower after `slow_down`. */
+const INTERVAL = 5
+const SLOWER_BY = 5
+/** Seconds. Only the server can make the interval longer. */
+const MAX_INTERVAL = 60
+
+/**
+ * Polls for the token (RFC 8628 sections 3.4 and 3.5). Not done by openid-client, which gives up after one failed request and checks
+ * the signal only every five seconds. After a temporary failure the interval doubles, and is at least the `Retry-After`.
+ */
+async function pollUntilDone(
+  poll: (signal: AbortSignal) => Promise<StoredToken>,
+  interval: number,
+  expiresAt: number,
+  signal: AbortSignal,
+): Promise<StoredToken> {
+  let every = interval
+  let pause = interval
+  let lastFailure: OAuthError | undefined
+  for (;;) {
+    await wait(Math.min(pause, Math.max(0, expiresAt - secondsNow())) * 1000, undefined, { signal })
+    if (secondsNow() >= expiresAt) throw expired(lastFailure)
+    try {
+      return await poll(signal)
+    } catch (error) {
+      if (isRefused(error, 'expired_token')) throw expired(undefined)
+      lastFailure = undefined
+      if (isRefused(error, 'slow_down')) every += SLOWER_BY
+      else if (error instanceof OAuthError && error.retryAfter !== undefined) {
+        every = Math.max(every, Math.min(every * 2, MAX_INTERVAL))
+        lastFailure = error
+      } else if (!isRefused(error, 'authorization_pending')) throw error
+      pause = Math.max(every, (lastFailure?.retryAfter ?? 0) / 1000)
+    }
+  }
+}
+
+function expired(lastFailure: OAuthError | undefined): OAuthError {
+  return new OAuthError(
+    'ERR_IGWN_OAUTH_TIMEOUT',
+    `The user did not log in before the code expired. ${lastFailure ? `The last request for the token failed: ${lastFailure.message}` : 'Start again.'}`,
+  )
 }

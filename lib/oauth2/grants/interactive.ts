@@ -1,28 +1,27 @@
 import { CanceledError } from 'axios'
 
 /**
- * Waits for a person: until they have done what the work waits for, what shows them the way fails, or nobody wants it any more.
- * Then the work is told to end.
+ * Shows a login to the user and waits for it, until it is finished, showing it fails, or the signal aborts. The login is then stopped.
  *
- * @param show - shows them the way; that it takes long delays nothing
+ * @param show - opens the login; not waited for
  */
-export async function byPerson<T>(
+export async function untilLoggedIn<T>(
   show: () => void | Promise<void>,
-  work: (signal: AbortSignal) => Promise<T>,
+  logIn: (stop: AbortSignal) => Promise<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
   if (signal?.aborted) throw new CanceledError()
-  const over = new AbortController()
-  const stop = signal ? AbortSignal.any([signal, over.signal]) : over.signal
+  const finished = new AbortController()
+  const stop = signal ? AbortSignal.any([signal, finished.signal]) : finished.signal
   const showing = async (): Promise<never> => {
     await show()
     return new Promise<never>(() => undefined)
   }
   try {
-    return await Promise.race([work(stop), showing()])
+    return await Promise.race([logIn(stop), showing()])
   } catch (error) {
     throw signal?.aborted ? new CanceledError() : error
   } finally {
-    over.abort()
+    finished.abort()
   }
 }

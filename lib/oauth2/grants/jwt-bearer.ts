@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { seconds } from '../../check-values'
+import { anObject, nonEmptyText, seconds, textOrFunction } from '../../check-values'
 import { IgwnAuthError } from '../../errors'
 import { secondsNow } from '../../clock'
 import { authorizationServer } from '../server/authorization-server'
-import { anObject, aText, textOrFunction } from '../checks'
 import type { OAuthClient } from '../client'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
 import { secretKey, signingKey, signJwt, type PrivateKey, type SigningKey } from '../dpop/signing-key'
@@ -12,40 +11,40 @@ import { parametersFor, requestToken } from '../server/token-request'
 export interface JwtBearerOptions extends FlowOptions {
   /** `iss` of the assertion: the service account. */
   readonly issuer: string
-  /** `sub`: for whom it acts. Default is the issuer. */
+  /** `sub`: the user or account that it acts for. Default: the issuer. */
   readonly subject?: string | undefined
-  /** `aud`. Default is the token endpoint (RFC 7523 section 3). */
+  /** `aud`. Default: the token endpoint (RFC 7523 section 3). */
   readonly assertionAudience?: string | undefined
-  /** The key that signs it; or a secret, with an `alg` of HMAC. */
+  /** The private key that signs the assertion, or a secret together with an HMAC `alg`. */
   readonly key: PrivateKey
-  /** The algorithm that signs (RFC 7518 section 3.1). Default goes by a private key; a secret needs it. */
+  /** Signature algorithm (RFC 7518 section 3.1). Default: depends on the private key; required for a secret. */
   readonly alg?: string | undefined
-  /** The name of the key at the server, in the header. Default is the one in a JWK, else none. */
+  /** `kid` in the JWT header, the id of the key at the server. Default: the one in a JWK, else none. */
   readonly kid?: string | undefined
-  /** Of an encrypted key. Default is none. */
+  /** Passphrase of an encrypted key. Default: none. */
   readonly passphrase?: string | (() => string) | undefined
-  /** More members of the header. Default is none. */
+  /** More members of the JWT header. Default: none. */
   readonly header?: Readonly<Record<string, unknown>> | undefined
-  /** More claims, over those that are made; `scope` is one where there are scopes (as Authlib and Google have it). Default is none. */
+  /** More claims; they override the generated ones, which include `scope` when scopes are requested (as in Authlib and at Google). Default: none. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined
-  /** Seconds from `iat` to `exp`. Default is 3600, as in Authlib. */
+  /** Lifetime of the assertion in seconds. Default: 3600, as in Authlib. */
   readonly lifetime?: number | undefined
 }
 
 /**
- * Tokens by an assertion that the program signs itself (RFC 7523 section 2.1): a service account. The assertion says who
- * asks, so the client needs no secret, and no `clientId` where the server does without.
+ * Tokens for a service account, with an assertion that the program signs itself (RFC 7523 section 2.1). The client needs no secret,
+ * and no `clientId` unless the server requires one.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client, key or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client, key or option
  */
 export function jwtBearer(client: OAuthClient, options: JwtBearerOptions): OAuthTokenSource {
   const checked = checkFlow(options, {
-    issuer: aText,
-    subject: aText,
-    assertionAudience: aText,
-    key: (value) => (typeof value === 'object' && value !== null ? undefined : aText(value)),
-    alg: aText,
-    kid: aText,
+    issuer: nonEmptyText,
+    subject: nonEmptyText,
+    assertionAudience: nonEmptyText,
+    key: (value) => (typeof value === 'object' && value !== null ? undefined : nonEmptyText(value)),
+    alg: nonEmptyText,
+    kid: nonEmptyText,
     passphrase: textOrFunction,
     header: anObject,
     claims: anObject,
@@ -60,11 +59,11 @@ export function jwtBearer(client: OAuthClient, options: JwtBearerOptions): OAuth
     {
       name: 'jwtBearer',
       identity: [issuer, subject],
-      async obtain(want) {
+      async obtain(requested) {
         const { token_endpoint: endpoint } = await server.metadata(signal)
         const now = Math.floor(secondsNow())
-        const scope = want.scope.length > 0 ? { scope: want.scope.join(' ') } : {}
-        const made = {
+        const scope = requested.scope.length > 0 ? { scope: requested.scope.join(' ') } : {}
+        const generated = {
           iss: issuer,
           sub: subject,
           aud: checked.assertionAudience ?? endpoint,
@@ -74,9 +73,9 @@ export function jwtBearer(client: OAuthClient, options: JwtBearerOptions): OAuth
           ...scope,
           ...claims,
         }
-        const assertion = await signJwt(made, key, header)
-        const parameters = parametersFor(want, server.client, { ...params, assertion })
-        return requestToken(server, { audience: want.audience[0], signal }, ({ oc, config }) =>
+        const assertion = await signJwt(generated, key, header)
+        const parameters = parametersFor(requested, server.client, { ...params, assertion })
+        return requestToken(server, { audience: requested.audience[0], signal }, ({ oc, config }) =>
           oc.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:jwt-bearer', parameters),
         )
       },
@@ -93,6 +92,6 @@ function keyOf({ key, ...options }: JwtBearerOptions): SigningKey {
   if (options.alg !== undefined) return secretKey(key, options, 'options.key')
   throw new IgwnAuthError(
     'ERR_IGWN_INVALID_OPTION',
-    'options.key is no PEM: as a secret it needs alg (HS256, HS384 or HS512), and a private key must be PEM or a JWK.',
+    'options.key is not PEM. For a secret, set alg to HS256, HS384 or HS512; pass a private key as PEM or a JWK.',
   )
 }

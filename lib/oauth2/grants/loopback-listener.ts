@@ -3,71 +3,104 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { IgwnAuthError } from '../../errors'
 
-/** Listens on this machine for a browser that comes back from a login (RFC 8252 section 7.3). */
+export type LoopbackHost = '127.0.0.1' | 'localhost'
+
+/** An HTTP server on this host for the callback of a login (RFC 8252 section 7.3). */
 export interface LoopbackListener {
   readonly redirectUri: string
-  /** The parameters of the one answer that has this state; whatever else comes is sent away. */
-  answer(state: string, signal: AbortSignal): Promise<URLSearchParams>
+  /** The parameters of the callback with this state. Any other request gets an error response. */
+  callback(state: string, signal: AbortSignal): Promise<URLSearchParams>
   close(): void
 }
 
 /**
- * @param port - 0 for any that is free
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when somebody else has the port
+ * @param port - 0 for any free port
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the port is in use
  */
-export async function loopbackListener(port: number, path: string): Promise<LoopbackListener> {
-  const server = http.createServer()
-  server.listen(port, LOOPBACK)
-  try {
-    await once(server, 'listening')
-  } catch (error) {
-    const { code = 'unknown error' } = error as NodeJS.ErrnoException
-    throw new IgwnAuthError(
-      'ERR_IGWN_INVALID_OPTION',
-      `options.port is ${port}, on which nothing can listen here (${code}). Give another, or leave it out for any that is free.`,
-    )
-  }
-  const host = `${LOOPBACK}:${(server.address() as AddressInfo).port}`
+export async function loopbackListener(
+  name: LoopbackHost,
+  port: number,
+  path: string,
+): Promise<LoopbackListener> {
+  const first = await listening('127.0.0.1', port)
+  const servers = [first]
+  const { port: actualPort } = first.address() as AddressInfo
+  if (name === 'localhost')
+    try {
+      // Browsers may resolve the name to either address.
+      servers.push(await listening('::1', actualPort))
+    } catch (error) {
+      if (!isWithoutIpv6(error)) {
+        first.close()
+        throw error
+      }
+    }
+  const host = `${name}:${actualPort}`
 
   return {
     redirectUri: `http://${host}${path}`,
-    answer: (state, signal) =>
+    callback: (state, signal) =>
       new Promise((resolve, reject) => {
         signal.addEventListener('abort', () => {
           reject(signal.reason as Error)
         })
-        server.on('request', (request, response) => {
+        const onRequest = (request: http.IncomingMessage, response: http.ServerResponse) => {
           const target = `http://${host}${request.url ?? ''}`
-          const url = URL.canParse(target) ? new URL(target) : undefined // `*` and the like are none
+          const url = URL.canParse(target) ? new URL(target) : undefined // `*` is not a URL
           const parameters = url?.searchParams ?? new URLSearchParams()
-          // A page anywhere can have a browser ask here; not under this name (DNS rebinding), nor with this state.
+          // Any web page can make a browser send requests here, but not with this Host (DNS rebinding) and state.
           const isOurs = request.method === 'GET' && request.headers.host === host && url?.pathname === path
-          const isAnswer = isOurs && parameters.get('state') === state
-          const isRefusal = parameters.has('error')
+          const isCallback = isOurs && parameters.get('state') === state
           const [status, text] = !isOurs
-            ? [404, 'There is nothing here.']
-            : !isAnswer
-              ? [400, 'This is no answer to the login that is waited for.']
-              : [200, isRefusal ? 'The login was refused.' : 'You are logged in. You can close this window.']
-          // Once it has left, or the browser has gone: the answer is good in either case.
-          if (isAnswer)
+            ? [404, 'Not found.']
+            : !isCallback
+              ? [400, 'This request does not belong to the login that is in progress.']
+              : [
+                  200,
+                  parameters.has('error')
+                    ? 'The login was refused.'
+                    : 'You are logged in. You can close this window.',
+                ]
+          // After the page was sent, or the browser closed the connection: the callback is valid in both cases.
+          if (isCallback)
             response.once('close', () => {
               resolve(parameters)
             })
           response.writeHead(status, HEADERS).end(page(text))
-        })
+        }
+        for (const server of servers) server.on('request', onRequest)
       }),
     close() {
-      server.close()
-      server.closeAllConnections()
+      for (const server of servers) {
+        server.close()
+        server.closeAllConnections()
+      }
     },
   }
 }
 
-/** RFC 8252 section 8.3: not `localhost`, which may be another machine. */
-const LOOPBACK = '127.0.0.1'
+async function listening(address: string, port: number): Promise<http.Server> {
+  const server = http.createServer()
+  server.listen(port, address)
+  try {
+    await once(server, 'listening')
+    return server
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
+    throw new IgwnAuthError(
+      'ERR_IGWN_INVALID_OPTION',
+      `options.port is ${port}; cannot listen on it at ${address} (${code}). Set another port, or leave it out for any free port.`,
+      { cause: error },
+    )
+  }
+}
 
-/** The URL of the page has the code in it. */
+function isWithoutIpv6(error: unknown): boolean {
+  const { code } = (error as IgwnAuthError).cause as NodeJS.ErrnoException
+  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT'
+}
+
+/** The URL of the page contains the code. */
 const HEADERS = {
   'Content-Type': 'text/html; charset=utf-8',
   'Cache-Control': 'no-store',

@@ -1,23 +1,23 @@
 import { authorizationServer } from '../server/authorization-server'
 import type { OAuthClient } from '../client'
-import { aText, textOrFunction } from '../checks'
+import { nonEmptyText, textOrFunction } from '../../check-values'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
 import { parametersFor, requestToken } from '../server/token-request'
 
-/** Who logs in. */
+/** Options of {@link password}. */
 export interface PasswordOptions extends FlowOptions {
-  /** As the server knows them. */
+  /** The username. */
   readonly username: string
-  /** The password, or a function that gives it, called for each login. */
+  /** The password, or a function that returns it, called for each login. */
   readonly password: string | (() => string | Promise<string>)
 }
 
 /**
- * Tokens for a person whose password the program knows (RFC 6749 section 4.3).
+ * Tokens for a user whose password the program knows (RFC 6749 section 4.3).
  *
- * @deprecated OAuth 2.1 has no such grant: a program that sees a password can do all that its owner can. It is here for
- *   servers that know nothing else; use {@link deviceCode} or {@link authorizationCode} where they do.
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
+ * @deprecated OAuth 2.1 has no such grant, because the program can do everything with the password that the user can. Use
+ *   {@link deviceCode} or {@link authorizationCode} if the server supports one of them.
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function password(client: OAuthClient, options: PasswordOptions): OAuthTokenSource {
   const {
@@ -26,7 +26,7 @@ export function password(client: OAuthClient, options: PasswordOptions): OAuthTo
     params,
     signal,
   } = checkFlow(options, {
-    username: aText,
+    username: nonEmptyText,
     password: textOrFunction,
   })
   const server = authorizationServer(client)
@@ -36,14 +36,14 @@ export function password(client: OAuthClient, options: PasswordOptions): OAuthTo
     {
       name: 'password',
       identity: [username],
-      async obtain(want) {
-        const login = { username, password: typeof secret === 'function' ? await secret() : secret }
-        return requestToken(server, { audience: want.audience[0], signal }, ({ oc, config }) =>
-          oc.genericGrantRequest(
-            config,
-            'password',
-            parametersFor(want, server.client, { ...params, ...login }),
-          ),
+      async obtain(requested) {
+        const credentials = { username, password: typeof secret === 'function' ? await secret() : secret }
+        const parameters = parametersFor(requested, server.client, { ...params, ...credentials })
+        return requestToken(
+          server,
+          { audience: requested.audience[0], signal },
+          ({ oc, config }) => oc.genericGrantRequest(config, 'password', parameters),
+          requested.scope.includes('openid') ? {} : undefined,
         )
       },
     },

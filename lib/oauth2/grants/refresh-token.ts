@@ -1,32 +1,32 @@
 import { createHash } from 'node:crypto'
 import { authorizationServer } from '../server/authorization-server'
-import { aText } from '../checks'
+import { nonEmptyText } from '../../check-values'
 import type { OAuthClient } from '../client'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
 
 export interface RefreshTokenOptions extends FlowOptions {
   /**
-   * The refresh token that a login gave. With a store it is the first one: what the server gives in its place is kept there,
-   * and used from then on. Default is the one in the store, under `storeKey`.
+   * The refresh token of a login. With a store it is used once: the token that replaces it is kept there and used from then on.
+   * Default: the one in the store, under `storeKey`.
    */
   readonly refreshToken?: string | undefined
 }
 
 /**
- * Tokens by a refresh token (RFC 6749 section 6) that was got elsewhere.
+ * Tokens with a refresh token (RFC 6749 section 6) from an earlier login.
  *
- * Its `getToken` rejects with `ERR_IGWN_OAUTH_REFUSED` (`invalid_grant`) once the server has revoked it, and with
- * `ERR_IGWN_TOKEN_NOT_FOUND` where none is given and none in the store.
+ * Its `getToken` rejects with `ERR_IGWN_OAUTH_REFUSED` when the server has revoked the refresh token, and with
+ * `ERR_IGWN_TOKEN_NOT_FOUND` when there is none, neither as an option nor in the store.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function refreshToken(client: OAuthClient, options: RefreshTokenOptions): OAuthTokenSource {
-  const { refreshToken: first } = checkFlow(options, { refreshToken: aText })
+  const { refreshToken: first } = checkFlow(options, { refreshToken: nonEmptyText })
   return renewing(
     authorizationServer(client),
     {
       name: 'refreshToken',
-      // Of another refresh token the store has other tokens: perhaps another person's.
+      // The tokens of another refresh token may be those of another user.
       identity: first === undefined ? [] : [fingerprint(first)],
       refreshToken: first,
     },
@@ -34,7 +34,7 @@ export function refreshToken(client: OAuthClient, options: RefreshTokenOptions):
   )
 }
 
-/** Tells one secret from another, and not what it is. */
+/** A hash that distinguishes secrets without revealing them. */
 export function fingerprint(secret: string): string {
   return createHash('sha256').update(secret).digest('hex').slice(0, 16)
 }

@@ -1,53 +1,52 @@
-import { tokenText, type Token, type TokenQuery, type TokenSource } from '../../tokens/token'
+import { nonEmptyText } from '../../check-values'
 import { IgwnAuthError } from '../../errors'
+import { tokenText, type Token, type TokenQuery, type TokenSource } from '../../tokens/token'
 import { authorizationServer } from '../server/authorization-server'
-import { aText } from '../checks'
 import type { OAuthClient } from '../client'
 import { isRefused } from '../errors'
 import { fingerprint } from './refresh-token'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
 import { parametersFor, requestToken } from '../server/token-request'
 
-/** A token that is given, or where it comes from. */
+/** A token, or a source or function that returns one. */
 export type TokenInput = Token | TokenSource | (() => Token | undefined | Promise<Token | undefined>)
 
 export interface TokenExchangeOptions extends FlowOptions {
   /**
-   * The token that is exchanged: on whose behalf the new one is. It must always be of one and the same person or service; make
-   * a source for each.
+   * The token to exchange: the new token acts for its subject. It must always belong to the same user or service; make a source for
+   * each.
    */
   readonly subject: TokenInput
-  /** What kind it is (RFC 8693 section 3): `access_token`, `id_token`, `jwt` and the like, or a URI. Default is `access_token`. */
+  /** Its type (RFC 8693 section 3): `access_token`, `id_token`, `jwt` or another short name, or a URI. Default: `access_token`. */
   readonly subjectTokenType?: string | undefined
-  /** The token of who acts for the subject. Default is none. */
+  /** The token of the party that acts for the subject. Default: none. */
   readonly actor?: TokenInput | undefined
-  /** What kind that is. Default is `access_token`. */
+  /** Its type. Default: `access_token`. */
   readonly actorTokenType?: string | undefined
-  /** What kind the new token shall be. Default is for the server to say. */
+  /** The type of the new token. Default: chosen by the server. */
   readonly requestedTokenType?: string | undefined
 }
 
 /**
- * Tokens in exchange for other tokens (RFC 8693): a service that acts for who called it, or one token for many made into one
- * for one service.
+ * Tokens in exchange for other tokens (RFC 8693), for a service that acts for its caller, or to restrict a token to one service.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when client or options cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function tokenExchange(client: OAuthClient, options: TokenExchangeOptions): OAuthTokenSource {
   const { subject, subjectTokenType, actor, actorTokenType, requestedTokenType, params, signal } = checkFlow(
     options,
     {
-      subject: given,
-      subjectTokenType: aText,
-      actor: given,
-      actorTokenType: aText,
-      requestedTokenType: aText,
+      subject: tokenInput,
+      subjectTokenType: nonEmptyText,
+      actor: tokenInput,
+      actorTokenType: nonEmptyText,
+      requestedTokenType: nonEmptyText,
     },
   )
   if (options.store && options.storeKey === undefined && typeof subject !== 'string')
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
-      'options.store needs options.storeKey: a name for whom the subject is, so that nobody gets what was exchanged for another.',
+      'options.store needs options.storeKey, a key for this subject, so that users do not share tokens.',
     )
   const server = authorizationServer(client)
 
@@ -57,11 +56,11 @@ export function tokenExchange(client: OAuthClient, options: TokenExchangeOptions
       name: 'tokenExchange',
       identity: typeof subject === 'string' ? [fingerprint(subject)] : [],
       mayBeForElsewhere: requestedTokenType !== undefined,
-      async obtain(want) {
+      async obtain(requested) {
         const query = { scope: [], minTimeLeft: 0 }
         const subjectToken = await textOf(subject, query, 'options.subject')
         const actorToken = actor === undefined ? undefined : await textOf(actor, query, 'options.actor')
-        const parameters = parametersFor(want, server.client, {
+        const parameters = parametersFor(requested, server.client, {
           ...params,
           subject_token: subjectToken,
           subject_token_type: tokenType(subjectTokenType),
@@ -72,11 +71,11 @@ export function tokenExchange(client: OAuthClient, options: TokenExchangeOptions
           ...(requestedTokenType !== undefined && { requested_token_type: tokenType(requestedTokenType) }),
         })
         try {
-          return await requestToken(server, { audience: want.audience[0], signal }, ({ oc, config }) =>
+          return await requestToken(server, { audience: requested.audience[0], signal }, ({ oc, config }) =>
             oc.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:token-exchange', parameters),
           )
         } catch (error) {
-          // The next exchange should not be tried with the same one.
+          // The next exchange needs another subject token.
           if (isRefused(error, 'invalid_grant', 'invalid_request', 'invalid_token') && isSource(subject))
             subject.invalidate?.(subjectToken)
           throw error
@@ -98,15 +97,15 @@ async function textOf(token: TokenInput, query: TokenQuery, owner: string): Prom
       ? token.getToken(query)
       : token)
   if (found !== undefined) return tokenText(found, owner)
-  throw new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', `${owner} has no token to exchange.`)
+  throw new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', `${owner} has no token. Nothing was exchanged.`)
 }
 
 function isSource(token: unknown): token is TokenSource {
   return typeof (token as Partial<TokenSource> | null)?.getToken === 'function'
 }
 
-function given(value: unknown): string | undefined {
+function tokenInput(value: unknown): string | undefined {
   return typeof value === 'function' || (typeof value === 'object' && value !== null)
     ? undefined
-    : aText(value)
+    : nonEmptyText(value)
 }

@@ -1,55 +1,95 @@
+import { IgwnAuthError } from '../../errors'
 import { insecureTransport, isInsecure, readableOnTheWay } from '../../request/insecure-transport'
 import type { StoredToken } from '../../stores/token-store'
-import type { AuthorizationServer } from './authorization-server'
-import { refused } from './failures'
-import type { idTokenVerifier } from '../id-token'
 import type { ServerMetadata } from '../client'
 import { OAuthError } from '../errors'
-import { parametersFor, requestToken, type OAuthParameters, type Want } from './token-request'
-import { SentSecrets } from './redact-response'
+import type { AuthorizationServer } from './authorization-server'
+import { refusalError } from './failures'
+import { SentSecrets } from './sent-secrets'
+import { parametersFor, requestToken, type OAuthParameters, type RequestedToken } from './token-request'
 
-/** What must be kept of a login between its two halves, for one person alone. Plain JSON; secret. */
+/** What must be kept of a login until its callback, in the session of that user. Plain JSON; secret. */
 export interface PendingLogin {
-  /** What the answer must bring back (RFC 6749 section 10.12). */
+  /** Must be the same in the callback (RFC 6749 section 10.12). */
   readonly state: string
-  /** Where the person comes back to. */
+  /** Where the server redirects the user to. */
   readonly redirectUri: string
-  /** Of PKCE (RFC 7636). Absent where it is not used. */
+  /** PKCE code verifier (RFC 7636). Absent without PKCE. */
   readonly codeVerifier?: string | undefined
-  /** Of OpenID Connect. Absent where neither it nor `openid` is asked for. */
+  /** OpenID Connect nonce. Absent without the scope `openid`, unless set explicitly. */
   readonly nonce?: string | undefined
 }
 
 export interface AuthorizationRequest {
   readonly redirectUri: string
-  readonly want: Want
+  readonly requested: RequestedToken
   readonly responseType?: string | undefined
-  /** Default is a random one. */
+  /** Default: random. */
   readonly state?: string | undefined
-  /** Default is a random one where the scope has `openid`. */
+  /** Default: random when the scope has `openid`. */
   readonly nonce?: string | undefined
-  /** Default is true. */
+  /** Default: true. */
   readonly pkce?: boolean | undefined
   readonly params?: OAuthParameters | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-/** Begins a login (RFC 6749 section 4.1.1): where to send the person, and what to keep until they come back. */
+/** Parameters that have an option of their own, or that the callback is checked against. */
+const RESERVED = [
+  'client_id',
+  'client_secret',
+  'code_challenge',
+  'code_challenge_method',
+  'nonce',
+  'redirect_uri',
+  'response_type',
+  'scope',
+  'state',
+]
+
+/**
+ * A login would fail, or be unprotected, with another value of these parameters.
+ *
+ * @param reserved - more of them, for one kind of login
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION`
+ */
+export function rejectReserved(
+  params: OAuthParameters | undefined,
+  owner: string,
+  reserved: readonly string[] = [],
+): void {
+  const name = Object.keys(params ?? {}).find((one) => RESERVED.includes(one) || reserved.includes(one))
+  if (name !== undefined)
+    throw new IgwnAuthError(
+      'ERR_IGWN_INVALID_OPTION',
+      `${owner} must not contain ${name}, which is set by this package. Use the option for it.`,
+    )
+}
+
+/** Starts a login (RFC 6749 section 4.1.1): the URL to open, and what to keep until the callback. */
 export async function authorizationRequest(
   server: AuthorizationServer,
-  { redirectUri, want, responseType = 'code', pkce = true, params, signal, ...given }: AuthorizationRequest,
+  {
+    redirectUri,
+    requested,
+    responseType = 'code',
+    pkce = true,
+    params,
+    signal,
+    ...given
+  }: AuthorizationRequest,
 ): Promise<{ url: string; login: PendingLogin }> {
-  return server.ask({ audience: want.audience[0], signal }, async ({ oc, config }) => {
+  return server.request({ audience: requested.audience[0], signal }, async ({ oc, config }) => {
     const login: PendingLogin = {
       state: given.state ?? oc.randomState(),
       redirectUri,
       ...(pkce && responseType.includes('code') && { codeVerifier: oc.randomPKCECodeVerifier() }),
-      ...(given.nonce !== undefined || want.scope.includes('openid')
+      ...(given.nonce !== undefined || requested.scope.includes('openid')
         ? { nonce: given.nonce ?? oc.randomNonce() }
         : {}),
     }
     const { codeVerifier, nonce, state } = login
-    const parameters = parametersFor(want, server.client, {
+    const parameters = parametersFor(requested, server.client, {
       response_type: responseType,
       redirect_uri: redirectUri,
       state,
@@ -60,109 +100,107 @@ export async function authorizationRequest(
       }),
       ...params,
     })
+    // It throws for other schemes than http and https.
     const url = oc.buildAuthorizationUrl(config, parameters)
     if (!server.client.allowInsecureHttp && isInsecure(url, false))
-      throw insecureTransport(readableOnTheWay(url, 'how a person logs in'))
+      throw insecureTransport(readableOnTheWay(url, 'how a user logs in'))
     return { url: url.href, login }
   })
 }
 
 /**
- * Ends a login: exchanges the code that the person came back with (RFC 6749 section 4.1.3).
+ * Finishes a login: exchanges the code of the callback for a token (RFC 6749 section 4.1.3).
  *
- * It rejects with `ERR_IGWN_OAUTH_STATE` when this is no answer to that login, `ERR_IGWN_OAUTH_REFUSED` when the server or
- * the person said no, and `ERR_IGWN_OAUTH_ID_TOKEN`.
+ * Rejects with `ERR_IGWN_OAUTH_STATE` for a callback of another login, `ERR_IGWN_OAUTH_REFUSED` when the server or the user refused,
+ * and `ERR_IGWN_OAUTH_ID_TOKEN` for an invalid id_token.
  */
-export async function redeemed(
+export async function exchangeCode(
   server: AuthorizationServer,
-  verifyIdToken: ReturnType<typeof idTokenVerifier>,
-  answer: URLSearchParams,
+  callback: URLSearchParams,
   login: PendingLogin,
   {
-    want,
+    requested,
     params,
     signal,
   }: {
-    readonly want: Want
+    readonly requested: RequestedToken
     readonly params?: OAuthParameters | undefined
     readonly signal?: AbortSignal | undefined
   },
 ): Promise<StoredToken> {
   const metadata = await server.metadata(signal)
-  assertAnswerTo(login, answer, metadata, server.name)
-  throwIfRefused(server, answer)
-  const code = answer.get('code')
+  checkCallback(login, callback, metadata, server.name)
+  throwIfRefused(server, callback)
+  const code = callback.get('code')
   if (!code)
     throw new OAuthError(
       'ERR_IGWN_OAUTH_RESPONSE',
-      `${server.name} sent the person back without a code. Begin again; check response_type and response_mode.`,
+      `The callback of ${server.name} has no code. Start again; check response_type and response_mode.`,
     )
 
-  const back = new URL(login.redirectUri)
+  const url = new URL(login.redirectUri)
   for (const [name, value] of Object.entries({ code, state: login.state, iss: metadata.issuer }))
-    if (value !== undefined) back.searchParams.set(name, value)
-  const audience = want.audience[0]
-  // openid-client makes it of the callback's URL, which loses its query and may not be as it was registered.
-  const amend = (body: URLSearchParams) => {
+    if (value !== undefined) url.searchParams.set(name, value)
+  const { nonce, codeVerifier, state: expectedState } = login
+  const audience = requested.audience[0]
+  // openid-client derives it from the callback URL, without the query, which may differ from the registered one.
+  const amendBody = (body: URLSearchParams) => {
     body.set('redirect_uri', login.redirectUri)
   }
-  const token = await requestToken(server, { audience, signal, amend }, ({ oc, config }) =>
-    oc.authorizationCodeGrant(
-      config,
-      back,
-      {
-        expectedState: login.state,
-        ...(login.codeVerifier !== undefined && { pkceCodeVerifier: login.codeVerifier }),
-        ...(login.nonce !== undefined && { expectedNonce: login.nonce }),
-      },
-      parametersFor({ scope: [], audience: want.audience }, server.client, params),
-    ),
+  const idToken = nonce === undefined ? undefined : { isRequired: true, checks: { nonce, code } }
+  return requestToken(
+    server,
+    { audience, signal, amendBody },
+    ({ oc, config }) =>
+      oc.authorizationCodeGrant(
+        config,
+        url,
+        { expectedState, ...(codeVerifier !== undefined && { pkceCodeVerifier: codeVerifier }) },
+        parametersFor({ scope: [], audience: requested.audience }, server.client, params),
+      ),
+    idToken,
   )
-  // openid-client leaves the signature to TLS (OpenID Connect Core 1.0 section 3.1.3.7), which allowInsecureHttp may not have.
-  if (token.id_token !== undefined && metadata.jwks_uri !== undefined)
-    await verifyIdToken(token.id_token, { nonce: login.nonce, accessToken: token.access_token, code, signal })
-  return token
 }
 
-/** Compares an answer with the login it should be of: state (RFC 6749 section 10.12) and issuer (RFC 9207). */
-export function assertAnswerTo(
+/** Compares a callback with the pending login: state (RFC 6749 section 10.12) and issuer (RFC 9207). */
+export function checkCallback(
   { state }: PendingLogin,
-  answer: URLSearchParams,
-  { issuer, authorization_response_iss_parameter_supported: namesIssuer }: ServerMetadata,
+  callback: URLSearchParams,
+  { issuer, authorization_response_iss_parameter_supported: sendsIssuer }: ServerMetadata,
   name: string,
 ): void {
-  const states = answer.getAll('state')
-  const iss = answer.get('iss')
+  const states = callback.getAll('state')
+  const iss = callback.get('iss')
   const problem =
     states.length === 0
       ? 'it has no state'
       : states.length > 1 || states[0] !== state
-        ? 'its state is that of another login'
+        ? 'state mismatch'
         : iss !== null && issuer !== undefined && iss !== issuer
-          ? 'it is of another issuer'
-          : iss === null && namesIssuer === true
+          ? 'issuer mismatch'
+          : iss === null && sendsIssuer === true
             ? 'it has no iss'
             : undefined
   if (problem === undefined) return
   throw new OAuthError(
     'ERR_IGWN_OAUTH_STATE',
-    `This is no answer of ${name} to the login that was begun here: ${problem}. Begin again, and let nobody in by this one: it may be forged.`,
+    `This callback does not belong to a login at ${name} started by this client (${problem}). Do not accept it: it may be forged. Start again.`,
   )
 }
 
-/** The refusal that a person was sent back with (RFC 6749 section 4.1.2.1). */
-export function throwIfRefused({ name }: AuthorizationServer, answer: URLSearchParams): void {
-  const error = answer.get('error')
+/** The error response in a callback (RFC 6749 section 4.1.2.1). */
+export function throwIfRefused({ name }: AuthorizationServer, callback: URLSearchParams): void {
+  const error = callback.get('error')
   if (error === null) return
   const secrets = new SentSecrets()
-  secrets.addOf(answer, undefined)
-  throw refused(
+  secrets.addOf(callback, undefined)
+  throw refusalError(
     {
       error,
-      errorDescription: answer.get('error_description') ?? undefined,
-      errorUri: answer.get('error_uri') ?? undefined,
+      errorDescription: callback.get('error_description') ?? undefined,
+      errorUri: callback.get('error_uri') ?? undefined,
     },
     { issuer: name, authentication: 'none' },
-    secrets.clean,
+    secrets.redact,
   )
 }

@@ -1,101 +1,108 @@
-import axios from 'axios'
-import { IgwnAuthError } from '../../errors'
+import axios, { type InternalAxiosRequestConfig } from 'axios'
 import { secondsNow, since } from '../../clock'
-import { clientAuthentication } from './client-authentication'
-import { conversation, type Conversation, type Talk } from './openid-client-transport'
-import { failed } from './failures'
-import { httpByAxios } from './axios-transport'
+import { IgwnAuthError } from '../../errors'
+import { abortable } from '../../request/abort'
+import { sanitize } from '../../secrets/sanitize'
 import { checkClient, type OAuthClient, type ServerMetadata } from '../client'
 import { isRefused, OAuthError } from '../errors'
-import { unlessCanceled } from './abortable'
+import { CLOCK_TOLERANCE, idTokenVerifier, type IdTokenVerifier } from '../id-token'
+import { axiosTransport } from './axios-transport'
+import { clientAuthentication } from './client-authentication'
+import { oauthFailure } from './failures'
+import type { ParsedResponse } from './normalize-response'
+import { openIdTransport, type RequestPurpose, type Transport } from './openid-client-transport'
 
 type OpenIdClient = typeof import('openid-client')
 type Configuration = InstanceType<OpenIdClient['Configuration']>
 
-/** What a call to the server has at hand. */
+/** What a call of openid-client needs. */
 export interface Tools {
   readonly oc: OpenIdClient
   readonly config: Configuration
+  readonly lastResponse: () => ParsedResponse | undefined
 }
 
-/** An authorization server as one client of it sees it. */
+/** An authorization server and one client of it. */
 export interface AuthorizationServer {
-  /** With the secrets of whoever gave it. */
+  /** With its secrets. */
   readonly client: OAuthClient
-  /** For people, and for what is kept under its name. */
+  /** For messages and store keys. */
   readonly name: string
-  /** Its endpoints, discovered where they were not given. */
+  readonly idTokens: IdTokenVerifier
+  /** The metadata of the client, else discovered. */
   metadata(signal?: AbortSignal): Promise<ServerMetadata>
-  /** Speaks with it by openid-client; what goes wrong is an error of ours. */
-  ask<T>(about: About, call: (tools: Tools) => Promise<T>): Promise<T>
-  /** Fetches a document that it publishes. */
+  /** Calls openid-client; rejects with our errors. */
+  request<T>(purpose: ServerRequest, call: (tools: Tools) => Promise<T>): Promise<T>
+  /** Fetches a public document of the server. */
   fetchJson(url: string, signal?: AbortSignal): Promise<unknown>
 }
 
-export type About = Omit<Talk, 'server'> & {
-  /** The audience that the request names, for the advice in an error. */
+export type ServerRequest = Omit<RequestPurpose, 'server'> & {
+  /** The audience in the request, for the advice in an error. */
   readonly audience?: string | undefined
 }
 
 /**
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the client cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client
  */
-export function authorizationServer(given: OAuthClient): AuthorizationServer {
-  const client = checkClient(given)
+export function authorizationServer(options: OAuthClient): AuthorizationServer {
+  const client = checkClient(options)
   const authentication = clientAuthentication(client)
-  const http = client.axios ?? axios
+  const instance = client.axios ?? axios
   const { passphrase, allowInsecureHttp } = client
-  const send = httpByAxios(http, { cert: () => certOf(client), passphrase, allowInsecureHttp })
-  // As axios reads it; and no signal waits for longer.
-  const timeout = () => Math.min(Math.ceil(Number(http.defaults.timeout)) || DEFAULT_TIMEOUT, MAX_TIMEOUT)
-  const speaker = { client, send, authentication, timeout }
+  const send = axiosTransport(instance, { cert: () => certOf(client), passphrase, allowInsecureHttp })
+  // 0 is no timeout in axios; AbortSignal.timeout has a maximum.
+  const timeout = () => Math.min(Math.ceil(Number(instance.defaults.timeout)) || DEFAULT_TIMEOUT, MAX_TIMEOUT)
+  const parts = { client, send, authentication, timeout }
   const name = client.issuer ?? client.metadata?.issuer ?? originOf(client.metadata)
-  const discovered = rememberedForADay(discover)
-
-  return { client, name, metadata, ask, fetchJson }
+  const discovered = cachedForADay(discover)
+  const server = { client, name, metadata, request, fetchJson }
+  return { ...server, idTokens: idTokenVerifier(server) }
 
   async function metadata(signal?: AbortSignal): Promise<ServerMetadata> {
     if (client.metadata) return { issuer: client.issuer, ...client.metadata }
-    return unlessCanceled(discovered(), signal)
+    return abortable(discovered(), { signal } as unknown as InternalAxiosRequestConfig)
   }
 
-  async function ask<T>({ audience, ...about }: About, call: (tools: Tools) => Promise<T>): Promise<T> {
+  async function request<T>(
+    { audience, ...purpose }: ServerRequest,
+    call: (tools: Tools) => Promise<T>,
+  ): Promise<T> {
     const oc = await openIdClient()
-    const server = await metadata(about.signal)
-    const talk = conversation(speaker, { ...about, server })
+    const about = await metadata(purpose.signal)
+    const transport = openIdTransport(parts, { ...purpose, server: about })
     try {
-      return await call({ oc, config: configuration(oc, server, talk) })
+      const config = configuration(oc, about, transport)
+      return await call({ oc, config, lastResponse: transport.lastResponse })
     } catch (error) {
-      throw failed(error, talk, { issuer: name, authentication: authentication.nameFor(server), audience })
+      const facts = { issuer: name, authentication: authentication.nameFor(about), audience }
+      throw oauthFailure(error, transport, facts)
     }
   }
 
   async function fetchJson(url: string, signal?: AbortSignal): Promise<unknown> {
-    const talk = conversation(speaker, { server: {}, signal })
-    const response = await talk.fetch(url, { method: 'GET', headers: { accept: 'application/json' } })
-    const { json } = talk.lastAnswer() ?? {}
+    const transport = openIdTransport(parts, { server: {}, signal })
+    const response = await transport.fetch(url, { method: 'GET', headers: { accept: 'application/json' } })
+    const { json } = transport.lastResponse() ?? {}
     if (response.status === 200 && json) return json
     throw new OAuthError(
       'ERR_IGWN_OAUTH_RESPONSE',
-      `${url} gave no JSON (status ${response.status}). Check the metadata of ${name}.`,
+      `The response of ${url} is not JSON (status ${response.status}). Check the metadata of ${name}.`,
       { status: response.status },
     )
   }
 
-  function configuration(oc: OpenIdClient, server: ServerMetadata, talk: Conversation): Configuration {
+  function configuration(oc: OpenIdClient, about: ServerMetadata, transport: Transport): Configuration {
     const config = new oc.Configuration(
-      // openid-client wants an issuer; where none is known, nothing is compared with it but what names one.
-      { ...server, issuer: server.issuer ?? name } as ConstructorParameters<OpenIdClient['Configuration']>[0],
+      // openid-client requires an issuer. Where none is known, only responses that name one are compared with it.
+      { ...about, issuer: about.issuer ?? name } as ConstructorParameters<OpenIdClient['Configuration']>[0],
       client.clientId ?? '-',
-      {
-        use_mtls_endpoint_aliases: isByCertificate(client),
-        ...(client.idTokenAlg !== undefined && { id_token_signed_response_alg: client.idTokenAlg }),
-      },
-      // Ours is put on when the request leaves.
+      { [oc.clockTolerance]: CLOCK_TOLERANCE, use_mtls_endpoint_aliases: usesCertificate(client) },
+      // The transport adds the client authentication.
       () => undefined,
     )
-    config[oc.customFetch] = talk.fetch
-    // Ours is for each answer, and told from a cancellation.
+    config[oc.customFetch] = transport.fetch
+    // The transport has its own deadline, and distinguishes it from an abort.
     config.timeout = 0
     allowInsecureRequests(oc)(config)
     return config
@@ -108,8 +115,8 @@ export function authorizationServer(given: OAuthClient): AuthorizationServer {
     try {
       return await discoverBy(oc, issuer, 'oidc')
     } catch (error) {
-      const isElsewhere = error instanceof OAuthError && error.status !== undefined && error.status >= 400
-      if (!isElsewhere || issuer.href.includes('/.well-known/')) throw error
+      const isNotFound = error instanceof OAuthError && error.status !== undefined && error.status >= 400
+      if (!isNotFound || issuer.href.includes('/.well-known/')) throw error
       return discoverBy(oc, issuer, 'oauth2').catch(() => {
         throw error
       })
@@ -121,42 +128,58 @@ export function authorizationServer(given: OAuthClient): AuthorizationServer {
     issuer: URL,
     algorithm: 'oidc' | 'oauth2',
   ): Promise<ServerMetadata> {
-    const talk = conversation(speaker, { server: {} })
+    const transport = openIdTransport(parts, { server: {} })
     try {
       const found = await oc.discovery(issuer, client.clientId ?? '-', undefined, undefined, {
         algorithm,
-        // A deadline of ours; theirs cannot be switched off here.
+        // Later than our own deadline; that of openid-client cannot be switched off here.
         timeout: timeout() / 1000 + 60,
-        [oc.customFetch]: talk.fetch,
+        [oc.customFetch]: transport.fetch,
         execute: [allowInsecureRequests(oc)],
       })
       return found.serverMetadata()
     } catch (error) {
-      const reason = failed(error, talk, { issuer: name, authentication: 'none' })
+      if (transport.failure() === undefined) {
+        const { issuer: other } = transport.lastResponse()?.json ?? {}
+        if ((error as { code?: unknown }).code === WRONG_ISSUER && typeof other === 'string')
+          throw otherIssuer(other)
+      }
+      const reason = oauthFailure(error, transport, { issuer: name, authentication: 'none' })
       throw isRefused(reason) ? noMetadata(reason) : reason
     }
   }
 
-  function noMetadata({ status }: OAuthError): OAuthError {
+  function noMetadata({ status, retryAfter }: OAuthError): OAuthError {
     return new OAuthError(
       'ERR_IGWN_OAUTH_RESPONSE',
-      `${name} publishes no metadata (status ${status ?? 'unknown'}). Check issuer, or give metadata.`,
-      { status },
+      `${name} publishes no metadata (status ${status ?? 'unknown'}). Check issuer, or set metadata.`,
+      { status, retryAfter },
+    )
+  }
+
+  /** RFC 8414 section 3.3: such metadata must not be used. */
+  function otherIssuer(other: string): OAuthError {
+    const isSlash = other.replace(/\/$/, '') === name.replace(/\/$/, '')
+    return new OAuthError(
+      'ERR_IGWN_OAUTH_RESPONSE',
+      `The metadata of ${name} is that of another issuer, ${sanitize(other)}. ${isSlash ? `Set issuer to ${sanitize(other)}: the slash at the end matters.` : 'Check issuer: it must be the same as in the metadata.'}`,
     )
   }
 }
 
-/** Milliseconds, as of openid-client. */
+const WRONG_ISSUER = 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED'
+
+/** Milliseconds, as in openid-client. */
 const DEFAULT_TIMEOUT = 30_000
 const MAX_TIMEOUT = 2 ** 31 - 1
 
-/** Seconds. Endpoints move seldom, and programs run for long. */
+/** Seconds. Endpoints rarely change, and some programs run for months. */
 const REDISCOVER_AFTER = 86_400
-/** Seconds until it is tried again when there was nothing new to be had. */
+/** Seconds. */
 const RETRY_AFTER = 300
 
-/** Keeps what was found; a failure is not remembered, and what is old serves where nothing new can be had. */
-function rememberedForADay<T>(find: () => Promise<T>): () => Promise<T> {
+/** Caches a result, not a failure. When it cannot be renewed, the old one is kept. */
+function cachedForADay<T>(find: () => Promise<T>): () => Promise<T> {
   let held: { value: T; at: number } | undefined
   let pending: Promise<T> | undefined
 
@@ -177,33 +200,33 @@ function rememberedForADay<T>(find: () => Promise<T>): () => Promise<T> {
   }
 }
 
-/** Deprecated for nothing but to warn: what goes in clear, and where to, is judged when it is sent, by our own rules. */
+/** Deprecated in openid-client only to warn. The transport applies our own rules for plain HTTP. */
 function allowInsecureRequests(oc: OpenIdClient): (config: Configuration) => void {
   // eslint-disable-next-line @typescript-eslint/no-deprecated
   return oc.allowInsecureRequests
 }
 
-/** Loaded with the first flow: programs without one need not pay for it, and it is for ES modules alone. */
+/** Loaded on first use: it is an ES module, and programs without OAuth 2 do not need it. */
 async function openIdClient(): Promise<OpenIdClient> {
   return import('openid-client')
 }
 
-function isByCertificate({ clientAuthentication: method, cert }: OAuthClient): boolean {
+function usesCertificate({ clientAuthentication: method, cert }: OAuthClient): boolean {
   return method === 'tls_client_auth' || method === 'self_signed_tls_client_auth' || Boolean(cert)
 }
 
-/** The certificate of the client, where it is one of ours to present. */
+/** The option `cert` for requests. An `httpsAgent` of the caller may have its own certificate. */
 function certOf(client: OAuthClient): OAuthClient['cert'] {
   if (client.cert !== undefined) return client.cert
-  return isByCertificate(client) && client.axios?.defaults.httpsAgent === undefined
+  return usesCertificate(client) && client.axios?.defaults.httpsAgent === undefined
 }
 
-/** Where no issuer is known, the origin of an endpoint names the server. */
+/** Without an issuer, the origin of an endpoint is the name of the server. */
 function originOf(metadata: ServerMetadata | undefined): string {
   const endpoint = metadata?.token_endpoint ?? metadata?.authorization_endpoint ?? ''
   if (URL.canParse(endpoint)) return new URL(endpoint).origin
   throw new IgwnAuthError(
     'ERR_IGWN_INVALID_OPTION',
-    'client.metadata must have a token_endpoint that is a URL, as https://issuer.example.org/token.',
+    'client.metadata needs a token_endpoint that is a URL, such as https://issuer.example.org/token.',
   )
 }

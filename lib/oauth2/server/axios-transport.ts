@@ -5,7 +5,7 @@ import { insecureTransport, isInsecure, readableOnTheWay } from '../../request/i
 import type { IgwnAuthOptions } from '../../options'
 
 /** A request to an authorization server. */
-export interface PlainRequest {
+export interface HttpRequest {
   readonly method: string
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
@@ -13,41 +13,40 @@ export interface PlainRequest {
   readonly signal: AbortSignal
 }
 
-/** Its answer, whatever the status; a redirect is one too. */
-export interface PlainAnswer {
+/** A response of any status, redirects included. */
+export interface HttpResponse {
   readonly status: number
   /** Names in lower case. */
   readonly headers: Record<string, string>
   readonly body: string
 }
 
-interface HttpOptions extends Pick<IgwnAuthOptions, 'passphrase' | 'allowInsecureHttp'> {
-  /** The certificate to present. Asked for each request: agents are often set late. */
+interface TransportOptions extends Pick<IgwnAuthOptions, 'passphrase' | 'allowInsecureHttp'> {
+  /** Returns the certificate to present. Called for each request: the caller may set agents late. */
   readonly cert: () => IgwnAuthOptions['cert']
 }
 
-export type SendPlain = (request: PlainRequest) => Promise<PlainAnswer>
+export type SendHttp = (request: HttpRequest) => Promise<HttpResponse>
 
 /**
- * Sends requests by the ways of an instance (proxy, agents, adapter, time-out) and by nothing else of it: a sibling without
- * interceptors, headers or login, since the instance may have a token source that asks here. Certificate and authorities
- * are found as for any request of ours. Redirects are not followed: what is sent is secret.
+ * Sends requests with the connection defaults of an axios instance (proxy, agents, adapter, timeout). Its interceptors are not run:
+ * one of them may wait for a token that is requested here. Redirects are not followed, because the requests contain secrets.
  *
- * The sender throws {@link IgwnAuthError} `ERR_IGWN_INSECURE_TRANSPORT`, or what axios throws.
+ * The returned function rejects with {@link IgwnAuthError} `ERR_IGWN_INSECURE_TRANSPORT`, or with the error of axios.
  */
-export function httpByAxios(
-  http: AxiosInstance,
-  { cert, passphrase, allowInsecureHttp = false }: HttpOptions,
-): SendPlain {
-  const ours = { token: false, netrc: false, ...(passphrase !== undefined && { passphrase }) }
-  const sibling = applyIgwnAuth(newInstance(), ours)
+export function axiosTransport(
+  instance: AxiosInstance,
+  { cert, passphrase, allowInsecureHttp = false }: TransportOptions,
+): SendHttp {
+  const options = { token: false, netrc: false, ...(passphrase !== undefined && { passphrase }) }
+  const plain = applyIgwnAuth(newInstance(), options)
 
   return async ({ method, url, headers, body, signal }) => {
-    const ways = connectionDefaults(http)
-    if (!allowInsecureHttp && isInsecure(url, ways.proxy))
-      throw insecureTransport(readableOnTheWay(url, 'the secrets of a client and its tokens'))
-    const response = await sibling.request<unknown>({
-      ...ways,
+    const connection = connectionDefaults(instance)
+    if (!allowInsecureHttp && isInsecure(url, connection.proxy))
+      throw insecureTransport(readableOnTheWay(url, 'client secrets and tokens'))
+    const response = await plain.request<unknown>({
+      ...connection,
       method,
       url: url.href,
       headers: { ...headers },
@@ -55,21 +54,21 @@ export function httpByAxios(
       signal,
       responseType: 'arraybuffer',
       maxRedirects: 0,
-      // The fetch adapter of axios 1.18 heeds this alone.
-      fetchOptions: { ...ways.fetchOptions, redirect: 'manual' },
+      // The fetch adapter of axios 1.18 ignores maxRedirects.
+      fetchOptions: { ...connection.fetchOptions, redirect: 'manual' },
       maxContentLength: MAX_BYTES,
       validateStatus: () => true,
       igwnAuth: { cert: cert() ?? false },
     })
-    return { status: response.status, headers: plain(response.headers), body: textOf(response.data) }
+    return { status: response.status, headers: plainHeaders(response.headers), body: textOf(response.data) }
   }
 }
 
-/** More than any token, metadata or set of keys needs. */
+/** More than any token response, metadata or JWK set needs. */
 export const MAX_BYTES = 1024 * 1024
 
-/** Adapters of others give plain objects, with names in any case. */
-function plain(headers: object): Record<string, string> {
+/** Adapters of the caller may return plain objects, with names in any case. */
+function plainHeaders(headers: object): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers as Record<string, unknown>)
       .filter(([, value]) => value != null && typeof value !== 'function')
@@ -77,7 +76,7 @@ function plain(headers: object): Record<string, string> {
   )
 }
 
-/** Adapters of others may give what they like in place of bytes. */
+/** Adapters of the caller may ignore `responseType`. */
 function textOf(data: unknown): string {
   if (data == null) return ''
   if (typeof data === 'string') return data

@@ -5,22 +5,22 @@ import type { ClientAuthenticationMethod, OAuthClient, OAuthRequest, ServerMetad
 import { secretKey, signingKey, signJwt, type SigningKey } from '../dpop/signing-key'
 
 export interface ClientAuthentication {
-  /** For messages: the name of a method, or that it is a function of the caller's. */
+  /** The name of the method, for messages. */
   nameFor(server: ServerMetadata): string
-  /** Puts on a request who the client is; each time anew, for assertions are good once. */
+  /** Adds the authentication to a request. Assertions are made for each request: they can be used once. */
   authenticate(request: OAuthRequest, server: ServerMetadata): Promise<void>
 }
 
 /**
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the client lacks what its method needs, at once or, where the method
- *   depends on the server, with the first request
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when the client lacks an option that its method needs: now, or with the
+ *   first request when the method depends on the server
  */
 export function clientAuthentication(client: OAuthClient): ClientAuthentication {
   const { clientAuthentication: chosen, clientId = '' } = client
   const key = client.privateKey && signingKey(client.privateKey, client, 'client.privateKey')
-  if (typeof chosen === 'string') demand(chosen)
+  if (typeof chosen === 'string') required(chosen)
 
-  /** The methods, by name. (Those of openid-client encode `-`, `_` and `.` for Basic too, which many servers do not undo.) */
+  /** Not those of openid-client, which encodes `-`, `_` and `.` in Basic; many servers do not decode these. */
   const METHODS: Record<
     ClientAuthenticationMethod,
     (request: OAuthRequest, server: ServerMetadata) => void | Promise<void>
@@ -44,10 +44,10 @@ export function clientAuthentication(client: OAuthClient): ClientAuthentication 
   }
 
   return {
-    nameFor: (server) => (typeof chosen === 'function' ? 'a function of your own' : methodFor(server)),
+    nameFor: (server) => (typeof chosen === 'function' ? 'a function of the caller' : methodFor(server)),
     async authenticate(request, server) {
       if (typeof chosen === 'function') return chosen(request)
-      await METHODS[demand(methodFor(server))](request, server)
+      await METHODS[required(methodFor(server))](request, server)
     },
   }
 
@@ -55,12 +55,12 @@ export function clientAuthentication(client: OAuthClient): ClientAuthentication 
     if (typeof chosen === 'string') return chosen
     if (key) return 'private_key_jwt'
     if (client.clientSecret === undefined) return 'none'
-    // RFC 8414 section 2: a server that does not say takes client_secret_basic.
+    // client_secret_basic is the default of a server that lists none (RFC 8414 section 2).
     const onlyPost = supported?.includes('client_secret_post') && !supported.includes('client_secret_basic')
     return onlyPost ? 'client_secret_post' : 'client_secret_basic'
   }
 
-  function demand(method: ClientAuthenticationMethod): ClientAuthenticationMethod {
+  function required(method: ClientAuthenticationMethod): ClientAuthenticationMethod {
     const missing =
       method.startsWith('client_secret') && client.clientSecret === undefined
         ? 'clientSecret'
@@ -70,26 +70,19 @@ export function clientAuthentication(client: OAuthClient): ClientAuthentication 
             ? 'clientId'
             : undefined
     if (missing === undefined) return method
-    throw new IgwnAuthError(
-      'ERR_IGWN_INVALID_OPTION',
-      `client must have a ${missing} to authenticate by ${method}.`,
-    )
+    throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `client.${missing} is missing; ${method} needs it.`)
   }
 
-  /** The secret, which may be a function that fetches it. */
   async function secret(): Promise<string> {
     const { clientSecret = '' } = client
     const text: unknown = typeof clientSecret === 'function' ? await clientSecret() : clientSecret
     if (typeof text === 'string' && text !== '') return text
-    throw new IgwnAuthError(
-      'ERR_IGWN_INVALID_OPTION',
-      'client.clientSecret gave no secret: it must give a string.',
-    )
+    throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'client.clientSecret must return a non-empty string.')
   }
 
   async function basic({ headers }: OAuthRequest, encode: (text: string) => string): Promise<void> {
-    const login = `${encode(clientId)}:${encode(await secret())}`
-    headers.authorization = `Basic ${Buffer.from(login).toString('base64')}`
+    const credentials = `${encode(clientId)}:${encode(await secret())}`
+    headers.authorization = `Basic ${Buffer.from(credentials).toString('base64')}`
   }
 
   /** RFC 7523 section 2.2. */
@@ -114,10 +107,10 @@ export function clientAuthentication(client: OAuthClient): ClientAuthentication 
   }
 }
 
-/** Seconds; the request leaves at once. */
+/** Seconds. */
 const ASSERTION_LIFE = 60
 
-/** `application/x-www-form-urlencoded`, as RFC 6749 section 2.3.1 wants it inside of Basic. */
+/** `application/x-www-form-urlencoded`, required inside of Basic by RFC 6749 section 2.3.1. */
 function formEncoded(text: string): string {
   return new URLSearchParams([['', text]]).toString().slice(1)
 }

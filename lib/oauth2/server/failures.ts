@@ -1,44 +1,52 @@
+import { IgwnAuthError, type Reason } from '../../errors'
+import type { IgwnAxiosError } from '../../explain/refusal'
+import { retryAfterIn } from '../../formats/retry-after'
 import { parseChallenges } from '../../formats/www-authenticate'
-import { IgwnAuthError } from '../../errors'
 import { sanitize } from '../../secrets/sanitize'
-import type { Conversation } from './openid-client-transport'
-import type { ReadAnswer } from './normalize-response'
 import { OAuthError, type OAuthRefusal } from '../errors'
-import type { Cleaner } from './redact-response'
+import { MAX_BYTES } from './axios-transport'
+import type { ParsedResponse } from './normalize-response'
+import type { Transport } from './openid-client-transport'
+import type { Redact, SentSecrets } from './sent-secrets'
 
-/** What was asked, for the advice in an error. */
-export interface Asked {
-  /** Of the server, for people. */
+/** Facts about a request, for the advice in an error. */
+export interface RequestFacts {
+  /** The name of the server. */
   readonly issuer: string
-  /** How the client authenticated. */
+  /** The client authentication method. */
   readonly authentication: string
-  /** Whether the request named an audience. */
+  /** The audience that was requested. */
   readonly audience?: string | undefined
 }
 
 /**
- * The error for what openid-client, or the way to the server, failed with. Theirs are not passed on: they hold answers, claims
- * and requests.
+ * Our error for a failed call of openid-client. Errors of openid-client and axios are not passed on: they hold responses, claims and
+ * requests.
  */
-export function failed(
+export function oauthFailure(
   error: unknown,
-  { failure, lastAnswer, secrets }: Conversation,
-  asked: Asked,
+  { failure, lastResponse, secrets }: Transport,
+  facts: RequestFacts,
 ): unknown {
   const sending = failure()
   if (sending !== undefined) return sending
-  // From us, or from a function of the caller's.
+  // Thrown by this package or by a function of the caller.
   if (error instanceof IgwnAuthError) return error
-  const answer = lastAnswer()
-  const refusal = answer && refusalIn(answer)
-  if (refusal) return refused({ ...refusal, status: answer.status }, asked, secrets.clean)
-  return unusable(error, answer, asked, secrets.clean)
+  const response = lastResponse()
+  const refusal = response && refusalIn(response)
+  if (!refusal) return unusableResponse(error, response, facts, secrets.redact)
+  const { status } = response
+  return refusalError({ ...refusal, status, retryAfter: retryAfterOf(response) }, facts, secrets.redact)
 }
 
-/** The refusal in an answer: an error in its body, else in its challenge (RFC 6750 section 3). */
-function refusalIn({ json, headers }: ReadAnswer): OAuthRefusal | undefined {
+/**
+ * The error in the body, else in the challenge (RFC 6750 section 3). A 400, 401 or 403 is a refusal also without an error code:
+ * some servers send an empty body, `{}`, or a message of their own.
+ */
+function refusalIn({ json, headers, status, body }: ParsedResponse): OAuthRefusal | undefined {
   const said = json?.error === undefined ? challengeIn(headers['www-authenticate']) : json
-  if (said === undefined) return undefined
+  if (said === undefined)
+    return [400, 401, 403].includes(status) && (json !== undefined || body.trim() === '') ? {} : undefined
   const { error, error_description: errorDescription, error_uri: errorUri } = said
   return { error: text(error), errorDescription: text(errorDescription), errorUri: text(errorUri) }
 }
@@ -52,50 +60,61 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-/** The error for a refusal in the server's own words. */
-export function refused(
-  { error, errorDescription, errorUri, status }: OAuthRefusal,
-  asked: Asked,
-  clean: Cleaner,
+/** Milliseconds to wait when the failure is temporary, see {@link OAuthRefusal}; else undefined. */
+function retryAfterOf({ status, json, headers }: ParsedResponse): number | undefined {
+  const isTemporary =
+    status === 408 ||
+    status === 429 ||
+    status >= 500 ||
+    json?.error === 'temporarily_unavailable' ||
+    // HTML of a gateway. With these codes it is the wrong URL.
+    (json === undefined && ![404, 405, 410].includes(status))
+  return isTemporary ? retryAfterIn(headers['retry-after']) : undefined
+}
+
+/** The error for a refusal. */
+export function refusalError(
+  { error, errorDescription, errorUri, status, retryAfter }: OAuthRefusal,
+  facts: RequestFacts,
+  redact: Redact,
 ): OAuthError {
-  const said = errorDescription === undefined ? '' : `: ${clean(errorDescription).replace(/\.$/, '')}`
-  const code = error === undefined ? 'without saying why' : clean(error)
+  const explanation = errorDescription === undefined ? '' : `: ${redact(errorDescription).replace(/\.$/, '')}`
+  const code = error === undefined ? 'no error code' : redact(error)
   const by = status === undefined ? '' : ` (status ${status})`
   return new OAuthError(
     'ERR_IGWN_OAUTH_REFUSED',
-    `${asked.issuer} refuses${by}: ${code}${said}. ${adviceOn(error, asked)}`.trim(),
+    `${facts.issuer} refused the request${by}: ${code}${explanation}. ${adviceOn(error, facts)}`.trim(),
     {
-      error: error && clean(error),
-      errorDescription: errorDescription && clean(errorDescription),
-      errorUri: errorUri && clean(errorUri),
+      error: error && redact(error),
+      errorDescription: errorDescription && redact(errorDescription),
+      errorUri: errorUri && redact(errorUri),
       status,
+      retryAfter,
     },
   )
 }
 
-/** What to do about a code of RFC 6749 section 5.2, RFC 8628 section 3.5 or RFC 8707 section 2. */
-function adviceOn(error = '', { authentication, audience }: Asked): string {
-  const target =
-    audience === undefined
-      ? ''
-      : `The request was for ${sanitize(audience)}: set audience, or audienceParameter to how this server is told, or to false.`
+/** Advice for the codes of RFC 6749 section 5.2, RFC 8628 section 3.5 and RFC 8707 section 2. */
+function adviceOn(error = '', { authentication, audience }: RequestFacts): string {
   switch (error) {
     case 'invalid_client':
-      return `Check clientId and what it authenticates with; it did so by ${authentication}.`
+      return `Check clientId and its credentials; the client authenticated with ${authentication}.`
     case 'invalid_grant':
-      return 'What was to be exchanged for a token has ended, was revoked, or was used before: log in again.'
+      return 'The code, refresh token or assertion has expired, was revoked, or was used before. Log in again.'
     case 'unauthorized_client':
     case 'unsupported_grant_type':
-      return 'Have the client registered for this grant, or use another.'
+      return 'Register the client for this grant, or use another grant.'
     case 'invalid_scope':
-      return 'Ask for scopes that the client and the login have.'
+      return 'Request scopes that the client and the login have.'
     case 'invalid_target':
     case 'invalid_request':
-      return target
+      return audience === undefined
+        ? ''
+        : `The request was for the audience ${sanitize(audience)}. Set audience, or set audienceParameter to the one that this server supports, or to false.`
     case 'access_denied':
-      return 'Whoever was asked said no.'
+      return 'The user or the server denied the request.'
     case 'expired_token':
-      return 'Nobody logged in in time: begin again.'
+      return 'The user did not log in before the code expired. Start again.'
     case 'server_error':
     case 'temporarily_unavailable':
       return 'Try again later.'
@@ -104,50 +123,86 @@ function adviceOn(error = '', { authentication, audience }: Asked): string {
   }
 }
 
-/** An answer that is none, or one that says what it must not. */
-function unusable(
+/** A response that cannot be parsed, or that contains something invalid. */
+function unusableResponse(
   error: unknown,
-  answer: ReadAnswer | undefined,
-  { issuer }: Asked,
-  clean: Cleaner,
+  response: ParsedResponse | undefined,
+  { issuer }: RequestFacts,
+  redact: Redact,
 ): OAuthError {
   const {
     code = '',
     message = '',
     cause,
   } = (error ?? {}) as { code?: string; message?: string; cause?: unknown }
-  // The sentences of openid-client are fixed, and name members and claims, not their values; the inner one says more.
+  // Messages of openid-client are fixed and name members and claims, not values; that of the cause is more precise.
   const said = cause instanceof Error ? cause.message : message
-  if (code.startsWith('OAUTH_JWT_') || /\bJWT\b|ID Token/.test(said))
-    return new OAuthError(
-      'ERR_IGWN_OAUTH_ID_TOKEN',
-      `The id_token of ${issuer} is not to be trusted: ${said}. Do not let anybody in by it.`,
-    )
   if (code === 'OAUTH_MISSING_SERVER_METADATA' || code === 'OAUTH_INVALID_SERVER_METADATA')
     return new OAuthError(
       'ERR_IGWN_OAUTH_RESPONSE',
-      `${issuer} has no ${/"as\.(.+)"/.exec(said)?.[1] ?? 'such endpoint'} that is a URL. Give it in metadata, or use another flow.`,
+      `The metadata of ${issuer} has no valid URL for ${/"as\.(.+)"/.exec(said)?.[1] ?? 'this endpoint'}. Set it in metadata, or use another flow.`,
     )
-  const status = answer?.status
+  const status = response?.status
   return new OAuthError(
     'ERR_IGWN_OAUTH_RESPONSE',
-    `${issuer} gave an answer${status === undefined ? '' : ` (status ${status})`} that cannot be used: ${whyUnusable(code, said, answer, clean)}. Check the URL, and whether it is that of an authorization server.`,
-    { status },
+    `The response of ${issuer}${status === undefined ? '' : ` (status ${status})`} cannot be used: ${whyUnusable(code, said, response, redact)}. Check the URL, and that it belongs to an authorization server.`,
+    { status, retryAfter: response && retryAfterOf(response) },
   )
 }
 
-function whyUnusable(code: string, said: string, answer: ReadAnswer | undefined, clean: Cleaner): string {
+function whyUnusable(
+  code: string,
+  said: string,
+  response: ParsedResponse | undefined,
+  redact: Redact,
+): string {
   switch (code) {
     case 'OAUTH_RESPONSE_IS_NOT_CONFORM':
-      return 'its status says neither yes nor no'
+      return 'its status is neither success nor an OAuth error'
     case 'OAUTH_RESPONSE_IS_NOT_JSON':
     case 'OAUTH_PARSE_ERROR':
-      return 'it is no JSON'
+      return 'it is not JSON'
     case 'OAUTH_UNSUPPORTED_OPERATION': {
-      const type = answer?.json?.token_type
+      const type = response?.json?.token_type
       if (typeof type === 'string')
-        return `its token_type is ${clean(type)}, and Bearer and DPoP are all that is known here`
+        return `its token_type is ${redact(type)}; only Bearer and DPoP are supported`
     }
   }
   return said.replace(/"response" body "(\w+)" property/, '$1').replace(/^"response" body/, 'it')
+}
+
+/**
+ * Our error when no response arrived. The error of axios holds the request and is not passed on; one of this package is.
+ *
+ * @param after - milliseconds of our own deadline, when it passed
+ */
+export function networkError(
+  error: unknown,
+  { origin }: URL,
+  secrets: SentSecrets,
+  after: number | undefined,
+): IgwnAuthError {
+  if (error instanceof IgwnAuthError) return error
+  const { code, message = '', igwnAuth } = (error ?? {}) as Partial<IgwnAxiosError>
+  if (after !== undefined || code === 'ECONNABORTED' || code === 'ETIMEDOUT')
+    return new OAuthError(
+      'ERR_IGWN_OAUTH_TIMEOUT',
+      `${origin} did not respond ${after === undefined ? 'in time' : `within ${after} ms`}. Try again, or set client.axios to an instance with a longer timeout.`,
+      { retryAfter: 0 },
+    )
+  if (message.includes('maxContentLength'))
+    return new OAuthError(
+      'ERR_IGWN_OAUTH_RESPONSE',
+      `The response of ${origin} is larger than ${MAX_BYTES / 1024} KiB, which no authorization server sends. Check the URL.`,
+    )
+  const reasons: readonly Reason[] = igwnAuth?.reasons ?? []
+  const why = [
+    secrets.redact(message.trim() || 'the request failed without an error'),
+    ...reasons.map((reason) => reason.message),
+  ]
+  return new OAuthError(
+    'ERR_IGWN_OAUTH_UNREACHABLE',
+    `${origin} cannot be reached: ${why.join('. ')}. Check the URL, the network, and the trusted CAs.`,
+    { reasons, retryAfter: 0 },
+  )
 }

@@ -1,135 +1,185 @@
 import { CanceledError } from 'axios'
 import { parseChallenges } from '../../formats/www-authenticate'
-import { answerAsResponse, refuseRedirect, type Fetch } from './as-fetch'
-import type { ClientAuthentication } from './client-authentication'
-import { forgive, type ReadAnswer } from './normalize-response'
-import type { PlainAnswer, PlainRequest, SendPlain } from './axios-transport'
 import type { OAuthClient, OAuthEndpoint, OAuthRequest, ServerMetadata } from '../client'
-import { sendingFailed } from './network-error'
-import { SentSecrets } from './redact-response'
+import { OAuthError } from '../errors'
+import type { HttpRequest, HttpResponse, SendHttp } from './axios-transport'
+import type { ClientAuthentication } from './client-authentication'
+import { networkError } from './failures'
+import { normalizeResponse, type ParsedResponse } from './normalize-response'
+import { SentSecrets } from './sent-secrets'
 
-/** Whom a conversation is with, and about what. */
-export interface Talk {
-  /** Undefined where the client says nothing of itself: metadata, keys, user info. */
+/** What openid-client calls instead of `fetch`. */
+export type Fetch = (
+  url: string,
+  options: {
+    readonly method: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body?: unknown
+  },
+) => Promise<Response>
+
+/** What a request is for. */
+export interface RequestPurpose {
+  /** Undefined for requests without client authentication: metadata, keys, user info. */
   readonly endpoint?: OAuthEndpoint | undefined
   readonly server: ServerMetadata
-  /** Ends the conversation. */
   readonly signal?: AbortSignal | undefined
-  /** Says what openid-client has no way to be told. */
-  readonly amend?: ((body: URLSearchParams) => void) | undefined
-  /** The access token in the request, where it is bound to the client's key. */
+  /** Sets parameters for which openid-client has no option. */
+  readonly amendBody?: ((body: URLSearchParams) => void) | undefined
+  /** The access token in the request, when it is bound to the DPoP key of the client. */
   readonly boundToken?: string | undefined
 }
 
-export interface Conversation {
+export interface Transport {
   readonly fetch: Fetch
-  /** What went wrong in sending; undefined when an answer came. */
+  /** Why sending failed; undefined when a response arrived. */
   readonly failure: () => unknown
-  readonly lastAnswer: () => ReadAnswer | undefined
+  readonly lastResponse: () => ParsedResponse | undefined
   readonly secrets: SentSecrets
 }
 
-/** What conversations with one server have in common. */
-export interface Speaker {
+/** The parts that all requests of one client share. */
+export interface TransportParts {
   readonly client: OAuthClient
-  readonly send: SendPlain
+  readonly send: SendHttp
   readonly authentication: ClientAuthentication
-  /** Milliseconds for one answer. */
+  /** Milliseconds for one response. */
   readonly timeout: () => number
 }
 
 /**
- * Lets openid-client speak with a server: puts the client's authentication and proof on each request, has the caller's hooks
- * see it and its answer, and forgives odd answers.
+ * A `fetch` for openid-client: adds client authentication and DPoP proof to each request, calls the hooks of the caller, and
+ * normalizes responses of non-conforming servers.
  */
-export function conversation({ client, send, authentication, timeout }: Speaker, talk: Talk): Conversation {
-  const { endpoint, server, amend, signal, boundToken } = talk
+export function openIdTransport(
+  { client, send, authentication, timeout }: TransportParts,
+  { endpoint, server, amendBody, signal, boundToken }: RequestPurpose,
+): Transport {
   const { dpop } = client
   const secrets = new SentSecrets()
   let failure: unknown
-  let last: ReadAnswer | undefined
+  let last: ParsedResponse | undefined
 
   const fetch: Fetch = async (url, options) => {
     try {
       last = undefined
       const first = await once(url, options)
       last = learnsNonce(first, url) ? await once(url, options) : first
-      refuseRedirect(last, url, secrets)
-      return answerAsResponse(last)
+      rejectRedirect(last, url, secrets)
+      return asFetchResponse(last)
     } catch (error) {
       failure = error
       throw error
     }
   }
-  return { fetch, failure: () => failure, lastAnswer: () => last, secrets }
+  return { fetch, failure: () => failure, lastResponse: () => last, secrets }
 
-  /** One request; a second one is made anew, since an assertion and a proof are good once. */
-  function once(url: string, options: Parameters<Fetch>[1]): Promise<ReadAnswer> {
-    return endpoint ? toEndpoint(endpoint, new URL(url), options) : plainly(new URL(url), options)
+  /** Sends one request. A second one is built from scratch: assertions and proofs can be used once. */
+  function once(url: string, options: Parameters<Fetch>[1]): Promise<ParsedResponse> {
+    return endpoint
+      ? toEndpoint(endpoint, new URL(url), options)
+      : withoutAuthentication(new URL(url), options)
   }
 
-  async function plainly(url: URL, { method, headers }: Parameters<Fetch>[1]): Promise<ReadAnswer> {
+  async function withoutAuthentication(
+    url: URL,
+    { method, headers }: Parameters<Fetch>[1],
+  ): Promise<ParsedResponse> {
     const fields = withoutUserAgent(headers)
     secrets.addOf(new URLSearchParams(), fields.authorization)
     if (dpop && boundToken !== undefined) {
       fields.authorization = `DPoP ${boundToken}`
       fields.dpop = await dpop.proof({ method, url, accessToken: boundToken })
     }
-    const answer = await exchanged({ url, method, headers: fields })
-    // Only read: what is no answer of an endpoint needs no forgiveness.
-    return { ...answer, json: forgive(answer).json }
+    const response = await exchanged({ url, method, headers: fields })
+    // Parsed, but passed on as it is.
+    return { ...response, json: normalizeResponse(response).json }
   }
 
-  async function toEndpoint(to: OAuthEndpoint, url: URL, options: Parameters<Fetch>[1]): Promise<ReadAnswer> {
+  async function toEndpoint(
+    to: OAuthEndpoint,
+    url: URL,
+    options: Parameters<Fetch>[1],
+  ): Promise<ParsedResponse> {
     const body = new URLSearchParams(options.body as URLSearchParams)
-    amend?.(body)
+    amendBody?.(body)
     const method = to === 'token' ? (client.tokenMethod ?? options.method) : options.method
-    const request: OAuthRequest = {
-      endpoint: to,
-      url: new URL(url),
-      headers: withoutUserAgent(options.headers),
-      body,
-    }
+    const headers = withoutUserAgent(options.headers)
+    const request: OAuthRequest = { endpoint: to, url: new URL(url), headers, body }
     await authentication.authenticate(request, server)
-    if (dpop && to === 'token') request.headers.dpop = await dpop.proof({ method, url })
-    secrets.addOf(body, request.headers.authorization)
+    if (dpop && to === 'token') headers.dpop = await dpop.proof({ method, url })
+    secrets.addOf(body, headers.authorization)
     await client.onRequest?.(request)
-    secrets.addOf(body, request.headers.authorization)
+    secrets.addOf(body, headers.authorization)
 
-    const answer = { endpoint: to, ...(await exchanged(asSent(request, method))) }
-    await client.onResponse?.(answer)
-    return forgive(answer)
+    const response = { endpoint: to, ...(await exchanged(asSent(request, method))) }
+    await client.onResponse?.(response)
+    return normalizeResponse(response)
   }
 
-  async function exchanged(request: Omit<PlainRequest, 'signal'>): Promise<PlainAnswer> {
+  async function exchanged(request: Omit<HttpRequest, 'signal'>): Promise<HttpResponse> {
     const milliseconds = timeout()
     const deadline = AbortSignal.timeout(milliseconds)
     try {
       return await send({ ...request, signal: signal ? AbortSignal.any([signal, deadline]) : deadline })
     } catch (error) {
       if (signal?.aborted) throw new CanceledError()
-      throw sendingFailed(error, request.url, secrets, deadline.aborted ? milliseconds : undefined)
+      throw networkError(error, request.url, secrets, deadline.aborted ? milliseconds : undefined)
     }
   }
 
-  /** Remembers a nonce for the next proof, and says whether it was wanted for this one (RFC 9449 sections 8 and 9). */
-  function learnsNonce({ headers, json }: ReadAnswer, url: string): boolean {
+  /** Stores a nonce for the next proof. Returns whether this request was rejected for lack of it (RFC 9449 sections 8 and 9). */
+  function learnsNonce({ headers, json }: ParsedResponse, url: string): boolean {
     const nonce = headers['dpop-nonce']
     if (!dpop || nonce === undefined) return false
     dpop.remember(new URL(url).origin, nonce)
     const errors = parseChallenges(headers['www-authenticate']).map(({ params }) => params.error)
     return [json?.error, ...errors].includes('use_dpop_nonce')
   }
+
+  /** Without the id_token of a token response: `requestToken` verifies it. */
+  function asFetchResponse({ status, headers, body, json }: ParsedResponse): Response {
+    const fields = new Headers()
+    for (const [name, value] of Object.entries(headers)) trySet(fields, name, value)
+    const hasIdToken = endpoint === 'token' && json?.id_token !== undefined
+    const text = hasIdToken ? JSON.stringify({ ...json, id_token: undefined }) : body
+    return new Response(BODILESS.has(status) ? null : text, { status, headers: fields })
+  }
 }
 
-function asSent({ url, headers, body }: OAuthRequest, method: string): Omit<PlainRequest, 'signal'> {
+/** The constructor of `Response` throws for a body with these. */
+const BODILESS: ReadonlySet<number> = new Set([101, 204, 205, 304])
+
+function trySet(fields: Headers, name: string, value: string): void {
+  // They describe the bytes that were received, not the text that is passed on.
+  if (/^(?:content-(?:length|encoding)|transfer-encoding)$/.test(name)) return
+  try {
+    fields.set(name, value)
+  } catch {
+    // Invalid names and values: openid-client reads none of these.
+  }
+}
+
+/** The request contained secrets, so a redirect is not followed. */
+function rejectRedirect({ status, headers }: HttpResponse, url: string, secrets: SentSecrets): void {
+  if (status < 300 || status > 399) return
+  const from = new URL(url)
+  const to = URL.canParse(headers.location ?? '', from.href) ? new URL(headers.location ?? '', from) : from
+  throw new OAuthError(
+    'ERR_IGWN_OAUTH_RESPONSE',
+    `${from.origin}${from.pathname} redirects to ${secrets.redact(to.origin + to.pathname)}. Redirects are not followed because the request contains secrets. If the new URL is correct, use it instead.`,
+    { status },
+  )
+}
+
+function asSent({ url, headers, body }: OAuthRequest, method: string): Omit<HttpRequest, 'signal'> {
   if (method !== 'GET') return { url, method, headers, body: body.toString() }
   const withQuery = new URL(url)
   for (const [name, value] of body) withQuery.searchParams.append(name, value)
   return { url: withQuery, method, headers: without(headers, 'content-type') }
 }
 
-/** openid-client would give its own name; the caller's axios has one. */
+/** That of axios is sent, not that of openid-client. */
 function withoutUserAgent(headers: Readonly<Record<string, string>>): Record<string, string> {
   return without(headers, 'user-agent')
 }

@@ -1,52 +1,69 @@
-import { splitScopes } from '../../formats/scopes'
-import { SciToken } from '../../tokens/scitoken'
 import { secondsNow } from '../../clock'
+import { splitScopes } from '../../formats/scopes'
 import type { StoredToken } from '../../stores/token-store'
+import { SciToken } from '../../tokens/scitoken'
 import type { TokenQuery } from '../../tokens/token'
-import type { About, AuthorizationServer, Tools } from './authorization-server'
 import type { OAuthClient } from '../client'
+import { OAuthError } from '../errors'
+import type { IdTokenChecks } from '../id-token'
+import type { AuthorizationServer, ServerRequest, Tools } from './authorization-server'
 
-/** More parameters of a request, by their names on the wire; a list for one that is there several times. */
+/** More parameters of a request by name; a list repeats the parameter. */
 export type OAuthParameters = Readonly<Record<string, string | readonly string[] | undefined>>
 
-/** What a token is asked for. */
-export interface Want {
+/** Scope and audience of a token request. */
+export interface RequestedToken {
   readonly scope: readonly string[]
   readonly audience: readonly string[]
 }
 
-/** What of a want is always the same, and what goes by the query. */
+/** Scope and audience of the tokens of a source, combined with those of each query. */
 export interface ScopeAndAudience {
-  /** Scopes that every token is asked for, a list or a string with spaces between; those of the query join them. Default is none. */
+  /** Scopes of every token, a list or a string separated by spaces; those of the query are added. Default: none. */
   readonly scope?: string | readonly string[] | undefined
   /**
-   * The audience that tokens are asked for, or several, of which that of the request is taken, else the first. Default is the
-   * audience of each request: a token for each service. See `audienceParameter` of the client.
+   * Audience of every token, or several, of which the one that matches the request is used, else the first. Default: the audience of
+   * each request, which gives a token for each service. See `audienceParameter` of the client.
    */
   readonly audience?: string | readonly string[] | undefined
 }
 
-/**
- * What to ask for, so that a query is satisfied: its scopes beside those of the options, and one audience, the first of the
- * query's that the options allow.
- */
-export function wantFor(
+/** The token to request for a query: its scopes and those of the options, and one audience of the query that the options allow. */
+export function requestedToken(
   { scope, audience }: TokenQuery,
   options: ScopeAndAudience,
   { audienceParameter = 'resource' }: OAuthClient,
-): Want {
+): RequestedToken {
   const allowed = listOf(options.audience)
-  const asked = listOf(audience)
-  const target = allowed.length === 0 ? asked[0] : (asked.find((one) => allowed.includes(one)) ?? allowed[0])
+  const queried = listOf(audience)
+  const target =
+    allowed.length === 0
+      ? audienceParameter === 'resource'
+        ? withPort(queried)
+        : queried[0]
+      : (queried.find((one) => allowed.includes(one)) ?? allowed[0])
   return {
     scope: [...new Set([...scopesOf(options.scope), ...scopesOf(scope)])],
     audience: audienceParameter === false || target === undefined ? [] : [target],
   }
 }
 
-/** What a login asks for that shall serve more than one want: all audiences that the options name. */
-export function loginWant(want: Want, { audience }: ScopeAndAudience): Want {
-  return want.audience.length === 0 || audience === undefined ? want : { ...want, audience: listOf(audience) }
+/**
+ * The first audience, with the port if the query also has it in that form. A query has `https://host` and `https://host:port` for a
+ * URL with a port; a `resource` is the address of the server (RFC 8707 section 2).
+ */
+function withPort([first, ...others]: readonly string[]): string | undefined {
+  return first === undefined
+    ? undefined
+    : (others.find((one) => one.startsWith(`${first}:`) && /^\d+$/.test(one.slice(first.length + 1))) ??
+        first)
+}
+
+/** A login requests all audiences of the options, so that later requests do not need another login. */
+export function requestedLogin(requested: RequestedToken, { audience }: ScopeAndAudience): RequestedToken {
+  return requested.audience.length === 0 || audience === undefined
+    ? requested
+    : { ...requested, audience: listOf(audience) }
 }
 
 export function scopesOf(scope: string | readonly string[] | undefined): string[] {
@@ -57,9 +74,9 @@ export function listOf(value: string | readonly string[] | undefined): readonly 
   return value === undefined ? [] : typeof value === 'string' ? [value] : value
 }
 
-/** A want as parameters of a request, and others beside it. */
+/** Scope and audience as parameters, and other parameters, which replace those of the same name. */
 export function parametersFor(
-  { scope, audience }: Want,
+  { scope, audience }: RequestedToken,
   { audienceParameter = 'resource' }: OAuthClient,
   others: OAuthParameters = {},
 ): URLSearchParams {
@@ -73,54 +90,84 @@ export function parametersFor(
   return parameters
 }
 
-/** The answer of openid-client to a token request. */
-interface TokenAnswer {
+/** The part of openid-client's token response that is used here. */
+interface TokenEndpointResponse {
   readonly access_token: string
   readonly token_type: string
   readonly expires_in?: number | undefined
 }
 
-/** Asks the token endpoint, and gives its answer as it is kept: with the time at which the token ends. */
+/**
+ * Calls the token endpoint and returns its response with `expires_at`.
+ *
+ * @param idToken - set when the scope `openid` was requested: an invalid id_token then is an error. Otherwise only its claims are
+ *   checked, and an invalid one is removed; the access token is not lost over it
+ */
 export async function requestToken(
   server: AuthorizationServer,
-  about: Omit<About, 'endpoint'>,
-  call: (tools: Tools) => Promise<TokenAnswer>,
+  request: Omit<ServerRequest, 'endpoint'>,
+  call: (tools: Tools) => Promise<TokenEndpointResponse>,
+  idToken?: { readonly isRequired?: boolean; readonly checks?: IdTokenChecks },
 ): Promise<StoredToken> {
-  // Before the way there and back: better a little too early than too late.
-  const askedAt = secondsNow()
-  const {
-    expires_in: life,
-    token_type: type,
-    ...answer
-  } = await server.ask({ ...about, endpoint: 'token' }, call)
-  const end = life === undefined ? SciToken.read(answer.access_token)?.expiresAt : Math.floor(askedAt + life)
+  // Before the request: a token that counts as expired early is better than one that counts as valid too long.
+  const requestedAt = secondsNow()
+  const { response, received } = await server.request({ ...request, endpoint: 'token' }, async (tools) => ({
+    response: await call(tools),
+    received: tools.lastResponse()?.json?.id_token,
+  }))
+  const { expires_in: lifetime, token_type: type, ...others } = response
+  const expiresAt =
+    lifetime === undefined
+      ? SciToken.read(others.access_token)?.expiresAt
+      : Math.floor(requestedAt + lifetime)
+  const accepted = await acceptedIdToken(received, others.access_token)
   return {
-    ...answer,
-    token_type: NAMES[type] ?? type,
-    ...(end !== undefined && { expires_at: end }),
+    ...others,
+    ...(accepted !== undefined && { id_token: accepted }),
+    token_type: TOKEN_TYPES[type] ?? type,
+    ...(expiresAt !== undefined && { expires_at: expiresAt }),
+  }
+
+  async function acceptedIdToken(text: unknown, accessToken: string): Promise<string | undefined> {
+    const checks = { ...idToken?.checks, accessToken, signal: request.signal }
+    if (typeof text !== 'string') {
+      if (!idToken?.isRequired) return undefined
+      throw new OAuthError(
+        'ERR_IGWN_OAUTH_ID_TOKEN',
+        `The response of ${server.name} has no id_token, though the scope openid was requested. Do not accept the login.`,
+      )
+    }
+    if (!idToken) return (await server.idTokens.hasValidClaims(text, checks)) ? text : undefined
+    await server.idTokens.verifyDirect(text, checks)
+    return text
   }
 }
 
-/** openid-client lowers what has no case; servers may not know. */
-const NAMES: Readonly<Record<string, string>> = { bearer: 'Bearer', dpop: 'DPoP', n_a: 'N_A' }
+/** openid-client returns them in lower case; some servers compare the case. */
+const TOKEN_TYPES: Readonly<Record<string, string>> = { bearer: 'Bearer', dpop: 'DPoP', n_a: 'N_A' }
 
 /**
- * Renews by a refresh token (RFC 6749 section 6). Where the server gives no other one, this one stays good.
+ * Requests a token with a refresh token (RFC 6749 section 6). It stays valid unless the response has another one.
  *
- * @param scope - of the new token; none for what the login gave
+ * @param requested - without scope for the scopes of the login
  */
 export async function refreshed(
   server: AuthorizationServer,
   refreshToken: string,
-  want: Want,
+  requested: RequestedToken,
   {
     others,
     signal,
   }: { readonly others?: OAuthParameters | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<StoredToken> {
-  const [audience] = want.audience
+  const [audience] = requested.audience
   const token = await requestToken(server, { audience, signal }, ({ oc, config }) =>
-    oc.refreshTokenGrant(config, refreshToken, parametersFor(want, server.client, others)),
+    oc.refreshTokenGrant(config, refreshToken, parametersFor(requested, server.client, others)),
   )
   return { refresh_token: refreshToken, ...token }
 }
+
+/** @deprecated Use {@link RequestedToken}. */
+export type Want = RequestedToken
+/** @deprecated Use {@link requestedToken}. */
+export const wantFor = requestedToken

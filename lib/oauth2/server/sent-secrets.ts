@@ -1,0 +1,40 @@
+import { redactSecrets } from '../../secrets/redact'
+import { sanitize } from '../../secrets/sanitize'
+
+/** Redacts and sanitizes a text of the server for a message. */
+export type Redact = (text: string) => string
+
+/** The secrets of the requests of one exchange, collected as they are sent, to redact responses that repeat them. */
+export class SentSecrets {
+  readonly #all = new Set<string>()
+
+  /** Adds those in the body of a request and in its `Authorization`. */
+  addOf(body: URLSearchParams, authorization: string | undefined): void {
+    for (const name of SECRET_PARAMETERS) for (const value of body.getAll(name)) this.#all.add(value)
+    const [scheme = '', credentials = ''] = authorization?.split(' ') ?? []
+    this.#all.add(credentials)
+    if (!/^basic$/i.test(scheme)) return
+    const [, password = ''] = Buffer.from(credentials, 'base64').toString().split(':')
+    this.#all.add(password)
+    // Form-encoded inside of Basic (RFC 6749 section 2.3.1).
+    this.#all.add(new URLSearchParams(`=${password}`).get('') ?? '')
+  }
+
+  readonly redact: Redact = (text) => sanitize(redactSecrets(text, [...this.#all]))
+}
+
+const SECRET_PARAMETERS = [
+  'client_secret',
+  'client_assertion',
+  'assertion',
+  'code',
+  'code_verifier',
+  'device_code',
+  'password',
+  'refresh_token',
+  'subject_token',
+  'actor_token',
+  'token',
+  'access_token',
+  'id_token',
+]
