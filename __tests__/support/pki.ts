@@ -70,8 +70,9 @@ export function secondsFromNow(seconds: number, now = Date.now()): Date {
 export async function createAuthority(
   commonName = 'Throw-away CA',
   algorithm: typeof ECDSA | typeof RSA = ECDSA,
+  dates: Dates = {},
 ): Promise<Authority> {
-  const ca = await selfSignedAuthority(commonName, algorithm)
+  const ca = await selfSignedAuthority(commonName, algorithm, dates)
   const usage = x509.KeyUsageFlags.digitalSignature
 
   return {
@@ -123,6 +124,7 @@ interface Issuer {
 async function selfSignedAuthority(
   commonName: string,
   algorithm: typeof ECDSA | typeof RSA,
+  { notBefore = secondsFromNow(-86_400), notAfter = secondsFromNow(10 * 86_400) }: Dates = {},
 ): Promise<Issuer> {
   const keys = await generateKeys(algorithm)
   const name: x509.JsonName = [...ORGANISATION, { CN: [commonName] }]
@@ -130,8 +132,8 @@ async function selfSignedAuthority(
     name: new x509.Name(name).toString(),
     keys: keys,
     signingAlgorithm: algorithm,
-    notBefore: secondsFromNow(-86_400),
-    notAfter: secondsFromNow(10 * 86_400),
+    notBefore,
+    notAfter,
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),

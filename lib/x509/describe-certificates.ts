@@ -6,6 +6,7 @@ import { fileFix, findingFor, type UnusableFile } from '../files/describe-file'
 import { duration } from '../formats/duration'
 import type { IgwnAuthOptions } from '../options'
 import { x509Candidates, type X509Candidate } from './find-x509-credentials'
+import { conversionIn } from './load-credential'
 import type { X509Credential } from './x509-credential'
 
 /**
@@ -27,7 +28,7 @@ function describe({ location, outcome }: X509Candidate): Finding {
   if ('code' in outcome)
     return findingFor('certificate', outcome, {
       permissions,
-      fix: certificateFix({ code: outcome.code, path: file?.path }),
+      fix: conversionIn(outcome.message) ?? certificateFix({ code: outcome.code, path: file?.path }),
     })
   const { credential, warning } = outcome
   return {
@@ -35,7 +36,7 @@ function describe({ location, outcome }: X509Candidate): Finding {
     source: credential.source,
     verdict: 'usable',
     message: `${credential.source} is a certificate of ${credential.subject} that ${timeLeftOf(credential)}`,
-    certificates: credential.certificates,
+    certificates: credential.certificates.map((one) => ({ ...one })),
     permissions,
     ...(warning && { warning: warning.message, fix: fileFix({ code: warning.code, path: file?.path }) }),
   }

@@ -34,16 +34,25 @@ export function readPemFile(text: string, path: string): PemFile | FileProblem {
 
 /**
  * Names a file in one of the binary forms (DER: X.690; PKCS#12: RFC 7292 section 4), and the command that converts it. Bytes
- * that are not UTF-8 read as U+FFFD: the first SEQUENCE, its length, then what is inside of it.
+ * that are not UTF-8 read as U+FFFD. After the tag and the length of the outer SEQUENCE: a version, or the long SEQUENCE of a
+ * certificate, or the short one of an encryption algorithm.
  */
 function binaryFormat(text: string, path: string): string | undefined {
-  const inside = /^0[^]{1,4}?(\x02\x01[\0\x01\x03]|0[^]{1,4}?[\x02\x06\ufffd])/.exec(text)?.[1] // eslint-disable-line no-control-regex
+  const inside = /^0[^]{1,4}?(\x02\x01[\0\x01\x03]|0\ufffd|0[\0-\x7f]\x06)/.exec(text)?.[1] // eslint-disable-line no-control-regex
   if (inside === undefined) return undefined
   const output = path.replace(/\.(?:p12|pfx|der|cer|crt|key)$/i, '') + '.pem'
   if (inside.endsWith('\x03'))
-    return `is a PKCS#12 file, not PEM; convert it: openssl pkcs12 -in ${path} -out ${output} (with -legacy if its cipher is retired)`
-  const command = inside.startsWith('\x02') || inside.endsWith('\x06') ? 'pkey' : 'x509'
-  return `is a DER file, not PEM; convert it: openssl ${command} -inform DER -in ${path} -out ${output}`
+    return `is a PKCS#12 file, not PEM; ${CONVERT}openssl pkcs12 -in ${path} -out ${output}`
+  const command = inside === '0\ufffd' ? 'x509' : 'pkey'
+  return `is a DER file, not PEM; ${CONVERT}openssl ${command} -inform DER -in ${path} -out ${output}`
+}
+
+const CONVERT = 'convert it: '
+
+/** The command in the message of a file that can be converted; undefined for other messages. */
+export function conversionIn(message: string): string | undefined {
+  const [, command] = message.split(CONVERT)
+  return command
 }
 
 /**
@@ -119,7 +128,7 @@ function retiredCipher(block: PemBlock, path: string): string {
   const file = pathName(path)
   return (
     `holds a private key encrypted with ${cipherOf(block) ?? 'a cipher'}, which OpenSSL 3 no longer supports; ` +
-    `convert it: openssl pkey -provider legacy -provider default -in ${file} -aes256 -out ${file}.new`
+    `${CONVERT}openssl pkey -provider legacy -provider default -in ${file} -aes256 -out ${file}.new`
   )
 }
 

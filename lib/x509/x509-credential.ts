@@ -50,8 +50,7 @@ export class X509Credential {
     const certificates = parseCertificates(pem.cert, location.source)
     const chain = proxyChain(certificates)
     const infos = certificates.map(certificateInfo)
-    const bounding =
-      'proxy' in chain ? infos : infos.filter((_, index) => chain.includes(certificates[index]!))
+    const bounding = 'proxy' in chain ? infos : chain.map(certificateInfo)
     this.cert = location.cert
     if (location.key !== undefined) this.key = location.key
     this.source = location.source
