@@ -13,24 +13,24 @@ afterEach(() => {
 
 const key = createSigningKey()
 
-interface Judged {
+interface Given {
   readonly claims: object
   readonly query: TokenQuery
 }
 
-interface Verdict {
-  readonly satisfies: boolean
+interface Expected {
+  readonly valid: boolean
   readonly reason?: string
   readonly claim?: string
 }
 
-it.each(vectors<Judged, Verdict>('claims.json', 'judge'))(
+it.each(vectors<Given, Expected>('claims.json', 'validate'))(
   '%s',
-  (_, { claims, query }, { satisfies, reason, claim }) => {
+  (_, { claims, query }, { valid, reason, claim }) => {
     const token = SciToken.deserialize(key.sign(inTime(claims, now()) as object))
-    const verdict = validateClaims(token, requirementsOf(query))
-    expect(verdict === undefined).toBe(satisfies)
-    if (verdict) expect({ reason: verdict.code, claim: verdict.claim }).toEqual({ reason, claim })
+    const problem = validateClaims(token, requirementsOf(query))
+    expect(problem === undefined).toBe(valid)
+    if (problem) expect({ reason: problem.code, claim: problem.claim }).toEqual({ reason, claim })
   },
 )
 

@@ -1,4 +1,4 @@
-import { climbs, givesScope, parseScope, splitScopes } from '../../lib/formats/scopes'
+import { grantsScope, hasParentSegment, parseScope, splitScopes } from '../../lib/formats/scopes'
 import { vectors } from '../support/vectors'
 
 const FILE = 'scopes.json'
@@ -14,13 +14,16 @@ it.each(vectors<{ scope: string }, { authorization: string; path: string | null 
   },
 )
 
-it.each(vectors<{ granted: string; wanted: string }, { gives: boolean }>(FILE, 'gives'))(
+it.each(vectors<{ granted: string; wanted: string }, { grants: boolean }>(FILE, 'grants'))(
   '%s',
-  (_, { granted, wanted }, { gives }) => {
-    expect(givesScope(splitScopes(granted), wanted)).toBe(gives)
+  (_, { granted, wanted }, { grants }) => {
+    expect(grantsScope(splitScopes(granted), wanted)).toBe(grants)
   },
 )
 
-it.each(vectors<{ scope: string }, { climbs: boolean }>(FILE, 'climbs'))('%s', (_, { scope }, expected) => {
-  expect({ climbs: climbs(scope) }).toEqual(expected)
-})
+it.each(vectors<{ scope: string }, { hasParentSegment: boolean }>(FILE, 'parent-segment'))(
+  '%s',
+  (_, { scope }, expected) => {
+    expect({ hasParentSegment: hasParentSegment(scope) }).toEqual(expected)
+  },
+)

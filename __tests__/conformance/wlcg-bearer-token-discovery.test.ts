@@ -35,11 +35,11 @@ afterAll(() => {
     else process.env[name] = value
 })
 
-/** Text with tokens in it, and what it is filled up with to so many bytes, or how much of its end is missing. */
+/** A text with tokens in it, padded to a number of bytes or without its last characters. */
 type Content =
   string | { readonly text?: string; readonly pad?: string; readonly to?: number; readonly cut?: number }
 
-interface Machine {
+interface Host {
   readonly env: Names
   readonly files: readonly GivenFile<Content>[]
   readonly query?: TokenQuery
@@ -48,8 +48,8 @@ interface Machine {
 
 interface Found {
   readonly token?: string | null
-  /** Why candidates before it were passed over; where it is not given, nothing is said of it. */
-  readonly passedOver?: readonly string[]
+  /** Why candidates before it were skipped; not compared if absent. */
+  readonly skipped?: readonly string[]
   readonly warning?: string
   readonly error?: string
 }
@@ -57,7 +57,7 @@ interface Found {
 const key = createSigningKey()
 const { tokens = {} } = vectorFile(FILE)
 
-/** The tokens of the file, made now, and the folders and ids. */
+/** The tokens of the file, signed now, and the folders and user ids. */
 function namesNow(): Names {
   const made = Object.entries(tokens).map(([name, claims]) => [
     name,
@@ -66,8 +66,8 @@ function namesNow(): Names {
   return { ...usualNames(), ...(Object.fromEntries(made) as Names) }
 }
 
-for (const [name, machine, expected] of vectors<Machine, Found>(FILE, 'find')) {
-  const { env, files, query = {}, strict = false } = machine
+for (const [name, host, expected] of vectors<Host, Found>(FILE, 'find')) {
+  const { env, files, query = {}, strict = false } = host
   itOnMachine(name, files, () => {
     const names = namesNow()
     furnish(files, names, (content) => {
@@ -77,18 +77,18 @@ for (const [name, machine, expected] of vectors<Machine, Found>(FILE, 'find')) {
       return whole.slice(0, whole.length - cut)
     })
     setVariables(VARIABLES, env, names)
-    const look = () => discovery()(requirementsOf(query), { strict })
+    const find = () => discovery()(requirementsOf(query), { strict })
 
     if (expected.error !== undefined) {
-      const error = thrownBy(look)
+      const error = thrownBy(find)
       expect(error).toBeInstanceOf(IgwnAuthError)
       expect((error as IgwnAuthError).reasons.at(-1)?.code).toBe(expected.error)
       return
     }
-    const { token, reasons, warning } = look()
+    const { token, reasons, warning } = find()
     expect(token?.serialize()).toBe(expected.token ? names[expected.token] : undefined)
     const codes = reasons.map(({ code }) => code).filter((code) => code !== 'absent')
-    if (expected.passedOver) expect(codes).toEqual(expected.passedOver)
+    if (expected.skipped) expect(codes).toEqual(expected.skipped)
     expect(warning?.code).toBe(expected.warning)
   })
 }

@@ -12,13 +12,13 @@ const reader = () => {
   return { parse, read: fileReader(parse, 100) }
 }
 
-/** What a system call fails with. */
+/** A system call that fails. */
 const systemError = (code: string) => () => {
   throw Object.assign(new Error(`${code}: something with a path`), { code })
 }
 
 describe('a file is read once', () => {
-  it('and gives the same value as long as it is unchanged', () => {
+  it('while it is unchanged', () => {
     const { parse, read } = reader()
     const file = put(room('a'), 'one')
     const value = read(file)
@@ -28,7 +28,7 @@ describe('a file is read once', () => {
     expect(parse.mock.calls).toEqual([['one', file]])
   })
 
-  it('and again when it has changed: its content, its place, its permissions', () => {
+  it('and again after a change of content, inode or permissions', () => {
     const { parse, read } = reader()
     const file = put(room('a'), 'one')
     read(file)
@@ -43,7 +43,7 @@ describe('a file is read once', () => {
     expect(parse).toHaveBeenCalledTimes(4)
   })
 
-  it('but not remembered when it was written just now', () => {
+  it('but is not remembered if it was written just now', () => {
     const { parse, read } = reader()
     fs.writeFileSync(room('a'), 'one')
     read(room('a'))
@@ -51,7 +51,7 @@ describe('a file is read once', () => {
     expect(parse).toHaveBeenCalledTimes(2)
   })
 
-  it('but not remembered when its time is in the future', () => {
+  it('but is not remembered if its time is in the future', () => {
     const { parse, read } = reader()
     age(put(room('a'), 'one'), -3600)
     read(room('a'))
@@ -59,7 +59,7 @@ describe('a file is read once', () => {
     expect(parse).toHaveBeenCalledTimes(2)
   })
 
-  it('each by itself', () => {
+  it('for each path', () => {
     const { read } = reader()
     put(room('a'), 'a')
     put(room('b'), 'b')
@@ -70,13 +70,13 @@ describe('a file is read once', () => {
     ])
   })
 
-  it('by each reader: what one makes of it is not what another makes', () => {
+  it('by each reader', () => {
     const file = put(room('a'), 'one')
     expect(fileReader(() => 1, 100)(file)).toBe(1)
     expect(fileReader(() => 2, 100)(file)).toBe(2)
   })
 
-  it('and a parser that throws is asked again', () => {
+  it('and again if the parser threw', () => {
     const file = put(room('a'), 'one')
     const parse = jest.fn<number, []>().mockImplementationOnce(systemError('EWHY')).mockReturnValue(1)
     const read = fileReader(parse, 100)
@@ -85,8 +85,8 @@ describe('a file is read once', () => {
   })
 })
 
-describe('what is not there', () => {
-  it('is undefined, also below what is no folder', () => {
+describe('a missing file', () => {
+  it('is undefined, also below a file', () => {
     const { read } = reader()
     put(room('a'), '')
     for (const file of [room('nothing'), room('nothing/at/all'), room('a/b')]) {
@@ -97,7 +97,7 @@ describe('what is not there', () => {
     }
   })
 
-  it('is found when it comes, and gone when it goes', () => {
+  it('is noticed when it is created and removed', () => {
     const { read } = reader()
     expect(read(room('a'))).toBeUndefined()
     put(room('a'), 'one')
@@ -107,8 +107,8 @@ describe('what is not there', () => {
   })
 })
 
-describe('what cannot be used', () => {
-  it('is said what it is', () => {
+describe('a file that cannot be used', () => {
+  it('is described', () => {
     fs.mkdirSync(room('folder'))
     fs.symlinkSync(room('circle'), room('circle'))
     const { read } = reader()
@@ -124,7 +124,7 @@ describe('what cannot be used', () => {
     })
   })
 
-  it('is too large from one byte more', () => {
+  it('is too large with one byte more than the limit', () => {
     const { read } = reader()
     expect(read(put(room('a'), 'x'.repeat(100)))).toEqual({ text: 'x'.repeat(100) })
     expect(read(put(room('b'), 'x'.repeat(101)))).toEqual({
@@ -133,7 +133,7 @@ describe('what cannot be used', () => {
     })
   })
 
-  it('is too large when it grows while it is read', () => {
+  it('is too large if it grows while it is read', () => {
     const file = put(room('a'), 'x'.repeat(50))
     const { fstatSync } = fs
     jest.spyOn(fs, 'fstatSync').mockImplementationOnce((descriptor) => {
@@ -144,7 +144,7 @@ describe('what cannot be used', () => {
     expect(readTextFile(file, 100)).toMatchObject({ problem: 'too-large' })
   })
 
-  it('is no file when it becomes a folder between stat and open', () => {
+  it('may become a folder between stat and open', () => {
     const { read } = reader()
     const file = put(room('a'), 'one')
     const stats = fs.statSync(file)
@@ -159,7 +159,7 @@ describe('what cannot be used', () => {
     ['EMFILE', 2],
     ['EIO', 2],
     ['EAGAIN', 2],
-  ])('by %s is tried %i times in two looks', (code, tries) => {
+  ])('because of %s is tried %i times in two calls', (code, tries) => {
     const { read } = reader()
     const file = put(room('a'), 'one')
     const open = jest.spyOn(fs, 'openSync').mockImplementation(systemError(code))
@@ -171,7 +171,7 @@ describe('what cannot be used', () => {
     expect(read(file)).toEqual({ text: 'one' })
   })
 
-  it('leaves no file open', () => {
+  it('is closed', () => {
     const [file, large] = [put(room('a'), 'one'), put(room('b'), 'x'.repeat(101))]
     const close = jest.spyOn(fs, 'closeSync')
     jest.spyOn(fs, 'readSync').mockImplementationOnce(systemError('EIO'))
@@ -182,7 +182,7 @@ describe('what cannot be used', () => {
   })
 })
 
-it('short reads are put together', () => {
+it('short reads are continued', () => {
   const file = put(room('a'), 'some words')
   const { readSync } = fs
   const read = jest

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { parseChallenges, type Challenge } from '../../lib/formats/www-authenticate'
 import { SEEDED, textOf } from '../support/properties'
 
-/** A challenge, and one of the many ways to write it. */
+/** A challenge, and one way to write it. */
 interface Written {
   readonly challenge: Challenge
   readonly text: string
@@ -10,7 +10,7 @@ interface Written {
 
 const LETTERS = Array.from('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789')
 
-/** `token = 1*tchar` (RFC 9110 section 5.6.2); and words that a careless parser would take for something else. */
+/** `token = 1*tchar` (RFC 9110 section 5.6.2); and words that a parser could misread. */
 const token = fc.oneof(
   fc.string({
     unit: fc.constantFrom(...Array.from("!#$%&'*+-.^_`|~"), ...LETTERS),
@@ -34,7 +34,7 @@ const space = textOf(' \t', 3)
 /** `OWS "," OWS`, with empty elements (section 5.6.1.2). */
 const gap = fc.array(space, { minLength: 2, maxLength: 4 }).map((spaces) => spaces.join(','))
 
-/** `HTAB / SP / VCHAR / obs-text`: all that may stand between quotes (section 5.6.4). */
+/** `HTAB / SP / VCHAR / obs-text`: the content of a quoted-string (section 5.6.4). */
 const quotable = fc.oneof(
   {
     weight: 3,
@@ -81,7 +81,7 @@ const written: fc.Arbitrary<Written> = fc
     if (rest === undefined) return { challenge, text: scheme }
     if (typeof rest === 'string')
       return { challenge: { ...challenge, token68: rest }, text: `${scheme}${spaces}${rest}` }
-    // Defined, since to assign would take `__proto__` at its word.
+    // Assigning `__proto__` would set the prototype.
     const params = Object.defineProperties(
       {},
       Object.fromEntries(rest.map(([{ name, value }]) => [name.toLowerCase(), { value, enumerable: true }])),
@@ -90,7 +90,7 @@ const written: fc.Arbitrary<Written> = fc
     return { challenge: { ...challenge, params }, text: `${scheme}${spaces}${text}` }
   })
 
-/** Whatever has a special meaning somewhere, and what has none. */
+/** Text with and without a special meaning. */
 const hostile = textOf(
   ['"', '\\', ',', '=', ' ', '\t', 'a', 'Bearer ', '@', ';', '/', '\0', 'é', '\ud800', '\r\n'],
   60,
@@ -99,14 +99,14 @@ const hostile = textOf(
 const expected = (all: readonly Written[]) =>
   all.map(({ challenge: { params, ...others } }) => ({ ...others, params: { ...params } }))
 
-/** For comparing: parameters as an object like others. */
+/** With parameters as ordinary objects, for comparison. */
 const parsed = (header: string | readonly string[]) =>
   parseChallenges(header).map(({ params, ...others }) => ({ ...others, params: { ...params } }))
 
 describe(`challenges of the grammar ${SEEDED}`, () => {
   const several = fc.array(fc.tuple(written, gap), { maxLength: 5 })
 
-  it('are read as they are meant, in one field', () => {
+  it('are parsed correctly in one field', () => {
     fc.assert(
       fc.property(several, gap, gap, (all, before, behind) => {
         const text = before + all.map(([{ text }, between]) => text + between).join('') + behind
@@ -115,7 +115,7 @@ describe(`challenges of the grammar ${SEEDED}`, () => {
     )
   })
 
-  it('are read as they are meant, in a field each', () => {
+  it('are parsed correctly in a field each', () => {
     fc.assert(
       fc.property(several, (all) => {
         expect(parsed(all.map(([{ text }]) => text))).toEqual(expected(all.map(([one]) => one)))
@@ -123,7 +123,7 @@ describe(`challenges of the grammar ${SEEDED}`, () => {
     )
   })
 
-  it('are read the same before and behind a field of anything', () => {
+  it('are parsed the same before and after any other field', () => {
     fc.assert(
       fc.property(written, written, hostile, (first, last, between) => {
         const challenges = parsed([first.text, between, last.text])
@@ -134,10 +134,10 @@ describe(`challenges of the grammar ${SEEDED}`, () => {
   })
 })
 
-describe(`a field of anything ${SEEDED}`, () => {
+describe(`any field ${SEEDED}`, () => {
   const anything = fc.oneof(hostile, fc.string({ unit: 'binary', maxLength: 40 }))
 
-  it('is read without an error, into challenges that have the form of one', () => {
+  it('is parsed without an error, into well-formed challenges', () => {
     fc.assert(
       fc.property(anything, (header) => {
         for (const { scheme, params, token68: opaque } of parseChallenges(header)) {
@@ -149,7 +149,7 @@ describe(`a field of anything ${SEEDED}`, () => {
     )
   })
 
-  it('gives no scheme that stands between quotes', () => {
+  it('gives no scheme from within quotes', () => {
     const inside = textOf(['Bearer ', 'a="', ',', '=', ' ', 'x', ', Bearer'], 12).map((text) =>
       text.replace(/["\\]/g, '\\$&'),
     )

@@ -18,10 +18,10 @@ import {
   temporaryFile,
 } from '../support/tokens'
 
-/** What stands in a place. */
+/** The content of a location. */
 const CONTENTS = {
   good: () => mint(),
-  'ending soon': () => mint({ exp: now() + 90 }),
+  'expiring soon': () => mint({ exp: now() + 90 }),
   expired: () => mint({ exp: now() - 1 }),
   'not yet valid': () => mint({ nbf: now() + 90 }),
   'of another audience': () => mint({ aud: 'https://else.example.org' }),
@@ -31,7 +31,7 @@ const CONTENTS = {
 }
 type Content = keyof typeof CONTENTS
 
-/** The files, in the order in which they are looked at; the first is named by a variable. */
+/** The files, in the order of discovery; the first is named by a variable. */
 const FILES = [() => room('bearer'), runtimeFile, temporaryFile]
 
 type Change =
@@ -116,7 +116,7 @@ function write(target: string, text: string, how: string): void {
   else fs.utimesSync(target, before.atimeMs / 1000, before.mtimeMs / 1000)
 }
 
-/** Long ago: a file of today is in the future when the clock has jumped back, and is then read each time. */
+/** Seconds. A file of today is in the future when the clock was set back, and is then read each time. */
 const LONG_AGO = 100_000
 
 const QUERIES: readonly TokenQuery[] = [
@@ -126,8 +126,8 @@ const QUERIES: readonly TokenQuery[] = [
   { minTimeLeft: 0 },
 ]
 
-/** What it says, but for times in words. */
-const said = ({ token, reasons, warning }: Discovery) => ({
+/** The result without messages, which contain times. */
+const summary = ({ token, reasons, warning }: Discovery) => ({
   token: token?.serialize(),
   source: token?.source,
   reasons: reasons.map(({ code, source }) => [code, source]),
@@ -144,18 +144,18 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
-it(`what is remembered of a search is what a new one would find, whatever changes and however the clock jumps ${SEEDED}`, () => {
+it(`a remembered search has the result of a new one, after any changes of files, variables and clock ${SEEDED}`, () => {
   const begin = Date.now()
   fc.assert(
     fc.property(fc.array(change, { minLength: 1, maxLength: 15 }), (changes) => {
       jest.setSystemTime(begin)
       emptyPlaces()
       process.env.BEARER_TOKEN_FILE = FILES[0]!()
-      const look = discovery()
+      const search = discovery()
       for (const one of changes) {
         make(one)
         for (const query of QUERIES)
-          expect(said(look(requirementsOf(query)))).toEqual(said(discovery()(requirementsOf(query))))
+          expect(summary(search(requirementsOf(query)))).toEqual(summary(discovery()(requirementsOf(query))))
       }
     }),
     runs(50),

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { decodeJwt } from '../../lib/formats/jwt'
 import { parseNetrc } from '../../lib/netrc/parse-netrc'
 import { isEncrypted, parsePem } from '../../lib/formats/pem'
-import { climbs, givesScope, splitScopes } from '../../lib/formats/scopes'
+import { hasParentSegment, missingScopes, splitScopes } from '../../lib/formats/scopes'
 import { bearerChallenge, parseChallenges } from '../../lib/formats/www-authenticate'
 import { pathName, sanitize } from '../../lib/secrets/sanitize'
 import { targetAudience } from '../../lib/tokens/target-audience'
@@ -10,7 +10,7 @@ import { tokenText } from '../../lib/tokens/token'
 import { expectLinear } from '../support/growth'
 import { runs, SEEDED, textOf } from '../support/properties'
 
-/** What reads text that others have written, with the words that mean something to it. */
+/** Parsers of untrusted text, with the words that have a meaning in it. */
 const READERS: [string, (text: string) => unknown, readonly string[]][] = [
   [
     'challenges',
@@ -19,10 +19,10 @@ const READERS: [string, (text: string) => unknown, readonly string[]][] = [
   ],
   [
     'scopes',
-    (text) => givesScope(splitScopes(text), 'read:/a/b'),
+    (text) => missingScopes(splitScopes(text), splitScopes(text)),
     [' ', ':', '/', 'a', 'read:', '%', '25', '%2e', '.', '..'],
   ],
-  ['paths that climb', climbs, ['%', '25', '%25', '2e', '.', '..', '/', 'a', ':']],
+  ['parent segments', hasParentSegment, ['%', '25', '%25', '2e', '.', '..', '/', 'a', ':']],
   [
     'netrc',
     parseNetrc,
@@ -71,7 +71,7 @@ function caught(act: () => unknown): unknown {
   }
 }
 
-describe(`a text of anything, repeated ${SEEDED}`, () => {
+describe(`repeated text ${SEEDED}`, () => {
   it.each(READERS)('is read as %s in a time that grows as it does', (_, read, words) => {
     const few = textOf(words, 3)
     fc.assert(
@@ -87,8 +87,8 @@ describe(`a text of anything, repeated ${SEEDED}`, () => {
     )
   })
 
-  it('takes a time that does not grow so where something is quadratic: the measure would show it', () => {
-    // As an expression that begins anew at each character, but quick enough to be tried at all.
+  it('takes a measurably longer time in a quadratic function', () => {
+    // As a regular expression that starts at each character, but fast enough for a test.
     const quadratic = (text: string) => {
       let spaces = 0
       for (let start = 0; start < text.length; start += 32)

@@ -2,7 +2,7 @@
  * Real SciTokens, signed with ES256 by keys made here, with any claims, also ones that no issuer would write; and the
  * places where discovery looks, emptied and filled.
  */
-import { generateKeyPairSync, randomUUID, type JsonWebKey } from 'node:crypto'
+import { generateKeyPairSync, randomUUID, type JsonWebKey, type KeyObject } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import jsonwebtoken from 'jsonwebtoken'
@@ -14,11 +14,13 @@ export interface SigningKey {
   sign(claims: object, header?: object): string
   /** The public key as an issuer publishes it (RFC 7517). */
   readonly jwk: JsonWebKey & { readonly kid: string }
+  readonly privateKey: KeyObject
 }
 
 export function createSigningKey(kid: string = randomUUID()): SigningKey {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   return {
+    privateKey,
     jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' },
     // As text, since jsonwebtoken refuses to sign claims of the wrong kind.
     sign: (claims, header = {}) =>

@@ -18,20 +18,20 @@ import {
   temporaryFile,
 } from '../support/tokens'
 
-let look: TokenSearch
-const find = (query: TokenQuery = {}) => look(requirementsOf(query)).token?.source
+let search: TokenSearch
+const find = (query: TokenQuery = {}) => search(requirementsOf(query)).token?.source
 const codes = ({ reasons }: Discovery) => reasons.map(({ code }) => code).filter((code) => code !== 'absent')
 
 beforeEach(() => {
   emptyPlaces()
-  look = discovery()
+  search = discovery()
 })
 afterEach(() => {
   jest.useRealTimers()
   jest.restoreAllMocks()
 })
 
-/** Counts what is asked of the file system. */
+/** Counts calls of the file system. */
 function watchFiles() {
   const names = [
     'openSync',
@@ -54,10 +54,10 @@ function watchFiles() {
   }
 }
 
-describe('a second look with nothing changed', () => {
-  it('asks for stats and nothing else, wherever the token is', () => {
+describe('a second search with nothing changed', () => {
+  it('makes only stats, wherever the token is', () => {
     const count = watchFiles()
-    const places: [() => unknown, number][] = [
+    const locations: [() => unknown, number][] = [
       [() => put(temporaryFile(), mint()), 2],
       [() => put(runtimeFile(), mint()), 1],
       [() => (process.env.BEARER_TOKEN_FILE = put(room('token'), mint())), 1],
@@ -66,16 +66,16 @@ describe('a second look with nothing changed', () => {
       [() => (process.env.SCITOKEN_FILE = put(room('scitoken'), mint())), 1],
       [() => (process.env.SCITOKEN = mint()), 0],
     ]
-    for (const [fill, stats] of places) {
+    for (const [fill, stats] of locations) {
       fill()
-      const first = look(requirementsOf({}))
+      const first = search(requirementsOf({}))
       count()
-      expect(look(requirementsOf({}))).toBe(first)
+      expect(search(requirementsOf({}))).toBe(first)
       expect(count()).toEqual({ stats, others: 0 })
     }
   })
 
-  it('asks for stats and nothing else when there is no token at all', () => {
+  it('makes only stats if there is no token', () => {
     const count = watchFiles()
     expect(find()).toBeUndefined()
     count()
@@ -85,7 +85,7 @@ describe('a second look with nothing changed', () => {
     expect(find()).toBe(runtimeFile())
   })
 
-  it('asks for no more with 1,000 candidates than with one', () => {
+  it('makes as many with 1,000 candidates as with one', () => {
     const others = Object.fromEntries(
       Array.from({ length: 1000 }, (_, at) => [`a${at}.use`, mint({ scope: 'write:/' })]),
     )
@@ -101,17 +101,17 @@ describe('a second look with nothing changed', () => {
     expect(count()).toEqual(withOne)
   })
 
-  it('opens nothing again though no candidate satisfies', () => {
+  it('opens no file again if no candidate is usable', () => {
     putCondorCreds({ 'a.use': mint(), 'b.use': 'garbage' })
     put(runtimeFile(), 'garbage')
     const query = { scope: 'write:/' }
-    expect(codes(look(requirementsOf(query)))).toEqual(['scope', 'malformed', 'malformed'])
+    expect(codes(search(requirementsOf(query)))).toEqual(['scope', 'malformed', 'malformed'])
     const count = jest.spyOn(fs, 'openSync')
-    expect(codes(look(requirementsOf(query)))).toEqual(['scope', 'malformed', 'malformed'])
+    expect(codes(search(requirementsOf(query)))).toEqual(['scope', 'malformed', 'malformed'])
     expect(count).not.toHaveBeenCalled()
   })
 
-  it('reads a file again that was written in this instant: it may be written once more in it', () => {
+  it('reads a file again that was written within the last clock tick', () => {
     stopClock()
     put(runtimeFile(), mint())
     age(runtimeFile(), 0.04)
@@ -126,8 +126,8 @@ describe('a second look with nothing changed', () => {
   })
 })
 
-describe('decisions', () => {
-  it('are never shared by two queries', () => {
+describe('remembered searches', () => {
+  it('are not shared by two queries', () => {
     put(runtimeFile(), mint({ aud: ['a b', 'c'], scope: 'x y', iss: 'i' }))
     const queries: [TokenQuery, boolean][] = [
       [{ audience: 'a b' }, true],
@@ -147,22 +147,22 @@ describe('decisions', () => {
         expect([round, query, find(query)]).toEqual([round, query, satisfied ? runtimeFile() : undefined])
   })
 
-  it('are not shared by strict and lenient looks', () => {
+  it('are not shared by strict and other searches', () => {
     process.env.SCITOKEN = 'garbage'
     put(runtimeFile(), mint())
     expect(find()).toBe(runtimeFile())
-    expect(() => look(requirementsOf({}), { strict: true })).toThrow(
+    expect(() => search(requirementsOf({}), { strict: true })).toThrow(
       'SCITOKEN holds no SciToken (not a JWT). With `strict`',
     )
     expect(find()).toBe(runtimeFile())
   })
 
-  it('do not hold where a token is to be passed over', () => {
+  it('are not used with passOver', () => {
     const token = (process.env.BEARER_TOKEN = mint())
     put(runtimeFile(), mint())
     expect(find()).toBe('BEARER_TOKEN')
     const refused = { code: 'refused', source: 'BEARER_TOKEN', message: 'BEARER_TOKEN was refused' } as const
-    const found = look(requirementsOf({}), {
+    const found = search(requirementsOf({}), {
       passOver: (one) => (one.serialize() === token ? refused : undefined),
     })
     expect(found.token?.source).toBe(runtimeFile())
@@ -170,7 +170,7 @@ describe('decisions', () => {
     expect(find()).toBe('BEARER_TOKEN')
   })
 
-  it('stay right after a thousand queries', () => {
+  it('are bounded: results stay right after a thousand queries', () => {
     put(runtimeFile(), mint({ aud: 'https://h7.example.org' }))
     for (let host = 0; host < 1100; host++)
       expect(find({ audience: `https://h${host}.example.org` })).toBe(host === 7 ? runtimeFile() : undefined)
@@ -178,7 +178,7 @@ describe('decisions', () => {
   })
 })
 
-describe('time', () => {
+describe('over time', () => {
   beforeEach(stopClock)
 
   it.each([
@@ -191,9 +191,9 @@ describe('time', () => {
     expect(find()).toBe(satisfies ? 'BEARER_TOKEN' : undefined)
   })
 
-  it('a token without an end does not satisfy', () => {
+  it('a token without exp is not usable', () => {
     process.env.BEARER_TOKEN = mint({ exp: undefined })
-    expect(look(requirementsOf({})).reasons).toContainEqual({
+    expect(search(requirementsOf({})).reasons).toContainEqual({
       code: 'claim',
       source: 'BEARER_TOKEN',
       claim: 'exp',
@@ -203,7 +203,7 @@ describe('time', () => {
     })
   })
 
-  it('a chosen token is replaced when less than the minimum is left of it', () => {
+  it('a selected token is replaced when it expires too soon', () => {
     process.env.BEARER_TOKEN = mint({ exp: now() + 100 })
     put(runtimeFile(), mint())
     expect(find()).toBe('BEARER_TOKEN')
@@ -211,13 +211,13 @@ describe('time', () => {
     expect(find()).toBe('BEARER_TOKEN')
     passTime(0.001)
     expect(find()).toBe(runtimeFile())
-    expect(look(requirementsOf({})).reasons).toContainEqual({
+    expect(search(requirementsOf({})).reasons).toContainEqual({
       code: 'expired',
       source: 'BEARER_TOKEN',
       claim: 'exp',
       expected: 'at least 60 s left',
       actual: now() + 60,
-      message: 'BEARER_TOKEN has 59 seconds left, and 60 seconds are wanted',
+      message: 'BEARER_TOKEN expires in 59 seconds, less than the required 60 seconds',
     })
   })
 
@@ -231,7 +231,7 @@ describe('time', () => {
     expect(find()).toBe(satisfies ? 'BEARER_TOKEN' : undefined)
   })
 
-  it('a token that was passed over because it had not begun is taken when it has', () => {
+  it('a token that was not valid yet is used when it is', () => {
     process.env.BEARER_TOKEN = mint({ nbf: now() + 63 })
     put(runtimeFile(), mint())
     expect(find()).toBe(runtimeFile())
@@ -241,7 +241,7 @@ describe('time', () => {
     expect(find()).toBe('BEARER_TOKEN')
   })
 
-  it('a clock that is set back is believed at once: a token has not ended, or has not begun', () => {
+  it('a clock that is set back takes effect at once', () => {
     const ended = (process.env.SCITOKEN = mint({ exp: now() + 30, nbf: now() - 3600 }))
     process.env.BEARER_TOKEN = mint({ nbf: now() - 600 })
     put(runtimeFile(), mint())
@@ -257,7 +257,7 @@ describe('time', () => {
     expect(find()).toBe('SCITOKEN')
   })
 
-  it('a file in _CONDOR_CREDS that was passed over and then mended in place is taken some seconds later', () => {
+  it('a skipped file in _CONDOR_CREDS that is fixed in place is used some seconds later', () => {
     const folder = putCondorCreds({ 'a.use': mint({ exp: now() }), 'b.use': mint() })
     expect(find()).toBe(`${folder}/b.use (_CONDOR_CREDS)`)
     const { mtimeMs } = fs.statSync(folder)
@@ -267,17 +267,17 @@ describe('time', () => {
     expect(find()).toBe(`${folder}/a.use (_CONDOR_CREDS)`)
   })
 
-  it('when none satisfied, one that is mended is taken at once', () => {
+  it('if none was usable, one that is fixed is used at once', () => {
     const folder = putCondorCreds({ 'a.use': mint({ exp: now() }) })
     expect(find()).toBeUndefined()
     fs.writeFileSync(path.join(folder, 'a.use'), mint())
     expect(find()).toBe(`${folder}/a.use (_CONDOR_CREDS)`)
   })
 
-  it('what was said of an expired token is said anew later', () => {
+  it('the reason for an expired token is updated', () => {
     process.env.BEARER_TOKEN = mint({ exp: now() - 60 })
     put(runtimeFile(), mint())
-    const said = () => look(requirementsOf({})).reasons.find(({ code }) => code === 'expired')?.message
+    const said = () => search(requirementsOf({})).reasons.find(({ code }) => code === 'expired')?.message
     expect(said()).toBe('BEARER_TOKEN expired 60 seconds ago')
     passTime(600)
     expect(said()).toBe('BEARER_TOKEN expired 11 minutes ago')
@@ -286,8 +286,8 @@ describe('time', () => {
 
 describe('the temporary folder', () => {
   const isRoot = process.geteuid?.() === 0
-  /** Files here belong to whoever runs the tests. A stranger to them is, for root, a file given away; else, a look as somebody else. */
-  const stranger = 4321
+  /** The owner of a file of another user: root gives it away; others search as another user. */
+  const otherUser = 4321
   const me = isRoot ? 1234 : Number(process.geteuid?.())
   const environment = (euid: number): Environment => ({
     env: process.env,
@@ -309,21 +309,21 @@ describe('the temporary folder', () => {
     message: `${file} ${leadsTo}belongs to user ${owner}, not to user ${euid}, and others can write to a folder on the path`,
   })
 
-  it('gives a file of ours', () => {
+  it('a file of this user is used', () => {
     const file = own(put(fileOf(me), mint()), me)
     const found = discovery(environment(me))(requirementsOf({}))
     expect(found.token?.source).toBe(file)
     expect(found.warning).toBeUndefined()
   })
 
-  it('gives a file of root', () => {
-    if (!isRoot) return // only root can make one
+  it('a file of root is used', () => {
+    if (!isRoot) return // only root can create one
     const file = put(fileOf(me), mint())
     expect(discovery(environment(me))(requirementsOf({})).token?.source).toBe(file)
   })
 
-  it('gives no file of anybody else, and does not read it', () => {
-    const [owner, euid] = isRoot ? [stranger, me] : [me, me + 1]
+  it('a file of another user is not used and not opened', () => {
+    const [owner, euid] = isRoot ? [otherUser, me] : [me, me + 1]
     const file = own(put(fileOf(euid), mint()), owner)
     const open = jest.spyOn(fs, 'openSync')
     const found = discovery(environment(euid))(requirementsOf({}))
@@ -335,26 +335,26 @@ describe('the temporary folder', () => {
     )
   })
 
-  it('gives a file that becomes ours, and not one that ceases to be', () => {
+  it('a change of the owner is noticed', () => {
     if (!isRoot) return // only root can give files away
     const file = own(put(fileOf(me), mint()), me)
-    look = discovery(environment(me))
+    search = discovery(environment(me))
     expect(find()).toBe(file)
-    own(file, stranger)
+    own(file, otherUser)
     expect(find()).toBeUndefined()
     own(file, me)
     expect(find()).toBe(file)
   })
 
-  it('follows a link of ours to a file of ours', () => {
+  it('a link of this user to a file of this user is followed', () => {
     own(put(room('token'), mint()), me)
     fs.symlinkSync(room('token'), fileOf(me))
     own(fileOf(me), me)
     expect(discovery(environment(me))(requirementsOf({})).token?.source).toBe(fileOf(me))
   })
 
-  it('follows no link of anybody else, though it leads to a file of ours', () => {
-    const [owner, euid] = isRoot ? [stranger, me] : [me, me + 1]
+  it('a link of another user to a file of this user is not followed', () => {
+    const [owner, euid] = isRoot ? [otherUser, me] : [me, me + 1]
     own(put(room('token'), mint()), euid)
     fs.symlinkSync(room('token'), fileOf(euid))
     own(fileOf(euid), owner)
@@ -362,38 +362,41 @@ describe('the temporary folder', () => {
     expect(found.reasons.at(-1)).toEqual(foreign(fileOf(euid), owner, euid))
   })
 
-  it('follows no link of ours to a file of anybody else', () => {
-    if (!isRoot) return // only root has a file of another at hand
-    own(put(room('token'), mint()), stranger)
+  it('a link of this user to a file of another user is not followed', () => {
+    if (!isRoot) return // only root can give files away
+    own(put(room('token'), mint()), otherUser)
     fs.symlinkSync(room('token'), fileOf(me))
     own(fileOf(me), me)
     const found = discovery(environment(me))(requirementsOf({}))
     expect(found.reasons.at(-1)).toEqual(
-      foreign(fileOf(me), stranger, me, `leads to ${room('token')}, which `),
+      foreign(fileOf(me), otherUser, me, `leads to ${room('token')}, which `),
     )
   })
 
-  it('gives no file of anybody else that takes the place of ours between its stat and its reading', () => {
+  it('a file of another user that replaces a checked one before it is opened is not used', () => {
     if (!isRoot) return // only root can give files away
     const file = own(put(fileOf(me), mint()), me)
     const { openSync } = fs
     jest.spyOn(fs, 'openSync').mockImplementationOnce((...parameters) => {
-      fs.renameSync(own(put(`${file}.new`, mint()), stranger), file)
+      fs.renameSync(own(put(`${file}.new`, mint()), otherUser), file)
       return openSync(...parameters)
     })
     const found = discovery(environment(me))(requirementsOf({}))
     expect(found.token).toBeUndefined()
-    expect(found.reasons.at(-1)).toEqual(foreign(file, stranger, me))
+    expect(found.reasons.at(-1)).toEqual(foreign(file, otherUser, me))
   })
 
-  it('a link that leads nowhere is absent', () => {
+  it('a link to no file is absent', () => {
     fs.symlinkSync(room('nowhere'), temporaryFile())
-    expect(look(requirementsOf({})).reasons.at(-1)).toMatchObject({ code: 'absent', source: temporaryFile() })
+    expect(search(requirementsOf({})).reasons.at(-1)).toMatchObject({
+      code: 'absent',
+      source: temporaryFile(),
+    })
   })
 
   it.each([0o644, 0o640, 0o604, 0o620, 0o601])('a file of mode %i is used, with a warning', (mode) => {
     put(temporaryFile(), mint(), mode)
-    const { token, warning } = look(requirementsOf({}))
+    const { token, warning } = search(requirementsOf({}))
     expect(token?.source).toBe(temporaryFile())
     const octal = `0${mode.toString(8)}`
     expect(warning).toEqual({
@@ -404,18 +407,18 @@ describe('the temporary folder', () => {
       message: `${temporaryFile()} can be reached by others (mode ${octal}); chmod 600 ${temporaryFile()}`,
     })
     fs.chmodSync(temporaryFile(), 0o600)
-    expect(look(requirementsOf({})).warning).toBeUndefined()
+    expect(search(requirementsOf({})).warning).toBeUndefined()
     fs.chmodSync(temporaryFile(), 0o400)
-    expect(look(requirementsOf({})).warning).toBeUndefined()
+    expect(search(requirementsOf({})).warning).toBeUndefined()
   })
 
-  it('only there does it matter who owns a file and who may read it', () => {
+  it('elsewhere, owner and permissions are not checked', () => {
     put(runtimeFile(), mint(), 0o644)
-    if (isRoot) fs.chownSync(runtimeFile(), stranger, stranger)
-    expect(look(requirementsOf({}), { strict: true })).toMatchObject({ token: { source: runtimeFile() } })
+    if (isRoot) fs.chownSync(runtimeFile(), otherUser, otherUser)
+    expect(search(requirementsOf({}), { strict: true })).toMatchObject({ token: { source: runtimeFile() } })
   })
 
-  it('has no file where the platform has no user ids', () => {
+  it('is not searched on a platform without user ids', () => {
     const found = discovery({
       env: {},
       euid: undefined,

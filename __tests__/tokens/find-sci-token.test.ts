@@ -7,9 +7,11 @@ import path from 'node:path'
 import { inspect } from 'node:util'
 import jsonwebtoken from 'jsonwebtoken'
 import { IgwnAuthError, type Reason } from '../../lib/errors'
+import { discovery, type TokenSearch } from '../../lib/tokens/discovery'
 import { findSciToken, type FindSciTokenOptions } from '../../lib/tokens/find-sci-token'
 import { SciToken } from '../../lib/tokens/scitoken'
 import type { TokenQuery } from '../../lib/tokens/token'
+import { requirementsOf } from '../../lib/tokens/validate-claims'
 import {
   age,
   emptyPlaces,
@@ -28,7 +30,7 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-/** Where the token came from, with what can be told without running it. */
+/** The source of the token. */
 const find = async (query?: TokenQuery, options?: FindSciTokenOptions) =>
   (await findSciToken(query, options)).source
 
@@ -41,15 +43,15 @@ const failure = async (query?: TokenQuery, options?: FindSciTokenOptions): Promi
   return error as IgwnAuthError
 }
 
-/** What was found wrong with the things that are there. */
+/** The reasons, without those for what does not exist. */
 const reasons = async (query?: TokenQuery, options?: FindSciTokenOptions): Promise<readonly Reason[]> =>
   (await failure(query, options)).reasons.filter(({ code }) => code !== 'absent')
 
 const codes = async (query?: TokenQuery) => (await reasons(query)).map(({ code }) => code)
 
-// What is found on which machine is in conformance/wlcg-bearer-token-discovery.json; here, what is said of it.
+// What is found on which host is in conformance/wlcg-bearer-token-discovery.json. Here are sources and reasons.
 
-describe('places', () => {
+describe('locations', () => {
   const variable = (name: string) => ({
     name,
     fill(text: string) {
@@ -61,8 +63,8 @@ describe('places', () => {
     name,
     fill: (text: string) => `${(process.env[name] = put(room(name), text))} (${name})`,
   })
-  /** Each puts a token in a place and says under which name it will be found. */
-  const places = [
+  /** Each puts a token there and returns its source. */
+  const locations = [
     variable('SCITOKEN'),
     fileOfVariable('SCITOKEN_FILE'),
     {
@@ -75,11 +77,11 @@ describe('places', () => {
     { name: '/tmp/bt_u<euid>', fill: (text: string) => put(temporaryFile(), text) },
   ]
 
-  it.each(places.map((place) => [place.name, place] as const))(
-    '%s is named with what it gives',
-    async (_, place) => {
+  it.each(locations.map((location) => [location.name, location] as const))(
+    '%s is the source of its token',
+    async (_, location) => {
       const token = mint()
-      const name = place.fill(token)
+      const name = location.fill(token)
       const found = await findSciToken()
       expect(found.source).toBe(name)
       expect(found.serialize()).toBe(token)
@@ -99,7 +101,7 @@ describe('places', () => {
     })
   })
 
-  it('a variable that names a file or folder which is not there is passed over', async () => {
+  it('a variable with the path of a missing file or folder is skipped', async () => {
     process.env.SCITOKEN_FILE = room('no-such-file')
     process.env.BEARER_TOKEN_FILE = room('no-such-folder/file')
     process.env._CONDOR_CREDS = room('no-such-folder')
@@ -118,7 +120,7 @@ describe('places', () => {
     ])
   })
 
-  it('XDG_RUNTIME_DIR is named where it is not set', async () => {
+  it('XDG_RUNTIME_DIR is named if it is not set', async () => {
     const folder = process.env.XDG_RUNTIME_DIR
     delete process.env.XDG_RUNTIME_DIR
     expect((await failure()).reasons.at(-2)).toEqual({
@@ -129,7 +131,7 @@ describe('places', () => {
     process.env.XDG_RUNTIME_DIR = folder
   })
 
-  it('a variable that changes while the program runs is seen', async () => {
+  it('a variable that changes while the program runs is noticed', async () => {
     process.env.BEARER_TOKEN = mint()
     expect(await find()).toBe('BEARER_TOKEN')
     process.env.SCITOKEN = mint()
@@ -143,11 +145,12 @@ describe('places', () => {
 describe('the files of _CONDOR_CREDS', () => {
   it.each([
     ['{', 'malformed', 'holds no SciToken (not a JWT)'],
-    ['{"access_token": 1}', 'malformed', 'holds no SciToken (not a JWT)'],
-    ['{"access_token": ""}', 'empty', 'is empty'],
+    ['{"access_token": 1}', 'malformed', 'is JSON without access_token'],
+    ['{"token": "x"}', 'malformed', 'is JSON without access_token'],
+    ['{"access_token": ""}', 'empty', 'has an empty access_token: the access point was denied this token'],
     ['[]', 'malformed', 'holds no SciToken (not a JWT)'],
     ['', 'empty', 'is empty'],
-  ])('that hold %j are passed over', async (text, code, what) => {
+  ])('with %j are skipped', async (text, code, what) => {
     const folder = putCondorCreds({ 'a.use': text })
     expect(await reasons()).toEqual([
       {
@@ -160,12 +163,12 @@ describe('the files of _CONDOR_CREDS', () => {
     expect(await find()).toBe(`${folder}/b.use (_CONDOR_CREDS)`)
   })
 
-  it('may be missing, or no folder at all', async () => {
+  it('may be missing, and the variable may not name a folder', async () => {
     const folder = putCondorCreds({ 'a.txt': '' })
     expect((await failure()).reasons[2]).toEqual({
       code: 'absent',
       source: `${folder} (_CONDOR_CREDS)`,
-      message: `${folder} (_CONDOR_CREDS) holds no *.use file`,
+      message: `${folder} (_CONDOR_CREDS) has no *.use file`,
     })
     process.env._CONDOR_CREDS = path.join(folder, 'a.txt')
     expect((await reasons())[0]).toMatchObject({
@@ -175,12 +178,12 @@ describe('the files of _CONDOR_CREDS', () => {
   })
 })
 
-it('white space in the middle of a long text takes no time to tell from that at the end', async () => {
+it('white space in the middle of a long text is read in linear time', async () => {
   put(runtimeFile(), `a${' '.repeat(60_000)}b`)
   expect(await codes()).toEqual(['malformed'])
 })
 
-describe('what is no token', () => {
+describe('a text that is not a token', () => {
   it.each([
     ['words', 'no token here'],
     ['an opaque token', 'abcdef'],
@@ -194,11 +197,11 @@ describe('what is no token', () => {
     ['claims that are a word', 'e30.ImEi.AA'],
     ['a header that is null', 'bnVsbA.e30.AA'],
     ['a header that is a list', 'W10.e30.AA'],
-    ['zeros', '\0'.repeat(100)],
+    ['NUL characters', '\0'.repeat(100)],
     ['dots', '.'.repeat(60_000)],
     ['60 KB of letters', 'a'.repeat(60_000)],
     ['equals signs', `a${'='.repeat(60_000)}`],
-  ])('%s is passed over, and not repeated', async (_, text) => {
+  ])('%s is skipped, and not repeated', async (_, text) => {
     put(runtimeFile(), text)
     const error = await failure()
     expect(error.reasons.at(-2)).toEqual({
@@ -212,7 +215,7 @@ describe('what is no token', () => {
   })
 })
 
-it('a token that is cut short in its signature is passed over, whatever signed it', async () => {
+it('a token with a truncated signature is skipped', async () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const ofRsa = jsonwebtoken.sign({ sub: 'albert.einstein' }, privateKey, {
     algorithm: 'RS256',
@@ -228,14 +231,14 @@ it('a token that is cut short in its signature is passed over, whatever signed i
     expect((await failure()).reasons.at(-2)).toEqual({
       code: 'malformed',
       source: runtimeFile(),
-      message: `${runtimeFile()} is cut short: the signature of its token is not whole`,
+      message: `${runtimeFile()} is truncated: the signature of its token is incomplete`,
     })
     put(runtimeFile(), token)
     expect(await find()).toBe(runtimeFile())
   }
 })
 
-describe('what cannot be read (trap 25)', () => {
+describe('a file that cannot be read (trap 25)', () => {
   const fill = (name: string, file: string) => (process.env[name] = file)
 
   it('a file of 64 KiB is read, a larger one is not', async () => {
@@ -250,7 +253,7 @@ describe('what cannot be read (trap 25)', () => {
     expect(open).not.toHaveBeenCalled()
   })
 
-  it('a folder is passed over', async () => {
+  it('a folder is skipped', async () => {
     const folder = (process.env.BEARER_TOKEN_FILE = room('folder'))
     fs.mkdirSync(folder)
     expect(await reasons()).toEqual([
@@ -264,7 +267,7 @@ describe('what cannot be read (trap 25)', () => {
     expect(await find()).toBe(temporaryFile())
   })
 
-  it('a FIFO, a socket and a device are passed over, and not even opened', async () => {
+  it('a FIFO, a socket and a device are skipped without being opened', async () => {
     const open = jest.spyOn(fs, 'openSync')
     const server = net.createServer().listen(path.join(String(process.env.XDG_RUNTIME_DIR), 's'))
     await once(server, 'listening')
@@ -282,7 +285,7 @@ describe('what cannot be read (trap 25)', () => {
     server.close()
   })
 
-  /** Where this machine has the program; Node itself cannot make one. */
+  /** Node cannot create one. */
   function makeFifo(): string | undefined {
     try {
       execFileSync('mkfifo', [room('fifo')], { stdio: 'ignore' })
@@ -292,7 +295,7 @@ describe('what cannot be read (trap 25)', () => {
     }
   }
 
-  it('links in a circle are passed over', async () => {
+  it('links in a circle are skipped', async () => {
     fs.symlinkSync(room('b'), room('a'))
     fs.symlinkSync(room('a'), room('b'))
     fill('SCITOKEN_FILE', room('a'))
@@ -307,9 +310,9 @@ describe('what cannot be read (trap 25)', () => {
     expect(await find()).toBe(temporaryFile())
   })
 
-  it('a file without permission to read is passed over, until it has it', async () => {
+  it('a file without permission to read is skipped until it has it', async () => {
     fill('BEARER_TOKEN_FILE', put(room('token'), mint(), 0o000))
-    // Root reads what it likes: there, nothing is wrong with it.
+    // Root can read it.
     const isRoot = process.geteuid?.() === 0
     const refused = `${room('token')} (BEARER_TOKEN_FILE) cannot be read (EACCES)`
     if (!isRoot) expect((await reasons()).map(({ message }) => message)).toEqual([refused])
@@ -317,7 +320,7 @@ describe('what cannot be read (trap 25)', () => {
     expect(await find()).toBe(`${room('token')} (BEARER_TOKEN_FILE)`)
   })
 
-  it('trouble of the system is not remembered', async () => {
+  it('a transient failure of the system is not remembered', async () => {
     fill('BEARER_TOKEN_FILE', put(room('token'), mint()))
     const open = jest.spyOn(fs, 'openSync').mockImplementationOnce(() => {
       throw Object.assign(new Error(`EMFILE: too many open files, open '${room('token')}'`), {
@@ -329,7 +332,7 @@ describe('what cannot be read (trap 25)', () => {
     expect(await find()).toBe(`${room('token')} (BEARER_TOKEN_FILE)`)
   })
 
-  it('a name with a NUL or with control characters harms nobody', async () => {
+  it('a name with a NUL or with control characters is sanitized', async () => {
     const file = put(room('\u001b[31mred\n'), 'nothing')
     fill('SCITOKEN_FILE', file)
     const [reason] = await reasons()
@@ -341,89 +344,98 @@ describe('what cannot be read (trap 25)', () => {
 })
 
 describe('a file that changes after it was read (trap 25)', () => {
-  /** Every place that is a file, and how to name it there. */
-  const inPlaces = [
+  let search: TokenSearch
+  const codesNow = () =>
+    search(requirementsOf({}))
+      .reasons.map(({ code }) => code)
+      .filter((code) => code !== 'absent')
+
+  beforeEach(() => {
+    search = discovery()
+  })
+
+  const files = [
     ['BEARER_TOKEN_FILE', () => (process.env.BEARER_TOKEN_FILE = room('token'))],
     ['XDG_RUNTIME_DIR', runtimeFile],
     ['the temporary folder', temporaryFile],
     ['_CONDOR_CREDS', () => path.join((process.env._CONDOR_CREDS = room('condor')), 'a.use')],
   ] as const
 
-  describe.each(inPlaces)('in %s', (_, name) => {
+  describe.each(files)('in %s', (_, name) => {
     let file: string
-    const serialized = async () => (await findSciToken()).serialize()
+    const serialized = () => search(requirementsOf({})).token?.serialize()
 
-    beforeEach(async () => {
+    beforeEach(() => {
       file = name()
       const first = mint()
       put(file, first)
       age(path.dirname(file))
-      // Twice, so that what follows meets a decision that was relied on.
-      expect(await serialized()).toBe(first)
-      expect(await serialized()).toBe(first)
+      // Twice, so that the second search is a remembered one.
+      expect(serialized()).toBe(first)
+      expect(serialized()).toBe(first)
     })
 
-    it('by rename', async () => {
+    it('by rename', () => {
       const next = mint()
       fs.renameSync(put(`${file}.new`, next), file)
-      expect(await serialized()).toBe(next)
+      expect(serialized()).toBe(next)
     })
 
-    it('in place', async () => {
+    it('in place', () => {
       const next = mint()
       fs.writeFileSync(file, next)
-      expect(await serialized()).toBe(next)
+      expect(serialized()).toBe(next)
       // Once more within the same tick of the clock.
       const third = mint()
       fs.writeFileSync(file, third)
-      expect(await serialized()).toBe(third)
+      expect(serialized()).toBe(third)
     })
 
-    it('in place, to another of the same length and age', async () => {
+    it('in place, to another of the same length and age', () => {
       const { mtimeMs } = fs.statSync(file)
       const next = mint()
       fs.writeFileSync(file, next)
       fs.utimesSync(file, mtimeMs / 1000, mtimeMs / 1000)
-      expect(await serialized()).toBe(next)
+      expect(serialized()).toBe(next)
     })
 
-    it('by being emptied', async () => {
+    it('by being emptied', () => {
       fs.truncateSync(file)
-      expect(await codes()).toEqual(['empty'])
+      expect(codesNow()).toEqual(['empty'])
     })
 
-    it('by being cut short', async () => {
+    it('by being truncated', () => {
       fs.truncateSync(file, 20)
-      expect(await codes()).toEqual(['malformed'])
+      expect(codesNow()).toEqual(['malformed'])
     })
 
-    it('by going away, and coming back', async () => {
+    it('by being removed, and created again', () => {
       fs.unlinkSync(file)
-      expect(await codes()).toEqual([])
+      expect(codesNow()).toEqual([])
       const next = mint()
       put(file, next)
-      expect(await serialized()).toBe(next)
+      expect(serialized()).toBe(next)
     })
 
-    it('by becoming a folder', async () => {
+    it('by becoming a folder', () => {
       fs.unlinkSync(file)
       fs.mkdirSync(file)
-      expect(await codes()).toEqual(['not-a-file'])
+      expect(codesNow()).toEqual(['not-a-file'])
     })
 
-    it('by becoming a link, whose end then changes', async () => {
+    it('by becoming a link, whose target then changes', () => {
       fs.unlinkSync(file)
       const [first, next] = [mint(), mint()]
       fs.symlinkSync(put(room('elsewhere'), first), file)
       fs.lutimesSync(file, 1, 1)
-      expect(await serialized()).toBe(first)
-      expect(await serialized()).toBe(first)
+      expect(serialized()).toBe(first)
+      expect(serialized()).toBe(first)
       fs.renameSync(put(room('elsewhere.new'), next), room('elsewhere'))
-      expect(await serialized()).toBe(next)
+      expect(serialized()).toBe(next)
     })
   })
 
-  it('between its stat and its reading is read as it then is', async () => {
+  it('between its stat and its reading is read as it is then', () => {
     const file = (process.env.BEARER_TOKEN_FILE = put(room('token'), mint()))
     const next = mint()
     const { openSync } = fs
@@ -431,30 +443,38 @@ describe('a file that changes after it was read (trap 25)', () => {
       fs.renameSync(put(`${file}.new`, next), file)
       return openSync(...parameters)
     })
-    expect((await findSciToken()).serialize()).toBe(next)
+    expect(search(requirementsOf({})).token?.serialize()).toBe(next)
     open.mockRestore()
     const third = mint()
     fs.renameSync(put(`${file}.new`, third), file)
-    expect((await findSciToken()).serialize()).toBe(third)
+    expect(search(requirementsOf({})).token?.serialize()).toBe(third)
   })
 
-  it('by going away between its stat and its reading is absent', async () => {
+  it('by being removed between its stat and its reading is absent', () => {
     const file = (process.env.BEARER_TOKEN_FILE = put(room('token'), mint()))
     const { openSync } = fs
     jest.spyOn(fs, 'openSync').mockImplementationOnce((...parameters) => {
       fs.unlinkSync(file)
       return openSync(...parameters)
     })
-    expect(await codes()).toEqual([])
+    expect(codesNow()).toEqual([])
   })
 
-  it('so that an earlier place has one again is seen', async () => {
+  it('so that an earlier location has a token is noticed', () => {
     put(temporaryFile(), mint())
-    expect(await find()).toBe(temporaryFile())
-    expect(await find()).toBe(temporaryFile())
+    expect(search(requirementsOf({})).token?.source).toBe(temporaryFile())
+    expect(search(requirementsOf({})).token?.source).toBe(temporaryFile())
     put(runtimeFile(), mint())
-    expect(await find()).toBe(runtimeFile())
+    expect(search(requirementsOf({})).token?.source).toBe(runtimeFile())
   })
+})
+
+it('keeps nothing between calls: each reads its files', async () => {
+  put(runtimeFile(), mint())
+  const open = jest.spyOn(fs, 'openSync')
+  await findSciToken()
+  await findSciToken()
+  expect(open).toHaveBeenCalledTimes(2)
 })
 
 describe('strict', () => {
@@ -465,19 +485,19 @@ describe('strict', () => {
   it.each([
     ['malformed', 'not a token', 'holds no SciToken (not a JWT)'],
     ['too-large', ' '.repeat(64 * 1024 + 1), 'is larger than 64 KiB'],
-  ])('stops at what is %s', async (code, text, what) => {
+  ])('fails on what is %s', async (code, text, what) => {
     const file = (process.env.BEARER_TOKEN_FILE = put(room('token'), text))
     expect(await find()).toBe(temporaryFile())
     const error = await failure({}, { strict: true })
     expect(error.code).toBe('ERR_IGWN_TOKEN_MALFORMED')
     expect(error.message).toBe(
-      `${file} (BEARER_TOKEN_FILE) ${what}. With \`strict\`, a broken candidate ends the search, as WLCG Bearer Token ` +
-        'Discovery says; mend or remove it, or leave `strict` out.',
+      `${file} (BEARER_TOKEN_FILE) ${what}. With \`strict\`, the search fails on the first malformed candidate (WLCG Bearer Token Discovery). ` +
+        'Fix or remove it, or leave `strict` out.',
     )
     expect(error.reasons.at(-1)).toMatchObject({ code, source: `${file} (BEARER_TOKEN_FILE)` })
   })
 
-  it('stops at a folder and at what cannot be read', async () => {
+  it('fails on a folder and on what cannot be read', async () => {
     fs.mkdirSync(room('folder'))
     process.env.SCITOKEN_FILE = room('folder')
     expect((await failure({}, { strict: true })).reasons.at(-1)!.code).toBe('not-a-file')
@@ -486,7 +506,7 @@ describe('strict', () => {
     expect((await failure({}, { strict: true })).reasons.at(-1)!.code).toBe('unreadable')
   })
 
-  it('stops at a file in the temporary folder that others can read', async () => {
+  it('fails on a file in the temporary folder that others can read', async () => {
     put(temporaryFile(), mint(), 0o640)
     expect(await find()).toBe(temporaryFile())
     const error = await failure({}, { strict: true })
@@ -500,7 +520,7 @@ describe('strict', () => {
     })
   })
 
-  it('goes on past what is absent, empty, expired or for others', async () => {
+  it('skips what is absent, empty, expired or for another audience', async () => {
     process.env.SCITOKEN = ' '
     process.env.SCITOKEN_FILE = room('nothing')
     process.env.BEARER_TOKEN = mint({ exp: now() - 60 })
@@ -509,8 +529,8 @@ describe('strict', () => {
   })
 })
 
-describe('the error when nothing satisfies', () => {
-  it('says what was wanted, what each candidate lacked in order, and what to do', async () => {
+describe('the error if there is no suitable token', () => {
+  it('says what is required, what is wrong with each candidate in order, and what to do', async () => {
     process.env.SCITOKEN = 'garbage'
     process.env.BEARER_TOKEN = mint({ aud: 'https://else.example.org' })
     put(runtimeFile(), mint({ exp: now() - 7300 }))
@@ -521,8 +541,8 @@ describe('the error when nothing satisfies', () => {
     })
     expect(error.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
     expect(error.message).toBe(
-      'No SciToken found for audience https://x.example.org or https://x.example.org:8443 with scope gracedb.read ' +
-        'read:/frames of issuer https://cilogon.org/igwn. SCITOKEN holds no SciToken (not a JWT). BEARER_TOKEN is of ' +
+      'No suitable token found for audience https://x.example.org or https://x.example.org:8443 with scope gracedb.read ' +
+        'read:/frames of issuer https://cilogon.org/igwn. SCITOKEN holds no SciToken (not a JWT). BEARER_TOKEN is from ' +
         'issuer https://issuer.example.org, not https://cilogon.org/igwn. ' +
         `${runtimeFile()} expired 2 hours ago. Nothing in SCITOKEN_FILE, _CONDOR_CREDS, BEARER_TOKEN_FILE, ` +
         `${temporaryFile()}. Get one with htgettoken -a vault.ligo.org -i igwn --scopes=gracedb.read,read:/frames ` +
@@ -539,7 +559,7 @@ describe('the error when nothing satisfies', () => {
     ])
   })
 
-  it('holds code, source, claim, wanted and got of each', async () => {
+  it('has code, source, claim, expected and actual of each', async () => {
     process.env.BEARER_TOKEN = mint({ aud: ['https://else.example.org', 'https://y.example.org'] })
     expect(await reasons({ audience: 'https://x.example.org' })).toEqual([
       {
@@ -554,11 +574,11 @@ describe('the error when nothing satisfies', () => {
     ])
   })
 
-  it('names ten candidates, and holds them all', async () => {
+  it('names ten candidates, and has the reasons of all', async () => {
     putCondorCreds(Object.fromEntries(Array.from({ length: 15 }, (_, at) => [`${10 + at}.use`, 'x'])))
     const error = await failure()
     expect(error.message.match(/\.use/g)).toHaveLength(10)
-    expect(error.message).toContain(' 5 more did not satisfy (see reasons). ')
+    expect(error.message).toContain(' 5 more are not suitable (see reasons). ')
     expect(error.reasons.filter(({ code }) => code === 'malformed')).toHaveLength(15)
   })
 
@@ -579,7 +599,7 @@ describe('the error when nothing satisfies', () => {
     expect(shown).not.toContain('eyJ')
   })
 
-  it('repeats no control characters of claims, and cuts what is long', async () => {
+  it('repeats no control characters of claims, and truncates long ones', async () => {
     process.env.BEARER_TOKEN = mint({ aud: ['\u001b[2J\u0007\r\nevil\u202e', ...Array(5000).fill('aaaa')] })
     const error = await failure({ audience: 'https://x.example.org' })
     // eslint-disable-next-line no-control-regex
@@ -598,7 +618,7 @@ describe('the error when nothing satisfies', () => {
     expect(() => JSON.stringify(reason)).not.toThrow()
   })
 
-  it('gives no command that a shell would read otherwise: a server may have asked for the scope', async () => {
+  it('suggests no command with shell syntax: a server may have named the scope', async () => {
     const error = await failure({ scope: ['a;reboot', 'b'], audience: 'https://x.example.org/$(id)' })
     expect(error.message).toMatch(
       /Get one with htgettoken -a VAULT -i ISSUER, or name one in BEARER_TOKEN_FILE\.$/,
@@ -606,7 +626,7 @@ describe('the error when nothing satisfies', () => {
   })
 })
 
-describe('claims that nobody should write', () => {
+describe('unusual claims', () => {
   it('do not reach the prototype of anything', async () => {
     const claims = `{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"aud":"ANY","scope":"a","exp":${now() + 3600},"ver":"scitoken:2.0"}`
     process.env.BEARER_TOKEN = `e30.${Buffer.from(claims).toString('base64url')}.AA`
@@ -639,7 +659,10 @@ describe('arguments of the wrong type', () => {
     [{ minTimeLeft: -1 }, 'query.minTimeLeft must be a number of seconds, 0 or more, not -1.'],
     [{ minTimeLeft: NaN }, 'query.minTimeLeft must be a number of seconds, 0 or more, not NaN.'],
     [{ minTimeLeft: '60' }, 'query.minTimeLeft must be a number of seconds, 0 or more, not a string.'],
-    [{ scopes: 'read:/' }, 'query has no option "scopes"; there are audience, scope, issuer, minTimeLeft.'],
+    [
+      { scopes: 'read:/' },
+      'query has no option "scopes"; there are audience, scope, issuer, minTimeLeft, challengeScope.',
+    ],
   ])('query %j', async (query, message) => {
     process.env.BEARER_TOKEN = mint()
     expect(await failure(query as TokenQuery)).toMatchObject({ code: 'ERR_IGWN_INVALID_OPTION', message })

@@ -5,7 +5,7 @@ import { mint, now, ours, passTime, signatureOf, stopClock } from '../support/to
 const read = (claims: Record<string, unknown>) => SciToken.deserialize(mint(claims))
 
 describe('deserialize', () => {
-  it('reads claims and header, and gives the text back', () => {
+  it('decodes claims and header, and serialize returns the text', () => {
     const text = mint({ sub: 'albert', extra: { deep: [1] } })
     const token = SciToken.deserialize(text)
     expect(token.serialize()).toBe(text)
@@ -14,22 +14,27 @@ describe('deserialize', () => {
     expect(token.source).toBeUndefined()
   })
 
-  it('judges nothing: an expired token is a token too', () => {
+  it.each(['\n', '\r\n'])('ignores line breaks at the end: %j', (end) => {
+    const text = mint()
+    expect(SciToken.deserialize(`${text}${end}`).serialize()).toBe(text)
+  })
+
+  it('accepts an expired token', () => {
     expect(read({ exp: 0 }).expiresAt).toBe(0)
     expect(SciToken.deserialize(`${mint().split('.').slice(0, 2).join('.')}.`)).toBeInstanceOf(SciToken)
   })
 
-  it('says where what is no token came from, and nothing of it', () => {
+  it('names the source of a text that is not a token, and does not repeat it', () => {
     const refuse = (text: unknown, source?: string) => () => SciToken.deserialize(text as string, source)
     const because =
-      'is no SciToken: a JWT has a header and claims in JSON, encoded and joined by dots (RFC 7519).'
+      'is not a SciToken: a JWT has a header and claims in JSON, encoded and joined by dots (RFC 7519).'
     expect(refuse('hunter2', 'BEARER_TOKEN')).toThrow(
       ours('ERR_IGWN_TOKEN_MALFORMED', `BEARER_TOKEN ${because}`),
     )
     for (const text of [
       '',
       'hunter2',
-      `${mint()}\n`,
+      `\n${mint()}`,
       `Bearer ${mint()}`,
       undefined,
       null,
@@ -41,8 +46,8 @@ describe('deserialize', () => {
   })
 })
 
-describe('what it says', () => {
-  it('is absent where the token does not say it', () => {
+describe('claims', () => {
+  it('that are missing are undefined or empty', () => {
     const claims = ['iss', 'sub', 'aud', 'scope', 'exp', 'nbf', 'ver']
     const token = read(Object.fromEntries(claims.map((name) => [name, undefined])))
     const { issuer, subject, audience, scopes, expiresAt, notBefore, profile } = token
@@ -51,12 +56,12 @@ describe('what it says', () => {
     expect(token.timeLeft()).toBeUndefined()
   })
 
-  it('is undefined where a claim is not of its kind', () => {
+  it('of the wrong type are undefined', () => {
     const { issuer, subject, audience, scopes, expiresAt, notBefore } = read({
       iss: 7,
       sub: {},
       aud: [7],
-      scope: ['a'],
+      scope: ['a', 7],
       exp: 'soon',
       nbf: null,
     })
@@ -66,6 +71,9 @@ describe('what it says', () => {
   it.each<[Record<string, unknown>, unknown]>([
     [{ scope: 'a b' }, ['a', 'b']],
     [{ scope: 'a', scp: ['b'] }, ['a']],
+    [{ scope: ['a', 'b c'], scp: 'd' }, ['a', 'b', 'c']],
+    [{ scope: null, scp: 'd' }, undefined],
+    [{ scope: [] }, []],
     [{ scope: undefined, scp: 'a b' }, ['a', 'b']],
     [{ scope: undefined, scp: ['a', 'b'] }, ['a', 'b']],
     [{ scope: undefined, scp: [7] }, undefined],
@@ -87,7 +95,7 @@ describe('what it says', () => {
     expect(read(claims).profile).toBe(profile)
   })
 
-  it('is how long it has left', () => {
+  it('timeLeft is the time until exp', () => {
     stopClock()
     const token = read({ exp: now() + 60 })
     expect(token.timeLeft()).toBe(60)
@@ -121,7 +129,7 @@ describe('printing', () => {
     expect(shown()).not.toContain(text.slice(0, 20))
   })
 
-  it('shows what the token says', () => {
+  it('shows the claims', () => {
     expect(JSON.parse(JSON.stringify(token))).toEqual({
       source: 'BEARER_TOKEN',
       profile: 'scitoken:2.0',
@@ -133,6 +141,6 @@ describe('printing', () => {
     })
     expect(inspect(token)).toMatch(/^SciToken {\s+source: 'BEARER_TOKEN',/)
     expect(String(token)).toBe('SciToken of https://issuer.example.org from BEARER_TOKEN')
-    expect(String(read({ iss: undefined }))).toBe('SciToken of an unnamed issuer')
+    expect(String(read({ iss: undefined }))).toBe('SciToken of an unknown issuer')
   })
 })

@@ -1,20 +1,20 @@
 import { targetAudience } from '../../lib/tokens/target-audience'
 import { ours } from '../support/tokens'
 
-// Which audience is that of which URL is in conformance/claims.json.
+// The audiences of each URL are in conformance/claims.json.
 
 it.each<[string, string[]]>([
   ['https://host.example.org:8443/path', ['https://host.example.org', 'https://host.example.org:8443']],
   ['host.example.org', ['https://host.example.org']],
   ['condor://Host.example.org', ['condor://host.example.org']],
-])('%s is for %j, and for any where that is wanted', (url, audience) => {
+])('%s has %j, and ANY with includeAny', (url, audience) => {
   expect(targetAudience(url, { includeAny: false })).toEqual(audience)
   expect(targetAudience(url, { includeAny: true })).toEqual([...audience, 'ANY'])
   if (url.includes('://')) expect(targetAudience(new URL(url))).toEqual(audience)
 })
 
-it('a name with letters beyond ASCII has one, however often was asked before', () => {
-  // Node 20's URL.canParse, once it was compiled, said that there is no such URL.
+it('a host name with non-ASCII letters has one, also after many calls', () => {
+  // URL.canParse of Node 20 rejects it once it is compiled.
   const ask = () => targetAudience('https://bücher.example.org')
   for (let times = 0; times < 100_000; times += 1) ask()
   expect(ask()).toEqual(['https://xn--bcher-kva.example.org'])
@@ -51,7 +51,7 @@ it.each<[unknown, string]>([
   [7, 'a number'],
   [['https://host.example.org'], 'an array'],
   [{ href: 'https://host.example.org' }, 'an object'],
-])('%j is no URL', (url, kind) => {
+])('%j is not a URL', (url, kind) => {
   expect(() => targetAudience(url as string)).toThrow(
     ours('ERR_IGWN_INVALID_URL', `The URL must be a string or a URL, not ${kind}.`),
   )

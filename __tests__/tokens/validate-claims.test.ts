@@ -1,4 +1,11 @@
-import { duration, isValidToken, validateClaims, requirementsOf } from '../../lib/tokens/validate-claims'
+import {
+  duration,
+  isValidToken,
+  moment,
+  namesOrigin,
+  requirementsOf,
+  validateClaims,
+} from '../../lib/tokens/validate-claims'
 import { SciToken } from '../../lib/tokens/scitoken'
 import type { Token, TokenQuery } from '../../lib/tokens/token'
 import { mint, now, ours, stopClock } from '../support/tokens'
@@ -8,15 +15,15 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
-const judge = (claims: Record<string, unknown>, query: TokenQuery = {}) =>
+const validate = (claims: Record<string, unknown>, query: TokenQuery = {}) =>
   validateClaims(SciToken.deserialize(mint(claims)), requirementsOf(query))
 
 const X = 'https://x.example.org'
-/** Without what SciTokens 2.0 adds. */
+/** SciTokens 1.0. */
 const V1 = { ver: undefined }
 const WLCG = { ver: undefined, 'wlcg.ver': '1.0' }
 
-// Which claims satisfy which query is in conformance/claims.json; here, what is said of those that do not.
+// Which claims are valid for which query is in conformance/claims.json. Here are the reasons.
 
 describe('version', () => {
   it.each<[unknown, unknown]>([
@@ -29,23 +36,23 @@ describe('version', () => {
     [1, 1],
     [null, 'null'],
     [{ major: 1 }, 'an object'],
-  ])('wlcg.ver %j is not', (version, got) => {
-    expect(judge({ ...WLCG, 'wlcg.ver': version })).toEqual({
+  ])('wlcg.ver %j is rejected', (version, got) => {
+    expect(validate({ ...WLCG, 'wlcg.ver': version })).toEqual({
       code: 'profile',
       claim: 'wlcg.ver',
       expected: '1.x',
       actual: got,
-      message: 'follows a version of the WLCG profile not known here',
+      message: 'has an unknown version of the WLCG profile',
     })
   })
 })
 
-describe('life', () => {
+describe('times', () => {
   it.each<[number, number | undefined, string | undefined]>([
     [61, undefined, undefined],
     [60, undefined, undefined],
-    [59, undefined, 'has 59 seconds left, and 60 seconds are wanted'],
-    [1, undefined, 'has 1 second left, and 60 seconds are wanted'],
+    [59, undefined, 'expires in 59 seconds, less than the required 60 seconds'],
+    [1, undefined, 'expires in 1 second, less than the required 60 seconds'],
     [0, undefined, 'expired 0 seconds ago'],
     [-1, undefined, 'expired 1 second ago'],
     [-119, undefined, 'expired 119 seconds ago'],
@@ -55,9 +62,9 @@ describe('life', () => {
     [0, 0, undefined],
     [-1, 0, 'expired 1 second ago'],
     [3600, 3600, undefined],
-    [3599, 3600, 'has 59 minutes left, and 60 minutes are wanted'],
-  ])('%i s left where %j are wanted: %s', (left, minTimeLeft, message) => {
-    expect(judge({ exp: now() + left }, { minTimeLeft })).toEqual(
+    [3599, 3600, 'expires in 59 minutes, less than the required 60 minutes'],
+  ])('%i s left if %j are required: %s', (left, minTimeLeft, message) => {
+    expect(validate({ exp: now() + left }, { minTimeLeft })).toEqual(
       message === undefined
         ? undefined
         : {
@@ -72,15 +79,21 @@ describe('life', () => {
 
   it.each<[unknown, unknown, string]>([
     [undefined, undefined, 'has no exp claim'],
-    ['2524608000', '2524608000', 'has an exp claim that is no time'],
-    [null, 'null', 'has an exp claim that is no time'],
-    [[4e9], [4e9], 'has an exp claim that is no time'],
-    [true, true, 'has an exp claim that is no time'],
-  ])('exp %j is none', (exp, got, message) => {
-    expect(judge({ exp })).toEqual({ code: 'claim', claim: 'exp', expected: 'a time', actual: got, message })
+    ['2524608000', '2524608000', 'has an exp claim that is not a time'],
+    [null, 'null', 'has an exp claim that is not a time'],
+    [[4e9], [4e9], 'has an exp claim that is not a time'],
+    [true, true, 'has an exp claim that is not a time'],
+  ])('exp %j is rejected', (exp, got, message) => {
+    expect(validate({ exp })).toEqual({
+      code: 'claim',
+      claim: 'exp',
+      expected: 'a time',
+      actual: got,
+      message,
+    })
   })
 
-  it('exp of 1e999 is no time', () => {
+  it('exp of 1e999 is rejected', () => {
     const claims = Buffer.from('{"ver":"scitoken:2.0","aud":"ANY","scope":"a","exp":1e999}').toString(
       'base64url',
     )
@@ -93,59 +106,65 @@ describe('life', () => {
     [-3600, undefined],
     [59, undefined],
     [60, undefined],
-    [61, 'is valid only in 61 seconds'],
-    [7200, 'is valid only in 2 hours'],
-  ])('beginning in %i s: %s', (ahead, message) => {
-    expect(judge({ nbf: now() + ahead, exp: now() + 86_400 })).toEqual(
-      message === undefined
+    [61, 'in 61 seconds'],
+    [7200, 'in 2 hours'],
+  ])('valid from %i s ahead: %s', (ahead, when) => {
+    expect(validate({ nbf: now() + ahead, exp: now() + 86_400 })).toEqual(
+      when === undefined
         ? undefined
-        : { code: 'not-yet-valid', claim: 'nbf', expected: 'now', actual: now() + ahead, message },
+        : {
+            code: 'not-yet-valid',
+            claim: 'nbf',
+            expected: 'now',
+            actual: now() + ahead,
+            message: `is not valid yet: valid from ${moment(now() + ahead)} (${when})`,
+          },
     )
   })
 
-  it('nbf that is no time disqualifies', () => {
-    expect(judge({ nbf: 'soon' })).toEqual({
+  it('nbf that is not a time is rejected', () => {
+    expect(validate({ nbf: 'soon' })).toEqual({
       code: 'claim',
       claim: 'nbf',
       expected: 'a time',
       actual: 'soon',
-      message: 'has an nbf claim that is no time',
+      message: 'has an nbf claim that is not a time',
     })
   })
 })
 
 describe('issuer', () => {
-  it('is one of those wanted, exactly', () => {
+  it('must be one of the required, exactly', () => {
     const iss = 'https://cilogon.org/igwn'
-    expect(judge({ iss }, { issuer: iss })).toBeUndefined()
-    expect(judge({ iss }, { issuer: ['https://other.example.org', iss] })).toBeUndefined()
+    expect(validate({ iss }, { issuer: iss })).toBeUndefined()
+    expect(validate({ iss }, { issuer: ['https://other.example.org', iss] })).toBeUndefined()
     for (const issuer of [
       'https://cilogon.org/igwn/',
       'https://cilogon.org:443/igwn',
       'https://CILOGON.org/igwn',
     ])
-      expect(judge({ iss }, { issuer })).toEqual({
+      expect(validate({ iss }, { issuer })).toEqual({
         code: 'issuer',
         claim: 'iss',
         expected: [issuer],
         actual: iss,
-        message: `is of issuer ${iss}, not ${issuer}`,
+        message: `is from issuer ${iss}, not ${issuer}`,
       })
   })
 
-  it.each([undefined, 7, null])('is wanted, and iss is %j', (iss) => {
-    expect(judge({ iss }, { issuer: ['https://a', 'https://b'] })).toMatchObject({
+  it.each([undefined, 7, null])('is required, and iss is %j', (iss) => {
+    expect(validate({ iss }, { issuer: ['https://a', 'https://b'] })).toMatchObject({
       code: 'issuer',
-      message: 'names no issuer, and https://a or https://b is wanted',
+      message: 'has no issuer, and https://a or https://b is required',
     })
-    expect(judge({ iss })).toBeUndefined()
+    expect(validate({ iss })).toBeUndefined()
   })
 })
 
 describe('audience', () => {
-  it('says for whom the token is', () => {
+  it('of the token and the required ones are in the message', () => {
     expect(
-      judge({ aud: ['https://y.example.org', 'https://z.example.org'] }, { audience: [X, `${X}:8443`] }),
+      validate({ aud: ['https://y.example.org', 'https://z.example.org'] }, { audience: [X, `${X}:8443`] }),
     ).toEqual({
       code: 'audience',
       claim: 'aud',
@@ -156,17 +175,17 @@ describe('audience', () => {
   })
 
   it.each(['scitoken:2.0', 'wlcg'])(
-    'must be named in a %s token, whether it is asked for or not',
+    'is required in a %s token, also if the query requires none',
     (profile) => {
       const claims = profile === 'wlcg' ? WLCG : {}
       for (const aud of [undefined, []])
         for (const query of [{}, { audience: X }])
-          expect(judge({ ...claims, aud }, query)).toEqual({
+          expect(validate({ ...claims, aud }, query)).toEqual({
             code: 'claim',
             claim: 'aud',
             expected: query.audience ? [X] : [],
             actual: aud,
-            message: `names no audience, which a ${profile} token must do`,
+            message: `has no aud claim, which ${profile} tokens must have`,
           })
     },
   )
@@ -179,18 +198,18 @@ describe('audience', () => {
       ['a', 7],
     ],
     [{ a: 1 }, 'an object'],
-  ])('%j is none', (aud, got) => {
-    expect(judge({ aud })).toMatchObject({
+  ])('%j is rejected', (aud, got) => {
+    expect(validate({ aud })).toMatchObject({
       code: 'claim',
       claim: 'aud',
       actual: got,
-      message: 'has an aud claim that is neither a string nor a list of them',
+      message: 'has an aud claim that is neither a string nor a list of strings',
     })
   })
 })
 
 describe('scope', () => {
-  it('is wanted whole: every one of several', () => {
+  it('must include all required ones', () => {
     const scope = 'gracedb.read read:/frames'
     for (const wants of [
       'gracedb.read',
@@ -198,62 +217,111 @@ describe('scope', () => {
       ['gracedb.read', 'read:/frames/O4'],
       '',
     ])
-      expect(judge({ scope }, { scope: wants })).toBeUndefined()
-    expect(judge({ scope }, { scope: ['gracedb.read', 'dqsegdb.read write:/a'] })).toEqual({
+      expect(validate({ scope }, { scope: wants })).toBeUndefined()
+    expect(validate({ scope }, { scope: ['gracedb.read', 'dqsegdb.read write:/a'] })).toEqual({
       code: 'scope',
       claim: 'scope',
       expected: ['gracedb.read', 'dqsegdb.read', 'write:/a'],
       actual: ['gracedb.read', 'read:/frames'],
-      message: 'gives gracedb.read read:/frames, not dqsegdb.read write:/a',
+      message: 'has scope gracedb.read read:/frames, not dqsegdb.read write:/a',
     })
   })
 
-  it('must be in a scitoken:2.0, whether it is asked for or not', () => {
-    for (const scope of [undefined, '', '  '])
-      expect(judge({ scope })).toEqual({
-        code: 'claim',
-        claim: 'scope',
-        expected: [],
-        actual: scope,
-        message: 'gives no scope, which a scitoken:2.0 token must do',
-      })
+  it('is required in a scitoken:2.0 token, also if the query requires none; it may be empty', () => {
+    expect(validate({ scope: undefined })).toEqual({
+      code: 'claim',
+      claim: 'scope',
+      expected: [],
+      actual: undefined,
+      message: 'has no scope claim, which scitoken:2.0 tokens must have',
+    })
+    for (const scope of ['', '  ', []]) {
+      expect(validate({ scope })).toBeUndefined()
+      expect(validate({ scope }, { scope: 'read:/' })).toMatchObject({ message: 'has no scope, not read:/' })
+    }
   })
 
-  it('need not be in SciTokens 1.0 and WLCG tokens, unless asked for', () => {
+  it('of a challenge is required too: 20 of at most 256 characters', () => {
+    const query = { scope: 'read:/frames', challengeScope: ['read:/frames', 'gracedb.read'] }
+    expect(validate({ scope: 'read:/frames gracedb.read' }, query)).toBeUndefined()
+    expect(validate({ scope: 'read:/frames' }, query)).toMatchObject({
+      code: 'scope',
+      expected: ['read:/frames', 'gracedb.read'],
+    })
+    const long = ['x'.repeat(257), 'y'.repeat(256)]
+    expect(requirementsOf({ challengeScope: long }).challengeScope).toEqual([long[1]])
+    const many = Array.from({ length: 30 }, (_, at) => `a${at}`)
+    expect(requirementsOf({ challengeScope: many }).challengeScope).toEqual(many.slice(0, 20))
+    expect(requirementsOf({ challengeScope: [many.join(' ')] }).challengeScope).toHaveLength(20)
+    expect(requirementsOf(query).scope).toEqual(['read:/frames'])
+  })
+
+  it('is optional in SciTokens 1.0 and WLCG tokens', () => {
     for (const profile of [V1, WLCG]) {
-      expect(judge({ ...profile, scope: undefined })).toBeUndefined()
-      expect(judge({ ...profile, scope: undefined }, { scope: 'read:/' })).toMatchObject({
+      expect(validate({ ...profile, scope: undefined })).toBeUndefined()
+      expect(validate({ ...profile, scope: undefined }, { scope: 'read:/' })).toMatchObject({
         code: 'scope',
         actual: [],
-        message: 'gives no scope, not read:/',
+        message: 'has no scope, not read:/',
       })
     }
   })
 
-  it.each([{ scope: ['a'] }, { scope: 7 }, { scope: null }, { scope: undefined, scp: 7 }])(
-    '%j is none',
+  it.each([{ scope: ['a', 7] }, { scope: 7 }, { scope: null }, { scope: undefined, scp: 7 }])(
+    '%j is rejected',
     (claims) => {
-      expect(judge(claims)).toMatchObject({
+      expect(validate(claims)).toMatchObject({
         code: 'claim',
         claim: 'scope',
-        message: 'has a scope claim that is no string',
+        message: 'has a scope claim that is neither a string nor a list of strings',
       })
     },
   )
 
-  it('that climbs spoils the token, whatever is asked for', () => {
-    expect(judge({ scope: 'gracedb.read read:/a/%2e%2e/b' }, { scope: 'gracedb.read' })).toEqual({
+  it('with a parent segment is rejected, whatever is required', () => {
+    expect(validate({ scope: 'gracedb.read read:/a/%2e%2e/b' }, { scope: 'gracedb.read' })).toEqual({
       code: 'scope',
       claim: 'scope',
       expected: ['gracedb.read'],
       actual: ['gracedb.read', 'read:/a/%2e%2e/b'],
-      message: 'has the scope read:/a/%2e%2e/b, whose path climbs by ".."',
+      message: 'has the scope read:/a/%2e%2e/b, whose path contains ".."',
     })
   })
 })
 
+describe('namesOrigin', () => {
+  const names = (aud: unknown, url: string, claims = {}) =>
+    namesOrigin(SciToken.deserialize(mint({ aud, ...claims })), new URL(url))
+
+  it.each([
+    [X, 'https://x.example.org/path'],
+    ['x.example.org', 'https://x.example.org/'],
+    [['https://y.example.org', X], 'https://x.example.org/'],
+    [`${X}:8443`, 'https://x.example.org:8443/'],
+    ['x.example.org:8443', 'https://x.example.org:8443/'],
+    [X, 'https://x.example.org:8443/'],
+  ])('%j names the origin of %s', (aud, url) => {
+    expect(names(aud, url)).toBe(true)
+  })
+
+  it.each<[unknown, string]>([
+    [undefined, X],
+    [[], X],
+    ['ANY', X],
+    [7, X],
+    ['https://wlcg.cern.ch/jwt/v1/any', X],
+    ['https://y.example.org', X],
+    [`${X}:8443`, X],
+    ['x.example.org:8443', X],
+    ['http://x.example.org', X],
+    ['example.org', X],
+  ])('%j does not name %s', (aud, url) => {
+    for (const claims of [{}, V1, WLCG]) expect(names(aud, url, claims)).toBe(false)
+  })
+})
+
 describe('isValidToken', () => {
-  it('takes a text, bytes and a SciToken', () => {
+  it('accepts a string, bytes and a SciToken', () => {
     const text = mint()
     for (const token of [
       text,
@@ -277,7 +345,7 @@ describe('isValidToken', () => {
     [7],
     [{ claims: {} }],
     [new Uint8Array(10)],
-  ])('is false for %j, which is no token', (token) => {
+  ])('is false for %j, which is not a token', (token) => {
     expect(isValidToken(token as Token)).toBe(false)
   })
 
@@ -285,8 +353,11 @@ describe('isValidToken', () => {
     [null, 'query must be an object, not null.'],
     [{ audience: 7 }, 'query.audience must be a string or a list of strings, none empty, not a number.'],
     [{ minTimeLeft: NaN }, 'query.minTimeLeft must be a number of seconds, 0 or more, not NaN.'],
-    [{ timeleft: 1 }, 'query has no option "timeleft"; there are audience, scope, issuer, minTimeLeft, challengeScope.'],
-  ])('refuses the query %j', (query, message) => {
+    [
+      { timeleft: 1 },
+      'query has no option "timeleft"; there are audience, scope, issuer, minTimeLeft, challengeScope.',
+    ],
+  ])('rejects the query %j', (query, message) => {
     expect(() => isValidToken(mint(), query as TokenQuery)).toThrow(ours('ERR_IGWN_INVALID_OPTION', message))
   })
 })

@@ -9,7 +9,7 @@ import {
   tokenChoice,
   type ResolvedOptions,
 } from '../options'
-import { askedLater, describeTokens, givenToken, tokenFix } from '../tokens/describe-token'
+import { deferredFinding, describeTokens, givenToken, tokenFix } from '../tokens/describe-token'
 import type { TokenRequirements } from '../tokens/validate-claims'
 import { describeCertificates } from '../x509/describe-certificates'
 import { describeTrustedCas } from '../x509/describe-trusted-cas'
@@ -124,7 +124,7 @@ function tokenFindings({ options, requirements }: ExplainedRequest, environment:
     case 'given':
       return [givenToken(choice.text, 'the token option', requirements)]
     case 'source':
-      return [...(choice.source.explain?.(requirements) ?? [askedLater(TOKEN_SOURCE)])]
+      return [...(choice.source.explain?.(requirements) ?? [deferredFinding(TOKEN_SOURCE)])]
     case 'discover':
       return describeTokens(requirements, environment)
   }

@@ -1,5 +1,5 @@
 import type { Reason } from '../errors'
-import { givesScope, parseScope, splitScopes } from '../formats/scopes'
+import { grantsScope, parseScope, splitScopes } from '../formats/scopes'
 import type { BearerChallenge, Challenge } from '../formats/www-authenticate'
 import type { Credentials } from '../request/context'
 import { printable, sanitize } from '../secrets/sanitize'
@@ -79,7 +79,7 @@ function aboutToken(token: SciToken, source: string, { bearer, target }: Refused
         ? `expires in ${duration(left)}`
         : `expired ${duration(-left)} ago`
   const has = `the token from ${source} has ${scopes.length > 0 ? sanitize(scopes.join(' ')) : 'no scope'} and ${life}`
-  const lacking = (bearer?.scope ?? []).flatMap(splitScopes).filter((scope) => !givesScope(scopes, scope))
+  const lacking = (bearer?.scope ?? []).flatMap(splitScopes).filter((scope) => !grantsScope(scopes, scope))
   if (lacking.length > 0)
     return source === 'the token source' ? `${has}; set tokenScope, or challengeScopes of the grant` : has
   const forAudience = audience.length > 0 ? `, for audience ${sanitize(audience.join(' or '))}` : ''
@@ -91,7 +91,7 @@ function aboutToken(token: SciToken, source: string, { bearer, target }: Refused
 function pathHint(scopes: readonly string[], { pathname }: URL): string {
   const paths = scopes.filter((scope) => STORAGE.test(parseScope(scope).authorization))
   const isCovered = paths.some((scope) =>
-    givesScope([scope], `${parseScope(scope).authorization}:${pathname}`),
+    grantsScope([scope], `${parseScope(scope).authorization}:${pathname}`),
   )
   return paths.length === 0 || isCovered ? '' : `, and none of its scopes covers ${sanitize(pathname)}`
 }

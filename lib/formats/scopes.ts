@@ -4,13 +4,13 @@
  * @see SciTokens Claims and Scopes, WLCG Common JWT Profiles 1.3 section 2.2.1
  */
 export interface Scope {
-  /** What may be done: `read`, `storage.read`, `gracedb.read`. Compared whole and with case. */
+  /** What is allowed: `read`, `storage.read`, `gracedb.read`. Compared whole and with case. */
   readonly authorization: string
-  /** Where: an absolute path, normalised; undefined when the scope names none. */
+  /** Where: an absolute path, normalized; undefined if the scope has none. */
   readonly path: string | undefined
 }
 
-/** The scopes in a string; only a space separates, as in RFC 6749 section 3.3. */
+/** The scopes in a string. Only a space separates them (RFC 6749 section 3.3). */
 export function splitScopes(text: string): string[] {
   return text.split(' ').filter((scope) => scope !== '')
 }
@@ -18,14 +18,14 @@ export function splitScopes(text: string): string[] {
 export function parseScope(text: string): Scope {
   const colon = text.indexOf(':')
   if (colon < 0) return { authorization: text, path: undefined }
-  return { authorization: text.slice(0, colon), path: normalisePath(text.slice(colon + 1)) }
+  return { authorization: text.slice(0, colon), path: normalizePath(text.slice(colon + 1)) }
 }
 
 /**
- * Whether a path tries to climb: a `..` segment, however often it was percent-encoded. A token that carries one is
- * refused whole, as scitokens (Python 1.9.6) and scitokens-cpp do.
+ * Whether the path of a scope has a `..` segment, however often it is percent-encoded. A token with one is rejected, as in
+ * scitokens (Python 1.9.6) and scitokens-cpp.
  */
-export function climbs(scope: string): boolean {
+export function hasParentSegment(scope: string): boolean {
   let text = scope.slice(scope.indexOf(':') + 1)
   for (let round = 0; round < MAX_ENCODINGS; round++) {
     if (text.includes('..') && text.split('/').includes('..')) return true
@@ -37,26 +37,40 @@ export function climbs(scope: string): boolean {
   return true
 }
 
-/** Nobody encodes a path as often as this who has nothing to hide; and each round reads all of it again. */
+/** Each round reads the whole path again; nothing legitimate is encoded more often. */
 const MAX_ENCODINGS = 8
 
 /**
- * Whether one of the scopes a token has gives the wanted one.
+ * The wanted scopes that the granted ones do not include. Takes time in proportion to the length of both.
  *
- * A path covers itself and what lies below it, by whole segments: `/foo/bar` covers `/foo/bar/qux`, not `/foo/bargain`.
- * A path with a slash at its end is a folder and does not cover a file of that name. A scope without a path stands for
- * the root, but for WLCG's `storage.*`, which must have one (WLCG profile section 2.2.1) and gives nothing without.
- * `storage.modify` includes `storage.create`, and `storage.stage` includes `storage.read` (there too).
+ * A path includes itself and what is below it, by whole segments: `/foo/bar` includes `/foo/bar/qux`, not `/foo/bargain`.
+ * A path with a slash at its end is a folder and does not include a file of that name. A scope without a path means the
+ * root, except WLCG's `storage.*`, which must have a path (WLCG profile section 2.2.1) and grants nothing without.
+ * `storage.modify` includes `storage.create`, and `storage.stage` includes `storage.read` (same section).
  */
-export function givesScope(granted: readonly string[], wanted: string): boolean {
-  const want = parseScope(wanted)
-  if (want.path !== undefined && !want.path.startsWith('/')) return false
-  return granted.some((text) => {
-    const scope = parseScope(text)
-    if (!includesAuthorization(scope.authorization, want.authorization)) return false
-    if (scope.path === undefined && scope.authorization.startsWith('storage.')) return false
-    return covers(scope.path ?? '/', want.path ?? '/')
+export function missingScopes(granted: readonly string[], wanted: readonly string[]): string[] {
+  if (wanted.length === 0) return []
+  const trees = new Map<string, PathTree>()
+  for (const text of granted) {
+    const { authorization, path } = parseScope(text)
+    if (path === undefined ? authorization.startsWith('storage.') : !path.startsWith('/')) continue
+    for (const name of [authorization, INCLUDES.get(authorization)]) {
+      if (name === undefined) continue
+      const tree = trees.get(name) ?? newTree()
+      trees.set(name, tree)
+      addPath(tree, path ?? '/')
+    }
+  }
+  return wanted.filter((text) => {
+    const { authorization, path = '/' } = parseScope(text)
+    const tree = trees.get(authorization)
+    return !tree || !path.startsWith('/') || !includesPath(tree, path)
   })
+}
+
+/** Whether the granted scopes include one scope. */
+export function grantsScope(granted: readonly string[], wanted: string): boolean {
+  return missingScopes(granted, [wanted]).length === 0
 }
 
 /** WLCG profile section 2.2.1 calls each of these a superset of the other. */
@@ -65,21 +79,50 @@ const INCLUDES: ReadonlyMap<string, string> = new Map([
   ['storage.stage', 'storage.read'],
 ])
 
-function includesAuthorization(granted: string, wanted: string): boolean {
-  return granted === wanted || INCLUDES.get(granted) === wanted
+/** Paths by their segments, so that a path is compared with all of them in one pass. */
+interface PathTree {
+  readonly children: Map<string, PathTree>
+  /** The path to here was added without a slash at its end. */
+  isPath: boolean
+  /** With one. */
+  isFolder: boolean
 }
 
-function covers(granted: string, wanted: string): boolean {
-  if (!granted.startsWith('/')) return false
-  if (granted === wanted) return true
-  return wanted.startsWith(granted.endsWith('/') ? granted : `${granted}/`)
+function newTree(): PathTree {
+  return { children: new Map(), isPath: false, isFolder: false }
+}
+
+function addPath(tree: PathTree, path: string): void {
+  let node = tree
+  for (const segment of segmentsOf(path)) {
+    const child = node.children.get(segment) ?? newTree()
+    node.children.set(segment, child)
+    node = child
+  }
+  if (path.endsWith('/')) node.isFolder = true
+  else node.isPath = true
+}
+
+function includesPath(tree: PathTree, path: string): boolean {
+  let node: PathTree | undefined = tree
+  for (const segment of segmentsOf(path)) {
+    if (node.isPath || node.isFolder) return true
+    node = node.children.get(segment)
+    if (!node) return false
+  }
+  return node.isPath || (node.isFolder && path.endsWith('/'))
+}
+
+/** Of a normalized path: it has no empty segments. */
+function segmentsOf(path: string): string[] {
+  return path.split('/').filter((segment) => segment !== '')
 }
 
 /**
  * RFC 3986 section 6.2.2: percent-encoded unreserved characters are decoded, the others kept with upper-case digits
- * (an encoded slash is no separator), empty and `.` segments dropped, `..` resolved. A slash at the end stays.
+ * (an encoded slash is not a separator), empty and `.` segments removed, `..` resolved. A slash at the end stays.
  */
-function normalisePath(path: string): string {
+function normalizePath(path: string): string {
   if (!path.startsWith('/')) return path
   const decoded = path.replace(/%[0-9a-f]{2}/gi, (encoded) => {
     const character = decodeOctet(encoded)
@@ -90,8 +133,8 @@ function normalisePath(path: string): string {
     if (segment === '..') segments.pop()
     else if (segment !== '' && segment !== '.') segments.push(segment)
   }
-  const folder = segments.length > 0 && /\/\.{0,2}$/.test(decoded)
-  return `/${segments.join('/')}${folder ? '/' : ''}`
+  const isFolder = segments.length > 0 && /\/\.{0,2}$/.test(decoded)
+  return `/${segments.join('/')}${isFolder ? '/' : ''}`
 }
 
 function decodeOctet(encoded: string): string {

@@ -1,6 +1,6 @@
 /**
- * A URL; undefined for a text that is none. (Not by `URL.canParse`: once it is compiled, that of Node 20 says no to letters
- * of Latin-1 beyond ASCII.)
+ * Parses a URL; undefined for a text that is not one. (`URL.canParse` of Node 20 rejects non-ASCII letters of Latin-1 once it
+ * is compiled.)
  */
 export function parseUrl(text: string): URL | undefined {
   try {

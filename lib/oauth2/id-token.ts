@@ -4,7 +4,7 @@ import { secondsNow } from '../clock'
 import { decodeJwt, type DecodedJwt } from '../formats/jwt'
 import { sanitize } from '../secrets/sanitize'
 import { keysIn, publishedKeys } from '../tokens/published-keys'
-import { ALGORITHMS } from '../tokens/verify-signature'
+import { ALGORITHMS, signingKey } from '../tokens/verify-signature'
 import type { ServerMetadata } from './client'
 import { OAuthError } from './errors'
 import type { AuthorizationServer } from './server/authorization-server'
@@ -71,7 +71,7 @@ export function idTokenVerifier({
     const about = await metadata(checks.signal)
     const jwt = decoded(idToken)
     const alg = algorithmOf(jwt, about)
-    await checkSignature(idToken, await keyFor(jwt, alg, about), alg)
+    await checkSignature(idToken, await keyFor(idToken, jwt, alg, about), alg)
     return checkedClaims(jwt, about, checks)
   }
 
@@ -117,6 +117,7 @@ export function idTokenVerifier({
   }
 
   async function keyFor(
+    idToken: string,
     { header }: DecodedJwt,
     alg: string,
     { jwks_uri: url }: ServerMetadata,
@@ -130,10 +131,13 @@ export function idTokenVerifier({
     if (url === undefined) throw invalid('the server has no jwks_uri with its keys. Set it in metadata')
     const { kid } = header
     const id = typeof kid === 'string' ? kid : undefined
-    const key = await keys(url, id).catch((error: unknown) => {
+    const candidates = await keys(url, { kid: id, alg }).catch((error: unknown) => {
       throw error instanceof OAuthError ? error : invalid(sanitize((error as Error).message))
     })
-    if (key) return key
+    // Without kid, each key of the right type is tried.
+    const key = candidates.length > 1 ? await signingKey(idToken, candidates, alg) : undefined
+    const found = key ?? candidates[0]
+    if (found) return found
     throw invalid(
       `${url} has no key ${id === undefined ? 'for it' : sanitize(id)}. If the server has just changed its keys, try again in a minute`,
     )

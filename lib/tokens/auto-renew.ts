@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { checkValues, seconds, type Check } from '../check-values'
 import { publish } from '../events'
-import { askedLater } from './describe-token'
+import { deferredFinding } from './describe-token'
 import { MIN_TIME_LEFT } from './validate-claims'
 import { redact } from '../secrets/redact'
 import { SciToken } from './scitoken'
@@ -109,7 +109,7 @@ function warning(source: TokenSource): TokenSource {
       }
     },
     invalidate: (rejected) => source.invalidate?.(rejected),
-    explain: (query) => source.explain?.(query) ?? [askedLater('the source of keepFresh')],
+    explain: (query) => source.explain?.(query) ?? [deferredFinding('the source of keepFresh')],
   }
 }
 

@@ -1,5 +1,5 @@
 import { IgwnAuthError, type Reason } from '../errors'
-import { askedLater } from './describe-token'
+import { deferredFinding } from './describe-token'
 import type { TokenSource } from './token'
 
 /**
@@ -34,7 +34,7 @@ export function chain(...sources: readonly TokenSource[]): TokenSource {
       for (const source of sources) source.invalidate?.(rejected)
     },
     explain(query) {
-      return sources.flatMap((source, index) => source.explain?.(query) ?? [askedLater(nameOf(index))])
+      return sources.flatMap((source, index) => source.explain?.(query) ?? [deferredFinding(nameOf(index))])
     },
   }
 }

@@ -13,37 +13,36 @@ import { fileFix, findingFor, type UnusableFile } from '../files/describe-file'
  * Every token on this host, in the order of discovery; a request uses the first usable one. Uses no network, and keeps
  * nothing between calls.
  */
-export function describeTokens(want: TokenRequirements, environment: Environment): Finding[] {
+export function describeTokens(requirements: TokenRequirements, environment: Environment): Finding[] {
   const { env } = environment
   const findings = tokenLocations(environment).flatMap((location) => {
     const value = location.reads === undefined ? undefined : env[location.reads]
     return Array.from(location.candidates(value || undefined), (candidate) =>
-      findingOf(candidate, location, want),
+      findingOf(candidate, location, requirements),
     )
   })
   const last = findings.pop()
   if (!last) return findings
-  // Wherever there is nothing, one that is got now would be; unless that was said of an old one.
+  // Where there is no token, the fix is to get one, if no finding says so already.
   const isSaid = [...findings, last].some(
     ({ verdict, fix }) => verdict === 'usable' || fix?.startsWith('htgettoken'),
   )
-  return [...findings, isSaid ? last : { ...last, fix: last.fix ?? htgettokenFor(want) }]
+  return [...findings, isSaid ? last : { ...last, fix: last.fix ?? htgettokenFor(requirements) }]
 }
 
 function findingOf(
   { token, reason, path, fix: ownFix }: Candidate,
   { variable }: TokenLocation,
-  want: TokenRequirements,
+  requirements: TokenRequirements,
 ): Finding {
   const permissions = path === undefined ? undefined : permissionsOf(path)
   if (!token)
     return findingFor('token', reason ?? { code: 'absent', source: '', message: '' }, {
       permissions,
-      fix: ownFix ?? (reason && tokenFix({ code: reason.code, path, variable }, want)),
+      fix: ownFix ?? (reason && tokenFix({ code: reason.code, path, variable }, requirements)),
     })
-  const finding = tokenFinding(token, token.source ?? '', want, variable)
-  // A file that others can read is used all the same.
-  const fix = reason ? tokenFix({ code: reason.code, path }, want) : undefined
+  const finding = tokenFinding(token, token.source ?? '', requirements, variable)
+  const fix = reason ? tokenFix({ code: reason.code, path }, requirements) : undefined
   return {
     ...finding,
     permissions,
@@ -52,56 +51,65 @@ function findingOf(
   }
 }
 
-/** A source that is asked when a request leaves, and not now, since that may use the network. */
-export function askedLater(source: string): Finding {
-  return { kind: 'token', source, verdict: 'deferred', message: `${source} is asked when a request leaves` }
+/** A source that is not asked now, since that may use the network. */
+export function deferredFinding(source: string): Finding {
+  return { kind: 'token', source, verdict: 'deferred', message: `${source} is asked when a request is sent` }
 }
 
-/** A token judged by its claims, wherever it comes from. */
+/** The finding for a token whose claims are validated, wherever it comes from. */
 export function tokenFinding(
   token: SciToken,
   source: string,
-  want: TokenRequirements,
+  requirements: TokenRequirements,
   variable?: string,
 ): Finding {
-  const verdict = validateClaims(token, want)
-  const facts = { token: factsOf(token) }
-  if (!verdict)
-    return { kind: 'token', source, verdict: 'usable', message: `${source} ${lifeOf(token)}`, ...facts }
-  const fix = tokenFix({ code: verdict.code, variable }, ofIssuer(want, token))
+  const problem = validateClaims(token, requirements)
+  const info = { token: tokenInfo(token) }
+  if (!problem)
+    return { kind: 'token', source, verdict: 'usable', message: `${source} ${lifeOf(token)}`, ...info }
+  const fix = tokenFix({ code: problem.code, variable }, withIssuerOf(token, requirements))
   return findingFor(
     'token',
-    { ...verdict, source, message: `${source} ${verdict.message}` },
-    { ...facts, fix },
+    { ...problem, source, message: `${source} ${problem.message}` },
+    { ...info, fix },
   )
 }
 
-/** A token that is given is sent as it is; what speaks against it is good to know all the same. */
-export function givenToken(text: string, source: string, want: TokenRequirements): Finding {
+/** A token that is given is sent as it is; a problem of its claims is a warning. */
+export function givenToken(text: string, source: string, requirements: TokenRequirements): Finding {
   const token = SciToken.read(text, source)
   if (!token)
-    return { kind: 'token', source, verdict: 'usable', message: `${source} is no JWT, and sent as it is` }
-  const { verdict, message, fix, ...facts } = tokenFinding(token, source, want)
-  if (verdict === 'usable') return { verdict, message, ...facts }
-  return { ...facts, verdict: 'usable', message: `${source} is sent as it is`, warning: message, fix }
+    return {
+      kind: 'token',
+      source,
+      verdict: 'usable',
+      message: `${source} is not a JWT, and is sent as it is`,
+    }
+  const { verdict, message, fix, ...others } = tokenFinding(token, source, requirements)
+  if (verdict === 'usable') return { verdict, message, ...others }
+  return { ...others, verdict: 'usable', message: `${source} is sent as it is`, warning: message, fix }
 }
 
-/** A source that holds a token, as it is now. */
-export interface Holder {
+/** The state of a source that caches a token. */
+export interface CachingSource {
   readonly name: string
-  /** Undefined when it holds none. `expiresAt` is in seconds since the epoch; Infinity when nobody said. */
+  /** Undefined if it has none. `expiresAt` is in seconds since the epoch; Infinity if it is not known. */
   readonly held: { readonly text: string; readonly expiresAt: number } | undefined
-  /** The held one lives long enough: it is given, whatever it says. Else the source asks for the next. */
+  /** The token is valid for long enough to be used, whatever its claims. Otherwise the source asks for the next. */
   readonly isEnough: boolean
+  /** What is asked for the next. */
   readonly asks: () => readonly Finding[]
 }
 
-export function examineHolder({ name, held, isEnough, asks }: Holder, query: TokenQuery): readonly Finding[] {
+export function describeCachingSource(
+  { name, held, isEnough, asks }: CachingSource,
+  query: TokenQuery,
+): readonly Finding[] {
   if (!held) return asks()
-  const source = `the token that ${name} holds`
+  const source = `the token of ${name}`
   const given = givenToken(held.text, source, requirementsOf(query))
   if (held.expiresAt === Infinity) return [given]
-  const message = `${source} ${howLong(held.expiresAt - secondsNow())}`
+  const message = `${source} ${expiryText(held.expiresAt - secondsNow())}`
   if (isEnough) return [{ ...given, message }]
   const { token } = given
   return [
@@ -110,12 +118,14 @@ export function examineHolder({ name, held, isEnough, asks }: Holder, query: Tok
   ]
 }
 
-/** A token of the same issuer is what is missing, where nobody said which. */
-function ofIssuer(want: TokenRequirements, { issuer }: SciToken): TokenRequirements {
-  return want.issuer.length > 0 || issuer === undefined ? want : { ...want, issuer: [issuer] }
+/** If no issuer is required, the fix is another token of the same issuer. */
+function withIssuerOf({ issuer }: SciToken, requirements: TokenRequirements): TokenRequirements {
+  return requirements.issuer.length > 0 || issuer === undefined
+    ? requirements
+    : { ...requirements, issuer: [issuer] }
 }
 
-export function factsOf(token: SciToken): TokenInfo {
+export function tokenInfo(token: SciToken): TokenInfo {
   const { profile, issuer, subject, audience, scopes, expiresAt } = token
   const left = token.timeLeft()
   return {
@@ -129,14 +139,14 @@ export function factsOf(token: SciToken): TokenInfo {
   }
 }
 
-/** How long a token has, as the end of a sentence. */
+/** When a token expires, as the end of a sentence. */
 export function lifeOf(token: SciToken): string {
   const left = token.timeLeft()
-  return left === undefined ? 'does not say when it ends' : howLong(left)
+  return left === undefined ? 'has no expiry (no exp claim)' : expiryText(left)
 }
 
-function howLong(left: number): string {
-  return left > 0 ? `has ${duration(left)} left` : `expired ${duration(-left)} ago`
+function expiryText(left: number): string {
+  return left > 0 ? `expires in ${duration(left)}` : `expired ${duration(-left)} ago`
 }
 
 /** The command or action that gives a suitable token, or stops one that can never be used from being found. */

@@ -7,26 +7,28 @@ import type { TokenSource } from './token'
 import { discovery } from './discovery'
 
 /**
- * Token discovery as a source, to stand in a {@link chain}: the first token on this machine that satisfies, see
- * {@link findSciToken}. One that a server refused is passed over from then on.
+ * Token discovery as a source, for use in a {@link chain}: the first usable token on this host, see {@link findSciToken}. A
+ * token that a server refused is skipped from then on.
  *
- * Its `getToken` rejects with `ERR_IGWN_TOKEN_NOT_FOUND` and a reason for each candidate when none does.
+ * `getToken` rejects with `ERR_IGWN_TOKEN_NOT_FOUND` and a reason for each candidate if there is none.
+ *
+ * @param options - as for {@link findSciToken}. Default is none
  */
 export function discoveredTokens(options: FindSciTokenOptions = {}): TokenSource {
-  const look = discovery()
+  const search = discovery()
   const refused = new Set<string>()
   const passOver = (token: SciToken) =>
     refused.has(token.serialize()) ? refusedByServer(token.source) : undefined
 
   return {
     async getToken(query) {
-      const want = requirementsOf(query)
-      const { token, reasons } = await findVerified(look, want, {
+      const requirements = requirementsOf(query)
+      const { token, reasons } = await findVerified(search, requirements, {
         ...options,
         passOver: refused.size > 0 ? passOver : undefined,
       })
       if (token) return token
-      throw tokenNotFound(want, reasons)
+      throw tokenNotFound(requirements, reasons)
     },
     invalidate(rejected) {
       if (refused.size >= MAX_REFUSED) refused.clear()
@@ -38,5 +40,5 @@ export function discoveredTokens(options: FindSciTokenOptions = {}): TokenSource
   }
 }
 
-/** Refused tokens expire and are never seen again; what was forgotten is refused once more and no harm done. */
+/** Refused tokens expire. One that is forgotten is refused once more. */
 const MAX_REFUSED = 100

@@ -4,6 +4,7 @@ import type { SciToken } from './scitoken'
 import { processEnvironment, type Environment } from '../environment'
 import { secondsNow } from '../clock'
 import { fileVersion, isStillValid, type FileVersion, type SearchState } from '../files/file-version'
+import { verifiers } from './verify-signature'
 import { tokenLocations, type Candidate, type TokenLocation } from './token-locations'
 
 /** The result of a search. */
@@ -24,7 +25,11 @@ export interface SearchOptions {
 }
 
 /** Searches for the first usable token. */
-export type TokenSearch = (requirements: TokenRequirements, options?: SearchOptions) => Discovery
+export interface TokenSearch {
+  (requirements: TokenRequirements, options?: SearchOptions): Discovery
+  /** The verifier for a `verify` option, with a cache that belongs to this search. */
+  readonly verifierFor: ReturnType<typeof verifiers>
+}
 
 /**
  * Token discovery: the first token, in the order of the locations, whose claims are valid; those before it are skipped
@@ -45,7 +50,10 @@ export function discovery(environment: Environment = processEnvironment): TokenS
     return key
   }
 
-  return (requirements, { strict = false, passOver } = {}) => {
+  const find = (
+    requirements: TokenRequirements,
+    { strict = false, passOver }: SearchOptions = {},
+  ): Discovery => {
     if (passOver) return search(locations, environment, requirements, strict, passOver).result
     const key = strict ? `strict ${keyOf(requirements)}` : keyOf(requirements)
     const last = searches.get(key)
@@ -57,6 +65,7 @@ export function discovery(environment: Environment = processEnvironment): TokenS
     else searches.delete(key)
     return made.result
   }
+  return Object.assign(find, { verifierFor: verifiers(environment) })
 }
 
 /** Requirements differ by server, and a program talks to few. */

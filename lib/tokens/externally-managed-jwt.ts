@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { checkValues, seconds, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { publish } from '../events'
-import { askedLater, examineHolder } from './describe-token'
+import { deferredFinding, describeCachingSource } from './describe-token'
 import type { Finding } from '../explain/finding'
 import { MIN_TIME_LEFT, moment } from './validate-claims'
 import { SciToken } from './scitoken'
@@ -136,7 +136,7 @@ class ManagedJwt implements ExternallyManagedJwt {
   explain(query: TokenQuery): readonly Finding[] {
     const held = this.#held
     const isEnough = held !== undefined && hasLeft(held, this.#enoughFor(query))
-    return examineHolder({ name: NAME, held, isEnough, asks: () => this.#hook.explain(query) }, query)
+    return describeCachingSource({ name: NAME, held, isEnough, asks: () => this.#hook.explain(query) }, query)
   }
 
   /** Seconds that the token must have left for this. */
@@ -209,7 +209,7 @@ function hookOf({ getToken, ...options }: ExternallyManagedJwtOptions): Hook {
   const { command, outFile, timeout, env } = options as Partial<TokenCommandOptions>
   if (getToken && command)
     throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'options has getToken and command; give one of them.')
-  if (getToken) return { getToken, explain: () => [askedLater(`the hook of ${NAME}`)] }
+  if (getToken) return { getToken, explain: () => [deferredFinding(`the hook of ${NAME}`)] }
   if (!command)
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
@@ -218,7 +218,7 @@ function hookOf({ getToken, ...options }: ExternallyManagedJwtOptions): Hook {
   const source = tokenCommand({ command, outFile, timeout, env })
   return {
     getToken: () => source.getToken({}),
-    explain: (query) => source.explain?.(query) ?? [askedLater(`the hook of ${NAME}`)],
+    explain: (query) => source.explain?.(query) ?? [deferredFinding(`the hook of ${NAME}`)],
   }
 }
 

@@ -1,4 +1,4 @@
-import axios, { type AxiosInstance } from 'axios'
+import type { AxiosInstance } from 'axios'
 import { checkValues, flag, flagOrAxios, type Check } from '../check-values'
 import { IgwnAuthError, type Reason } from '../errors'
 import {
@@ -12,101 +12,90 @@ import {
 import { printable } from '../secrets/sanitize'
 import type { SciToken } from './scitoken'
 import { discovery, type Discovery, type SearchOptions, type TokenSearch } from './discovery'
-import { verifier, type Verify } from './verify-signature'
 import type { TokenQuery } from './token'
 
-/** How {@link findSciToken} looks at what it finds. */
+/** Options of {@link findSciToken}. */
 export interface FindSciTokenOptions {
   /**
-   * Stop with an error at the first candidate that is broken (malformed, unreadable, not ours), as WLCG Bearer Token
-   * Discovery says, in place of passing it over. Default is false.
+   * Fail on the first malformed candidate (not a JWT, unreadable, owned by another user), as WLCG Bearer Token Discovery
+   * says, instead of skipping it. Default is false.
    */
   readonly strict?: boolean | undefined
   /**
-   * Check the signature with the keys the issuer publishes, over https. Default is false: a client is not fooled by its
-   * own token, and the server checks it in any case. Given an axios instance, the keys are fetched through that, with
-   * its proxy, CA and time-out.
+   * Verify the signature with the keys that the issuer publishes, over https, within 10 seconds and 1 MiB. Default is
+   * false: the server verifies it in any case. Given an axios instance, the keys are fetched with its proxy, CA and timeout.
    */
   readonly verify?: boolean | AxiosInstance | undefined
 }
 
 /**
- * Finds the first token on this machine that satisfies: `SCITOKEN`, `SCITOKEN_FILE`, `$_CONDOR_CREDS/*.use`,
- * `BEARER_TOKEN`, `BEARER_TOKEN_FILE`, `$XDG_RUNTIME_DIR/bt_u<euid>`, `/tmp/bt_u<euid>`. Candidates that do not are
- * passed over, each with a reason.
+ * Finds the first usable token on this host: `SCITOKEN`, `SCITOKEN_FILE`, `$_CONDOR_CREDS/*.use`, `BEARER_TOKEN`,
+ * `BEARER_TOKEN_FILE`, `$XDG_RUNTIME_DIR/bt_u<euid>`, `/tmp/bt_u<euid>`. Others are skipped, each with a reason. Keeps
+ * nothing between calls: files are read and keys fetched each time.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_NOT_FOUND` when none does; `reasons` has one entry for each place and
- *   candidate. `ERR_IGWN_TOKEN_MALFORMED` with `strict`, at the first broken one. `ERR_IGWN_INVALID_OPTION` when a value of the
- *   query or the options is of the wrong type.
+ * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_NOT_FOUND` if there is none; `reasons` has one entry for each location and
+ *   candidate. `ERR_IGWN_TOKEN_MALFORMED` with `strict`, on the first malformed one. `ERR_IGWN_INVALID_OPTION` if a value of
+ *   the query or the options has the wrong type.
  * @see WLCG Bearer Token Discovery 1.0 (doi:10.5281/zenodo.3937438), igwn_auth_utils.find_token
  */
 export async function findSciToken(
   query: TokenQuery = {},
   options: FindSciTokenOptions = {},
 ): Promise<SciToken> {
-  const want = requirementsOf(checkQuery(query))
-  const { token, reasons } = await findVerified(discovery(), want, checkValues(options, OPTIONS, 'options'))
+  const requirements = requirementsOf(checkQuery(query))
+  const { token, reasons } = await findVerified(
+    discovery(),
+    requirements,
+    checkValues(options, OPTIONS, 'options'),
+  )
   if (token) return token
-  throw tokenNotFound(want, reasons)
+  throw tokenNotFound(requirements, reasons)
 }
 
 const OPTIONS: Record<keyof FindSciTokenOptions, Check> = { strict: flag, verify: flagOrAxios }
 
-/** Looks, and with `verify` goes on to the next candidate while signatures do not hold. */
+/** Searches; with `verify`, candidates whose signature is not valid are skipped. */
 export async function findVerified(
-  look: TokenSearch,
-  want: TokenRequirements,
+  search: TokenSearch,
+  requirements: TokenRequirements,
   { strict, verify, passOver }: FindSciTokenOptions & Pick<SearchOptions, 'passOver'>,
 ): Promise<Discovery> {
-  if (!verify) return look(want, { strict, passOver })
-  const check = verifierOf(verify)
-  // By text: a file that changed just now is read again by each look, into another object.
-  const refused = new Map<string, ClaimProblem>()
-  const judge = (token: SciToken) => {
-    const verdict = refused.get(token.serialize())
-    return verdict ? reasonFor(token, verdict) : passOver?.(token)
+  if (!verify) return search(requirements, { strict, passOver })
+  const check = await search.verifierFor(verify)
+  // By text: a file that changed just now is read again by each search, into another object.
+  const invalid = new Map<string, ClaimProblem>()
+  const skip = (token: SciToken) => {
+    const problem = invalid.get(token.serialize())
+    return problem ? reasonFor(token, problem) : passOver?.(token)
   }
   for (;;) {
-    // The first look may rely on what is remembered.
-    const found = look(want, { strict, passOver: refused.size > 0 ? judge : passOver })
-    const verdict = found.token && (await check(found.token))
-    if (!found.token || !verdict) return found
-    refused.set(found.token.serialize(), verdict)
+    // The first search may be a remembered one.
+    const found = search(requirements, { strict, passOver: invalid.size > 0 ? skip : passOver })
+    const problem = found.token && (await check(found.token))
+    if (!found.token || !problem) return found
+    invalid.set(found.token.serialize(), problem)
   }
 }
 
-const verifiers = new WeakMap<AxiosInstance, Verify>()
-let plain: AxiosInstance | undefined
-
-function verifierOf(verify: true | AxiosInstance): Verify {
-  // An instance of its own: on the default one, interceptors of others would see it.
-  const http = verify === true ? (plain ??= axios.create()) : verify
-  const known = verifiers.get(http)
-  if (known) return known
-  const made = verifier(http)
-  verifiers.set(http, made)
-  return made
-}
-
-/** The error for a search that ended with nothing: what was wanted, what each candidate lacked, what to do. */
-export function tokenNotFound(want: TokenRequirements, reasons: readonly Reason[]): IgwnAuthError {
-  const looked = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => message)
+/** The error for a search without result: what was required, what is wrong with each candidate, what to do. */
+export function tokenNotFound(requirements: TokenRequirements, reasons: readonly Reason[]): IgwnAuthError {
+  const present = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => message)
   const absent = reasons.filter(({ code }) => code === 'absent').map(({ source }) => source)
   const sentences = [
-    `No SciToken found${describe(want)}.`,
-    ...looked.slice(0, MAX_SAID).map((message) => `${message}.`),
-    looked.length > MAX_SAID ? `${looked.length - MAX_SAID} more did not satisfy (see reasons).` : '',
-    absent.length > 0 ? `Nothing in ${absent.slice(0, MAX_SAID).join(', ')}.` : '',
-    // Another token of the same kind would fare no better when the signature could not be checked.
+    `No suitable token found${describe(requirements)}.`,
+    ...present.slice(0, MAX_NAMED).map((message) => `${message}.`),
+    present.length > MAX_NAMED ? `${present.length - MAX_NAMED} more are not suitable (see reasons).` : '',
+    absent.length > 0 ? `Nothing in ${absent.slice(0, MAX_NAMED).join(', ')}.` : '',
+    // If a signature could not be verified, another token of the issuer would not help.
     reasons.some(({ code }) => code === 'not-verified')
       ? ''
-      : `Get one with ${htgettokenFor(want)}, or name one in BEARER_TOKEN_FILE.`,
+      : `Get one with ${htgettokenFor(requirements)}, or name one in BEARER_TOKEN_FILE.`,
   ]
   const message = printable(sentences.filter(Boolean).join(' '))
   return new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', message, { reasons })
 }
 
-/** The command that gets a token that would satisfy; IGWN's own server and issuer where the token is to be of IGWN. */
+/** The command that gets a suitable token; with the server and issuer of IGWN if the token must be from there. */
 export function htgettokenFor(requirements: TokenRequirements): string {
   const { audience, issuer } = requirements
   const scope = requiredScopes(requirements)
@@ -114,16 +103,16 @@ export function htgettokenFor(requirements: TokenRequirements): string {
   return `htgettoken -a ${server}${argument('--scopes', scope.join(','))}${argument('--audience', audience.at(-1))}`
 }
 
-/** What of the command only its user knows. */
+/** The arguments that only the user knows. */
 export const TO_FILL_IN = 'VAULT -i ISSUER'
 
-/** An argument to paste into a shell; none for a value that a shell would read otherwise: a server may have asked for it. */
+/** An argument to paste into a shell. Left out if a shell would interpret the value: a server may have chosen it. */
 function argument(name: string, value = ''): string {
   return /^[\w.,:/@%+~-]+$/.test(value) ? ` ${name}=${value}` : ''
 }
 
 /** Candidates named in a message; `reasons` has them all. */
-const MAX_SAID = 10
+const MAX_NAMED = 10
 
 function describe(requirements: TokenRequirements): string {
   const { audience, issuer } = requirements

@@ -1,48 +1,55 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { secondsNow, since } from '../clock'
 
-/** The key of that name that somebody publishes; undefined where there is none. */
-export type PublishedKeys = (publisher: string, kid: string | undefined) => Promise<KeyObject | undefined>
+/** What the header of a JWT says about the key that signed it. */
+export interface KeyRequirements {
+  /** `kid`; undefined if the header names no key. */
+  readonly kid: string | undefined
+  readonly alg: string
+}
+
+/** The keys of a publisher that may have made a signature: without `kid`, all of the right type. */
+export type PublishedKeys = (publisher: string, key: KeyRequirements) => Promise<readonly KeyObject[]>
 
 /** Seconds. */
 export const RENEW_AFTER = 6 * 3600
 const USE_AT_MOST = 48 * 3600
-/** A token with an unknown key makes us ask again, but no more often than this. */
+/** An unknown `kid` fetches the keys again, but no more often than this. */
 const COOL_DOWN = 60
 
 /**
  * The keys in a JWK set (RFC 7517 section 5).
  *
- * @throws what says that there is none at this URL
+ * @throws Error if the response from this URL is not one
  */
 export function keysIn(set: unknown, url: string): readonly JsonWebKey[] {
   const { keys } = set as { keys?: unknown }
-  if (!Array.isArray(keys)) throw new Error(`${url} is no JWK set`)
-  return keys.filter(isRecord)
+  if (!Array.isArray(keys)) throw new Error(`${url} is not a JWK set`)
+  return keys.filter((key): key is JsonWebKey => typeof key === 'object' && key !== null)
 }
 
 /**
- * Keeps the keys of publishers as WLCG profile 1.3 section 4.3.1 says: renewed after six hours, used for two
- * days when the publisher cannot be reached.
+ * Caches keys as WLCG profile 1.3 section 4.3.1 says: fetched again after six hours, used for two days while the publisher
+ * is unreachable.
  *
  * @param fetchKeys - fetches those of a publisher
  */
 export function publishedKeys(
   fetchKeys: (publisher: string) => Promise<readonly JsonWebKey[]>,
 ): PublishedKeys {
-  const held = new Map<string, { keys: readonly JsonWebKey[]; at: number }>()
+  const cached = new Map<string, { keys: readonly JsonWebKey[]; at: number }>()
   const pending = new Map<string, Promise<void>>()
 
-  return async (publisher, kid) => {
-    const age = () => since(held.get(publisher)?.at)
-    const found = () => keyOf(held.get(publisher)?.keys ?? [], kid)
-    if (age() < RENEW_AFTER && (found() || age() < COOL_DOWN)) return found()
+  return async (publisher, key) => {
+    const age = () => since(cached.get(publisher)?.at)
+    const found = () => (cached.get(publisher)?.keys ?? []).filter((one) => isSuitable(one, key))
+    if (age() < RENEW_AFTER && (found().length > 0 || age() < COOL_DOWN)) return keyObjects(found())
     try {
       await renewed(publisher)
     } catch (error) {
-      if (age() >= USE_AT_MOST || !found()) throw error
+      if (age() >= USE_AT_MOST || found().length === 0) throw error
     }
-    return found()
+    return keyObjects(found())
   }
 
   async function renewed(publisher: string): Promise<void> {
@@ -56,21 +63,41 @@ export function publishedKeys(
   }
 
   async function renew(publisher: string): Promise<void> {
-    held.set(publisher, { keys: await fetchKeys(publisher), at: secondsNow() })
+    const keys = await fetchKeys(publisher)
+    if (cached.size >= MAX_PUBLISHERS) cached.clear()
+    cached.set(publisher, { keys, at: secondsNow() })
   }
 }
 
-function isRecord(value: unknown): value is JsonWebKey {
-  return typeof value === 'object' && value !== null
+/** Tokens name their issuer, so it must be bounded. */
+const MAX_PUBLISHERS = 100
+
+/** RFC 7518 section 3.1: the type of key of each algorithm, and its curve. */
+const KEY_TYPES: Readonly<Record<string, { kty: string; crv?: string }>> = {
+  RS: { kty: 'RSA' },
+  PS: { kty: 'RSA' },
+  ES256: { kty: 'EC', crv: 'P-256' },
+  ES384: { kty: 'EC', crv: 'P-384' },
+  ES512: { kty: 'EC', crv: 'P-521' },
 }
 
-/** The key with that id; without one, the only key there is. */
-function keyOf(keys: readonly JsonWebKey[], kid: string | undefined): KeyObject | undefined {
-  const jwk =
-    kid === undefined ? (keys.length === 1 ? keys[0] : undefined) : keys.find((one) => one.kid === kid)
-  try {
-    return jwk && createPublicKey({ key: jwk, format: 'jwk' })
-  } catch {
-    return undefined
-  }
+function isSuitable(jwk: JsonWebKey, { kid, alg }: KeyRequirements): boolean {
+  const type = KEY_TYPES[alg] ?? KEY_TYPES[alg.slice(0, 2)]
+  return (
+    (kid === undefined || jwk.kid === kid) &&
+    (jwk.use === undefined || jwk.use === 'sig') &&
+    (jwk.alg === undefined || jwk.alg === alg) &&
+    jwk.kty === type?.kty &&
+    (type?.crv === undefined || jwk.crv === type.crv)
+  )
+}
+
+function keyObjects(keys: readonly JsonWebKey[]): KeyObject[] {
+  return keys.flatMap((key) => {
+    try {
+      return createPublicKey({ key, format: 'jwk' })
+    } catch {
+      return []
+    }
+  })
 }

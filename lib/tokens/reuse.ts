@@ -1,7 +1,7 @@
 import { checkValues, seconds, type Check } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { publish } from '../events'
-import { askedLater, examineHolder } from './describe-token'
+import { deferredFinding, describeCachingSource } from './describe-token'
 import { splitScopes } from '../formats/scopes'
 import { duration, MIN_TIME_LEFT, moment } from './validate-claims'
 import { SciToken } from './scitoken'
@@ -77,8 +77,8 @@ export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSou
       const slot = slotOf(query)
       const held = slot.held ?? heldForMore(slot)
       const isEnough = held !== undefined && timeLeft(held) >= enoughFor(query)
-      const asks = () => source.explain?.(query) ?? [askedLater('the source of reuse')]
-      return examineHolder({ name: 'reuse', held, isEnough, asks }, query)
+      const asks = () => source.explain?.(query) ?? [deferredFinding('the source of reuse')]
+      return describeCachingSource({ name: 'reuse', held, isEnough, asks }, query)
     },
   }
 

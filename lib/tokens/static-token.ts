@@ -4,15 +4,15 @@ import { requirementsOf } from './validate-claims'
 import { tokenText, type Token, type TokenQuery, type TokenSource } from './token'
 
 /**
- * A source that always gives the same token. It has no life of its own: useful for tokens that outlive the program.
+ * A source that always returns the same token, also after it has expired.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_MALFORMED` at once when the token could not be sent
+ * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_MALFORMED` if the token cannot be sent in a header
  */
 export function staticToken(token: Token): TokenSource {
   return new StaticToken(token, 'the static token')
 }
 
-/** Holds a token where printing does not reach. */
+/** Wraps a token so that `inspect` and JSON cannot show it. */
 export class StaticToken implements TokenSource {
   readonly #text: string
 

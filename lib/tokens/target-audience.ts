@@ -3,23 +3,35 @@ import { parseUrl } from '../formats/url'
 import { kindOf } from './token'
 
 /**
- * The audiences a token may name to be meant for the server of a URL: `scheme://host`, and when the port is not the
- * scheme's own also `scheme://host:port`. IPv6 addresses keep their brackets.
+ * The audiences of the server of a URL: `scheme://host`, and `scheme://host:port` if the port is not the default. IPv6
+ * addresses keep their brackets.
  *
- * @param options - `includeAny`: also `ANY`, for servers that take such tokens. Default is false. (A token for audience
- *   `ANY` satisfies every query without it.)
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_URL` when the text is no absolute URL with a host
- * @see WLCG profile 1.3 section 2.1.1; igwn_auth_utils.target_audience, which leaves the port out always
+ * @param options - `includeAny`: also `ANY`, for servers that accept such tokens. Default is false. (A token for audience
+ *   `ANY` is valid for every query without it.)
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_URL` if the text is not an absolute URL with a host
+ * @see WLCG profile 1.3 section 2.1.1; igwn_auth_utils.target_audience, which never includes the port
  */
 export function targetAudience(
   url: string | URL,
   { includeAny = false }: { includeAny?: boolean } = {},
 ): string[] {
   const { protocol, hostname, port } = parse(url)
-  // URL lowers the letters of hosts in http and https only.
+  // URL lower-cases the hosts of http and https only.
   const origin = `${protocol}//${hostname.toLowerCase()}`
   return [origin, ...(port === '' ? [] : [`${origin}:${port}`]), ...(includeAny ? ['ANY'] : [])]
 }
+
+/**
+ * How a token may name an audience: as it is, and for `scheme://host[:port]` also as `host` or `host:port`, as XRootD and
+ * dCache do.
+ */
+export function audienceForms(audience: string): readonly string[] {
+  const [, host, port] = ORIGIN.exec(audience) ?? []
+  if (host === undefined) return [audience]
+  return port === undefined ? [audience, host] : [audience, host, `${host}:${port}`]
+}
+
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\[[^\]/]+\]|[^/:?#@[\]]+)(?::(\d+))?$/i
 
 function parse(url: unknown): URL {
   if (url instanceof URL) return withHost(url)
@@ -30,7 +42,7 @@ function parse(url: unknown): URL {
   return withHost(absolute)
 }
 
-/** igwn-auth-utils takes a bare host for https; so do its users. What begins as a path has none: the empty text. */
+/** A bare host means https, as in igwn-auth-utils. A path has no host: the empty text. */
 export function withScheme(url: string): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) return url
   if (url.startsWith('//')) return `https:${url}`
@@ -42,7 +54,7 @@ function withHost(url: URL): URL {
   return url
 }
 
-/** Without the text: it may hold a password. */
+/** Without the text: it may contain a password. */
 function notAbsolute(): IgwnAuthError {
   return new IgwnAuthError(
     'ERR_IGWN_INVALID_URL',

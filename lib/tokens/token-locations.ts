@@ -148,12 +148,17 @@ function inVariable(name: string): TokenLocation {
     path: () => undefined,
     *candidates(value) {
       if (value === undefined) return yield { reason: absent(name, `${name} is not set`) }
-      if (last?.value !== value) last = { value, content: tokenIn(value, name) }
+      if (last?.value !== value) last = { value, content: tokenIn(withoutByteOrderMark(value), name) }
       const { content } = last
       if (!('problem' in content) || content.problem !== 'malformed') return yield candidate(name, content)
       yield { ...candidate(name, isPath(value) ? PATH : content), fix: fixOfVariable(name, value) }
     },
   }
+}
+
+/** As of a variable that was set from a file. */
+function withoutByteOrderMark(text: string): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text
 }
 
 const PATH: FileProblem = { problem: 'malformed', what: 'holds a path, not a token' }
@@ -192,8 +197,9 @@ function inFile(
       const stats = statOf(file)
       const source = sourceOf(file)
       const found = { ...candidate(source, isStats(stats) ? read(file, stats) : stats), path: file }
+      // A file that a variable names may have been mounted, and cannot be closed to others then.
+      const isInTemporaryFolder = names === undefined && path.dirname(file) === environment.temporaryFolder
       const isOpen = isStats(stats) && (stats.mode & 0o077) !== 0
-      const isInTemporaryFolder = path.dirname(file) === environment.temporaryFolder
       if (!found.token || !isOpen || !isInTemporaryFolder) return yield found
       yield { ...found, reason: openPermissions(source, file, formatPermissions(stats)) }
     },
@@ -235,7 +241,7 @@ function inFolder(environment: Environment, name: string, ending: string): Token
       if (names.length === 0) return yield { reason: absent(source, `${source} has no *${ending} file`) }
       for (const one of names) {
         const file = path.join(folder, one)
-        yield { ...candidate(sourceOf(folder), read(file)), path: file, isInFolder: true }
+        yield { ...candidate(sourceOf(file), read(file)), path: file, isInFolder: true }
       }
     },
   }

@@ -1,24 +1,26 @@
 import { checkValues, seconds, textOrList, type Check } from '../check-values'
+import { secondsNow } from '../clock'
 import type { Reason, ReasonCode } from '../errors'
 import { duration } from '../formats/duration'
-import { climbs, givesScope, splitScopes } from '../formats/scopes'
+import { hasParentSegment, missingScopes, splitScopes } from '../formats/scopes'
 import { printable, sanitize } from '../secrets/sanitize'
 import { SciToken } from './scitoken'
-import { kindOf, secondsNow, type Token, type TokenQuery } from './token'
+import { audienceForms, targetAudience } from './target-audience'
+import { kindOf, type Token, type TokenQuery } from './token'
 
 export { duration }
 
-/** A query with its defaults in place, every list a list. */
+/** What a token must have: a query with its defaults. */
 export interface TokenRequirements {
-  /** Audiences of which one must be named (`aud`); empty for any. */
+  /** Audiences of which the token must name one (`aud`); empty for any. */
   readonly audience: readonly string[]
   /** Scopes that the token must have, all of them; empty for any. */
   readonly scope: readonly string[]
   /** Scopes of the server's challenge, which it must have too. */
   readonly challengeScope: readonly string[]
-  /** Issuers of which one must have made it (`iss`); empty for any. */
+  /** Issuers of which one must have issued it (`iss`); empty for any. */
   readonly issuer: readonly string[]
-  /** Seconds of life it must have left. */
+  /** Seconds for which it must not expire. */
   readonly minTimeLeft: number
 }
 
@@ -54,7 +56,7 @@ const NONE: readonly string[] = []
 /**
  * Checks a query that a caller gave.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when a value of it is of the wrong type
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` if a value of it has the wrong type
  */
 export function checkQuery(query: TokenQuery): TokenQuery {
   return checkValues(query, QUERY, 'query')
@@ -63,12 +65,12 @@ export function checkQuery(query: TokenQuery): TokenQuery {
 const QUERY: Record<keyof TokenQuery, Check> = {
   audience: textOrList,
   scope: textOrList,
-  challengeScope: textOrList,
   issuer: textOrList,
   minTimeLeft: seconds,
+  challengeScope: textOrList,
 }
 
-/** Seconds; the same as in igwn-auth-utils and htgettoken. */
+/** Seconds; as in igwn-auth-utils and htgettoken. */
 export const MIN_TIME_LEFT = 60
 
 function list(value: string | readonly string[] | undefined): readonly string[] {
@@ -76,15 +78,15 @@ function list(value: string | readonly string[] | undefined): readonly string[] 
 }
 
 /**
- * Whether a token satisfies a query, by its claims alone: no signature is checked and no network used.
- * What is no token at all does not.
+ * Whether a token has the claims that a query requires. The signature is not checked and no network is used. False for a
+ * text that is not a JWT.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when a value of the query is of the wrong type
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` if a value of the query has the wrong type
  */
 export function isValidToken(token: Token, query: TokenQuery = {}): boolean {
-  const want = requirementsOf(checkQuery(query))
-  const read = token instanceof SciToken ? token : SciToken.read(textOf(token) ?? '')
-  return read !== undefined && validateClaims(read, want) === undefined
+  const requirements = requirementsOf(checkQuery(query))
+  const decoded = token instanceof SciToken ? token : SciToken.read(textOf(token) ?? '')
+  return decoded !== undefined && validateClaims(decoded, requirements) === undefined
 }
 
 function textOf(token: unknown): string | undefined {
@@ -92,121 +94,121 @@ function textOf(token: unknown): string | undefined {
   return token instanceof Uint8Array ? Buffer.from(token).toString('latin1') : undefined
 }
 
-/** Why one token does not satisfy; a `Reason` without its source. */
+/** Why a token cannot be used: a `Reason` without its source. */
 export type ClaimProblem = Omit<Reason, 'source'>
 
-/** A verdict on a token as a reason: with where it came from. */
-export function reasonFor(token: SciToken, verdict: ClaimProblem): Reason {
+/** The problem of a token as a reason. */
+export function reasonFor(token: SciToken, problem: ClaimProblem): Reason {
   const source = token.source ?? 'a token'
-  return { source, ...verdict, message: `${source} ${verdict.message}` }
+  return { source, ...problem, message: `${source} ${problem.message}` }
 }
 
-/** A token, given or found, that is not sent again. */
+/** The reason why a token is not sent again. */
 export function refusedByServer(source = 'the token'): Reason {
   return { code: 'refused', source, message: `${source} was refused by the server` }
 }
 
-/** Seconds an issuer's clock may be ahead of ours; WLCG profile section 4.3.1 has issuers back-date `nbf` by as much. */
+/** Seconds by which clocks may differ; WLCG profile section 4.3.1 has issuers back-date `nbf` by as much. */
 export const CLOCK_TOLERANCE = 60
 
 /**
- * Judges a token by its claims; undefined when it satisfies. A claim that is unknown here never disqualifies.
+ * Validates the claims of a token; undefined if it has what is required. Unknown claims never disqualify.
  *
  * @see SciTokens Claims and Verification; WLCG profile 1.3 sections 2.1.1, 2.2.1 and 4.2
  */
 export function validateClaims(
   token: SciToken,
-  want: TokenRequirements,
+  requirements: TokenRequirements,
   now = secondsNow(),
 ): ClaimProblem | undefined {
   return (
-    judgeProfile(token) ??
-    judgeLife(token, want.minTimeLeft, now) ??
-    judgeIssuer(token, want.issuer) ??
-    judgeAudience(token, want.audience) ??
-    judgeScope(token, requiredScopes(want))
+    validateProfile(token) ??
+    validateTimes(token, requirements.minTimeLeft, now) ??
+    validateIssuer(token, requirements.issuer) ??
+    validateAudience(token, requirements.audience) ??
+    validateScope(token, requiredScopes(requirements))
   )
 }
 
 /** WLCG: an unknown major version must be refused, a newer minor one accepted (profile section 2.1). */
-function judgeProfile(token: SciToken): ClaimProblem | undefined {
+function validateProfile(token: SciToken): ClaimProblem | undefined {
   const version = token.claims['wlcg.ver']
   if (version === undefined || (typeof version === 'string' && /^1\.\d+$/.test(version))) return undefined
-  return verdict(
-    'profile',
-    'wlcg.ver',
-    '1.x',
-    version,
-    'follows a version of the WLCG profile not known here',
-  )
+  return problem('profile', 'wlcg.ver', '1.x', version, 'has an unknown version of the WLCG profile')
 }
 
-function judgeLife(token: SciToken, minTimeLeft: number, now: number): ClaimProblem | undefined {
-  const { expiresAt, notBefore, claims } = token
+function validateTimes(token: SciToken, minTimeLeft: number, now: number): ClaimProblem | undefined {
+  const { claims, expiresAt, notBefore } = token
   if (expiresAt === undefined)
-    return verdict(
+    return problem(
       'claim',
       'exp',
       'a time',
       claims.exp,
-      claims.exp === undefined ? 'has no exp claim' : 'has an exp claim that is no time',
+      claims.exp === undefined ? 'has no exp claim' : 'has an exp claim that is not a time',
     )
   if (claims.nbf !== undefined && notBefore === undefined)
-    return verdict('claim', 'nbf', 'a time', claims.nbf, 'has an nbf claim that is no time')
+    return problem('claim', 'nbf', 'a time', claims.nbf, 'has an nbf claim that is not a time')
   if (expiresAt < now + minTimeLeft)
-    return verdict(
+    return problem(
       'expired',
       'exp',
       `at least ${minTimeLeft} s left`,
       expiresAt,
       expiresAt <= now
         ? `expired ${duration(now - expiresAt)} ago`
-        : `has ${duration(expiresAt - now)} left, and ${duration(minTimeLeft)} are wanted`,
+        : `expires in ${duration(expiresAt - now)}, less than the required ${duration(minTimeLeft)}`,
     )
   if (notBefore !== undefined && notBefore > now + CLOCK_TOLERANCE)
-    return verdict('not-yet-valid', 'nbf', 'now', notBefore, `is valid only in ${duration(notBefore - now)}`)
+    return problem(
+      'not-yet-valid',
+      'nbf',
+      'now',
+      notBefore,
+      `is not valid yet: valid from ${moment(notBefore)} (in ${duration(notBefore - now)})`,
+    )
   return undefined
 }
 
-function judgeIssuer(token: SciToken, issuers: readonly string[]): ClaimProblem | undefined {
+function validateIssuer(token: SciToken, issuers: readonly string[]): ClaimProblem | undefined {
   if (issuers.length === 0 || (token.issuer !== undefined && issuers.includes(token.issuer))) return undefined
-  return verdict(
+  return problem(
     'issuer',
     'iss',
     issuers,
     token.claims.iss,
     token.issuer === undefined
-      ? `names no issuer, and ${either(issuers)} is wanted`
-      : `is of issuer ${sanitize(token.issuer)}, not ${either(issuers)}`,
+      ? `has no issuer, and ${either(issuers)} is required`
+      : `is from issuer ${sanitize(token.issuer)}, not ${either(issuers)}`,
   )
 }
 
 /**
- * Any audience, as SciTokens and as WLCG write it. Each counts in tokens of its own kind only, as scitokens and
- * scitokens-cpp have it.
+ * Any audience, in SciTokens and in WLCG. Each counts in tokens of its own profile only, as in scitokens and
+ * scitokens-cpp.
  */
 const ANY_OF_SCITOKENS = 'ANY'
 const ANY_OF_WLCG = 'https://wlcg.cern.ch/jwt/v1/any'
 
-function judgeAudience(token: SciToken, audiences: readonly string[]): ClaimProblem | undefined {
+function validateAudience(token: SciToken, audiences: readonly string[]): ClaimProblem | undefined {
   const { audience, profile, claims } = token
   if (audience === undefined)
-    return verdict(
+    return problem(
       'claim',
       'aud',
       audiences,
       claims.aud,
-      'has an aud claim that is neither a string nor a list of them',
+      'has an aud claim that is neither a string nor a list of strings',
     )
-  // Optional in SciTokens 1.0 only: a token without is meant for everybody.
+  // Required except in SciTokens 1.0, where a token without it is for any audience.
   if (audience.length === 0)
     return profile === 'scitoken:2.0' || profile === 'wlcg'
-      ? verdict('claim', 'aud', audiences, claims.aud, `names no audience, which a ${profile} token must do`)
+      ? problem('claim', 'aud', audiences, claims.aud, `has no aud claim, which ${profile} tokens must have`)
       : undefined
   if (audiences.length === 0) return undefined
   const any = profile === 'wlcg' ? ANY_OF_WLCG : ANY_OF_SCITOKENS
-  if (audience.includes(any) || audiences.some((one) => audience.includes(one))) return undefined
-  return verdict(
+  if (audience.includes(any) || audiences.some((one) => namesAudience(token, one))) return undefined
+  return problem(
     'audience',
     'aud',
     audiences,
@@ -215,45 +217,48 @@ function judgeAudience(token: SciToken, audiences: readonly string[]): ClaimProb
   )
 }
 
-function judgeScope(token: SciToken, scopes: readonly string[]): ClaimProblem | undefined {
+/** Whether `aud` has an audience; for `scheme://host[:port]` also as `host` or `host:port`. */
+function namesAudience({ audience = [] }: SciToken, wanted: string): boolean {
+  return audienceForms(wanted).some((form) => audience.includes(form))
+}
+
+/**
+ * Whether `aud` names the origin of a URL, in one of the forms of {@link targetAudience}. False for a token without `aud` or
+ * for any audience.
+ */
+export function namesOrigin(token: SciToken, url: URL): boolean {
+  return targetAudience(url).some((one) => namesAudience(token, one))
+}
+
+function validateScope(token: SciToken, scopes: readonly string[]): ClaimProblem | undefined {
   const { scopes: granted, profile, claims } = token
+  const claim = claims.scope ?? claims.scp
   if (granted === undefined)
-    return verdict(
+    return problem(
       'claim',
       'scope',
       scopes,
-      claims.scope ?? claims.scp,
-      'has a scope claim that is no string',
+      claim,
+      'has a scope claim that is neither a string nor a list of strings',
     )
-  if (granted.length === 0 && profile === 'scitoken:2.0')
-    return verdict(
-      'claim',
-      'scope',
-      scopes,
-      claims.scope ?? claims.scp,
-      'gives no scope, which a scitoken:2.0 token must do',
-    )
-  const climbing = granted.find(climbs)
+  if (claim === undefined && profile === 'scitoken:2.0')
+    return problem('claim', 'scope', scopes, claim, 'has no scope claim, which scitoken:2.0 tokens must have')
+  const climbing = granted.find(hasParentSegment)
   if (climbing !== undefined)
-    return verdict(
+    return problem(
       'scope',
       'scope',
       scopes,
       granted,
-      `has the scope ${sanitize(climbing)}, whose path climbs by ".."`,
+      `has the scope ${sanitize(climbing)}, whose path contains ".."`,
     )
-  const missing = scopes.filter((scope) => !givesScope(granted, scope))
+  const missing = missingScopes(granted, scopes)
   if (missing.length === 0) return undefined
-  return verdict(
-    'scope',
-    'scope',
-    scopes,
-    granted,
-    `gives ${granted.length > 0 ? sanitize(granted.join(' ')) : 'no scope'}, not ${sanitize(missing.join(' '))}`,
-  )
+  const has = granted.length > 0 ? `scope ${sanitize(granted.join(' '))}` : 'no scope'
+  return problem('scope', 'scope', scopes, granted, `has ${has}, not ${sanitize(missing.join(' '))}`)
 }
 
-function verdict(
+function problem(
   code: ReasonCode,
   claim: string,
   expected: unknown,
@@ -269,7 +274,7 @@ function verdict(
   }
 }
 
-/** A value of the wrong kind may be an object of any depth, on which printing the reason would fail. */
+/** A value of the wrong type may be an object of any depth, which cannot be printed. */
 function isData(value: unknown): boolean {
   return typeof value !== 'object' || (Array.isArray(value) && value.every((one) => typeof one !== 'object'))
 }
@@ -278,8 +283,8 @@ function either(values: readonly string[]): string {
   return values.join(' or ')
 }
 
-/** A time, in seconds since the epoch, as people can read it. */
+/** A time, in seconds since the epoch, in ISO 8601. */
 export function moment(seconds: number): string {
   const date = new Date(seconds * 1000)
-  return Number.isNaN(date.getTime()) ? 'a time outside of the calendar' : date.toISOString()
+  return Number.isNaN(date.getTime()) ? 'a time outside the calendar' : date.toISOString().replace('.000', '')
 }
