@@ -1,0 +1,108 @@
+/**
+ * TypeDoc plugin: puts every public symbol into a category, and links it to the guide with its example. A symbol without a
+ * category is an error. The guides are part of the generated site (`projectDocuments` in typedoc.json).
+ */
+import { Comment, CommentTag, Converter, ReflectionKind } from 'typedoc'
+
+/** Category, guides of the category, and its symbols. A symbol of several entries is listed once. */
+const CATEGORIES = [
+  {
+    title: 'Sending requests',
+    guides: ['redirects-and-trust', 'tokens', 'per-user-tokens', 'testing'],
+    symbols: `igwnAxios request get delete del head patch post put IgwnAxiosInstance applyIgwnAuth removeIgwnAuth IgwnAuthOptions
+      noHostCredentials HTTPSciTokenAuth HTTPSciTokenAuthOptions Environment`,
+  },
+  {
+    title: 'Finding credentials',
+    guides: ['tokens', 'certificates', 'netrc'],
+    symbols: `findSciToken FindSciTokenOptions SciToken TokenProfile isValidToken TokenRequirements targetAudience
+      tokenAuthorizationHeader findX509Credentials FindX509Options X509Credential PemPair createX509Agent X509AgentOptions
+      Passphrase CertificateLife CertificateInfo CertificateFacts findNetrcCredentials NetrcOptions BasicCredentials parseChallenges Challenge`,
+  },
+  {
+    title: 'Token sources',
+    guides: ['managed-tokens', 'tokens'],
+    symbols: `Token TokenQuery TokenSource TokenFunction staticToken discoveredTokens chain reuse ReuseOptions autoRenew
+      AutoRenewingSource AutoRenewOptions externallyManagedJwt ExternallyManagedJwt ExternallyManagedJwtOptions Jwt JwtResult
+      JwtProvider JwtOptions tokenCommand TokenCommandOptions getSciToken GetSciTokenOptions`,
+  },
+  {
+    title: 'Token stores',
+    guides: ['managed-tokens'],
+    symbols: 'fileStore keyvStore KeyvLike KeyvStoreOptions StoredToken TokenStore',
+  },
+  {
+    title: 'Automatic retry',
+    guides: ['automatic-retry'],
+    symbols: 'applyAutoRetry removeAutoRetry AutoRetryOptions',
+  },
+  {
+    title: 'Schemes',
+    guides: ['write-a-scheme'],
+    symbols: 'AuthScheme SchemeRequest RequestChanges SchemeResponse',
+  },
+  {
+    title: 'Errors, explain and events',
+    guides: ['errors', 'troubleshooting'],
+    symbols: `IgwnAuthError IgwnAuthErrorCode isIgwnAuthError Reason ReasonCode IgwnAxiosError Refusal explain Explanation Finding
+      FindingKind FindingVerdict AttachedCredential TokenInfo EVENT_CHANNEL CredentialKind IgwnAuthEvent IgwnAuthEventListener
+      RequestEvent OAuthError OAuthRefusal`,
+  },
+  {
+    title: 'OAuth 2 grants',
+    guides: ['oauth2'],
+    symbols: `clientCredentials password PasswordOptions refreshToken RefreshTokenOptions authorizationCode
+      AuthorizationCodeOptions deviceCode DeviceCodeOptions DevicePrompt jwtBearer JwtBearerOptions tokenExchange TokenInput
+      TokenExchangeOptions FlowOptions GrantOptions OAuthTokenSource OAuthParameters ScopeAndAudience igwn Igwn IgwnService`,
+  },
+  {
+    title: 'OAuth 2 clients',
+    guides: ['oauth2-clients'],
+    symbols: `ClientAuthenticationMethod OAuthClient OAuthEndpoint OAuthRequest OAuthResponse ServerMetadata PrivateKey`,
+  },
+  {
+    title: 'OAuth 2 in web applications',
+    guides: ['oauth2-web-login'],
+    symbols: `webLogin WebLogin AccessTokenInput LoginRedirect LoginOptions PendingLogin WebLoginRequestOptions EndSessionOptions
+      Introspection TokenHint UserInfo IdTokenChecks IdTokenClaims`,
+  },
+  {
+    title: 'DPoP and token placement',
+    guides: ['oauth2-dpop-and-mtls'],
+    symbols: `dpop dpopKey DPoPKey DPoPKeyOptions DPoPRequest OAuth2Auth OAuth2AuthOptions TokenPlacement`,
+  },
+  {
+    title: 'OAuth 1',
+    guides: ['oauth1'],
+    symbols: `oauth1Flow AccessTokenConfig AuthorizationUrlOptions OAuth1Flow OAuth1FlowOptions OAuth1StepConfig RequestTokenConfig
+      parseAuthorizationResponse AuthorizationResponse OAuth1Token OAuth1TokenPair applyOAuth1 ConnectionOptions oauth1
+      OAuth1Options SignatureType SignatureInput SignatureMethod SignatureMethodName`,
+  },
+]
+
+const categoryOf = new Map(
+  CATEGORIES.flatMap((category) => category.symbols.split(/\s+/).map((name) => [name, category])),
+)
+
+/** @param {import('typedoc').Application} app */
+export function load(app) {
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
+    for (const module of project.children ?? [])
+      for (const symbol of module.children ?? []) {
+        if (symbol.kindOf(ReflectionKind.Reference)) continue
+        const category = categoryOf.get(symbol.name)
+        if (category) addTags(symbol, category)
+        else app.logger.error(`${symbol.name} has no category. Add it to typedoc/plugin.mjs.`)
+      }
+  })
+}
+
+function addTags(symbol, { title, guides }) {
+  const links = guides.map((guide) => `[${guide}](../documents/docs_${guide}.html)`)
+  const see = () =>
+    new CommentTag('@see', [{ kind: 'text', text: `Guides with examples: ${links.join(' · ')}` }])
+  symbol.comment ??= new Comment()
+  symbol.comment.blockTags.push(new CommentTag('@category', [{ kind: 'text', text: title }]))
+  // The page of a function shows the comments of its signatures.
+  for (const { comment } of symbol.signatures ?? [symbol]) comment?.blockTags.push(see())
+}
