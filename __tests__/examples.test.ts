@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { exampleMachine, type ExampleMachine } from './support/example-machine'
-import { programExample } from './support/examples'
+import { testExamples } from './support/examples'
 
 const FOLDER = path.join(__dirname, '../examples')
 
@@ -26,11 +26,8 @@ afterAll(() => machine.close())
 
 const programs = fs.readdirSync(FOLDER).filter((name) => name.endsWith('.ts'))
 
-it.each(programs.filter((name) => !(name in ELSEWHERE)))('%s runs and prints what it shows', async (name) => {
-  const example = programExample(name)
-  expect(example.prints).not.toEqual([])
-  expect(await machine.run(example)).toEqual(machine.prints(example))
-})
+for (const name of programs.filter((name) => !(name in ELSEWHERE)))
+  testExamples(`examples/${name}`, () => machine)
 
 it.each(Object.entries(ELSEWHERE))('%s is run by docs/%s', (name, test) => {
   expect(programs).toContain(name)

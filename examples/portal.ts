@@ -1,10 +1,10 @@
 /** A portal sends each request with the token of its user, and never with the credentials of its host. */
-import { findSciToken, igwnAxios } from 'axios-igwn-auth'
+import { findSciToken, igwnAxios, noHostCredentials } from 'axios-igwn-auth'
 
 const gracedb = igwnAxios.create({
   baseURL: 'https://gracedb.example.org',
-  // `url` binds tokens to this service; nothing is searched for on this host.
-  igwnAuth: { url: 'https://gracedb.example.org', token: false, cert: false, netrc: false },
+  // Nothing is searched for on this host. `url` binds tokens to this service.
+  igwnAuth: { ...noHostCredentials, url: 'https://gracedb.example.org' },
 })
 
 /** A route of the portal; `token` comes from the session of the user. */

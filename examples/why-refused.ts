@@ -15,4 +15,4 @@ try {
 } catch (error) {
   console.log((error as IgwnAxiosError).igwnAuth?.summary)
 }
-// → the server wants dqsegdb.read; no token was sent: /run/user/1000/bt_u1000 is for audience https://gracedb.example.org or https://datafind.example.org, not https://dqsegdb.example.org
+// → the server requires dqsegdb.read; no token was sent: /run/user/1000/bt_u1000 is for audience https://gracedb.example.org or https://datafind.example.org, not https://dqsegdb.example.org

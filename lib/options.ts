@@ -72,7 +72,7 @@ export interface IgwnAuthOptions {
   readonly failIfNoAuth?: boolean | undefined
   /** Stop at the first broken candidate in place of passing it over (WLCG Bearer Token Discovery). Default is false. */
   readonly strict?: boolean | undefined
-  /** Check the signature of discovered tokens with the issuer's published keys. Default is false. See {@link FindOptions}. */
+  /** Check the signature of discovered tokens with the issuer's published keys. Default is false. See {@link FindSciTokenOptions}. */
   readonly verify?: boolean | AxiosInstance | undefined
   /**
    * Let credentials cross a clear-text connection to a host that is not this machine. Default is false: without it,

@@ -53,11 +53,11 @@ export interface ExampleRunner {
   prints?(example: Example): string[]
 }
 
-/** Makes a test of each example of a document. */
+/** Makes a test of each example of a document, or of a program of `examples/`. */
 export function testExamples(name: string, runner: () => ExampleRunner): void {
   const file = path.join(__dirname, '../..', name)
   const document = fs.readFileSync(file, 'utf8')
-  const examples = examplesIn(document)
+  const examples = name.endsWith('.ts') ? [programExample(path.basename(name))] : examplesIn(document)
   const printed = new Map<Example, string[]>()
 
   it.each(examples.map((example, index) => [index + 1, example.heading, example] as const))(
