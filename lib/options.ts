@@ -188,7 +188,11 @@ function invalid(message: string): IgwnAuthError {
 }
 
 /** Credentials of this host are neither searched for nor sent: for services that act for their users with per-user tokens. */
-export const noHostCredentials: IgwnAuthOptions = Object.freeze({ token: false, cert: false, netrc: false })
+export const noHostCredentials = Object.freeze({
+  token: false,
+  cert: false,
+  netrc: false,
+} as const satisfies IgwnAuthOptions)
 
 const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   token: (value) =>
