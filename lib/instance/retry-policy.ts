@@ -1,6 +1,7 @@
 import type { AxiosError, AxiosResponse, InternalAxiosRequestConfig } from 'axios'
 import type { IgwnAxiosError } from '../explain/refusal'
 import { failuresIn, hungUp } from '../formats/error-causes'
+import { retryAfterIn } from '../formats/retry-after'
 import { schemeResponse } from '../request/retry-after-401'
 import { tlsRefusal } from '../x509/tls-refusal'
 
@@ -59,13 +60,8 @@ export function delayBefore(
   return Math.max(delay + Math.random() * delay * 0.2, response ? retryAfterOf(response) : 0)
 }
 
-/** Milliseconds of `Retry-After`, as seconds or as a date (RFC 9110 section 10.2.3); 0 without one. */
-export function retryAfterOf(response: AxiosResponse): number {
-  const value = schemeResponse(response).header('Retry-After')
-  if (value === undefined) return 0
-  const seconds = Number(value)
-  const delay = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1000
-  return delay > 0 ? delay : 0
+function retryAfterOf(response: AxiosResponse): number {
+  return retryAfterIn(schemeResponse(response).header('Retry-After'))
 }
 
 /** RFC 9110 section 9.2.2; and with a key (draft-ietf-httpapi-idempotency-key-header). */

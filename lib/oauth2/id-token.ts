@@ -44,14 +44,14 @@ export interface IdTokenVerifier {
    * Checks the signature, with the keys that the server publishes, and the claims. Rejects with `ERR_IGWN_OAUTH_ID_TOKEN` when the
    * id_token is invalid or cannot be verified.
    */
-  verify(idToken: string, checks?: IdTokenChecks): Promise<IdTokenClaims>
+  readonly verify: (idToken: string, checks?: IdTokenChecks) => Promise<IdTokenClaims>
   /**
    * The same for an id_token that the token endpoint sent directly: the signature is not checked when the server publishes no keys,
    * because TLS authenticated the server (item 6).
    */
-  verifyDirect(idToken: string, checks?: IdTokenChecks): Promise<IdTokenClaims>
+  readonly verifyDirect: (idToken: string, checks?: IdTokenChecks) => Promise<IdTokenClaims>
   /** Whether the claims are valid, without a request to the server. */
-  hasValidClaims(idToken: string, checks?: IdTokenChecks): Promise<boolean>
+  readonly hasValidClaims: (idToken: string, checks?: IdTokenChecks) => Promise<boolean>
 }
 
 /** Seconds; also that of openid-client. */

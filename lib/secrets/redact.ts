@@ -32,17 +32,20 @@ export function encodingsOf(secrets: readonly string[]): string[] {
     if (secret.length < MIN_SECRET) continue
     const bytes = Buffer.from(secret)
     const url = percentEncode(secret)
-    for (const form of [
+    // Encodes `'`, `!`, `~`, `(` and `)`, too.
+    const form = new URLSearchParams([['', secret]]).toString().slice(1)
+    for (const encoded of [url, form, form.replaceAll('+', '%20')]) {
+      all.add(encoded)
+      all.add(encoded.replace(/%[0-9A-F]{2}/g, (hex) => hex.toLowerCase()))
+    }
+    for (const encoded of [
       secret,
-      url,
-      url.replace(/%20/g, '+'),
-      url.toLowerCase(),
       bytes.toString('base64'),
       bytes.toString('base64url'),
       JSON.stringify(secret).slice(1, -1),
       secret.replace(/[&<>"']/g, (sign) => HTML[sign] ?? sign),
     ])
-      all.add(form)
+      all.add(encoded)
   }
   return [...all].sort((a, b) => b.length - a.length)
 }

@@ -200,6 +200,44 @@ describe.each(REQUESTS)('%s', (name, act) => {
   })
 })
 
+const html = (text: string) =>
+  text.replace(
+    /[&<>"']/g,
+    (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[sign] ?? sign,
+  )
+
+it.each<[string, (text: string) => string]>([
+  ['form encoding', (text) => new URLSearchParams([['', text]]).toString().slice(1)],
+  ['URL encoding', encodeURIComponent],
+  ['HTML', html],
+  ['JSON', (text) => JSON.stringify({ client_secret: text })],
+  ['Base64', (text) => Buffer.from(text).toString('base64')],
+  ['base64url', (text) => Buffer.from(text).toString('base64url')],
+])('an error that repeats the secret in %s does not show it', async (_name, encode) => {
+  const secret = `canary "client" <secret> & more'`
+  const repeated = encode(secret)
+  const server = await servers.serve(() => ({
+    status: 401,
+    body: JSON.stringify({
+      error: 'invalid_client',
+      error_description: `No client has ${repeated} today`,
+      error_uri: `https://issuer.test/?q=${repeated}`,
+    }),
+  }))
+  for (const clientAuthentication of ['client_secret_post', 'client_secret_basic'] as const) {
+    const client = clientOf(server.origin, { clientSecret: secret, clientAuthentication })
+    const error: unknown = await clientCredentials(client)
+      .getTokenResponse()
+      .catch((reason: unknown) => reason)
+    expect(error).toMatchObject({
+      error: 'invalid_client',
+      errorDescription: expect.stringMatching(/^No client has .*today$/) as string,
+    })
+    expectNoSecret(error, [secret, repeated])
+    expect(JSON.stringify(error) + String(error)).not.toMatch(/canary|Y2FuYXJ5/)
+  }
+})
+
 describe('a server', () => {
   const from = (origin: string, http?: AxiosInstance, signal?: AbortSignal) =>
     clientCredentials(clientOf(origin, { ...(http && { axios: http }) }), { signal }).getTokenResponse()
