@@ -1,5 +1,5 @@
 /**
- * A bot that runs for months. It uses renewed tokens and certificates with its next request, and logs which credential it uses.
+ * A bot that runs for months. It uses renewed tokens and certificates without a restart, and logs which credential it uses.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { igwnAxios, type IgwnAuthEvent } from 'axios-igwn-auth'
