@@ -9,7 +9,7 @@ import { igwnAuth, runtimeFile, type CommandOptions, type Running } from '../sup
 import { fileServer, type FileServer, type ServedFile } from '../support/file-server'
 import { emptyPlaces, mint, put } from '../support/tokens'
 
-/** A file whose every place is different from every other. */
+/** A file without repetitions. */
 const content = Buffer.from(Uint32Array.from({ length: 300_000 }, (_, index) => index * 2_654_435_761).buffer)
 const ETAG = { ETag: '"version-1"' }
 const size = content.length
@@ -32,12 +32,12 @@ function get(words: readonly string[] = [], options: CommandOptions = {}) {
   return igwnAuth(['get', server.url, '-o', file, ...words], options)
 }
 
-/** Waits until so many bytes of the file have come. */
+/** Waits until this many bytes of the file have been written. */
 async function arrivalOf(bytes: number): Promise<void> {
   while ((fs.statSync(`${file}.part`, { throwIfNoEntry: false })?.size ?? 0) < bytes) await wait(5)
 }
 
-/** And then interrupts. */
+/** Sends a signal at this many bytes. */
 const interruptAt =
   (bytes: number, signal: NodeJS.Signals = 'SIGINT') =>
   async ({ child }: Running) => {
@@ -45,24 +45,24 @@ const interruptAt =
     child.kill(signal)
   }
 
-/** What asks for the rest of a file; the last bytes before it broke off may be lost on the way. */
+/** The range of a resumed download. The last bytes before an interruption can be lost. */
 const REST = expect.stringMatching(/^bytes=[1-9]\d{4,6}-\d*$/) as unknown
-/** What is said of a part that can be taken up. */
-const KEPT = /\n {2}\S+\.part has [3-6]\d\d(?:\.\d)? kB of 1\.2 MB: the same command goes on from there\n$/
+/** The line about a part file that can be resumed. */
+const KEPT = /\n {2}\S+\.part has [3-6]\d\d(?:\.\d)? kB of 1\.2 MB; run the same command again to resume\n$/
 
 const names = () => fs.readdirSync(folder).sort()
 const isWhole = () => fs.readFileSync(file).equals(content)
 const ranges = () => server.requests.map(({ range }) => range)
 
 describe('a file', () => {
-  it('is there as a whole, with nothing beside it', async () => {
+  it('is saved, and nothing beside it is left', async () => {
     await serveFile()
     expect(await get()).toEqual({ code: 0, signal: null, stdout: '', stderr: '' })
     expect(names()).toEqual(['H1.gwf'])
     expect(isWhole()).toBe(true)
   })
 
-  it('may be empty, and its length may not be said', async () => {
+  it('may be empty, and may come without a length', async () => {
     await serveFile({ content: Buffer.alloc(0) })
     expect((await get()).code).toBe(0)
     expect(fs.readFileSync(file)).toHaveLength(0)
@@ -71,13 +71,13 @@ describe('a file', () => {
     expect(isWhole()).toBe(true)
   })
 
-  it('has the name that --remote-name takes from the URL', async () => {
+  it('has the name from the URL with --remote-name', async () => {
     await serveFile()
     expect((await igwnAuth(['get', `${server.url}?key=value`, '-O'], { cwd: folder })).code).toBe(0)
     expect(names()).toEqual(['H1.gwf'])
   })
 
-  it('takes the place of the one that was there, with its permissions; a link stays a link', async () => {
+  it('replaces the old file and keeps its permissions; a link stays a link', async () => {
     await serveFile()
     const target = path.join(folder, 'target')
     fs.writeFileSync(target, 'old')
@@ -90,7 +90,7 @@ describe('a file', () => {
     expect(names()).toEqual(['H1.gwf', 'target'])
   })
 
-  it('stays as it was where the answer is not the file, and what the server says is on stderr', async () => {
+  it('is unchanged when the response is not the file; the message of the server is on stderr', async () => {
     await serveFile()
     fs.writeFileSync(file, 'old')
     server.mishaps.push({ status: 404, body: 'no such\n file\u0007' })
@@ -103,7 +103,7 @@ describe('a file', () => {
     server.mishaps.push({ status: 304 })
     expect(await get(['-H', 'If-None-Match: "version-1"'])).toMatchObject({
       code: 0,
-      stderr: `igwn-auth: 304 Not Modified: ${file} is as it was\n`,
+      stderr: `igwn-auth: 304 Not Modified: ${file} is unchanged\n`,
     })
     expect(fs.readFileSync(file, 'utf8')).toBe('old')
     expect(names()).toEqual(['H1.gwf'])
@@ -111,12 +111,12 @@ describe('a file', () => {
 
   it.each<[string, (name: string) => string, string]>([
     [
-      'in a folder that there is not',
+      'in a folder that does not exist',
       (name) => path.join(path.dirname(name), 'none', 'x'),
-      'there is no such folder',
+      'no such folder',
     ],
     ['that is a folder', (name) => path.dirname(name), 'it is a folder'],
-  ])('%s cannot be written, which is known before anything is sent', async (_, place, why) => {
+  ])('%s is an error before anything is sent', async (_, place, why) => {
     await serveFile()
     const { code, stderr } = await igwnAuth(['get', server.url, '-o', place(file)])
     expect(code).toBe(23)
@@ -124,7 +124,7 @@ describe('a file', () => {
     expect(server.requests).toEqual([])
   })
 
-  it('that is a device or a pipe is written into, and not replaced', async () => {
+  it('that is a device or a pipe is written to, not replaced', async () => {
     await serveFile()
     expect((await igwnAuth(['get', server.url, '-o', '/dev/null'])).code).toBe(0)
     expect(fs.statSync('/dev/null').isFile()).toBe(false)
@@ -134,24 +134,27 @@ describe('a file', () => {
     })
   })
 
-  it('may be the answer to any method, which is then sent once', async () => {
+  it('may be the response to any method, which is sent once', async () => {
     await serveFile()
     server.mishaps.push({ breaksAt: 1000 })
     const { code, stderr } = await get(['-X', 'POST'])
-    expect({ code, stderr }).toEqual({ code: 18, stderr: 'igwn-auth: the answer broke off (ECONNRESET)\n' })
+    expect({ code, stderr }).toEqual({
+      code: 18,
+      stderr: 'igwn-auth: the response was interrupted (ECONNRESET)\n',
+    })
     expect(server.requests).toHaveLength(1)
     expect(names()).toEqual([])
     expect((await get(['-d', 'a=b'])).code).toBe(0)
     expect(isWhole()).toBe(true)
   })
 
-  it('may be a part of another, where a header asks for that', async () => {
+  it('may be a range that a header requests', async () => {
     await serveFile()
     expect((await get(['-H', 'Range: bytes=1199990-'])).code).toBe(0)
     expect(fs.readFileSync(file).equals(content.subarray(1_199_990))).toBe(true)
   })
 
-  it('with --include has the headers on stdout', async () => {
+  it('comes with headers on stdout with --include', async () => {
     await serveFile()
     const { stdout } = await get(['-i'])
     expect(stdout).toMatch(/^HTTP\/1.1 200 OK\n[^]*etag: "version-1"\n[^]*\n\n$/)
@@ -159,8 +162,8 @@ describe('a file', () => {
   })
 })
 
-describe('what breaks off is taken up where it ended', () => {
-  it('in the same run, at once and as often as need be, and that is said', async () => {
+describe('an interrupted download is resumed', () => {
+  it('in the same run, at once, with a line on stderr', async () => {
     await serveFile()
     server.mishaps.push({ breaksAt: 400_000 }, { breaksAt: 100_000 })
     const { code, stderr } = await get()
@@ -174,29 +177,29 @@ describe('what breaks off is taken up where it ended', () => {
     ])
     expect(server.statuses).toEqual([200, 206, 206])
     expect(stderr.split('\n')).toEqual([
-      'the answer broke off (ECONNRESET); it is taken up at once (1 of 5)',
-      'the answer broke off (ECONNRESET); it is taken up at once (2 of 5)',
+      'the response was interrupted (ECONNRESET); resuming now (1 of 5)',
+      'the response was interrupted (ECONNRESET); resuming now (2 of 5)',
       '',
     ])
     expect(names()).toEqual(['H1.gwf'])
   })
 
-  it('without a word where --silent is given', async () => {
+  it('without that line with --silent', async () => {
     await serveFile()
     server.mishaps.push({ breaksAt: 400_000 })
     expect(await get(['-s'])).toMatchObject({ code: 0, stderr: '' })
   })
 
-  it('also when the server falls silent', async () => {
+  it('when the server sends nothing for --timeout', async () => {
     await serveFile()
     server.mishaps.push({ silentAt: 400_000 })
     const { code, stderr } = await get(['--timeout', '0.5'])
     expect(code).toBe(0)
-    expect(stderr).toMatch(/^127.0.0.1:\d+ was silent for 0.5 seconds; it is taken up at once \(1 of 5\)\n$/)
+    expect(stderr).toMatch(/^127.0.0.1:\d+ sent nothing for 0.5 seconds; resuming now \(1 of 5\)\n$/)
     expect(isWhole()).toBe(true)
   })
 
-  it('after a while, when the server says that it is busy, or nothing of it comes', async () => {
+  it('after a delay, when the server is busy or sends nothing of the file', async () => {
     await serveFile()
     server.mishaps.push(
       { breaksAt: 400_000 },
@@ -207,18 +210,18 @@ describe('what breaks off is taken up where it ended', () => {
     expect(code).toBe(0)
     expect(isWhole()).toBe(true)
     expect(stderr.split('\n').slice(1)).toEqual([
-      '503 Service Unavailable; it is taken up in 2 seconds (2 of 5)',
-      'the answer broke off (ECONNRESET); it is taken up in 2 seconds (3 of 5)',
+      '503 Service Unavailable; resuming in 2 seconds (2 of 5)',
+      'the response was interrupted (ECONNRESET); resuming in 2 seconds (3 of 5)',
       '',
     ])
   })
 
-  it('no more often than --retry says; then by the next run of the same command', async () => {
+  it('at most --retry times, then by the next run of the same command', async () => {
     await serveFile()
     server.mishaps.push({ breaksAt: 400_000 }, { breaksAt: 100_000 }, { breaksAt: 100_000 })
     const { code, stderr } = await get(['--retry', '2'])
     expect(code).toBe(18)
-    expect(stderr).toContain('igwn-auth: the answer broke off (ECONNRESET)\n')
+    expect(stderr).toContain('igwn-auth: the response was interrupted (ECONNRESET)\n')
     expect(stderr).toMatch(KEPT)
     expect(names()).toEqual(['H1.gwf.part', 'H1.gwf.part.json'])
     expect((await get(['--retry', '0'])).code).toBe(0)
@@ -227,7 +230,7 @@ describe('what breaks off is taken up where it ended', () => {
     expect(names()).toEqual(['H1.gwf'])
   })
 
-  it('by Last-Modified, where there is no ETag and the file was left alone for a minute', async () => {
+  it('by Last-Modified without an ETag, if the file was unchanged for a minute', async () => {
     const modified = new Date(Date.now() - 61_000).toUTCString()
     await serveFile({ headers: { ETag: 'W/"weak"', 'Last-Modified': modified } })
     server.mishaps.push({ breaksAt: 400_000 })
@@ -236,7 +239,7 @@ describe('what breaks off is taken up where it ended', () => {
     expect(isWhole()).toBe(true)
   })
 
-  it('by its size alone, where --same-size says that this is enough, as for XRootD; and else not', async () => {
+  it('by its size only with --same-size, as for XRootD', async () => {
     await serveFile({ headers: {} })
     server.mishaps.push({ silentAt: 400_000 })
     await get(['--same-size'], { meanwhile: interruptAt(400_000) })
@@ -274,7 +277,7 @@ describe('what breaks off is taken up where it ended', () => {
     expect(isWhole()).toBe(true)
   })
 
-  it('by a run with a new token, where the old one ended and there was no other', async () => {
+  it('by a run with a new token after the old one expired', async () => {
     await serveFile()
     put(runtimeFile(), mint({ aud: 'ANY' }))
     const refusal = {
@@ -300,7 +303,7 @@ describe('what breaks off is taken up where it ended', () => {
     expect(isWhole()).toBe(true)
   })
 
-  it('also when the server gives it in pieces, and does not say at first how long it is', async () => {
+  it('when the server sends it in pieces and the first response has no length', async () => {
     await serveFile({ hidesLength: true, atMost: 300_000 })
     server.mishaps.push({ breaksAt: 400_000 })
     expect((await get()).code).toBe(0)
@@ -308,7 +311,7 @@ describe('what breaks off is taken up where it ended', () => {
     expect(isWhole()).toBe(true)
   })
 
-  it('and is not asked for again where all of it had come', async () => {
+  it('and not requested again when it is complete', async () => {
     await serveFile({ hidesLength: true })
     server.mishaps.push({ silentAt: size })
     await get([], { meanwhile: interruptAt(size) })
@@ -318,25 +321,25 @@ describe('what breaks off is taken up where it ended', () => {
   })
 })
 
-describe('it begins anew', () => {
+describe('a download starts again', () => {
   it.each<[string, Partial<ServedFile>, number[]]>([
     ['when the file has changed', { headers: { ETag: '"version-2"' } }, [200, 200]],
-    ['when the server knows no ranges', { ignoresRanges: true }, [200, 200]],
+    ['when the server does not support ranges', { ignoresRanges: true }, [200, 200]],
     [
-      'when it has changed, and the server gives a part of it all the same',
+      'when it has changed and the server ignores If-Range',
       { heedsNoCondition: true, headers: { ETag: '"version-2"' } },
       [200, 206, 200],
     ],
-    ['when the server gives another part than was asked for', { shifts: 1 }, [200, 206, 200]],
-    ['when nobody says how long it is', { hidesLength: true, sizeSaid: '*' }, [200, 206, 200]],
-    ['when the file has another length now, and the same name', { sizeSaid: 7 }, [200, 206, 200]],
+    ['when the server sends another range', { shifts: 1 }, [200, 206, 200]],
+    ['when its length is unknown', { hidesLength: true, sizeSaid: '*' }, [200, 206, 200]],
+    ['when its length has changed', { sizeSaid: 7 }, [200, 206, 200]],
     ['when it is shorter now', { content: Buffer.from('short'), heedsNoCondition: true }, [200, 416, 200]],
   ])('%s', async (_, later, statuses) => {
     await serveFile({ hidesLength: later.hidesLength ?? false })
     const then = { content: Buffer.from(content).reverse(), headers: ETAG, ...later }
     server.mishaps.push({ breaksAt: 400_000, then })
     const { code, stderr } = await get()
-    expect(stderr).toContain('it is taken up at once (1 of 5)')
+    expect(stderr).toContain('resuming now (1 of 5)')
     expect(code).toBe(0)
     expect(server.statuses).toEqual(statuses)
     expect(fs.readFileSync(file).equals(then.content)).toBe(true)
@@ -344,26 +347,23 @@ describe('it begins anew', () => {
 
   it.each<[string, Record<string, string>]>([
     ['a weak ETag', { ETag: 'W/"version-1"' }],
-    [
-      'a time so recent that it may change again within the second',
-      { 'Last-Modified': new Date().toUTCString() },
-    ],
-    ['nothing', {}],
-    ['an ETag, but says that it takes no ranges', { ...ETAG, 'Accept-Ranges': 'none' }],
-  ])('where the server has %s to tell that the file is the same', async (_, headers) => {
+    ['a Last-Modified within the same minute', { 'Last-Modified': new Date().toUTCString() }],
+    ['no validator', {}],
+    ['an ETag and Accept-Ranges: none', { ...ETAG, 'Accept-Ranges': 'none' }],
+  ])('when the server sends %s', async (_, headers) => {
     await serveFile({ headers })
     server.mishaps.push({ breaksAt: 400_000 })
     expect((await get()).code).toBe(0)
     expect(ranges()).toEqual([undefined, undefined])
     expect(isWhole()).toBe(true)
-    // And nothing is kept that cannot be taken up.
+    // Nothing is kept that cannot be resumed.
     server.mishaps.push({ silentAt: 400_000 })
     const { stderr } = await get([], { meanwhile: interruptAt(400_000) })
     expect(stderr).toBe('igwn-auth: interrupted\n')
     expect(names()).toEqual(['H1.gwf'])
   })
 
-  it('for another URL, for another kind of content, and where that is asked for', async () => {
+  it('for another URL, another Accept header, and with --no-resume', async () => {
     await serveFile()
     for (const words of [
       [`${server.url}?other`],
@@ -379,15 +379,15 @@ describe('it begins anew', () => {
     }
   })
 
-  it('where what is written of the part is not to be understood', async () => {
+  it('when the sidecar file is invalid', async () => {
     await serveFile()
-    for (const papers of ['', '{', '[]', '{"key":1}', '{"validator":{"etag":"a\\r\\nX: y"},"bytes":3}']) {
+    for (const sidecar of ['', '{', '[]', '{"key":1}', '{"validator":{"etag":"a\\r\\nX: y"},"bytes":3}']) {
       server.mishaps.push({ breaksAt: 400_000 })
       await get(['--retry', '0'])
       const known = JSON.parse(fs.readFileSync(`${file}.part.json`, 'utf8')) as object
-      const text = papers.startsWith('{"v')
-        ? JSON.stringify({ ...known, ...(JSON.parse(papers) as object) })
-        : papers
+      const text = sidecar.startsWith('{"v')
+        ? JSON.stringify({ ...known, ...(JSON.parse(sidecar) as object) })
+        : sidecar
       fs.writeFileSync(`${file}.part.json`, text)
       server.requests.length = 0
       expect((await get()).code).toBe(0)
@@ -396,8 +396,8 @@ describe('it begins anew', () => {
   })
 })
 
-describe('what is there of another download', () => {
-  it('stays where this one does not begin', async () => {
+describe('the part file of another download', () => {
+  it('stays when this one fails at once', async () => {
     await serveFile()
     server.mishaps.push({ breaksAt: 400_000 })
     await get(['--retry', '0'])
@@ -411,7 +411,7 @@ describe('what is there of another download', () => {
 
 describe('a signal', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(
-    '%s leaves no half file; what came is kept, and taken up',
+    '%s keeps the part file, and the next run resumes it',
     async (signal) => {
       await serveFile()
       server.mishaps.push({ silentAt: 400_000 })
@@ -419,7 +419,7 @@ describe('a signal', () => {
         code: null,
         signal,
         stdout: '',
-        stderr: `igwn-auth: interrupted\n  ${file}.part has 400 kB of 1.2 MB: the same command goes on from there\n`,
+        stderr: `igwn-auth: interrupted\n  ${file}.part has 400 kB of 1.2 MB; run the same command again to resume\n`,
       })
       expect(names()).toEqual(['H1.gwf.part', 'H1.gwf.part.json'])
       expect((await get()).code).toBe(0)
@@ -429,7 +429,7 @@ describe('a signal', () => {
     },
   )
 
-  it('ends it also while it waits to try again', async () => {
+  it('also ends the delay before a retry', async () => {
     await serveFile()
     server.mishaps.push({ breaksAt: 400_000 }, { status: 503, headers: { 'Retry-After': '50' } })
     const { signal } = await get([], {
@@ -442,7 +442,7 @@ describe('a signal', () => {
     expect(names()).toEqual(['H1.gwf.part', 'H1.gwf.part.json'])
   })
 
-  it('SIGKILL leaves no half file either, and the next run is not kept from beginning', async () => {
+  it('SIGKILL leaves a stale lock, which does not stop the next run', async () => {
     await serveFile()
     server.mishaps.push({ silentAt: 400_000 })
     expect(await get([], { meanwhile: interruptAt(400_000, 'SIGKILL') })).toMatchObject({ signal: 'SIGKILL' })
@@ -454,7 +454,7 @@ describe('a signal', () => {
   })
 })
 
-it('is not written by two at once', async () => {
+it('a file is not written by two processes', async () => {
   await serveFile()
   server.mishaps.push({ silentAt: 400_000 })
   const first = await get([], {
@@ -463,7 +463,7 @@ it('is not written by two at once', async () => {
       const second = await get()
       expect(second.code).toBe(23)
       expect(second.stderr).toContain(
-        `igwn-auth: ${file}.part is being written by process ${child.pid} of ${os.hostname()}\n`,
+        `igwn-auth: ${file}.part is being written by process ${child.pid} on ${os.hostname()}\n`,
       )
       child.kill('SIGINT')
     },
@@ -471,7 +471,7 @@ it('is not written by two at once', async () => {
   expect(first.signal).toBe('SIGINT')
 })
 
-it('needs no more memory for a large file than for a small one', async () => {
+it('a large file needs no more memory than a small one', async () => {
   await serveFile()
   const chunk = Buffer.alloc(1024 * 1024, 'x')
   const large = http.createServer((request, response) => {

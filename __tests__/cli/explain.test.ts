@@ -24,32 +24,34 @@ function widthOf(text: string): number {
   return Array.from(text).reduce((width, one) => width + (one >= '\u2e80' ? 2 : 1), 0)
 }
 
-/** The lines about a place. */
+/** The line about a location. */
 function rowOf(stdout: string, place: string): string {
   return stdout.split('\n').find((line) => line.includes(place)) ?? ''
 }
 
 describe('the exit code', () => {
-  it('is 0 when something would be attached', async () => {
+  it('is 0 when a credential would be sent', async () => {
     put(runtimeFile(), mint())
     const { code, stdout, stderr } = await igwnAuth(['explain', URL_OF_X], { env: { COLUMNS: '220' } })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toContain(`Attached: the token of ${runtimeFile()}, 59 minutes left`)
+    expect(stdout).toContain(`Would be sent: the token from ${runtimeFile()}, expires in 59 minutes`)
   })
 
-  it('is 1 when nothing would, and the command that mends it is said', async () => {
+  it('is 1 when none would, and the command that gets one is printed', async () => {
     const { code, stdout, stderr } = await igwnAuth(['explain', URL_OF_X, '--scope', 'read:/frames'])
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
-    expect(stdout).toContain('No credential would be attached.')
+    expect(stdout).toContain('No credential would be sent.')
     expect(stdout).toContain(
-      'To mend it:\n  htgettoken -a VAULT -i ISSUER --scopes=read:/frames --audience=https://x.example.org\n',
+      'To fix:\n  htgettoken -a VAULT -i ISSUER --scopes=read:/frames --audience=https://x.example.org\n',
     )
   })
 
-  it('is 1 when the request would not be sent, and the reason is said', async () => {
+  it('is 1 when the request would fail before it is sent, and the reason is printed', async () => {
     const { code, stdout } = await igwnAuth(['explain', URL_OF_X, '--fail-if-no-auth'])
     expect(code).toBe(1)
-    expect(stdout).toContain('Nothing would be sent: No credential for https://x.example.org')
+    expect(stdout).toContain(
+      'The request would fail before it is sent: No credential for https://x.example.org',
+    )
   })
 })
 
@@ -61,49 +63,54 @@ describe('the table', () => {
     put(room('.netrc'), 'machine x.example.org login albert password hidden')
   })
 
-  it('has place, content, verdict and reason in columns where they fit', async () => {
+  it('has location, content, verdict and reason in columns', async () => {
     const { stdout } = await igwnAuth(['explain', URL_OF_X, '--scope', 'read:/frames'], {
       env: { COLUMNS: '220' },
     })
     const lines = stdout.split('\n')
     expect(lines[0]).toBe('https://x.example.org/frames/O4')
-    expect(lines[1]).toBe('A token must be for audience https://x.example.org and give read:/frames.')
-    expect(rowOf(stdout, 'Place')).toMatch(/^ {2}Place +What is there +Verdict +Why$/)
+    expect(lines[1]).toBe('Required of a token: audience https://x.example.org, scope read:/frames')
+    expect(rowOf(stdout, 'Location')).toMatch(/^ {2}Location +Content +Verdict +Reason$/)
     expect(rowOf(stdout, ' SCITOKEN ')).toMatch(/^ {2}SCITOKEN +- +absent +is not set$/)
     expect(rowOf(stdout, runtimeFile())).toMatch(
-      /^ {2}\S+ +SciToken of albert.einstein +passed over +gives read:\/other, not read:\/frames$/,
+      /^ {2}\S+ +SciToken of albert.einstein +skipped +.*read:\/other.*read:\/frames/,
     )
     expect(rowOf(stdout, '/tmp/bt_u1000')).toMatch(
-      /^ {2}\/tmp\/bt_u1000 +SciToken of albert.einstein +attached +but can be reached by others \(mode 0644\); chmod/,
+      /^ {2}\/tmp\/bt_u1000 +SciToken of albert.einstein +selected +warning: .*mode 0644/,
     )
-    for (const text of ['by https://issuer.example.org', 'for ANY', 'gives read:/frames', 'mode 0644'])
+    for (const text of [
+      'issuer https://issuer.example.org',
+      'audience ANY',
+      'scope read:/frames',
+      'mode 0644',
+    ])
       expect(stdout).toContain(text)
-    expect(rowOf(stdout, '/tmp/x509up_u1000')).toMatch(/ +\/.*CN=Alice Adams +attached$/)
-    expect(rowOf(stdout, '.netrc')).toMatch(/login albert +not needed +has an entry for x.example.org$/)
-    for (const heading of ['Tokens', 'Logins', 'Certificates']) expect(lines).toContain(heading)
+    expect(rowOf(stdout, '/tmp/x509up_u1000')).toMatch(/ +\/.*CN=Alice Adams +selected$/)
+    expect(rowOf(stdout, '.netrc')).toMatch(/username albert +usable +.*x.example.org/)
+    for (const heading of ['Tokens', 'Basic credentials', 'Certificates']) expect(lines).toContain(heading)
     expect(stdout).toContain(
-      'Attached: the token of /tmp/bt_u1000, 59 minutes left\nAttached: the certificate of /tmp/x509up_u1000, ',
+      'Would be sent: the token from /tmp/bt_u1000, expires in 59 minutes\nWould be sent: the certificate from /tmp/x509up_u1000, ',
     )
-    // What was passed over need not be mended where something is attached; what is untidy comes last.
-    const [, mends = ''] = stdout.split('To mend what was passed over:\n')
-    expect(mends).toMatch(/^ {2}htgettoken .*\n {2}chmod 600 \/tmp\/bt_u1000\n$/)
+    // Fixes of warnings come last.
+    const [, fixes = ''] = stdout.split('To fix what was skipped:\n')
+    expect(fixes).toMatch(/^ {2}htgettoken .*\n {2}chmod 600 \/tmp\/bt_u1000\n$/)
   })
 
-  it.each([40, 60, 80, 100, 130])('fits into %i columns, but for what is to be copied', async (columns) => {
+  it.each([40, 60, 80, 100, 130])('fits %i columns, except commands to copy', async (columns) => {
     const { stdout } = await igwnAuth(['explain', URL_OF_X, '--scope', 'read:/frames'], {
       env: { COLUMNS: String(columns) },
     })
-    const [table = '', mends] = stdout.split('To mend')
-    expect(mends).toContain(
+    const [table = '', fixes] = stdout.split('To fix')
+    expect(fixes).toContain(
       'htgettoken -a VAULT -i ISSUER --scopes=read:/frames --audience=https://x.example.org',
     )
     expect(table.split('\n').filter((line) => widthOf(line) > columns)).toEqual([])
-    for (const place of ['SCITOKEN', '/tmp/bt_u1000', 'X509_USER_PROXY']) expect(table).toContain(place)
-    // Of both places; where a path is not whole it is wrapped, and how depends on where the test runs.
+    for (const location of ['SCITOKEN', '/tmp/bt_u1000', 'X509_USER_PROXY']) expect(table).toContain(location)
+    // Twice; narrow columns wrap the path.
     if (columns > 60) expect(table.match(/bt_u1000/g)?.length).toBeGreaterThan(1)
   })
 
-  it('keeps its columns where characters are wide', async () => {
+  it('aligns its columns with wide characters', async () => {
     put(runtimeFile(), mint({ sub: '牛頓・艾薩克', aud: 'https://重力波.example.org' }))
     const { stdout } = await igwnAuth(['explain', URL_OF_X], { env: { COLUMNS: '220' } })
     const wide = rowOf(stdout, '牛頓')
@@ -111,10 +118,10 @@ describe('the table', () => {
       .split('\n')
       .find((line) => line.includes('Verdict'))
       ?.indexOf('Verdict')
-    expect(widthOf(wide.slice(0, wide.indexOf('passed over')))).toBe(begin)
+    expect(widthOf(wide.slice(0, wide.indexOf('skipped')))).toBe(begin)
   })
 
-  it('lets no claim move the cursor', async () => {
+  it('replaces control characters and bidirectional marks in claims', async () => {
     put(runtimeFile(), mint({ sub: 'me\u001b[2Jyou\u202e', scope: 'read:/\u0007' }))
     const { stdout } = await igwnAuth(['explain', URL_OF_X])
     // eslint-disable-next-line no-control-regex
@@ -123,40 +130,40 @@ describe('the table', () => {
   })
 })
 
-describe('colours', () => {
+describe('colors', () => {
   const escape = '\u001b['
 
   it.each<[string, NodeJS.ProcessEnv, boolean]>([
-    ['are not in a pipe', {}, false],
-    ['are where FORCE_COLOR says so', { FORCE_COLOR: '1' }, true],
-    ['are not where it says 0', { FORCE_COLOR: '0' }, false],
-    ['are where it stands against NO_COLOR', { FORCE_COLOR: '1', NO_COLOR: '1' }, true],
-    ['are not with NO_COLOR', { NO_COLOR: '1' }, false],
+    ['are off in a pipe', {}, false],
+    ['are on with FORCE_COLOR', { FORCE_COLOR: '1' }, true],
+    ['are off with FORCE_COLOR=0', { FORCE_COLOR: '0' }, false],
+    ['are on with FORCE_COLOR and NO_COLOR', { FORCE_COLOR: '1', NO_COLOR: '1' }, true],
+    ['are off with NO_COLOR', { NO_COLOR: '1' }, false],
   ])('%s', async (_, env, expected) => {
     const { stdout, stderr } = await igwnAuth(['explain', URL_OF_X], { env })
     expect(stdout.includes(escape)).toBe(expected)
-    // Of two that contradict each other, later ones of Node.js have a warning.
+    // Newer versions of Node.js warn when both are set.
     expect(stderr).not.toContain('igwn-auth')
   })
 })
 
 describe('options', () => {
-  it('--json prints the explanation as data', async () => {
+  it('--json prints the explanation', async () => {
     put(runtimeFile(), mint())
     const { code, stdout } = await igwnAuth(['explain', URL_OF_X, '--json', '--scope', 'read:/frames'])
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({
       url: 'https://x.example.org/frames/O4',
       requirements: { audience: ['https://x.example.org'], scope: ['read:/frames'] },
-      attaches: [{ kind: 'token', source: runtimeFile() }],
+      attached: [{ kind: 'token', source: runtimeFile() }],
       findings: expect.arrayContaining([
         expect.objectContaining({ source: runtimeFile(), verdict: 'selected', permissions: '0600' }),
       ]) as unknown,
-      mends: [],
+      fixes: [],
     })
   })
 
-  it('take scopes, audiences and issuers, apart or in one', async () => {
+  it('set scopes, audiences and issuers, repeated or in one', async () => {
     const words = ['--scope', 'a b', '--scope', 'c', '--audience', 'd', '--audience', 'e', '--issuer', 'f']
     const { stdout } = await igwnAuth(['explain', URL_OF_X, '--json', '--min-time-left', '5', ...words])
     expect(JSON.parse(stdout)).toMatchObject({
@@ -164,31 +171,31 @@ describe('options', () => {
     })
   })
 
-  it('switch credentials off, and name others', async () => {
+  it('disable credentials, and name others', async () => {
     put(runtimeFile(), mint())
     put(path.join(slashTmp(), 'x509up_u1000'), alice.bundle)
     put(room('.netrc'), 'machine x.example.org login albert password hidden')
     put(room('other-netrc'), 'machine x.example.org login robot password hidden')
     put(room('cert.pem'), alice.certificate)
     put(room('key.pem'), alice.key)
-    const attaches = async (...words: string[]) => {
+    const attached = async (...words: string[]) => {
       const { stdout } = await igwnAuth(['explain', URL_OF_X, '--json', ...words])
-      const { attached } = JSON.parse(stdout) as { attached: { kind: string; source: string }[] }
-      return attached.map(({ kind, source }) => `${kind} ${path.basename(source)}`)
+      const data = JSON.parse(stdout) as { attached: { kind: string; source: string }[] }
+      return data.attached.map(({ kind, source }) => `${kind} ${path.basename(source)}`)
     }
-    expect(await attaches()).toEqual(['token bt_u1000', 'certificate x509up_u1000'])
-    expect(await attaches('--no-x509')).toEqual(['token bt_u1000'])
-    expect(await attaches('--no-token', '--no-x509')).toEqual(['login .netrc'])
-    expect(await attaches('--no-token', '--no-x509', '--no-netrc')).toEqual([])
-    const [login, certificate] = await attaches(
+    expect(await attached()).toEqual(['token bt_u1000', 'certificate x509up_u1000'])
+    expect(await attached('--no-x509')).toEqual(['token bt_u1000'])
+    expect(await attached('--no-token', '--no-x509')).toEqual(['basic .netrc'])
+    expect(await attached('--no-token', '--no-x509', '--no-netrc')).toEqual([])
+    const [basic, certificate] = await attached(
       ...['--no-token', '--netrc-file', room('other-netrc')],
       ...['--cert', room('cert.pem'), '--key', room('key.pem')],
     )
-    expect(login).toBe('login other-netrc (netrc option)')
+    expect(basic).toBe('basic other-netrc (netrc option)')
     expect(certificate).toBe('certificate key.pem (cert)')
   })
 
-  it('--passphrase-file opens an encrypted key, and must be closed to others', async () => {
+  it('--passphrase-file decrypts a key, and must not be accessible by others', async () => {
     put(room('cert.pem'), alice.certificate)
     put(room('key.pem'), alice.encryptedKey('open sesame'))
     put(room('passphrase'), 'open sesame\n')
@@ -202,11 +209,11 @@ describe('options', () => {
     ]
     const { code, stdout } = await igwnAuth(['explain', URL_OF_X, ...words])
     expect(code).toBe(0)
-    expect(stdout).toMatch(/Attached: the certificate\s+of\s/)
+    expect(stdout).toContain('Would be sent: the certificate from ')
     fs.chmodSync(room('passphrase'), 0o644)
     expect(await igwnAuth(['explain', URL_OF_X, ...words])).toMatchObject({
       code: 1,
-      stderr: `igwn-auth: ${room('passphrase')} can be reached by others\n  to mend it: chmod 600 ${room('passphrase')}\n`,
+      stderr: `igwn-auth: ${room('passphrase')} is accessible by others\n  To fix: chmod 600 ${room('passphrase')}\n`,
     })
     fs.rmSync(room('passphrase'))
     expect(await igwnAuth(['explain', URL_OF_X, ...words])).toMatchObject({
@@ -215,7 +222,7 @@ describe('options', () => {
     })
   })
 
-  it('--verify asks the issuer for its keys, and the network is not used without', async () => {
+  it('--verify fetches the keys of the issuer; without it the network is not used', async () => {
     fs.writeFileSync(room('ca.pem'), site.ca)
     const env = { NODE_EXTRA_CA_CERTS: room('ca.pem') }
     const words = ['explain', `${site.origin}/gracedb/`]
@@ -230,7 +237,7 @@ describe('options', () => {
     expect(site.requests.map(({ url }) => url)).toContain('/jwks')
   })
 
-  it('take a host without a scheme for one that is reached by https', async () => {
+  it('treat a host without a scheme as https', async () => {
     const { stdout } = await igwnAuth(['explain', 'X.example.org:8443/a b'])
     expect(stdout.split('\n')[0]).toBe('https://x.example.org:8443/a%20b')
   })

@@ -1,11 +1,11 @@
-/** What of a part outlives a crash, which no test can have: that of the machine, and of another one. */
+/** Crashes of the host, other hosts, and files of other users: what tests of the command cannot have. */
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { openPart, type PartFile } from '../../lib/cli/part-file'
 
-const whole = { key: 'this', validator: { etag: '"version-1"' }, size: 30 }
+const source = { key: 'this', validator: { etag: '"version-1"' }, size: 30 }
 const [first, second, third] = ['a', 'b', 'c'].map((letter) => Buffer.alloc(10, letter)) as [
   Buffer,
   Buffer,
@@ -28,54 +28,119 @@ async function opened(): Promise<PartFile> {
   return part
 }
 
-const papers = () => JSON.parse(fs.readFileSync(`${file}.part.json`, 'utf8')) as { bytes: number }
+const hasSidecar = () =>
+  fs.existsSync(`${file}.part.json`) && fs.readFileSync(`${file}.part.json`).includes('\n')
+const sidecar = () => JSON.parse(fs.readFileSync(`${file}.part.json`, 'utf8')) as { bytes: number }
 
-it('is noted every few seconds as far as it is surely on the disk', async () => {
+it('records every few seconds how much is synced to the disk', async () => {
   const part = await opened()
-  await part.begin(whole)
+  await part.restart(source)
   await part.write(first)
   expect(fs.existsSync(`${file}.part.json`)).toBe(false)
   const now = Date.now()
   jest.spyOn(Date, 'now').mockImplementation(() => now + 6000)
   await part.write(second)
-  while (!fs.existsSync(`${file}.part.json`)) await wait(1)
+  while (!hasSidecar()) await wait(1)
   await part.write(third)
-  expect(papers()).toEqual({ ...whole, bytes: 20 })
+  expect(sidecar()).toEqual({ ...source, bytes: 20 })
 })
 
-it('is taken up from there, whatever else the file has', async () => {
+it('resumes at what is synced, whatever follows in the file', async () => {
   fs.writeFileSync(`${file}.part`, Buffer.concat([first, second, Buffer.alloc(20)]))
-  fs.writeFileSync(`${file}.part.json`, JSON.stringify({ ...whole, bytes: 20 }))
+  fs.writeFileSync(`${file}.part.json`, JSON.stringify({ ...source, bytes: 20 }))
   const part = await opened()
-  expect({ position: part.position, whole: part.whole }).toEqual({ position: 20, whole })
+  expect({ position: part.position, source: part.source }).toEqual({ position: 20, source })
   await part.write(third)
   await part.complete()
   expect(fs.readFileSync(file, 'utf8')).toBe(Buffer.concat([first, second, third]).toString())
   expect(fs.readdirSync(path.dirname(file))).toEqual(['x'])
 })
 
-it('begins anew where less is there than was noted', async () => {
+it('starts again when the file is shorter than what was synced', async () => {
   fs.writeFileSync(`${file}.part`, first)
-  fs.writeFileSync(`${file}.part.json`, JSON.stringify({ ...whole, bytes: 20 }))
-  expect(await opened()).toMatchObject({ position: 0, whole: undefined })
+  fs.writeFileSync(`${file}.part.json`, JSON.stringify({ ...source, bytes: 20 }))
+  expect(await opened()).toMatchObject({ position: 0, source: undefined })
 })
 
-it('is not begun where a link stands in its place', async () => {
+it('is refused when a symbolic link has its name', async () => {
   fs.symlinkSync('elsewhere', `${file}.part`)
   await expect(opened()).rejects.toMatchObject({
     exitCode: 23,
-    message: `${file}.part cannot be written (ELOOP)`,
+    message: `${file}.part is a symbolic link`,
   })
   expect(fs.readdirSync(path.dirname(file))).toEqual(['x.part'])
 })
 
-it('may be in the hands of another machine, of which nobody here knows', async () => {
-  fs.writeFileSync(`${file}.part.lock`, '1 node17.example.org\n')
-  await expect(opened()).rejects.toMatchObject({
-    exitCode: 23,
-    message: `${file}.part is being written by process 1 of node17.example.org`,
-    details: [`to mend it: wait for that; or where there is no such process, rm ${file}.part.lock`],
+it('is refused when it is a hard link to another file', async () => {
+  fs.writeFileSync(`${file}.other`, 'other')
+  fs.linkSync(`${file}.other`, `${file}.part`)
+  await expect(opened()).rejects.toMatchObject({ exitCode: 23 })
+  expect(fs.readFileSync(`${file}.other`, 'utf8')).toBe('other')
+})
+
+it('has the mode of the final file from the start, and so has its sidecar', async () => {
+  fs.writeFileSync(file, 'old', { mode: 0o600 })
+  const part = await opened()
+  expect(modeOf(`${file}.part`)).toBe('600')
+  await part.restart(source)
+  await part.write(first)
+  await part.close()
+  open.length = 0
+  expect(modeOf(`${file}.part.json`)).toBe('600')
+})
+
+const modeOf = (name: string) => (fs.statSync(name).mode & 0o777).toString(8)
+
+it.each([246, 255])('can be saved when its name has %i bytes', async (length) => {
+  file = path.join(path.dirname(file), 'é'.repeat(100) + 'x'.repeat(length - 200))
+  const part = await opened()
+  await part.restart(source)
+  await part.write(first)
+  await part.write(second)
+  await part.close()
+  open.length = 0
+  const again = await opened()
+  expect(again.position).toBe(20)
+  await again.write(third)
+  await again.complete()
+  expect(fs.readdirSync(path.dirname(file))).toEqual([path.basename(file)])
+})
+
+describe('the lock', () => {
+  const lockFile = () => `${file}.part.lock`
+  const write = (owner: object) => fs.writeFileSync(lockFile(), JSON.stringify(owner))
+
+  it('of another host is respected, because its processes cannot be checked', async () => {
+    write({ pid: 1, host: 'node17.example.org', id: 'x' })
+    await expect(opened()).rejects.toMatchObject({
+      exitCode: 23,
+      message: `${file}.part is being written by process 1 on node17.example.org`,
+      details: { fixes: [`wait for it; if there is no such process, rm ${lockFile()}`] },
+    })
   })
-  fs.writeFileSync(`${file}.part.lock`, `2147483646 ${os.hostname()}\n`)
-  expect((await opened()).position).toBe(0)
+
+  it('holds the process id, the host, the start time and a random id', async () => {
+    await opened()
+    const owner = JSON.parse(fs.readFileSync(lockFile(), 'utf8')) as Record<string, unknown>
+    expect(owner).toMatchObject({ pid: process.pid, host: os.hostname(), id: expect.any(String) as string })
+    if (process.platform === 'linux') expect(owner.start).toMatch(/^\d+$/)
+    await expect(opened()).rejects.toMatchObject({ exitCode: 23 })
+  })
+
+  it.each<[string, () => void]>([
+    ['of a process that no longer runs', () => write({ pid: 2147483646, host: os.hostname(), id: 'x' })],
+    [
+      'of this process id with another random id',
+      () => write({ pid: process.pid, host: os.hostname(), id: 'x' }),
+    ],
+    [
+      'of a running process with another start time',
+      () => write({ pid: process.ppid, host: os.hostname(), start: '1', id: 'x' }),
+    ],
+    ['that is empty', () => fs.writeFileSync(lockFile(), '')],
+    ['that is unreadable', () => fs.writeFileSync(lockFile(), '\0not JSON')],
+  ])('%s is stale and replaced', async (_, leave) => {
+    leave()
+    expect((await opened()).position).toBe(0)
+  })
 })

@@ -1,4 +1,4 @@
-/** Nothing secret is printed by any command, in whatever outcome and however much it is asked to say; but by `token --print`. */
+/** No command prints a secret, whatever the outcome and the verbosity, except `token --print`. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { igwnAuth, runtimeFile, slashTmp } from '../support/command'
@@ -40,7 +40,7 @@ beforeEach(() => {
   secrets = [...tokens, ...tokens.map(signatureOf), ...ofKey, PASSPHRASE, PASSWORD, PARAMETER, OWN]
 })
 
-/** Runs the command and looks at all that it printed. */
+/** Runs the command and checks its output. */
 async function expectClean(
   words: readonly string[],
   code: number,
@@ -49,7 +49,7 @@ async function expectClean(
   const ended = await igwnAuth(words, { env: { ...env, ...more }, cwd: room('') })
   expect({ words, code: ended.code, stderr: ended.stderr }).toMatchObject({ code })
   expectNoSecret(ended.stderr, secrets)
-  // What a server answers is what was asked for; this one repeats the URL.
+  // This server repeats the URL in its response, which is printed.
   expectNoSecret(ended.stdout.replaceAll(/"path":"[^"]*"/g, ''), secrets)
   return ended.stdout + ended.stderr
 }
@@ -63,7 +63,7 @@ const named = () => [
   room('passphrase'),
 ]
 
-it('by explain', async () => {
+it('explain', async () => {
   const url = `${site.origin}/gracedb/x?authz=${PARAMETER}#${PARAMETER}`
   for (const more of [[], ['--json'], named(), ['--no-token'], ['--scope', 'x.write', '--json']])
     await expectClean(['explain', url, ...more], 0)
@@ -71,27 +71,27 @@ it('by explain', async () => {
   await expectClean(['explain', url, '--no-token', '--no-x509', '--no-netrc'], 1)
 })
 
-it('by token, but with --print', async () => {
+it('token without --print', async () => {
   for (const more of [[], ['--json'], ['--decode'], ['--decode', '--json']])
     await expectClean(['token', ...more], 0)
   await expectClean(['token', '--scope', 'x.write'], 1)
   expect((await igwnAuth(['token', '--print'], { env })).stdout.trim().length).toBeGreaterThan(100)
 })
 
-it('by x509', async () => {
+it('x509', async () => {
   for (const more of [[], ['--json'], named()]) await expectClean(['x509', ...more], 0)
   put(room('wrong'), `not ${PASSPHRASE}`)
   await expectClean(['x509', ...named().slice(0, 4), '--passphrase-file', room('wrong')], 1)
   await expectClean(['x509', '--cert', room('cert.pem')], 1)
 })
 
-describe('by get', () => {
+describe('request', () => {
   it.each<[string, string[], number]>([
     ['with a token', ['/gracedb/x'], 0],
-    ['with its headers', ['/gracedb/x', '-i'], 0],
-    ['with a login', ['/logbook/x', '--no-token'], 0],
+    ['with headers', ['/gracedb/x', '-i'], 0],
+    ['with Basic credentials', ['/logbook/x', '--no-token'], 0],
     ['with a certificate', ['/grid/x'], 0],
-    ['with a header of its own', ['/gracedb/x', '-H', `Authorization: Bearer ${OWN}`], 1],
+    ['with an own header', ['/gracedb/x', '-H', `Authorization: Bearer ${OWN}`], 1],
     ['refused', ['/dqsegdb/x'], 1],
     ['refused, into a file', ['/dqsegdb/x', '-o', 'refused'], 1],
     ['not found', ['/nothing', '-o', 'none'], 22],
@@ -100,19 +100,19 @@ describe('by get', () => {
   ])('%s', async (_, [place = '', ...words], code) => {
     const url = place.startsWith(':1') ? `https://localhost${place}` : site.origin + place
     const printed = await expectClean(['get', `${url}?authz=${PARAMETER}`, '-v', ...words], code)
-    // All was said that was asked for.
+    // The verbose output is there.
     expect(printed).toContain('> GET https://localhost')
     expect(printed).toContain('IGWN-AUTH')
   })
 
-  it('that fails before anything leaves', async () => {
+  it('that fails before it is sent', async () => {
     await expectClean(['get', 'http://x.example.org/', '--fail-if-no-auth', '-v'], 1)
     await expectClean(['get', site.origin, '-H', `Authorization ${OWN}`], 2)
     await expectClean(['get', `ftp://albert:${PASSWORD}@x.example.org/`], 2)
     await expectClean(['get', site.origin, '-d', `@${room('none')}`, '-H', `X-Key: ${OWN}`], 26)
   })
 
-  it('by what a server sends back of it', async () => {
+  it('that the server repeats in its response', async () => {
     const token = site.mint()
     secrets.push(token, 'cookie-of-a-session', 'signature-of-a-url')
     const headers = {
@@ -123,11 +123,11 @@ describe('by get', () => {
     const server = await fileServer({ content: Buffer.from('x') })
     server.mishaps.push({ status: 400, headers, body: `I do not like ${token}` })
     const printed = await expectClean(['get', server.url, '-v', '-o', 'x'], 22)
-    expect(printed).toContain('the server says: I do not like [not shown]')
+    expect(printed).toContain('the server says: I do not like [hidden]')
     await server.close()
   })
 
-  it('in what is left of a download', async () => {
+  it('in the sidecar file of a download', async () => {
     const server = await fileServer({ content: Buffer.alloc(500_000), headers: { ETag: '"v1"' } })
     server.mishaps.push({ breaksAt: 300_000 })
     await expectClean(['get', `${server.url}?authz=${PARAMETER}`, '-o', 'x', '--retry', '0'], 18)
@@ -136,7 +136,7 @@ describe('by get', () => {
   })
 })
 
-it('of what is not understood of the command line', async () => {
+it('an invalid command line', async () => {
   const token = site.mint()
   secrets.push(token)
   await expectClean(['get', site.origin, `--token=${token}`], 2)
@@ -145,7 +145,7 @@ it('of what is not understood of the command line', async () => {
   await expectClean([token], 2)
 })
 
-it('where a secret stands in the place of its path', async () => {
+it('a secret in place of a path', async () => {
   const token = site.mint()
   secrets.push(token)
   await expectClean(['explain', site.origin], 0, { BEARER_TOKEN_FILE: token, _CONDOR_CREDS: token })

@@ -1,4 +1,4 @@
-/** What is for eyes alone, on a real terminal: the progress bar, colours, and bytes that are no text. */
+/** What is printed on a real terminal: the progress bar, colors, binary bodies. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -23,18 +23,18 @@ afterEach(() => server.close())
 /** The escape character, as a picture of itself. */
 const visible = (printed: string) => printed.replaceAll('\u001b', '␛')
 
-/** Something to wait for, that the test brings about. */
-function promise(): { until: Promise<void>; come: () => void } {
-  let come: () => void = () => undefined
-  const until = new Promise<void>((resolve) => (come = resolve))
-  return { until, come }
+/** A promise that the test resolves. */
+function deferred(): { until: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined
+  const until = new Promise<void>((done) => (resolve = done))
+  return { until, resolve }
 }
 
 async function appearance({ said }: Running, text: string): Promise<void> {
   while (!said.stdout.includes(text)) await wait(5)
 }
 
-/** What stood on the line of the bar, one after the other: each begins by going to the first column. */
+/** The successive lines of the bar: each starts at the first column. */
 function framesIn(printed: string): string[] {
   return printed
     .split('\u001b[1G')
@@ -43,13 +43,13 @@ function framesIn(printed: string): string[] {
 }
 
 describe('a download', () => {
-  itOnTerminal('has a bar that grows, with how much has come, and leaves one line behind', async () => {
-    const { until, come } = promise()
+  itOnTerminal('has a progress bar, which is replaced by one line at the end', async () => {
+    const { until, resolve } = deferred()
     server.mishaps.push({ silentAt: 1_000_000, until })
     const { code, stdout } = await onTerminal(['get', server.url, '-o', file], {
       meanwhile: async (running) => {
         await appearance(running, ' 50%')
-        come()
+        resolve()
       },
     })
     expect(code).toBe(0)
@@ -58,12 +58,12 @@ describe('a download', () => {
     expect(half).toMatch(/^H1\.gwf {2}(█+)(░+) {3}50% {2}1 MB of 2 MB {2}[\d.]+ [kM]?B\/s/)
     const [, full = '', empty = ''] = /(█+)(░+)/.exec(half ?? '') ?? []
     expect(Math.abs(full.length - empty.length)).toBeLessThanOrEqual(1)
-    // The bar is gone, and the terminal is as it was: neither is its cursor hidden, nor are its lines cut.
+    // Neither the cursor nor line wrapping is left switched off.
     expect(visible(stdout)).toMatch(/␛\[2K[^█]*H1\.gwf: 2 MB in [\d.]+ s\r\n$/)
     expect(visible(stdout)).not.toMatch(/␛\[\?(?:25|7)l/)
   })
 
-  itOnTerminal('that is interrupted leaves the terminal as it was, and says what is kept', async () => {
+  itOnTerminal('that is interrupted leaves no bar behind, and prints what is kept', async () => {
     server.mishaps.push({ silentAt: 1_000_000 })
     const { code, stdout } = await onTerminal(['get', server.url, '-o', file], {
       meanwhile: async (running) => {
@@ -73,29 +73,29 @@ describe('a download', () => {
     })
     expect(code).toBe(130)
     expect(visible(stdout)).toMatch(
-      /␛\[2K[^█]*igwn-auth:[^█]* interrupted\r\n {2}\S+\.part has 1 MB of 2 MB: [^█]*$/,
+      /␛\[2K[^█]*igwn-auth:[^█]* interrupted\r\n {2}\S+\.part has 1 MB of 2 MB; [^█]*$/,
     )
     expect(visible(stdout)).not.toMatch(/␛\[\?(?:25|7)l/)
     expect(fs.readdirSync(folder).sort()).toEqual(['H1.gwf.part', 'H1.gwf.part.json'])
   })
 
-  itOnTerminal('that breaks off has that on a line of its own', async () => {
+  itOnTerminal('that the server interrupts says so in a line of its own', async () => {
     server.mishaps.push({ breaksAt: 1_000_000 })
     const { code, stdout } = await onTerminal(['get', server.url, '-o', file])
     expect(code).toBe(0)
     expect(visible(stdout)).toMatch(
-      /␛\[2Kthe answer broke off \(ECONNRESET\); it is taken up at once \(1 of 5\)\r\n/,
+      /␛\[2Kthe response was interrupted \(ECONNRESET\); resuming now \(1 of 5\)\r\n/,
     )
   })
 
-  itOnTerminal('of unknown length says how much has come', async () => {
-    const { until, come } = promise()
+  itOnTerminal('of unknown length shows the bytes only', async () => {
+    const { until, resolve } = deferred()
     server.file = { content, hidesLength: true }
     server.mishaps.push({ silentAt: 1_000_000, until })
     const { stdout } = await onTerminal(['get', server.url, '-o', file], {
       meanwhile: async (running) => {
         await appearance(running, '1 MB')
-        come()
+        resolve()
       },
     })
     expect(framesIn(stdout).find((frame) => frame.includes('1 MB'))).toMatch(
@@ -104,14 +104,14 @@ describe('a download', () => {
     expect(stdout).not.toContain('%')
   })
 
-  itOnTerminal.each([12, 24, 40, 60])('fits into a terminal of %i columns', async (columns) => {
-    const { until, come } = promise()
+  itOnTerminal.each([12, 24, 40, 60])('fits a terminal of %i columns', async (columns) => {
+    const { until, resolve } = deferred()
     server.mishaps.push({ silentAt: 1_000_000, until })
     const { code, stdout } = await onTerminal(['get', server.url, '-o', file], {
       columns,
       meanwhile: async (running) => {
         await appearance(running, ' 50%')
-        come()
+        resolve()
       },
     })
     expect(code).toBe(0)
@@ -119,8 +119,8 @@ describe('a download', () => {
     expect(bars.filter((bar) => bar.length >= columns)).toEqual([])
   })
 
-  itOnTerminal('fits into a terminal that is made narrower meanwhile', async () => {
-    const { until, come } = promise()
+  itOnTerminal('fits a terminal that becomes narrower', async () => {
+    const { until, resolve } = deferred()
     server.mishaps.push({ silentAt: 1_000_000, until })
     const go = path.join(folder, 'go')
     const { code, stdout } = await onTerminal(['get', server.url, '-o', file], {
@@ -129,9 +129,9 @@ describe('a download', () => {
       meanwhile: async (running) => {
         await appearance(running, ' 50%')
         fs.writeFileSync(go, '')
-        // Without its name, the line is one for the narrow terminal.
+        // The narrow line has no name.
         await appearance(running, '\u001b[1G███')
-        come()
+        resolve()
       },
     })
     expect(code).toBe(0)
@@ -144,7 +144,7 @@ describe('a download', () => {
 
   itOnTerminal.each<[string, string[], NodeJS.ProcessEnv]>([
     ['--silent', ['-s'], {}],
-    ['a terminal that can do nothing', [], { TERM: 'dumb' }],
+    ['TERM=dumb', [], { TERM: 'dumb' }],
   ])('has no bar with %s', async (_, words, env) => {
     const { code, stdout } = await onTerminal(['get', server.url, '-o', file, ...words], { env })
     expect(code).toBe(0)
@@ -152,21 +152,21 @@ describe('a download', () => {
   })
 })
 
-describe('an answer that is no text', () => {
+describe('a binary response', () => {
   beforeEach(() => {
     server.file = { content: Buffer.from('\u0000GIF89a') }
   })
 
-  itOnTerminal('is not printed on a terminal, and what to do is said', async () => {
+  itOnTerminal('is not printed on a terminal', async () => {
     const { code, stdout } = await onTerminal(['get', server.url], { env: { NO_COLOR: '1' } })
     expect(code).toBe(23)
     expect(stdout).toBe(
-      'igwn-auth: the answer is no text, which a terminal should not be shown\r\n' +
-        '  to mend it: --output FILE, or --output - to have it on the terminal all the same\r\n',
+      'igwn-auth: the response is binary and not printed on a terminal\r\n' +
+        '  To fix: --output FILE, or --output - to print it anyway\r\n',
     )
   })
 
-  itOnTerminal('is printed where that is asked for', async () => {
+  itOnTerminal('is printed with --output -', async () => {
     const { code, stdout } = await onTerminal(['get', server.url, '-o', '-'])
     expect({ code, stdout }).toEqual({ code: 0, stdout: '\u0000GIF89a' })
   })
@@ -176,8 +176,8 @@ describe('an explanation', () => {
   const explain = (env: NodeJS.ProcessEnv, columns = 80) =>
     onTerminal(['explain', 'https://x.example.org'], { env, columns })
 
-  itOnTerminal('has colours on a terminal, and none where these are not wanted', async () => {
-    expect((await explain({})).stdout).toContain('\u001b[31mNo credential would be attached.')
+  itOnTerminal('has colors on a terminal, unless they are switched off', async () => {
+    expect((await explain({})).stdout).toContain('\u001b[31mNo credential would be sent.')
     for (const env of [{ NO_COLOR: '1' }, { FORCE_COLOR: '0' }, { TERM: 'dumb' }])
       expect((await explain(env)).stdout).not.toContain('\u001b')
   })
@@ -190,6 +190,6 @@ describe('an explanation', () => {
       .map(({ length }) => length)
     expect(Math.max(...lengths)).toBeLessThanOrEqual(columns)
     expect(Math.max(...lengths)).toBeGreaterThan(columns - 20)
-    expect(stdout.includes('What is there')).toBe(columns === 140)
+    expect(stdout.includes('Location')).toBe(columns === 140)
   })
 })

@@ -4,7 +4,7 @@ import { emptyPlaces, mint, now, put } from '../support/tokens'
 
 beforeEach(emptyPlaces)
 
-it('shows what the chosen token says, and how long it lasts', async () => {
+it('shows the claims of the selected token, and when it expires', async () => {
   put(runtimeFile(), mint({ scope: 'read:/frames write:/home', nbf: now() - 60 }))
   const { code, stdout, stderr } = await igwnAuth(['token'])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -12,20 +12,20 @@ it('shows what the chosen token says, and how long it lasts', async () => {
     new RegExp(
       [
         `^${runtimeFile()}`,
-        '  profile   scitoken:2.0',
-        '  subject   albert.einstein',
-        '  issuer    https://issuer.example.org',
-        '  audience  https://x.example.org',
-        '  scope     read:/frames',
-        '            write:/home',
-        '  begins    [-\\dT:]+Z, (?:60|6\\d) seconds ago',
-        '  ends      [-\\dT:]+Z, in 59 minutes\n$',
+        '  profile     scitoken:2.0',
+        '  subject     albert.einstein',
+        '  issuer      https://issuer.example.org',
+        '  audience    https://x.example.org',
+        '  scope       read:/frames',
+        '              write:/home',
+        '  valid from  [-\\dT:]+Z, (?:60|6\\d) seconds ago',
+        '  expires     [-\\dT:]+Z, in 59 minutes\n$',
       ].join('\n'),
     ),
   )
 })
 
-it('takes the first that satisfies what is asked for: scope, audience, issuer and life', async () => {
+it('selects the first token with the required scope, audience, issuer and lifetime', async () => {
   process.env.BEARER_TOKEN = mint({ scope: 'read:/frames', aud: 'https://x.example.org', exp: now() + 300 })
   put(
     runtimeFile(),
@@ -45,7 +45,7 @@ it('takes the first that satisfies what is asked for: scope, audience, issuer an
   delete process.env.BEARER_TOKEN
 })
 
-it('--decode prints the header and every claim, times also as people read them', async () => {
+it('--decode prints the header and all claims, with times as dates', async () => {
   const exp = now() + 3000
   put(runtimeFile(), mint({ exp, groups: ['/ligo', '/virgo'], 'odd\u001bname': 'x' }))
   const { stdout } = await igwnAuth(['token', '--decode'])
@@ -62,7 +62,7 @@ it('--decode prints the header and every claim, times also as people read them',
   expect(stdout).toMatch(/^ {2}odd\?name +x$/m)
 })
 
-it('--json prints the same as data, with --decode header and claims too', async () => {
+it('--json prints the same as JSON, with --decode header and claims too', async () => {
   const text = mint()
   put(runtimeFile(), text)
   const data = async (...words: string[]) =>
@@ -77,26 +77,52 @@ it('--json prints the same as data, with --decode header and claims too', async 
   expect(await data('--decode')).toMatchObject({ ...decodeJwt(text) })
 })
 
-it('--print prints the token itself, and nothing else', async () => {
+it('--print prints only the token', async () => {
   const text = mint()
   put(runtimeFile(), text)
   expect(await igwnAuth(['token', '--print'])).toMatchObject({ code: 0, stdout: `${text}\n`, stderr: '' })
 })
 
-it('says why there is none, one by one, and what mends it; exit code 1, and nothing on stdout', async () => {
+it('lists why each token was skipped, and how to get one; exit code 1', async () => {
   process.env.BEARER_TOKEN = 'garbage'
   put(runtimeFile(), mint({ exp: now() - 7300 }))
-  for (const words of [[], ['--print'], ['--json']]) {
+  for (const words of [[], ['--print']]) {
     const { code, stdout, stderr } = await igwnAuth(['token', '--scope', 'read:/frames', ...words])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(stderr).toMatch(/^igwn-auth: no token satisfies\n {2}A token must give read:\/frames\.\n/)
-    expect(stderr).toMatch(/^ +passed over {2}BEARER_TOKEN\n +holds no SciToken \(not a JWT\)$/m)
+    expect(stderr).toMatch(
+      /^igwn-auth: no suitable token found\n {2}Required of a token: scope read:\/frames\n/,
+    )
+    expect(stderr).toMatch(/^ +skipped {2}BEARER_TOKEN\n +\S.*JWT.*$/m)
     expect(stderr).toMatch(/^ +expired 2 hours ago$/m)
     expect(stderr).toMatch(
-      /^ +To mend it:\n +unset BEARER_TOKEN\n +htgettoken -a VAULT -i ISSUER --scopes=read:\/frames$/m,
+      /^ +To fix:\n +unset BEARER_TOKEN\n +htgettoken -a VAULT -i ISSUER --scopes=read:\/frames$/m,
     )
   }
   const { stderr } = await igwnAuth(['token', '--strict'])
-  expect(stderr).toContain('igwn-auth: BEARER_TOKEN holds no SciToken')
+  expect(stderr).toMatch(/^igwn-auth: BEARER_TOKEN .*JWT/)
   delete process.env.BEARER_TOKEN
+})
+
+it('--json prints a failure as JSON too', async () => {
+  process.env.BEARER_TOKEN = 'garbage'
+  const { code, stdout, stderr } = await igwnAuth(['token', '--json'])
+  delete process.env.BEARER_TOKEN
+  expect(code).toBe(1)
+  expect(stderr).toContain('igwn-auth: no suitable token found')
+  expect(JSON.parse(stdout)).toMatchObject({
+    error: {
+      exitCode: 1,
+      message: 'no suitable token found',
+      fixes: expect.arrayContaining(['unset BEARER_TOKEN']),
+    },
+    findings: expect.arrayContaining([
+      expect.objectContaining({ source: 'BEARER_TOKEN', verdict: 'skipped', code: 'malformed' }),
+    ]),
+  })
+})
+
+it('--json has an integer timeLeft', async () => {
+  put(runtimeFile(), mint())
+  const { timeLeft } = JSON.parse((await igwnAuth(['token', '--json'])).stdout) as { timeLeft: number }
+  expect(Number.isInteger(timeLeft)).toBe(true)
 })

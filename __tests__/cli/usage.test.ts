@@ -12,7 +12,7 @@ it('prints the version of the package', async () => {
   expect(await igwnAuth(['-V'])).toMatchObject(expected)
 })
 
-it('loads nothing of axios for the version and for help', async () => {
+it('does not load axios for the version and for help', async () => {
   const watch = `
     require('node:module').registerHooks?.({
       load(url, context, next) { if (url.includes('axios/')) console.error('loaded', url); return next(url, context) },
@@ -28,7 +28,7 @@ it('loads nothing of axios for the version and for help', async () => {
 })
 
 describe('help', () => {
-  it.each([[['--help']], [['-h']], [['help']]])('%j names the commands and the exit codes', async (words) => {
+  it.each([[['--help']], [['-h']], [['help']]])('%j lists commands and exit codes', async (words) => {
     const { code, stdout, stderr } = await igwnAuth(words)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     for (const text of ['explain', 'get', 'token', 'x509', 'Exit codes:', 'NO_COLOR', 'NODE_DEBUG=igwn-auth'])
@@ -51,11 +51,11 @@ describe('help', () => {
       ],
     ],
     [
-      'get',
+      'request',
       [
         '-o, --output',
         '-H, --header',
-        '-X, --method',
+        '-X, --request',
         '-d, --data',
         '--timeout',
         '--retry',
@@ -67,7 +67,7 @@ describe('help', () => {
     ['x509', ['--cert', '--key', '--passphrase-file', '--min-time-left', '--json']],
   ]
 
-  it.each(OPTIONS)('of %s names its options and its exit codes, within 80 columns', async (name, options) => {
+  it.each(OPTIONS)('of %s lists options and exit codes in 80 columns', async (name, options) => {
     const [byHelp, byOption] = [await igwnAuth(['help', name]), await igwnAuth([name, '--help'])]
     expect(byHelp).toEqual(byOption)
     expect(byHelp).toMatchObject({ code: 0, stderr: '' })
@@ -77,7 +77,7 @@ describe('help', () => {
   })
 })
 
-describe('a command line that cannot be understood is said in one line, with where to read more, and exit code 2', () => {
+describe('an invalid command line is one line on stderr and exit code 2', () => {
   it.each<[string, string[], string]>([
     [
       'an unknown option',
@@ -88,52 +88,52 @@ describe('a command line that cannot be understood is said in one line, with whe
     [
       'a URL without a command',
       ['https://albert:sosecret@a.example.org/'],
-      'the command is missing before the URL: explain, get or token',
+      'missing command before the URL: explain, request or token',
     ],
     [
       'a missing value',
-      ['get', 'https://a.example.org', '-o'],
-      "get: option '-o, --output <file>' argument missing",
+      ['request', 'https://a.example.org', '-o'],
+      "request: option '-o, --output <file>' argument missing",
     ],
     [
       'an empty value',
       ['token', '--scope', ''],
       "token: option '--scope <scope>' argument '' is invalid. It is empty.",
     ],
-    ['a missing URL', ['get'], "get: missing required argument 'url'"],
+    ['a missing URL', ['request'], "request: missing required argument 'url'"],
     [
       'one URL too many',
       ['explain', 'a', 'b'],
       "explain: too many arguments for 'explain'. Expected 1 argument but got 2.",
     ],
     [
-      'no number',
-      ['get', 'a', '--timeout', 'soon'],
-      "get: option '--timeout <seconds>' argument 'soon' is invalid. It must be a number of seconds, 0 or more.",
+      'an invalid number',
+      ['request', 'a', '--timeout', 'soon'],
+      "request: option '--timeout <seconds>' argument 'soon' is invalid. Expected a number of seconds, 0 or more.",
     ],
     [
-      'no count',
-      ['get', 'a', '--retry', '1.5'],
-      "get: option '--retry <count>' argument '1.5' is invalid. It must be a whole number, 0 or more.",
+      'an invalid count',
+      ['request', 'a', '--retry', '1.5'],
+      "request: option '--retry <count>' argument '1.5' is invalid. Expected a whole number, 0 or more.",
     ],
     [
-      'an origin that is none',
-      ['get', 'a', '--trusted-origin', 'a.example.org'],
-      "get: option '--trusted-origin <origin>' argument 'a.example.org' is invalid. It must be an origin, as https://host or https://host:port.",
+      'an invalid origin',
+      ['request', 'a', '--trusted-origin', 'a.example.org'],
+      "request: option '--trusted-origin <origin>' argument 'a.example.org' is invalid. Expected an origin, such as https://host or https://host:port.",
     ],
     [
-      'two that contradict',
-      ['token', '--print', '--json'],
-      "token: option '--print' cannot be used with option '--json'",
+      'contradicting options',
+      ['token', '--print', '--decode'],
+      "token: option '--print' cannot be used with option '--decode'",
     ],
     [
       'a body for a HEAD',
-      ['get', 'a', '-I', '-d', 'x'],
-      "get: option '-I, --head' cannot be used with option '-d, --data <data>'",
+      ['request', 'a', '-I', '-d', 'x'],
+      "request: option '-I, --head' cannot be used with option '-d, --data <data>'",
     ],
   ])('%s', async (_, words, message) => {
-    const name = ['explain', 'get', 'token'].includes(words[0] ?? '') ? ` ${words[0]}` : ''
-    const sentence = message.replace(/^(?:explain|get|token): /, '')
+    const name = ['explain', 'request', 'token'].includes(words[0] ?? '') ? ` ${words[0]}` : ''
+    const sentence = message.replace(/^(?:explain|request|token): /, '')
     expect(await igwnAuth(words)).toEqual({
       code: 2,
       signal: null,
@@ -144,22 +144,22 @@ describe('a command line that cannot be understood is said in one line, with whe
 
   it.each<[string, string[], string]>([
     [
-      'a path in the place of a URL',
+      'a path instead of a URL',
       ['explain', './file'],
-      'the URL cannot be used; give one of http or https, as https://host.example.org/path',
+      'invalid URL; expected http or https, such as https://host.example.org/path',
     ],
     [
       'a URL of another scheme',
       ['get', 'ftp://a.example.org/'],
-      'the URL cannot be used; give one of http or https, as https://host.example.org/path',
+      'invalid URL; expected http or https, such as https://host.example.org/path',
     ],
     [
-      'a certificate that is named and switched off',
+      '--cert with --no-x509',
       ['explain', 'a', '--cert', 'x', '--no-x509'],
       '--cert and --no-x509 contradict each other',
     ],
     [
-      'a netrc file that is named and switched off',
+      '--netrc-file with --no-netrc',
       ['explain', 'a', '--netrc-file', 'x', '--no-netrc'],
       '--netrc-file and --no-netrc contradict each other',
     ],
@@ -171,18 +171,18 @@ describe('a command line that cannot be understood is said in one line, with whe
     [
       'a header without a colon',
       ['get', 'a', '-H', 'Authorization Bearer x'],
-      "a --header must be 'Name: value' in one line; 'Name:' leaves one out, 'Name;' has it empty",
+      "--header must be one line 'Name: value'; 'Name:' removes a header, 'Name;' sends it empty",
     ],
     [
       'a header in two lines',
       ['get', 'a', '-H', 'X-A: b\r\nX-C: d'],
-      "a --header must be 'Name: value' in one line; 'Name:' leaves one out, 'Name;' has it empty",
+      "--header must be one line 'Name: value'; 'Name:' removes a header, 'Name;' sends it empty",
     ],
-    ['a method that is none', ['get', 'a', '-X', 'GET /'], '--method must be the name of a method, as PUT'],
+    ['an invalid method', ['get', 'a', '-X', 'GET /'], '--request must be a method, such as PUT'],
     [
-      'a remote name that there is not',
+      '--remote-name without a file name in the URL',
       ['get', 'https://a.example.org/frames/', '-O'],
-      'the URL ends with no name for --remote-name; give --output FILE',
+      '--remote-name needs a URL that ends with a file name; use --output FILE',
     ],
   ])('%s', async (_, words, message) => {
     const stderr = `igwn-auth: ${message}\n  See igwn-auth ${words[0]} --help.\n`
@@ -196,15 +196,15 @@ describe('a command line that cannot be understood is said in one line, with whe
   })
 })
 
-it('ends quietly when whoever reads its output has read enough', async () => {
+it('ends without a message when its reader stops early', async () => {
   const line =
     'set -o pipefail 2>/dev/null; $IGWN_AUTH help get | true; $IGWN_AUTH explain a.example.org | true'
   expect(await shell(line)).toMatchObject({ stderr: '' })
 })
 
-it('says so when its output cannot be written', async () => {
+it('reports an output that cannot be written', async () => {
   expect(await shell('$IGWN_AUTH explain a.example.org > /dev/full')).toMatchObject({
     code: 23,
-    stderr: 'igwn-auth: the output cannot be written (ENOSPC)\n',
+    stderr: 'igwn-auth: stdout cannot be written (ENOSPC)\n',
   })
 })

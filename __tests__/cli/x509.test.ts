@@ -15,7 +15,7 @@ beforeEach(emptyPlaces)
 
 const proxyFile = () => path.join(slashTmp(), 'x509up_u1000')
 
-it('shows the chain as it is presented: whom each certificate names, who signed it, and its life', async () => {
+it('shows the chain in the order of presentation: subject, issuer and lifetime of each certificate', async () => {
   put(proxyFile(), proxy.bundle)
   const { code, stdout, stderr } = await igwnAuth(['x509'])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -24,22 +24,22 @@ it('shows the chain as it is presented: whom each certificate names, who signed 
       [
         '^/tmp/x509up_u1000',
         'certificate 1 of 2',
-        '  subject  (/.*/CN=Alice Adams)/CN=\\d+',
-        '  issuer   \\1',
-        '  begins   [-\\dT:]+Z, .* ago',
-        '  ends     [-\\dT:]+Z, in \\d+ hours',
+        '  subject     (/.*/CN=Alice Adams)/CN=\\d+',
+        '  issuer      \\1',
+        '  valid from  [-\\dT:]+Z, .* ago',
+        '  expires     [-\\dT:]+Z, in \\d+ hours',
         'certificate 2 of 2',
-        '  subject  \\1',
-        '  issuer   /.*',
-        '  begins   [-\\dT:]+Z, .* ago',
-        '  ends     [-\\dT:]+Z, in \\d+ hours',
-        'All of it ends [-\\dT:]+Z, in \\d+ hours\\.\n$',
+        '  subject     \\1',
+        '  issuer      /.*',
+        '  valid from  [-\\dT:]+Z, .* ago',
+        '  expires     [-\\dT:]+Z, in \\d+ hours',
+        'The credential expires [-\\dT:]+Z, in \\d+ hours\\.\n$',
       ].join('\n'),
     ),
   )
 })
 
-it('--json prints the same as data', async () => {
+it('--json prints the same as JSON', async () => {
   put(proxyFile(), proxy.bundle)
   const { code, stdout } = await igwnAuth(['x509', '--json'])
   expect(code).toBe(0)
@@ -54,25 +54,25 @@ it('--json prints the same as data', async () => {
   expect(certificates[0]?.issuer).toBe(certificates[1]?.subject)
 })
 
-it('looks at the certificate that is named', async () => {
+it('shows the certificate that --cert names', async () => {
   put(room('cert.pem'), alice.certificate)
   put(room('key.pem'), alice.encryptedKey('open sesame'))
   put(room('passphrase'), 'open sesame')
   const words = ['x509', '--cert', room('cert.pem'), '--key', room('key.pem')]
   const { code, stdout } = await igwnAuth([...words, '--passphrase-file', room('passphrase')])
   expect(code).toBe(0)
-  expect(stdout).toMatch(/^certificate 1 of 1\n {2}subject {2}\/.*\/CN=Alice Adams$/m)
+  expect(stdout).toMatch(/^certificate 1 of 1\n {2}subject {5}\/.*\/CN=Alice Adams$/m)
   const locked = await igwnAuth(words)
   expect(locked).toMatchObject({ code: 1, stdout: '' })
-  expect(locked.stderr.replace(/\s+/g, ' ')).toContain('holds an encrypted private key')
+  expect(locked.stderr.replace(/\s+/g, ' ')).toContain('encrypted')
 })
 
-it('says why there is none, and what mends it; exit code 1', async () => {
+it('lists why each certificate was skipped, and how to create one; exit code 1', async () => {
   const none = await igwnAuth(['x509'])
   expect(none).toMatchObject({ code: 1, stdout: '' })
-  expect(none.stderr).toMatch(/^igwn-auth: no certificate satisfies\n\n {2}Certificates\n/)
+  expect(none.stderr).toMatch(/^igwn-auth: no suitable certificate found\n\n {2}Certificates\n/)
   expect(none.stderr).toMatch(/^ +absent +X509_USER_PROXY is not set$/m)
-  expect(none.stderr).toMatch(/^ +To mend it:\n +grid-proxy-init, or voms-proxy-init -rfc\n$/m)
+  expect(none.stderr).toMatch(/^ +To fix: grid-proxy-init, or voms-proxy-init -rfc\n$/m)
 
   const expired = await authority.issueProxy(alice, {
     notBefore: secondsFromNow(-18 * 3600),
@@ -81,10 +81,10 @@ it('says why there is none, and what mends it; exit code 1', async () => {
   put(proxyFile(), expired.bundle)
   const late = await igwnAuth(['x509'])
   expect(late).toMatchObject({ code: 1, stdout: '' })
-  expect(late.stderr.replace(/\s+/g, ' ')).toContain('passed over /tmp/x509up_u1000 expired 6 hours ago')
+  expect(late.stderr.replace(/\s+/g, ' ')).toContain('skipped /tmp/x509up_u1000 expired 6 hours ago')
 })
 
-it('wants as much life as it is told', async () => {
+it('requires the lifetime of --min-time-left', async () => {
   put(proxyFile(), proxy.bundle)
   expect(await igwnAuth(['x509', '--min-time-left', '60'])).toMatchObject({ code: 0 })
   const { code, stderr } = await igwnAuth(['x509', '--min-time-left', '8640000'])

@@ -79,7 +79,7 @@ const SCENES: Record<string, () => void> = {
     machine.put('/tmp/x509up_u1000', proxy)
   },
 }
-for (const heading of ['get', 'token', 'x509']) SCENES[heading] = SCENES.explain!
+for (const heading of ['request', 'token', 'x509']) SCENES[heading] = SCENES.explain!
 
 describe.each(['docs/troubleshooting.md', 'docs/command-line.md'])('%s', (name) => {
   const file = path.join(__dirname, '..', '..', name)

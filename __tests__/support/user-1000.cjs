@@ -20,4 +20,14 @@ for (const name of ['statSync', 'lstatSync', 'openSync', 'fstatSync', 'readdirSy
     return result
   }
 }
+
+const owned = (stats) => (stats.uid === own ? Object.assign(stats, { uid: 1000 }) : stats)
+const { lstat, open } = fs.promises
+fs.promises.lstat = async (file, ...rest) => owned(await lstat(led(file), ...rest))
+fs.promises.open = async (file, ...rest) => {
+  const handle = await open(led(file), ...rest)
+  const stat = handle.stat.bind(handle)
+  handle.stat = async (...options) => owned(await stat(...options))
+  return handle
+}
 require('node:module').syncBuiltinESMExports()

@@ -1,86 +1,99 @@
-import fs from 'node:fs'
-import { open, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { rm, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
+import { isStats, statOf } from '../files/read-file'
+import { failureText, openForWriting, openOwnFile, replaceFile, writeTarget } from '../files/write-file'
 import { pathName } from '../secrets/sanitize'
-import { isStats, linkStatOf, statOf } from '../files/read-file'
-import { EXIT } from './exit-code'
-import { Failure } from './failure'
-import { claim } from './lock-file'
-import { isValidator, type Validator } from './validator'
+import { lock } from './download-lock'
+import { CommandError, EXIT } from './errors'
+import { isValidator, type Validator } from './partial-content'
 
-/** What a part is the beginning of. */
-export interface Whole {
-  /** Tells requests apart that ask for different things. */
+/** What a part file is the beginning of. */
+export interface Source {
+  /** Identifies the request. */
   readonly key: string
   readonly validator: Validator
-  /** Bytes of the whole file, where the server says so. */
+  /** Bytes of the whole file, if known. */
   readonly size?: number | undefined
 }
 
 /**
- * The beginning of a download: `FILE.part` beside FILE, until it is complete and takes the name. `FILE.part.json` says what it
- * is the beginning of, and how much of it is surely on the disk: after a crash of the machine a file may be longer than what
- * was written to it.
+ * The beginning of a download: `FILE.part` beside FILE, renamed when it is complete. The sidecar file `FILE.part.json` says
+ * what it is the beginning of, and how many bytes are synced to the disk: after a crash of the host a file can be longer
+ * than what was written.
  */
 export interface PartFile {
   readonly path: string
-  /** Bytes that are there; the next is written behind them. */
+  /** Bytes that are there. */
   readonly position: number
-  /** What it is the beginning of; undefined where that is not known, so that it cannot be taken up. */
-  readonly whole: Whole | undefined
-  /** Lets go of what is there, and begins anew. */
-  begin(whole: Whole | undefined): Promise<void>
+  /** Undefined when it cannot be resumed. */
+  readonly source: Source | undefined
+  /** Drops what is there. */
+  restart(source: Source | undefined): Promise<void>
   write(chunk: Buffer): Promise<void>
-  /** Gives the part its name, in one step, with everything on the disk. Whoever opens FILE finds what was, or this. */
+  /** Syncs it and renames it to FILE. Readers of FILE find the old file or the new one. */
   complete(): Promise<void>
-  /** Ends before it is complete: keeps what can be taken up, and removes what cannot. */
+  /** Ends before it is complete: keeps what can be resumed, removes the rest. */
   close(): Promise<void>
 }
 
 /**
- * Opens the part of a file, for this process alone.
+ * Opens and locks the part file of a file.
  *
- * @param key - what is asked for: the beginning of something else is not taken up
- * @throws Failure `unwritable` when it cannot be written, or another process is writing it
+ * @param key - identifies the request: the beginning of something else is not resumed
+ * @throws CommandError `unwritable`, also when another process is writing it
  */
 export async function openPart(file: string, key: string, resume: boolean): Promise<PartFile> {
-  const target = await targetOf(file)
-  const part = `${target}.part`
-  const papers = `${part}.json`
-  const release = claim(`${part}.lock`, part)
+  const target = await attempt(file, () => writeTarget(file))
+  const part = `${sidecarBase(target)}.part`
+  const unlock = await attempt(part, () => lock(`${part}.lock`, part))
   try {
-    return await opened({ target, part, papers, release }, key, resume)
+    return await open({ target, part, sidecar: `${part}.json`, unlock }, key, resume)
   } catch (error) {
-    release()
+    await unlock()
     throw error
   }
 }
 
+/** Shortened where a name with a suffix would be longer than file systems allow (255 bytes). */
+function sidecarBase(target: string): string {
+  const { dir, base } = path.parse(target)
+  if (Buffer.byteLength(base) <= MAX_NAME - '.part.json'.length) return target
+  const hash = createHash('sha256').update(base).digest('hex').slice(0, 16)
+  // A character that was cut is dropped.
+  const start = Buffer.from(base).subarray(0, 200).toString('utf8').replaceAll('\ufffd', '')
+  return path.join(dir, `${start}~${hash}`)
+}
+
+const MAX_NAME = 255
+
 interface Names {
   readonly target: string
   readonly part: string
-  readonly papers: string
-  readonly release: () => void
+  readonly sidecar: string
+  readonly unlock: () => Promise<void>
 }
 
-async function opened(
-  { target, part, papers, release }: Names,
+async function open(
+  { target, part, sidecar, unlock }: Names,
   key: string,
   resume: boolean,
 ): Promise<PartFile> {
-  const handle = await attempt(part, () => open(part, TO_WRITE, 0o666))
+  const before = statOf(target)
+  const mode = isStats(before) ? before.mode & 0o777 : undefined
+  const handle = await attempt(part, () => openForWriting(part, { mode }))
   const { size } = await handle.stat()
-  let { whole, position } = resume ? await beginningIn(papers, key, size) : NOTHING
-  let isTouched = false
-  let checked = Date.now()
-  let checking: Promise<void> | undefined
+  let { source, position } = resume ? await readSidecar(sidecar, key, size) : NOTHING
+  let isChanged = false
+  let synced = Date.now()
+  let syncing: Promise<void> | undefined
 
-  /** Notes how much is surely on the disk. */
-  async function check(): Promise<void> {
+  /** Records how much is synced. */
+  async function sync(): Promise<void> {
     const bytes = position
     await handle.datasync()
-    if (whole) await writeFile(papers, `${JSON.stringify({ ...whole, bytes })}\n`)
-    checked = Date.now()
+    if (source) await writeSidecar(sidecar, { ...source, bytes }, mode)
+    synced = Date.now()
   }
 
   return {
@@ -88,100 +101,96 @@ async function opened(
     get position() {
       return position
     },
-    get whole() {
-      return whole
+    get source() {
+      return source
     },
-    async begin(next) {
+    async restart(next) {
       await attempt(part, async () => {
-        await checking
-        await rm(papers, { force: true })
+        await syncing
+        await rm(sidecar, { force: true })
         await handle.truncate(0)
       })
-      isTouched = true
-      whole = next
+      isChanged = true
+      source = next
       position = 0
     },
     async write(chunk) {
       await attempt(part, async () => {
-        if (!isTouched) await handle.truncate(position)
-        isTouched = true
-        for (let from = 0; from < chunk.length;) {
-          const { bytesWritten } = await handle.write(chunk, from, chunk.length - from, position)
-          from += bytesWritten
-          position += bytesWritten
-        }
-        if (Date.now() - checked < CHECK_MS) return
-        await checking
+        if (!isChanged) await handle.truncate(position)
+        isChanged = true
+        position += await writeAll(handle, chunk, position)
+        if (Date.now() - synced < SYNC_MS) return
+        await syncing
         // The next bytes need not wait for it.
-        checking = check()
-        checking.catch(() => undefined)
-        checked = Date.now()
+        syncing = sync()
+        syncing.catch(() => undefined)
+        synced = Date.now()
       })
     },
     async complete() {
       await attempt(part, async () => {
-        await checking
+        await syncing
         await handle.sync()
-        const before = statOf(target)
-        if (isStats(before)) await handle.chmod(before.mode & 0o777)
         await handle.close()
-        await rename(part, target)
-        await syncFolder(path.dirname(target))
-        await rm(papers, { force: true })
+        await replaceFile(part, target)
+        await rm(sidecar, { force: true })
       })
-      release()
+      await unlock()
     },
     async close() {
       try {
-        await checking?.catch(() => undefined)
-        const isKept = isTouched ? whole !== undefined && position > 0 : size > 0
-        if (isTouched && isKept) await check()
+        await syncing?.catch(() => undefined)
+        const isKept = isChanged ? source !== undefined && position > 0 : size > 0
+        if (isChanged && isKept) await sync()
         await handle.close()
         if (isKept) return
         await rm(part, { force: true })
-        await rm(papers, { force: true })
+        await rm(sidecar, { force: true })
       } catch {
-        // Why it ends is known already; that the disk is full, say.
+        // The command reports the error that ended it already, such as a full disk.
       } finally {
-        release()
+        await unlock()
       }
     },
   }
 }
 
-/** A link would lead to where whoever made it wants us to write. */
-const TO_WRITE = fs.constants.O_RDWR | fs.constants.O_CREAT | (fs.constants.O_NOFOLLOW || 0)
+const SYNC_MS = 5000
 
-/** Often enough to lose little, seldom enough to cost nothing. */
-const CHECK_MS = 5000
-
-/** Of a link, the file it leads to: the link stays, as with everything that writes to it. */
-async function targetOf(file: string): Promise<string> {
-  const stats = statOf(file)
-  if (isStats(stats) && stats.isDirectory()) throw unwritable(file, 'it is a folder')
-  const link = linkStatOf(file)
-  return isStats(link) && link.isSymbolicLink() && isStats(stats) ? attempt(file, () => realpath(file)) : file
+async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<number> {
+  for (let from = 0; from < chunk.length;) {
+    const { bytesWritten } = await handle.write(chunk, from, chunk.length - from, position + from)
+    from += bytesWritten
+  }
+  return chunk.length
 }
 
-interface Beginning {
-  readonly whole: Whole | undefined
-  readonly position: number
-}
-
-const NOTHING: Beginning = { whole: undefined, position: 0 }
-
-/** What the papers say that a part of this size is the beginning of, if it is of what is asked for. */
-async function beginningIn(papers: string, wanted: string, length: number): Promise<Beginning> {
+async function writeSidecar(file: string, content: object, mode: number | undefined): Promise<void> {
+  const handle = await openForWriting(file, { mode })
   try {
-    const { key, validator, size, bytes } = JSON.parse(await readFile(papers, 'utf8')) as Record<
-      string,
-      unknown
-    >
-    const isOfIt = key === wanted && isValidator(validator) && (size === undefined || isCount(size))
-    if (!isOfIt || !isCount(bytes) || bytes > length) return NOTHING
-    return { whole: { key, validator, size }, position: bytes }
+    await handle.truncate(0)
+    await handle.writeFile(`${JSON.stringify(content)}\n`)
+  } finally {
+    await handle.close()
+  }
+}
+
+const NOTHING: { readonly source: Source | undefined; readonly position: number } = {
+  source: undefined,
+  position: 0,
+}
+
+/** What the sidecar file says of a part file of this size, if that belongs to this request. */
+async function readSidecar(file: string, wanted: string, length: number): Promise<typeof NOTHING> {
+  try {
+    const handle = await openOwnFile(file)
+    const text = await handle.readFile('utf8').finally(() => handle.close())
+    const { key, validator, size, bytes } = JSON.parse(text) as Record<string, unknown>
+    const isValid = key === wanted && isValidator(validator) && (size === undefined || isCount(size))
+    if (!isValid || !isCount(bytes) || bytes > length) return NOTHING
+    return { source: { key, validator, size }, position: bytes }
   } catch {
-    return NOTHING // half written, or not there
+    return NOTHING // absent or incomplete
   }
 }
 
@@ -189,22 +198,13 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
-/** So that the new name too outlives a crash; not all platforms have that. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined)
-  await handle?.sync().catch(() => undefined)
-  await handle?.close()
-}
-
 async function attempt<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof Failure) throw error
-    throw unwritable(file, (error as NodeJS.ErrnoException).code ?? 'unknown error')
+    if (error instanceof CommandError) throw error
+    const { code } = error as NodeJS.ErrnoException
+    const what = code === 'ENOENT' ? 'cannot be written (no such folder)' : failureText(error, 'written')
+    throw new CommandError(EXIT.unwritable, `${pathName(file)} ${what}`)
   }
-}
-
-export function unwritable(file: string, why: string): Failure {
-  return new Failure(EXIT.unwritable, `${pathName(file)} cannot be written (${why})`)
 }

@@ -1,98 +1,208 @@
 import { Command, Option } from 'commander'
 import { version } from '../../package.json'
-import { addCertificateFlags, addCredentialFlags, addTokenFlags } from './auth-flags'
-import type { ExplainFlags, GetFlags, TokenCommandFlags, X509Flags } from './flags'
-import { AFTER_ALL, AFTER_EXPLAIN, AFTER_GET, AFTER_TOKEN, AFTER_X509 } from './help-texts'
-import { hideTokens } from './hide-tokens'
-import { count, filled, origins, seconds, texts } from './values'
+import { usageError } from './errors'
+import type { ExplainFlags } from './explain'
+import * as parse from './flags'
+import { hideTokens } from './format'
+import { ADVICE, helpWidth, sectionsText } from './help'
+import type { DataFlag } from './request-body'
+import type { RequestFlags } from './request-options'
+import type { TokenCommandFlags } from './token'
+import type { X509Flags } from './x509'
 
 /**
- * The command line: its commands, options and help. What a command needs is loaded when it is run, so that `--version` and
- * `--help` cost nothing of axios.
+ * The commands and their options. Help, completions and the man page are made from them. The code of a command is imported
+ * when it runs, so that only `request` loads axios.
  *
- * @param done - hears the exit code of the command that was run
+ * @param done - gets the exit code
  */
 export function program(done: (exitCode: number) => void): Command {
   const igwnAuth = prepared(new Command('igwn-auth'))
     .description(
-      'Finds the SciToken, X.509 proxy or netrc login that is on this machine already, puts the right one on a ' +
-        'request, and says why when one is refused. Prints no secret, but by token --print.',
+      'Finds SciTokens, X.509 proxies and netrc entries, sends requests with them, and explains why one is refused. ' +
+        'Only token --print prints a secret.',
     )
     .version(version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print the help of a command')
-    .addHelpText('after', AFTER_ALL)
 
-  const explain = command(igwnAuth, 'explain', 'say what a request to a URL would carry, and why')
-    .argument('<url>', 'where the request goes; without a scheme it is https')
-    .option('--json', 'print everything as JSON')
-    .addHelpText('after', AFTER_EXPLAIN)
+  const explain = command(igwnAuth, 'explain', 'show which credentials a request would send, and why')
+    .argument('<url>', URL_HELP)
+    .option('--json', 'print JSON')
+    .option('--watch', 'print it again whenever it changes, until Ctrl-C')
     .action(async (url: string, flags: ExplainFlags) => {
-      const { explainCommand } = await import('./commands')
+      const { explainCommand } = await import('./explain')
       done(await explainCommand(url, flags))
     })
   addCredentialFlags(explain)
+  addTrustFlags(explain)
 
-  const get = command(igwnAuth, 'get', 'make a request with credentials')
-    .argument('<url>', 'where the request goes; without a scheme it is https')
-    .option('-o, --output <file>', 'write the body to FILE, whole or not at all; - for stdout', filled)
-    .option('-O, --remote-name', 'write it to a file named as the last part of the path of the URL')
-    .option('-X, --method <method>', 'the method (default: GET, or POST with --data)', filled)
-    .option('-H, --header <line>', "'Name: value'; 'Name:' leaves one out; @FILE has one a line", texts)
-    .option('-d, --data <data>', 'the body; @FILE takes it from a file as it is, @- from stdin', dataOf)
-    .addOption(new Option('-I, --head', 'ask for the headers alone').conflicts(CONTRARY_TO_HEAD))
-    .option('-i, --include', 'print status and headers on stdout, before the body')
-    .option('-f, --fail', 'print no body of an answer of 400 or above')
-    .option('-s, --silent', 'say nothing on stderr but what went wrong')
-    .option('-v, --verbose', 'say on stderr what happens to the credentials, and what the server answers')
-    .option('--timeout <seconds>', 'give up when the server is silent for so long', seconds, 300)
-    .option('-m, --max-time <seconds>', 'give up when all of it takes longer', seconds)
-    .option('--retry <count>', 'how often to take up a download that breaks off', count, 5)
-    .option('--no-resume', 'begin anew also where FILE.part has a beginning of it')
-    .option('--same-size', 'a file of the same size is the same, where the server says no more (XRootD)')
-    .addHelpText('after', AFTER_GET)
-    .action(async (url: string, flags: GetFlags) => {
-      const { getCommand } = await import('./commands')
-      done(await getCommand(url, flags))
-    })
-  addCredentialFlags(get).option(
-    '--trusted-origin <origin>',
-    'between such origins redirects take credentials along',
-    origins,
-  )
+  addRequest(igwnAuth, done)
 
   const token = command(igwnAuth, 'token', 'show the token that would be sent')
     .argument('[url]', 'take the audience from this URL')
-    .option('--decode', 'print its header and all its claims')
-    .option('--json', 'print it as JSON')
+    .option('--decode', 'print the header and all claims')
+    .option('--json', 'print JSON')
     .addOption(new Option('--print', 'print the token itself, a secret').conflicts(['decode', 'json']))
-    .addHelpText('after', AFTER_TOKEN)
     .action(async (url: string | undefined, flags: TokenCommandFlags) => {
-      const { tokenCommand } = await import('./commands')
+      const { tokenCommand } = await import('./token')
       done(await tokenCommand(url, flags))
     })
   addTokenFlags(token)
 
   const x509 = command(igwnAuth, 'x509', 'show the certificate chain that would be presented')
-    .option('--json', 'print it as JSON')
-    .addHelpText('after', AFTER_X509)
+    .option('--json', 'print JSON')
     .action(async (flags: X509Flags) => {
-      const { x509Command } = await import('./commands')
+      const { x509Command } = await import('./x509')
       done(await x509Command(flags))
     })
   addCertificateFlags(x509).option(
     '--min-time-left <seconds>',
-    'life that every certificate must have left (default: 600)',
-    seconds,
+    'required lifetime of every certificate (default: 600)',
+    parse.parseSeconds,
   )
 
+  command(igwnAuth, 'completion', 'print the completion script of a shell')
+    .argument('<shell>', 'bash, zsh or fish')
+    .action(async (shell: string) => {
+      const { completion } = await import('./completion')
+      process.stdout.write(completion(igwnAuth, shell))
+    })
+  command(igwnAuth, 'man', 'print the man page').action(async () => {
+    const { manPage } = await import('./completion')
+    process.stdout.write(manPage(igwnAuth))
+  })
   return igwnAuth
 }
 
-const CONTRARY_TO_HEAD = ['data', 'output', 'remoteName', 'method']
+const URL_HELP = 'http or https; https without a scheme'
 
-/** An empty body is one too. */
-function dataOf(text: string, before: readonly string[] = []): readonly string[] {
-  return [...before, text]
+function addRequest(igwnAuth: Command, done: (exitCode: number) => void): void {
+  const request = command(igwnAuth, 'request', 'send a request with credentials')
+    .alias('get')
+    .argument('<url...>', URL_HELP)
+    .optionsGroup('Request:')
+    .option('-X, --request <method>', 'method (default: GET; POST with a body; PUT with -T)', parse.parseText)
+    .option(
+      '-H, --header <line>',
+      "'Name: value'; 'Name:' removes a header; @FILE has one per line",
+      parse.parseList,
+    )
+    .option('-A, --user-agent <text>', 'User-Agent header', parse.parseText)
+    .option('-u, --user <name>', 'Basic credentials; asks for the password', parse.parseText)
+    .optionsGroup('Body:')
+    .addOption(dataOption('-d, --data <data>', 'body; @FILE reads a file as it is, @- stdin'))
+    .addOption(dataOption('--data-raw <data>', 'the same, without @'))
+    .addOption(dataOption('--data-binary <data>', 'the same as --data').hideHelp())
+    .addOption(dataOption('--data-urlencode <data>', 'the same, URL-encoded: [name]=text or [name]@FILE'))
+    .addOption(dataOption('--json <data>', '--data with JSON Content-Type and Accept headers'))
+    .option('-G, --get', 'append the data to the URL and send a GET')
+    .option('-F, --form <field>', 'multipart form: name=text, name=@FILE or name=<FILE', parse.parseList)
+    .option('-T, --upload-file <file>', 'upload a file, streamed; - for stdin', parse.parseText)
+    .optionsGroup('Output:')
+    .option(
+      '-o, --output <file>',
+      'save the body to a file, whole or not at all; - for stdout',
+      parse.parseText,
+    )
+    .option('-O, --remote-name', 'save each body under the last part of the path of its URL')
+    .addOption(new Option('-I, --head', 'print the headers only').conflicts(CONFLICTS_WITH_HEAD))
+    .option('-i, --include', 'print status and headers before the body')
+    .option('-D, --dump-header <file>', 'write status and headers to a file; - for stdout', parse.parseText)
+    .option('-w, --write-out <format>', 'print text after each URL, see below', parse.parseText)
+    .option('-f, --fail', 'do not print the body of an error response')
+    .option('-s, --silent', 'print only errors on stderr')
+    .option('-v, --verbose', 'print how credentials are selected, and the response headers, on stderr')
+    .option('--no-progress-meter', 'no progress bar')
+    .optionsGroup('Transfer:')
+    .option('--compressed', 'request a compressed response, and decompress it')
+    .option('--timeout <seconds>', 'limit of every wait for the server', parse.parseSeconds, 300)
+    .option('-m, --max-time <seconds>', 'limit of each URL', parse.parseSeconds)
+    .option('--retry <count>', 'how often an interrupted download is resumed', parse.parseCount, 5)
+    .option('--no-resume', 'ignore an existing FILE.part')
+    .option('--same-size', 'treat a file of the same size as the same (XRootD)')
+    .optionsGroup('Accepted as in curl, the default here:')
+    .option('-L, --location', 'follow redirects')
+    .option('-S, --show-error', 'print errors, also with --silent')
+    .option('-C, --continue-at <offset>', 'resume a download; only -', resumeOffset)
+    .addOption(new Option('-#, --progress-bar', 'show a progress bar').hideHelp())
+    .addOption(new Option('-N, --no-buffer', 'do not buffer').hideHelp())
+    .addOption(new Option('--fail-with-body', 'fail, but print the body').hideHelp())
+    .addOption(new Option('-k, --insecure', 'refused').hideHelp())
+    .on('option:insecure', () => {
+      throw usageError(
+        '--insecure is refused: it would send credentials to any server. Use --cacert FILE to trust its CA',
+      )
+    })
+    .action(async (urls: readonly string[], flags: RequestFlags) => {
+      const { requestCommand } = await import('./request')
+      done(await requestCommand(urls, flags))
+    })
+  addCredentialFlags(request).option(
+    '--trusted-origin <origin>',
+    'redirects between these origins keep the credentials',
+    parse.parseOrigins,
+  )
+  addTrustFlags(request)
+}
+
+const CONFLICTS_WITH_HEAD = ['data', 'form', 'uploadFile', 'output', 'remoteName', 'request']
+
+/** All options for a body in order of appearance share one value. */
+function dataOption(flags: string, description: string): Option {
+  const option = new Option(flags, description)
+  const kind = option.name() as DataFlag['kind']
+  option.attributeName = () => 'data'
+  return option.argParser((text: string, before?: readonly DataFlag[]) => [...(before ?? []), { kind, text }])
+}
+
+function resumeOffset(text: string): string {
+  if (text === '-') return text
+  throw usageError("--continue-at supports only -; for a range use -H 'Range: bytes=100-'")
+}
+
+function addTokenFlags(command: Command): Command {
+  return command
+    .optionsGroup('Token:')
+    .option(
+      '--scope <scope>',
+      'required scope; several are separated by spaces, or by repeating it',
+      parse.parseList,
+    )
+    .option('--audience <audience>', 'required audience (repeatable; any one matches)', parse.parseList)
+    .option('--issuer <issuer>', 'required issuer (repeatable; any one matches)', parse.parseList)
+    .option('--min-time-left <seconds>', 'required lifetime (default: 60)', parse.parseSeconds)
+    .option('--strict', 'fail on the first malformed token instead of skipping it')
+    .option('--verify', "check the signature with the issuer's keys, over the network")
+}
+
+function addCertificateFlags(command: Command): Command {
+  return command
+    .optionsGroup('Certificate:')
+    .option(
+      '-E, --cert <file>',
+      'certificate with its chain; with its key unless --key is set',
+      parse.parseText,
+    )
+    .option('--key <file>', 'key of --cert', parse.parseText)
+    .option('--passphrase-file <file>', 'file whose first line is the passphrase of the key', parse.parseText)
+}
+
+function addCredentialFlags(command: Command): Command {
+  return addCertificateFlags(addTokenFlags(command))
+    .optionsGroup('Credentials:')
+    .option('--no-token', 'send no token')
+    .option('--no-x509', 'present no certificate')
+    .option('--no-netrc', 'send no Basic credentials from netrc')
+    .option('--netrc-file <file>', 'netrc file (default: NETRC, else ~/.netrc)', parse.parseText)
+    .option('--fail-if-no-auth', 'send nothing without a credential')
+    .option('--allow-insecure-http', 'send credentials over plain HTTP')
+}
+
+function addTrustFlags(command: Command): Command {
+  return command
+    .optionsGroup('Trusted CAs:')
+    .option('--cacert <file>', 'trust these CAs instead of the default ones', parse.parseText)
+    .option('--capath <dir>', 'trust the CAs in this folder too', parse.parseText)
 }
 
 function command(parent: Command, name: string, summary: string): Command {
@@ -100,28 +210,32 @@ function command(parent: Command, name: string, summary: string): Command {
   return prepared(parent.command(name), `${parent.name()} ${name}`).summary(summary).description(sentence)
 }
 
-/** What is the same for all: errors in one line, and where to read more. */
 function prepared(command: Command, name = command.name()): Command {
   return command
     .exitOverride()
     .helpOption('-h, --help', 'print this help')
+    .addHelpText('after', ({ error }) =>
+      sectionsText(command, helpWidth(error ? process.stderr : process.stdout)),
+    )
     .configureOutput({
-      outputError: (text, write) => {
-        write(`${name}: ${oneLine(text)}\nSee ${name} --help.\n`)
-      },
+      getOutHelpWidth: () => helpWidth(process.stdout),
+      getErrHelpWidth: () => helpWidth(process.stderr),
+      outputError: (text, write) => write(`${name}: ${messageOfParser(text)}\nSee ${name} --help.\n`),
     })
 }
 
-/** Commander repeats what it does not understand; that may be a token. */
-function oneLine(text: string): string {
-  const lines = hideTokens(text)
+/** A message of commander in one line, without values, which can be secrets, and with better advice. */
+export function messageOfParser(text: string): string {
+  const message = hideTokens(text)
     .replace(/^error: /, '')
     .replace(/(option '-[^'=]*)=[^']*'/, "$1'")
-    // Without the URL: it may hold a password.
-    .replace(/^unknown command 'https?:[^]*/i, 'the command is missing before the URL: explain, get or token')
+    // A URL can hold a password.
+    .replace(/^unknown command 'https?:[^]*/i, 'missing command before the URL: explain, request or token')
     .split('\n')
-  return lines
     .map((line) => line.trim())
     .filter(Boolean)
     .join(' ')
+  const option = /^unknown option '(-[\w-]+)/.exec(message)?.[1] ?? ''
+  const advice = Object.hasOwn(ADVICE, option) ? ADVICE[option] : undefined
+  return advice === undefined ? message : `unknown option '${option}'. ${advice}`
 }

@@ -1,56 +1,112 @@
 import fs from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { buffer } from 'node:stream/consumers'
+import path from 'node:path'
 import { AxiosHeaders } from 'axios'
 import { version } from '../../package.json'
+import { formatBasicCredentials } from '../formats/basic-credentials'
 import { pathName } from '../secrets/sanitize'
-import { EXIT } from './exit-code'
-import { Failure, usageFailure } from './failure'
-import type { GetFlags } from './flags'
-import { urlOf } from './url-of'
+import { EXIT, fileError, usageError } from './errors'
+import { parseUrlArgument, type CredentialFlags } from './flags'
+import { dataBody, formBody, uploadBody, type DataFlag, type RequestBody } from './request-body'
+import { askPassword } from './terminal'
 
-/** A request as the command line says it, without credentials. */
-export interface Outgoing {
+/** Flags of `igwn-auth request`, as commander parses them. */
+export interface RequestFlags extends CredentialFlags {
+  readonly output?: string
+  readonly remoteName?: boolean
+  readonly request?: string
+  readonly header?: readonly string[]
+  readonly userAgent?: string
+  readonly user?: string
+  readonly data?: readonly DataFlag[]
+  readonly get?: boolean
+  readonly form?: readonly string[]
+  readonly uploadFile?: string
+  readonly head?: boolean
+  readonly include?: boolean
+  readonly dumpHeader?: string
+  readonly writeOut?: string
+  readonly fail?: boolean
+  readonly silent?: boolean
+  readonly showError?: boolean
+  readonly verbose?: boolean
+  readonly progressMeter?: boolean
+  readonly compressed?: boolean
+  readonly timeout: number
+  readonly maxTime?: number
+  readonly retry: number
+  readonly resume: boolean
+  readonly sameSize?: boolean
+}
+
+/** A request without credentials. */
+export interface RequestOptions {
   readonly url: URL
   readonly method: string
   readonly headers: AxiosHeaders
-  readonly data: Buffer | undefined
+  readonly body: RequestBody | undefined
+  readonly compressed: boolean
 }
 
-/** Reads files and stdin where the command line names them. */
-export async function outgoingOf(word: string, flags: GetFlags): Promise<Outgoing> {
-  const { method = flags.head ? 'HEAD' : flags.data ? 'POST' : 'GET' } = flags
-  if (!TOKEN.test(method)) throw usageFailure(`--method must be the name of a method, as PUT`)
-  return {
-    url: urlOf(word),
-    method: method.toUpperCase(),
-    headers: headersOf(flags.header ?? []),
-    data: flags.data && (await bodyOf(flags.data)),
-  }
+/** Makes the requests of a command line, one for each URL. Files and stdin are read once. */
+export async function requestsOf(words: readonly string[], flags: RequestFlags): Promise<RequestOptions[]> {
+  const { data, form, uploadFile, get, compressed = false } = flags
+  const bodies = [data, form, uploadFile].filter((one) => one !== undefined)
+  if (bodies.length > 1) throw usageError('--data, --form and --upload-file contradict each other')
+  if (get && (form ?? uploadFile) !== undefined) throw usageError('--get needs --data')
+  const method = methodOf(flags)
+  const urls = words.map(parseUrlArgument)
+  const headers = headersOf(flags)
+  if (flags.user !== undefined) headers.set('Authorization', await basicOf(flags.user))
+  const content = data ? await dataBody(data) : form ? await formBody(form) : undefined
+  if (get && content?.bytes)
+    for (const url of urls)
+      url.search = [url.search.slice(1), content.bytes.toString()].filter(Boolean).join('&')
+  const body = uploadFile === undefined ? content : uploadBody(uploadFile)
+  if (body?.contentType !== undefined) headers.set('Content-Type', body.contentType)
+  // axios knows the length of bytes, and would send a stream in chunks.
+  if (body?.size !== undefined && !body.bytes) headers.set('Content-Length', String(body.size))
+  return urls.map((url) => ({
+    url: uploadFile === undefined ? url : uploadUrl(url, uploadFile),
+    method,
+    headers,
+    body: get ? undefined : body,
+    compressed,
+  }))
 }
 
-/** As `token` of RFC 9110 section 5.6.2. */
+function methodOf({ request, head, get, data, form, uploadFile }: RequestFlags): string {
+  const hasBody = !get && (data !== undefined || form !== undefined)
+  const method = request ?? (head ? 'HEAD' : uploadFile !== undefined ? 'PUT' : hasBody ? 'POST' : 'GET')
+  if (!TOKEN.test(method)) throw usageError('--request must be a method, such as PUT')
+  return method.toUpperCase()
+}
+
+/** `token` of RFC 9110 section 5.6.2. */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 
-/** What no field may hold (RFC 9110 section 5.5). */
+/** What a field value cannot hold (RFC 9110 section 5.5). */
 const NOT_IN_FIELD = /[^\t\x20-\x7e\x80-\xff]/
 
-/** What a header line says of its field; `false` keeps one out that would be there by itself. */
-function headersOf(words: readonly string[]): AxiosHeaders {
+/** A value of `false` removes a header that axios or we would add. */
+function headersOf({ header = [], userAgent, compressed, data, uploadFile }: RequestFlags): AxiosHeaders {
+  const isJson = data?.some(({ kind }) => kind === 'json')
   const headers = new AxiosHeaders({
-    Accept: '*/*',
-    // Else what is taken up could be of another coding than what is there.
-    'Accept-Encoding': 'identity',
-    'User-Agent': `igwn-auth/${version}`,
+    Accept: isJson ? 'application/json' : '*/*',
+    // A download could otherwise be resumed in another coding.
+    'Accept-Encoding': compressed ? 'gzip, deflate, br' : 'identity',
+    'User-Agent': userAgent ?? `igwn-auth/${version}`,
+    ...(isJson && { 'Content-Type': 'application/json' }),
+    // axios would call an upload a form.
+    ...(uploadFile !== undefined && { 'Content-Type': false }),
   })
   const given = new Map<string, { readonly name: string; readonly values: string[] }>()
-  for (const line of words.flatMap(linesOf)) {
+  for (const line of header.flatMap(headerLines)) {
     const [, name = '', mark, rest = ''] = /^([^:;\s]+)([:;])(.*)$/s.exec(line) ?? []
     const value = rest.trim()
-    // Without the line: it may hold a password.
+    // The message does not repeat the line, which can hold a password.
     if (!TOKEN.test(name) || NOT_IN_FIELD.test(value) || (mark === ';' && value !== ''))
-      throw usageFailure(
-        "a --header must be 'Name: value' in one line; 'Name:' leaves one out, 'Name;' has it empty",
+      throw usageError(
+        "--header must be one line 'Name: value'; 'Name:' removes a header, 'Name;' sends it empty",
       )
     const field = given.get(name.toLowerCase()) ?? { name, values: [] }
     given.set(name.toLowerCase(), field)
@@ -61,37 +117,30 @@ function headersOf(words: readonly string[]): AxiosHeaders {
   return headers
 }
 
-function linesOf(word: string): string[] {
-  if (!word.startsWith('@')) return [word]
-  const file = word.slice(1)
+function headerLines(word: string): string[] {
+  return word.startsWith('@') ? readLatin1(word.slice(1)).split(/\r?\n/).filter(Boolean) : [word]
+}
+
+function readLatin1(file: string): string {
   try {
-    return fs.readFileSync(file, 'latin1').split(/\r?\n/).filter(Boolean)
+    return fs.readFileSync(file, 'latin1')
   } catch (error) {
-    throw cannotRead(file, error)
+    throw fileError(EXIT.unreadable, pathName(file), error)
   }
 }
 
-/** Several are joined by `&`, as curl joins them. */
-async function bodyOf(words: readonly string[]): Promise<Buffer> {
-  const parts: Buffer[] = []
-  for (const word of words) {
-    if (parts.length > 0) parts.push(Buffer.from('&'))
-    parts.push(await dataOf(word))
-  }
-  return Buffer.concat(parts)
+/** `user:password`, or `user`, whose password is asked for: others can see the arguments of a process. */
+async function basicOf(user: string): Promise<string> {
+  const colon = user.indexOf(':')
+  const username = colon < 0 ? user : user.slice(0, colon)
+  const password = colon < 0 ? await askPassword(`Password of ${username}: `) : user.slice(colon + 1)
+  return formatBasicCredentials({ username, password })
 }
 
-async function dataOf(word: string): Promise<Buffer> {
-  if (!word.startsWith('@')) return Buffer.from(word)
-  const file = word.slice(1)
-  try {
-    return file === '-' ? await buffer(process.stdin) : await readFile(file)
-  } catch (error) {
-    throw cannotRead(file === '-' ? 'stdin' : file, error)
-  }
-}
-
-function cannotRead(file: string, error: unknown): Failure {
-  const { code } = error as NodeJS.ErrnoException
-  return new Failure(EXIT.unreadable, `${pathName(file)} cannot be read (${code ?? 'unknown error'})`)
+/** To a URL that ends with a slash, the name of the file is appended, as curl does. */
+function uploadUrl(url: URL, file: string): URL {
+  if (!url.pathname.endsWith('/') || file === '-') return url
+  const next = new URL(url)
+  next.pathname += encodeURIComponent(path.basename(file))
+  return next
 }

@@ -1,88 +1,90 @@
-import { IgwnAuthError } from '../errors'
-import { describeTokens } from '../tokens/describe-token'
-import { withReasons } from '../explain/explain-request'
-import { findSciToken } from '../tokens/find-sci-token'
-import { requirementsOf } from '../tokens/validate-claims'
-import { printable } from '../secrets/sanitize'
-import type { SciToken } from '../tokens/scitoken'
 import { processEnvironment } from '../environment'
+import { IgwnAuthError } from '../errors'
+import { withReasons } from '../explain/explain-request'
+import { printable } from '../secrets/sanitize'
+import { describeTokens } from '../tokens/describe-token'
+import { findSciToken } from '../tokens/find-sci-token'
+import type { SciToken } from '../tokens/scitoken'
 import { targetAudience } from '../tokens/target-audience'
 import type { TokenQuery } from '../tokens/token'
-import { EXIT } from './exit-code'
-import { noneSatisfies, wants } from './explanation-text'
-import type { TokenCommandFlags } from './flags'
+import { requirementsOf } from '../tokens/validate-claims'
+import { asUsageError, CommandError, EXIT } from './errors'
+import { notFoundError, requirementLines } from './findings-text'
+import { defined, parseUrlArgument, type TokenFlags } from './flags'
+import { json, moment, printableLines } from './format'
 import { table, type Row } from './table'
 import { terminalOf } from './terminal'
-import { moment } from './times'
-import { understood } from './usage-error'
-import { urlOf } from './url-of'
 
-/** `igwn-auth token [URL]`: shows the token that would be sent; the token itself only where that is asked for. */
+export interface TokenCommandFlags extends TokenFlags {
+  readonly decode?: boolean
+  readonly json?: boolean
+  readonly print?: boolean
+}
+
+/** `igwn-auth token [URL]`: shows the token that would be sent. Only `--print` prints the token itself. */
 export async function tokenCommand(url: string | undefined, flags: TokenCommandFlags): Promise<number> {
   const token = await find(queryOf(url, flags), flags)
-  process.stdout.write(`${shown(token, flags)}\n`)
+  process.stdout.write(`${textOf(token, flags)}\n`)
   return EXIT.ok
 }
 
 function queryOf(url: string | undefined, flags: TokenCommandFlags): TokenQuery {
-  const { scope, issuer, minTimeLeft, audience } = flags
-  return { audience: audience ?? (url && targetAudience(urlOf(url))), scope, issuer, minTimeLeft }
+  const { scope, issuer, minTimeLeft } = flags
+  const audience = flags.audience ?? (url === undefined ? undefined : targetAudience(parseUrlArgument(url)))
+  return defined({ audience, scope, issuer, minTimeLeft })
 }
 
 async function find(query: TokenQuery, { strict, verify }: TokenCommandFlags): Promise<SciToken> {
   try {
-    return await understood(() => findSciToken(query, { strict, verify }))
+    return await findSciToken(query, defined({ strict, verify }))
   } catch (error) {
-    if (!(error instanceof IgwnAuthError)) throw error
-    const want = requirementsOf(query)
-    const findings = withReasons(describeTokens(want, processEnvironment), error.reasons, want)
-    const said = error.code === 'ERR_IGWN_TOKEN_NOT_FOUND' ? 'no token satisfies' : error.message
-    throw noneSatisfies(said, findings, { wants: wants(want) })
+    const usage = asUsageError(error)
+    if (usage instanceof CommandError || !(error instanceof IgwnAuthError)) throw usage
+    const required = requirementsOf(query)
+    const findings = withReasons(describeTokens(required, processEnvironment), error.reasons, required)
+    const message = error.code === 'ERR_IGWN_TOKEN_NOT_FOUND' ? 'no suitable token found' : error.message
+    throw notFoundError(message, findings, { requirements: requirementLines(required) })
   }
 }
 
-function shown(token: SciToken, { print, json, decode }: TokenCommandFlags): string {
+function textOf(token: SciToken, { print, json: isJson, decode }: TokenCommandFlags): string {
   if (print) return token.serialize()
-  if (json) return JSON.stringify(asData(token, decode), null, 2)
+  if (isJson) return json(dataOf(token, decode))
   const { width, paint } = terminalOf(process.stdout)
-  return table([paint('bold', token.source ?? ''), ...(decode ? decoded(token) : said(token))], width)
+  const source = printableLines(token.source ?? '')
+  return table([paint('bold', source), ...(decode ? decodedRows(token) : summaryRows(token))], width)
 }
 
-function asData(token: SciToken, decode = false): object {
+function dataOf(token: SciToken, decode = false): object {
   const { notBefore, header, claims } = token
-  return { ...token.toJSON(), notBefore, timeLeft: token.timeLeft(), ...(decode && { header, claims }) }
+  const left = token.timeLeft()
+  const timeLeft = left === undefined ? undefined : Math.floor(left)
+  return { ...token.toJSON(), notBefore, timeLeft, ...(decode && { header, claims }) }
 }
 
-/** What a token says, in words. */
-function said({ profile, subject, issuer, audience, scopes, notBefore, expiresAt }: SciToken): Row[] {
+function summaryRows({ profile, subject, issuer, audience, scopes, notBefore, expiresAt }: SciToken): Row[] {
   const rows: [string, string | undefined][] = [
     ['profile', profile],
     ['subject', subject],
     ['issuer', issuer],
     ['audience', audience?.join('\n')],
     ['scope', scopes?.join('\n')],
-    ['begins', notBefore === undefined ? undefined : moment(notBefore)],
-    ['ends', expiresAt === undefined ? undefined : moment(expiresAt)],
+    ['valid from', notBefore === undefined ? undefined : moment(notBefore)],
+    ['expires', expiresAt === undefined ? undefined : moment(expiresAt)],
   ]
-  return rows.map(([name, value]) => [name, value ? fit(value) : 'not said'])
+  return rows.map(([name, value]) => [name, value ? printableLines(value) : '-'])
 }
 
-/** All that is in a token but its signature, as it stands there. */
-function decoded({ header, claims }: SciToken): Row[] {
+function decodedRows({ header, claims }: SciToken): Row[] {
   const rows = (values: Readonly<Record<string, unknown>>): Row[] =>
     Object.entries(values).map(([name, value]) => [printable(name), valueOf(name, value)])
   return ['header', ...rows(header), 'claims', ...rows(claims)]
 }
 
-/** The claims that are times (RFC 7519 section 4.1; `auth_time` of OpenID Connect). */
+/** Claims that are times (RFC 7519 section 4.1; `auth_time` of OpenID Connect). */
 const TIMES = ['exp', 'nbf', 'iat', 'auth_time']
 
 function valueOf(name: string, value: unknown): string {
   if (typeof value === 'number' && TIMES.includes(name)) return `${value} (${moment(value)})`
-  return fit(typeof value === 'string' ? value : JSON.stringify(value))
-}
-
-/** Without what could move the cursor; our own line feeds stay. */
-function fit(text: string): string {
-  return text.split('\n').map(printable).join('\n')
+  return printableLines(typeof value === 'string' ? value : JSON.stringify(value))
 }

@@ -1,0 +1,194 @@
+import type { Command } from 'commander'
+
+/** A section of the help of a command, below its options. The man page has the same. */
+export interface HelpSection {
+  readonly title: string
+  readonly paragraphs?: readonly string[]
+  readonly rows?: readonly (readonly [term: string, text: string])[]
+  /** Lines that are not wrapped. */
+  readonly examples?: readonly string[]
+}
+
+const USAGE_EXIT = ['2', 'invalid command line'] as const
+
+/** By the name of the command; the empty name is `igwn-auth` itself. */
+export const SECTIONS: Readonly<Record<string, readonly HelpSection[]>> = {
+  '': [
+    {
+      title: 'Environment',
+      rows: [
+        ['NO_COLOR', 'no colors; FORCE_COLOR=1 forces them (default: on a terminal)'],
+        ['COLUMNS', 'width of the output when it is not a terminal'],
+        ['NODE_DEBUG=igwn-auth', 'print on stderr how credentials are selected'],
+      ],
+      paragraphs: [
+        'The variables that name credentials are documented at https://www.npmjs.com/package/axios-igwn-auth',
+      ],
+    },
+    {
+      title: 'Exit codes',
+      rows: [
+        ['0', 'success'],
+        ['1', 'no suitable credential, or the server refused it'],
+        USAGE_EXIT,
+        ['6-60', 'failed transfers, see igwn-auth request --help'],
+      ],
+    },
+  ],
+  explain: [
+    {
+      title: 'Details',
+      paragraphs: ['Nothing is sent to the URL. Without --verify the network is not used.'],
+    },
+    {
+      title: 'Exit codes',
+      rows: [
+        ['0', 'a credential would be sent'],
+        ['1', 'no credential would be sent, or the request would fail before it is sent'],
+        USAGE_EXIT,
+      ],
+    },
+    {
+      title: 'Examples',
+      examples: [
+        'igwn-auth explain https://gracedb.example.org/api/ --scope gracedb.read',
+        'igwn-auth explain https://osdf.example.org/igwn/H1.gwf --no-x509 --json',
+      ],
+    },
+  ],
+  token: [
+    {
+      title: 'Exit codes',
+      rows: [['0', 'success'], ['1', 'no suitable token; stderr lists why each one was skipped'], USAGE_EXIT],
+    },
+    {
+      title: 'Examples',
+      examples: [
+        'igwn-auth token https://gracedb.example.org --scope gracedb.read',
+        'curl -H "Authorization: Bearer $(igwn-auth token --print)" ...',
+      ],
+    },
+  ],
+  x509: [
+    {
+      title: 'Exit codes',
+      rows: [
+        ['0', 'success'],
+        ['1', 'no suitable certificate; stderr lists why each one was skipped'],
+        USAGE_EXIT,
+      ],
+    },
+  ],
+  request: [
+    {
+      title: 'Downloads',
+      paragraphs: [
+        'A download to FILE is written to FILE.part and renamed when it is complete. An interrupted download is resumed, ' +
+          'also by the next run of the same command, if the server supports ranges and shows by ETag or Last-Modified ' +
+          '(or, with --same-size, by the size) that the file is the same. Credentials are found again each time.',
+        'A response of 400 or above is an error. Its body is never written to FILE.',
+      ],
+    },
+    {
+      title: 'Variables of --write-out',
+      paragraphs: [
+        '%{http_code} %{exitcode} %{errormsg} %{content_type} %{size_download} %{size_upload} %{time_total} ' +
+          '%{time_starttransfer} %{url} %{url_effective} %{redirect_url} %{filename_effective} %{method} %{scheme} ' +
+          '%{http_version} %{num_retries} %header{NAME} %{json} %{stdout} %{stderr} %{onerror}, and \\n \\r \\t. ' +
+          '%{json} prints all of them in one line, for every URL, also on failure.',
+      ],
+    },
+    {
+      title: 'Exit codes (from 6 on those of curl)',
+      rows: [
+        ['0', 'success: a response below 400'],
+        ['1', 'no credential where one is required, or the server refused it (401, 403 or TLS)'],
+        USAGE_EXIT,
+        ['6', 'could not resolve host'],
+        ['7', 'connection refused'],
+        ['18', 'response interrupted'],
+        ['22', 'any other response of 400 or above'],
+        ['23', 'output cannot be written'],
+        ['26', 'a file named by an option cannot be read'],
+        ['28', '--timeout or --max-time exceeded'],
+        ['35', 'TLS failed'],
+        ['47', 'too many redirects'],
+        ['56', 'connection failed'],
+        ['60', 'certificate of the server not trusted'],
+        ['130', 'ended by SIGINT; 143 by SIGTERM'],
+      ],
+    },
+    {
+      title: 'Examples',
+      examples: [
+        'igwn-auth request https://gracedb.example.org/api/events/',
+        'igwn-auth request https://osdf.example.org/igwn/H1.gwf -O',
+        'igwn-auth request https://storage.example.org/home/ -T result.h5',
+        "igwn-auth request https://gracedb.example.org/api/events/ --json '{}'",
+      ],
+    },
+  ],
+  completion: [
+    {
+      title: 'Examples',
+      examples: [
+        'igwn-auth completion bash > ~/.local/share/bash-completion/completions/igwn-auth',
+        'igwn-auth completion zsh > "${fpath[1]}/_igwn-auth"',
+        'igwn-auth completion fish > ~/.config/fish/completions/igwn-auth.fish',
+      ],
+    },
+  ],
+  man: [{ title: 'Examples', examples: ['igwn-auth man | man -l -'] }],
+}
+
+/** The sections of a command as text of this width. */
+export function sectionsText(command: Command, width: number): string {
+  const help = command.createHelp()
+  help.prepareContext({ helpWidth: width, outputHasColors: false })
+  const sections = SECTIONS[command.parent ? command.name() : ''] ?? []
+  return sections
+    .map(({ title, paragraphs = [], rows = [], examples = [] }) => {
+      const termWidth = Math.max(0, ...rows.map(([term]) => term.length))
+      const lines = [
+        ...rows.map(([term, text]) => help.formatItem(term, termWidth, text, help)),
+        ...paragraphs.map((text) => indented(help.boxWrap(text, width - 2))),
+        ...examples.map((example) => `  ${example}`),
+      ]
+      return `\n${title}:\n${lines.join('\n')}`
+    })
+    .join('\n')
+}
+
+function indented(text: string): string {
+  return text.replace(/^/gm, '  ')
+}
+
+/** Columns of help: the terminal's, up to 100; else `COLUMNS`, else 80. */
+export function helpWidth({ isTTY, columns }: NodeJS.WriteStream): number {
+  return Math.min(100, Math.max(40, isTTY ? columns || 80 : Number(process.env.COLUMNS) || 80))
+}
+
+/** What to use instead of an option of curl, or of another name. */
+export const ADVICE: Readonly<Record<string, string>> = {
+  '--token': 'Put the token into a file and name that in BEARER_TOKEN_FILE.',
+  '--bearer': 'Put the token into a file and name that in BEARER_TOKEN_FILE.',
+  '--oauth2-bearer': 'Put the token into a file and name that in BEARER_TOKEN_FILE.',
+  '--method': 'Use -X, --request.',
+  '--body': 'Use -d, --data.',
+  '--cert-type': 'Certificates are PEM. Convert others with openssl.',
+  '--key-type': 'Keys are PEM. Convert others with openssl.',
+  '--pass': 'Use --passphrase-file.',
+  '--passphrase': 'Use --passphrase-file.',
+  '--proxy': 'Set HTTPS_PROXY.',
+  '-x': 'Set HTTPS_PROXY.',
+  '--cookie': "Use -H 'Cookie: name=value'.",
+  '-b': "Use -H 'Cookie: name=value'.",
+  '--referer': "Use -H 'Referer: URL'.",
+  '-e': "Use -H 'Referer: URL'.",
+  '--netrc': 'netrc is used by default; --netrc-file names another file.',
+  '-n': 'netrc is used by default; --netrc-file names another file.',
+  '--negotiate': 'Kerberos is not supported by this command.',
+  '--connect-timeout': 'Use --timeout, which limits every wait for the server.',
+  '--range': "Use -H 'Range: bytes=0-99'.",
+  '-r': "Use -H 'Range: bytes=0-99'.",
+}

@@ -1,0 +1,156 @@
+import fs from 'node:fs'
+import { IgwnAuthError } from '../errors'
+import { urlWithoutSecrets, type IgwnAuthEvent } from '../events'
+import { explain } from '../instance/explain'
+import type { IgwnAuthOptions } from '../options'
+import { pathName } from '../secrets/sanitize'
+import { abortOnSignal, asUsageError, CommandError, EXIT, fileError, Interrupted, usageError } from './errors'
+import { authOptions, useTrustFlags } from './flags'
+import { seconds } from './format'
+import { MAX_TIMER, sender, type Send } from './http-client'
+import { printBody } from './print-body'
+import { progressOf } from './progress'
+import { requestsOf, type RequestFlags, type RequestOptions } from './request-options'
+import { eventLine, headLines, redactedHeadLines } from './response-text'
+import { printError } from './terminal'
+import { outputFile, saveFile } from './save-file'
+import { checkFormat, writeOut, writeOutFormat, type Transfer } from './write-out'
+
+/** `igwn-auth request URL...`: sends requests with credentials; bodies go to stdout or into files. */
+export async function requestCommand(words: readonly string[], flags: RequestFlags): Promise<number> {
+  if (words.length > 1 && flags.output !== undefined && flags.output !== '-')
+    throw usageError('--output needs a single URL; use --remote-name for several')
+  const igwnAuth: IgwnAuthOptions = { ...authOptions(flags), ...(flags.verbose && { onEvent: printEvent }) }
+  useTrustFlags(flags)
+  const requests = await requestsOf(words, flags)
+  const files = requests.map((request) => outputFile(request, flags))
+  const format = flags.writeOut === undefined ? undefined : writeOutFormat(flags.writeOut)
+  const transfers = requests.map((request, index) => transferOf(request, files[index]))
+  if (format !== undefined) for (const transfer of transfers) checkFormat(format, transfer)
+  if (flags.dumpHeader !== undefined && flags.dumpHeader !== '-') writeHeaders(flags.dumpHeader, [], 'w')
+
+  let exitCode: number = EXIT.ok
+  for (const [index, transfer] of transfers.entries()) {
+    const current = { ...transfer, start: Date.now() }
+    try {
+      await perform(current, igwnAuth, flags)
+    } catch (error) {
+      const usage = asUsageError(error)
+      current.error =
+        usage instanceof IgwnAuthError
+          ? await notSentError(usage, current.request, igwnAuth)
+          : (usage as CommandError)
+      if (!(current.error instanceof CommandError)) throw error
+    }
+    const { error } = current
+    const isLast = index === transfers.length - 1
+    // The last error is thrown, and printed by the caller.
+    if (error && !isLast && !(error instanceof Interrupted)) printError(error)
+    if (format !== undefined) writeOut(format, current)
+    if (error instanceof Interrupted || (error && isLast)) throw error
+    exitCode ||= error?.exitCode ?? EXIT.ok
+  }
+  return exitCode
+}
+
+function transferOf(request: RequestOptions, file: string | undefined): Transfer {
+  const none = { sizeDownload: 0, sizeUpload: 0, requests: 0 }
+  return { request, start: Date.now(), ...none, ...(file !== undefined && { file }) }
+}
+
+async function perform(transfer: Transfer, igwnAuth: IgwnAuthOptions, flags: RequestFlags): Promise<void> {
+  const { file } = transfer
+  await abortOnSignal(async (interrupt) => {
+    const signal = flags.maxTime === undefined ? interrupt : withDeadline(interrupt, flags.maxTime)
+    const progress = uploadProgress(transfer, flags)
+    const request = progress ? withUploadProgress(transfer, progress) : transfer.request
+    try {
+      const plain = sender(request, igwnAuth, { timeout: flags.timeout, signal })
+      const send = observed(plain, transfer, flags, () => progress?.end())
+      transfer.sizeDownload =
+        file === undefined
+          ? await printBody(await send(), flags)
+          : await saveFile(file, send, { request, flags, signal })
+    } finally {
+      progress?.end()
+    }
+  })
+}
+
+/** The error of a request that was not sent, with what fixes it. */
+async function notSentError(
+  { message }: IgwnAuthError,
+  { url }: RequestOptions,
+  igwnAuth: IgwnAuthOptions,
+): Promise<CommandError> {
+  const { fixes } = await explain(url, igwnAuth)
+  return new CommandError(EXIT.refused, message, { fixes: fixes.filter((fix) => !message.includes(fix)) })
+}
+
+function withDeadline(interrupt: AbortSignal, limit: number): AbortSignal {
+  const controller = new AbortController()
+  const abort = () => controller.abort(new CommandError(EXIT.timeout, `took longer than ${seconds(limit)}`))
+  setTimeout(abort, Math.min(limit * 1000, MAX_TIMER)).unref()
+  return AbortSignal.any([interrupt, controller.signal])
+}
+
+function uploadProgress(
+  { request, file }: Transfer,
+  flags: RequestFlags,
+): ReturnType<typeof progressOf> | undefined {
+  const isUpload = flags.uploadFile !== undefined && request.body && file === undefined
+  return isUpload ? progressOf(flags.uploadFile ?? '', flags) : undefined
+}
+
+function withUploadProgress(transfer: Transfer, progress: ReturnType<typeof progressOf>): RequestOptions {
+  const { request } = transfer
+  const { body } = request
+  if (!body) return request
+  const open: typeof body.open = (report) => {
+    progress.begin(0, body.size)
+    return body.open((position) => {
+      progress.update((transfer.sizeUpload = position))
+      report(position)
+    })
+  }
+  return { ...request, body: { ...body, open } }
+}
+
+/** Records each response in the transfer, and prints what `-v`, `-i`, `-I` and `-D` ask for. */
+function observed(send: Send, transfer: Transfer, flags: RequestFlags, onResponse: () => void): Send {
+  const { request } = transfer
+  const { verbose, include, head, dumpHeader } = flags
+  return async (more) => {
+    const range = more?.Range === undefined ? '' : ` (${more.Range})`
+    if (verbose) process.stderr.write(`> ${request.method} ${urlWithoutSecrets(request.url)}${range}\n`)
+    transfer.requests += 1
+    const response = await send(more)
+    onResponse()
+    transfer.response = response
+    transfer.responseStart = Date.now()
+    transfer.sizeUpload ||= request.body?.bytes?.length ?? 0
+    if (verbose)
+      process.stderr.write(
+        redactedHeadLines(response)
+          .map((line) => `< ${line}\n`)
+          .join(''),
+      )
+    if (include || head || dumpHeader === '-') process.stdout.write(`${headLines(response).join('\n')}\n\n`)
+    if (dumpHeader !== undefined && dumpHeader !== '-')
+      writeHeaders(dumpHeader, [...headLines(response), ''], 'a')
+    return response
+  }
+}
+
+function writeHeaders(file: string, lines: readonly string[], flag: 'w' | 'a'): void {
+  try {
+    fs.writeFileSync(file, lines.map((line) => `${line}\n`).join(''), { flag })
+  } catch (error) {
+    throw fileError(EXIT.unwritable, pathName(file), error)
+  }
+}
+
+function printEvent(event: IgwnAuthEvent): void {
+  const line = eventLine(event)
+  if (line !== undefined) process.stderr.write(`* ${line}\n`)
+}

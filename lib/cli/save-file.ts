@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { isStats, statOf } from '../files/read-file'
+import { pathName } from '../secrets/sanitize'
+import { download } from './download'
+import { CommandError, EXIT, fileError, usageError } from './errors'
+import { bytes } from './format'
+import type { Response, Send } from './http-client'
+import { openPart, type PartFile } from './part-file'
+import { progressOf } from './progress'
+import type { RequestFlags, RequestOptions } from './request-options'
+import { errorOfResponse, messageOf } from './response-text'
+
+/** The file that the body is saved to; undefined for stdout. */
+export function outputFile(
+  { url }: RequestOptions,
+  { output, remoteName }: RequestFlags,
+): string | undefined {
+  if (output !== undefined) return output === '-' ? undefined : output
+  if (!remoteName) return undefined
+  const name = url.pathname.slice(url.pathname.lastIndexOf('/') + 1)
+  if (name !== '') return name
+  throw usageError('--remote-name needs a URL that ends with a file name; use --output FILE')
+}
+
+export interface SaveOptions {
+  readonly request: RequestOptions
+  readonly flags: RequestFlags
+  readonly signal: AbortSignal
+}
+
+/**
+ * Saves the body to a file: all of it, or nothing.
+ *
+ * @returns the number of bytes of the file
+ */
+export async function saveFile(
+  file: string,
+  send: Send,
+  { request, flags, signal }: SaveOptions,
+): Promise<number> {
+  const errorOf = (response: Response) => notTheFile(response, file, request)
+  const stats = statOf(file)
+  if (isStats(stats) && stats.isDirectory())
+    throw new CommandError(EXIT.unwritable, `${pathName(file)} cannot be written (it is a folder)`)
+  if (isStats(stats) && !stats.isFile()) return writeDevice(file, send, errorOf)
+
+  const key = keyOf(request)
+  const part = await openPart(file, key ?? '', key !== undefined && flags.resume)
+  const progress = progressOf(file, flags)
+  const start = Date.now()
+  try {
+    // Other methods than GET may have an effect each time.
+    const retries = key === undefined ? 0 : flags.retry
+    const sameSize = flags.sameSize ?? false
+    await download(send, part, { key, retries, sameSize, signal, progress, errorOf })
+    progress.end()
+    await part.complete()
+  } catch (error) {
+    progress.end()
+    await part.close()
+    throw error instanceof CommandError ? error.addLines(...resumeLines(part)) : error
+  }
+  if (process.stderr.isTTY && !flags.silent) {
+    const seconds = ((Date.now() - start) / 1000).toFixed(1)
+    process.stderr.write(`${pathName(file)}: ${bytes(part.position)} in ${seconds} s\n`)
+  }
+  return part.position
+}
+
+/**
+ * Identifies a request; undefined when it cannot be resumed: only a GET for a whole file, without conditions, can. A digest,
+ * because the URL can hold a secret.
+ */
+function keyOf({ method, url, headers, body, compressed }: RequestOptions): string | undefined {
+  const isSimple = method === 'GET' && !body && !compressed && !CONDITIONS.some((name) => headers.has(name))
+  if (!isSimple) return undefined
+  const parts = [url.href, ...NEGOTIATED.map((name) => headers.get(name) ?? null)]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
+const CONDITIONS = [
+  'Range',
+  'If-Range',
+  'If-Match',
+  'If-None-Match',
+  'If-Modified-Since',
+  'If-Unmodified-Since',
+]
+const NEGOTIATED = ['Accept', 'Accept-Encoding', 'Accept-Language']
+
+/** A pipe or a device is written to, not replaced. */
+async function writeDevice(
+  file: string,
+  send: Send,
+  errorOf: (response: Response) => Promise<CommandError>,
+): Promise<number> {
+  const response = await send()
+  if (response.status >= 300) throw await errorOf(response)
+  let size = 0
+  try {
+    const handle = await open(file, 'w')
+    try {
+      for await (const chunk of response.body()) {
+        await handle.writeFile(chunk)
+        size += chunk.length
+      }
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    throw error instanceof CommandError ? error : fileError(EXIT.unwritable, pathName(file), error)
+  }
+  return size
+}
+
+/** The error for a response that is not the file, with the message of the server. */
+async function notTheFile(response: Response, file: string, { url }: RequestOptions): Promise<CommandError> {
+  if (response.status === 304) {
+    response.discard()
+    return new CommandError(EXIT.ok, `304 Not Modified: ${pathName(file)} is unchanged`)
+  }
+  const error = errorOfResponse(response)
+  const message = await messageOf(response, url)
+  return message === undefined ? error : error.addLines(`the server says: ${message}`)
+}
+
+/** What is kept of an interrupted download. */
+function resumeLines({ path, source, position }: PartFile): string[] {
+  if (source === undefined || position === 0) return []
+  const all = source.size === undefined ? '' : ` of ${bytes(source.size)}`
+  return [`${pathName(path)} has ${bytes(position)}${all}; run the same command again to resume`]
+}
