@@ -12,7 +12,7 @@ export function expectNoSecret(thing: unknown, secrets: readonly string[]) {
   ]
   if (typeof thing === 'object' && thing !== null) {
     const { stack, message, toJSON, cause } = thing as Partial<Error> & { toJSON?: () => unknown }
-    shown.push(stack ?? '', message ?? '', inspect(cause, { depth: null }))
+    shown.push(String(stack), String(message), inspect(cause, { depth: null }))
     if (typeof toJSON === 'function') shown.push(inspect(toJSON.call(thing), { depth: null }))
   }
   for (const secret of secrets)

@@ -76,14 +76,14 @@ export function secretsOf({ authorization, token, basic, changes }: Credentials)
   return [
     ...headers,
     ...headers.map((value) => value.slice(value.indexOf(' ') + 1)),
-    ...(changes.body === undefined ? [] : [changes.body]),
-    ...(changes.url ? parametersOf(changes.url) : []),
+    ...(changes.body === undefined ? [] : [changes.body, ...longValues(new URLSearchParams(changes.body))]),
+    ...(changes.url ? [changes.url.search, ...longValues(changes.url.searchParams)] : []),
   ]
 }
 
 const NONE: readonly string[] = []
 
-/** Values of a URL that a scheme made; the shorter ones are not secret (`oauth_version=1.0`). */
-function parametersOf(url: URL): string[] {
-  return [url.search, ...url.searchParams.values()].filter(({ length }) => length >= 12)
+/** Values of a query or a form that a scheme made; the shorter ones are not secret (`oauth_version=1.0`). */
+function longValues(parameters: URLSearchParams): string[] {
+  return [...parameters.values()].filter(({ length }) => length >= 12)
 }

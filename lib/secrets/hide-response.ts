@@ -88,8 +88,9 @@ export function hideFromInspection(object: object): void {
     Object.defineProperties(object, CLASS_ONLY)
 }
 
-function className(this: object): string {
-  return `${this.constructor.name} {}`
+function className(this: { readonly constructor?: { readonly name: string } }): string {
+  // Configs of axios have no prototype.
+  return `${this.constructor?.name ?? 'Object'} {}`
 }
 
 const CLASS_ONLY = {

@@ -1,0 +1,520 @@
+/**
+ * The secrets matrix: every transport, response type, credential and outcome of a request. What reaches the caller, what is
+ * emitted, what an adapter or a hook keeps, and what another origin receives must hold no secret. A new adapter, credential
+ * or outcome is one entry in a table below.
+ */
+import { AsyncResource } from 'node:async_hooks'
+import diagnostics from 'node:diagnostics_channel'
+import { Console } from 'node:console'
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs'
+import http from 'node:http'
+import https from 'node:https'
+import path from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import axios, { type AxiosInstance, type AxiosRequestConfig, type InternalAxiosRequestConfig } from 'axios'
+import { refreshToken } from '../../lib/oauth2'
+import {
+  applyAutoRetry,
+  applyIgwnAuth,
+  createX509Agent,
+  EVENT_CHANNEL,
+  removeIgwnAuth,
+  type IgwnAuthOptions,
+} from '../support/all'
+import { expectNoSecret } from '../support/expect-no-secret'
+import { matrixSite, type MatrixSite } from '../support/matrix-site'
+import { expectNoUnhandledRejection } from '../support/record-events'
+import { mint, signatureOf } from '../support/tokens'
+
+const random = (what: string) => `${what}-${randomBytes(12).toString('hex')}`
+const token = mint({ aud: 'ANY' })
+const SECRETS = {
+  token,
+  'signature of the token': signatureOf(token),
+  password: random('password'),
+  passphrase: random('passphrase'),
+  'scheme header': random('header'),
+  'scheme query': random('query'),
+  'scheme body': random('body'),
+  'OAuth client secret': random('client'),
+  'OAuth access token': random('access'),
+  'OAuth refresh token': random('refresh'),
+}
+const secrets: string[] = [...Object.values(SECRETS), `albert:${SECRETS.password}`]
+
+let site: MatrixSite
+let certificate: [string, string]
+let ca: string
+let netrc: string
+
+beforeAll(async () => {
+  site = await matrixSite({
+    access_token: SECRETS['OAuth access token'],
+    refresh_token: SECRETS['OAuth refresh token'],
+  })
+  const user = await site.authority.issueUser()
+  secrets.push(...user.key.split('\n').filter((line) => line !== '' && !line.startsWith('-')))
+  const write = (name: string, text: string) => {
+    const file = path.join(process.env.HOME!, name)
+    fs.writeFileSync(file, text, { mode: 0o600 })
+    return file
+  }
+  certificate = [
+    write('usercert.pem', user.certificate),
+    write('userkey.pem', user.encryptedKey(SECRETS.passphrase)),
+  ]
+  ca = write('ca.pem', site.authority.certificate)
+  // Not for the other origin, which is at 127.0.0.1: a netrc entry is looked for again there.
+  netrc = write('netrc', `machine localhost login albert password ${SECRETS.password}\n`)
+})
+afterAll(() => site.close())
+expectNoUnhandledRejection()
+
+/** How requests are sent. */
+interface Transport {
+  readonly config?: () => AxiosRequestConfig
+  readonly origin?: (site: MatrixSite) => string
+  /** The global agents are used: no certificate, and the CA is known to them. */
+  readonly usesGlobalAgents?: boolean
+  /** The option `cert` is false. */
+  readonly withoutCertificate?: boolean
+  readonly retries?: boolean
+  readonly followsNoRedirect?: boolean
+  /** Outcomes that cannot happen, or that are a documented limit. */
+  readonly without?: readonly string[]
+}
+
+/** The configs that a custom adapter got and kept. */
+const kept: unknown[] = []
+const agentsOfCaller: http.Agent[] = []
+const TRANSPORTS: Record<string, Transport> = {
+  'HTTP/1.1': {},
+  'HTTP/1.1 with the global agents and automatic retry': {
+    usesGlobalAgents: true,
+    withoutCertificate: true,
+    retries: true,
+  },
+  'HTTP/1.1 without TLS': { origin: ({ plain }) => plain },
+  'HTTP/2': {
+    config: () => ({ httpVersion: 2, http2Options: { sessionTimeout: 1000 } as object }),
+    followsNoRedirect: true,
+  },
+  'the fetch adapter': {
+    config: () => ({ adapter: 'fetch' }),
+    // fetch follows redirects by itself: docs/limits.md.
+    without: ['a redirect to plain HTTP that repeats the credential'],
+    origin: ({ plain }) => plain,
+  },
+  "a custom adapter and the caller's agents": {
+    withoutCertificate: true,
+    config: () => {
+      const httpsAgent = createX509Agent(certificate, { passphrase: SECRETS.passphrase })
+      agentsOfCaller.push(httpsAgent)
+      return {
+        httpsAgent,
+        adapter: (config: InternalAxiosRequestConfig) => {
+          kept.push(config)
+          return axios.getAdapter('http')(config)
+        },
+      }
+    },
+  },
+}
+
+/** What a request is given. */
+interface Given {
+  readonly options: () => IgwnAuthOptions
+  /** What the server must have seen at least once, for the rows to mean anything. */
+  readonly sent: string
+  readonly config?: AxiosRequestConfig
+}
+
+const CREDENTIALS: Record<string, Given> = {
+  'a token': { options: () => ({ token }), sent: token },
+  'a netrc password': {
+    options: () => ({ token: false, netrc }),
+    sent: Buffer.from(`albert:${SECRETS.password}`).toString('base64'),
+  },
+  'a scheme with header, query and body': {
+    options: () => ({
+      scheme: {
+        name: 'archive signature',
+        authorize: ({ url, body }) => {
+          url.searchParams.set('signature', SECRETS['scheme query'])
+          return {
+            // White space around it, which Node.js takes off on the wire.
+            headers: { 'X-Archive': ` ${SECRETS['scheme header']} ` },
+            url,
+            ...(typeof body === 'string' && { body: `${body}&signature=${SECRETS['scheme body']}` }),
+          }
+        },
+      },
+    }),
+    sent: SECRETS['scheme header'],
+    config: {
+      method: 'post',
+      data: 'a=1',
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    },
+  },
+  'an OAuth client secret and a refresh token': {
+    options: () => ({
+      token: refreshToken(
+        {
+          metadata: { issuer: site.secure, token_endpoint: `${site.secure}/token` },
+          clientId: 'me',
+          clientSecret: SECRETS['OAuth client secret'],
+          axios: axios.create({ httpsAgent: agentOf(site) }),
+        },
+        { refreshToken: SECRETS['OAuth refresh token'] },
+      ),
+    }),
+    sent: SECRETS['OAuth access token'],
+  },
+}
+
+const RESPONSE_TYPES = ['json', 'stream', 'arraybuffer'] as const
+
+/** An outcome of a request. */
+interface Ending {
+  readonly path?: string
+  readonly config?: (abort: () => void) => AxiosRequestConfig
+  /** The URL, where it is not at the server of the transport. */
+  readonly url?: (site: MatrixSite) => string
+  /** Aborts the request at this moment. */
+  readonly aborts?: 'before' | 'interceptor' | 'arrival' | 'reading'
+  readonly byCancelToken?: boolean
+  readonly redirects?: boolean
+  /** No `beforeRedirect` hook: it gets the URL as the server wrote it, with what that repeats. */
+  readonly withoutHook?: boolean
+  /** The status of the response, where the row means nothing without it. */
+  readonly status?: number
+}
+
+const SHORT = 60
+const upload = () => Readable.from([Buffer.alloc(1000), Buffer.alloc(1000)])
+
+const ENDINGS: Record<string, Ending> = {
+  'a response': { status: 200 },
+  'a response that repeats the credential': { path: 'repeats-200', status: 200 },
+  'a 404': { path: 'missing', status: 404 },
+  'a 401': { path: 'challenge', status: 401 },
+  'a 401 that repeats the credential': { path: 'repeats-401', status: 401 },
+  'a 401 that is accepted': { path: 'repeats-401', config: () => ({ validateStatus: null }), status: 401 },
+  'a 403 that repeats the credential': { path: 'repeats-403', status: 403 },
+  'a body that is no JSON': {
+    path: 'not-json',
+    config: () => ({ transitional: { silentJSONParsing: false } }),
+  },
+  // Rejected before sending.
+  'a transform that throws': {
+    config: () => ({
+      transformRequest: () => {
+        throw new Error('no')
+      },
+    }),
+  },
+  // With a timeout: a server that speaks HTTP/1.1 alone never answers HTTP/2 without TLS.
+  'plain HTTP': { url: ({ insecure }) => `${insecure}/ok`, config: () => ({ timeout: SHORT }) },
+  'no server': { url: () => 'https://127.0.0.1:1/' },
+  'a server that is not trusted': { url: ({ untrusted }) => `${untrusted}/ok` },
+  // Aborted, or out of time, at each stage.
+  'an abort before it is sent': { aborts: 'before' },
+  'an abort by an interceptor that runs after ours': { aborts: 'interceptor' },
+  'an abort before the response': { path: 'never-answers', aborts: 'arrival' },
+  'a canceled token before the response': { path: 'never-answers', aborts: 'arrival', byCancelToken: true },
+  'an abort while reading': { path: 'stops-in-the-body', aborts: 'reading' },
+  'a canceled token while reading': { path: 'stops-in-the-body', aborts: 'reading', byCancelToken: true },
+  'a timeout before the response': { path: 'never-answers', config: () => ({ timeout: SHORT }) },
+  'a timeout while reading': { path: 'stops-in-the-body', config: () => ({ timeout: SHORT }) },
+  // Limits.
+  'a response above maxContentLength': { path: 'large', config: () => ({ maxContentLength: 1000 }) },
+  'a body above maxBodyLength': {
+    config: () => ({ method: 'post', data: 'x'.repeat(1000), maxBodyLength: 100 }),
+  },
+  'an upload stream above maxBodyLength': {
+    config: () => ({ method: 'post', data: upload(), maxBodyLength: 100 }),
+  },
+  'an upload stream above maxBodyLength, without redirects': {
+    config: () => ({ method: 'post', data: upload(), maxBodyLength: 100, maxRedirects: 0 }),
+  },
+  // Broken connections.
+  'a connection that is cut before the response': { path: 'cut' },
+  'a connection that is cut in the body': { path: 'cut-in-the-body' },
+  // Redirects.
+  'a redirect on the same origin': { path: 'redirect', redirects: true },
+  'a redirect on the same origin, and a 401': { path: 'redirect-and-challenge', redirects: true },
+  'a redirect that is not followed': { path: 'redirect', config: () => ({ maxRedirects: 0 }) },
+  'a redirect to another origin': { path: 'redirect-to-other', redirects: true },
+  'a redirect to another origin that repeats what it got': {
+    path: 'redirect-to-other-repeating',
+    redirects: true,
+  },
+  'a redirect to a URL that is none and repeats the credential': {
+    path: 'redirect-to-invalid-url',
+    redirects: true,
+  },
+  'a redirect to plain HTTP that repeats the credential': {
+    path: 'redirect-to-plain-http-repeating',
+    redirects: true,
+    withoutHook: true,
+  },
+  'too many redirects': { path: 'redirect-to-itself', config: () => ({ maxRedirects: 2 }), redirects: true },
+}
+
+/** What came of one request, and all that somebody still holds of it. */
+interface Outcome {
+  /** The response or the error. */
+  readonly result: unknown
+  /** What its response stream failed with. */
+  readonly late?: unknown
+  /** What a `beforeRedirect` hook got and kept. */
+  readonly hook: unknown[]
+  /** It did not settle. */
+  readonly failure?: unknown
+}
+
+let requests = 0
+
+/**
+ * Bound to the moment the file is loaded: the async context of a running test leads to all of Jest, and Node.js 20 keeps it on
+ * every socket, which takes minutes to print.
+ */
+const send = AsyncResource.bind(sendOne)
+const plainGet = AsyncResource.bind((url: string, config: AxiosRequestConfig) => axios.get(url, config))
+
+async function sendOne(
+  instance: AxiosInstance,
+  transport: Transport,
+  responseType: (typeof RESPONSE_TYPES)[number],
+  ending: Ending,
+  given: Given,
+): Promise<Outcome> {
+  const { path: place = 'ok', aborts, byCancelToken } = ending
+  const id = String((requests += 1))
+  const controller = new AbortController()
+  const { token: cancelToken, cancel } = axios.CancelToken.source()
+  // By its symbols a promise leads to all of Jest, which takes seconds to print.
+  const promise: object = cancelToken.promise
+  for (const symbol of Object.getOwnPropertySymbols(promise))
+    Object.defineProperty(promise, symbol, { enumerable: false })
+  const abort = () => {
+    if (byCancelToken) cancel('canceled')
+    else controller.abort()
+  }
+  if (aborts === 'before') abort()
+  if (aborts === 'arrival' || (aborts === 'reading' && responseType !== 'stream'))
+    site.onArrival.set(id, abort)
+  const hook: unknown[] = []
+  const own = ending.config?.(abort)
+  const config: AxiosRequestConfig = {
+    ...given.config,
+    ...own,
+    ...(own?.method && { headers: { 'Content-Type': 'application/octet-stream' } }),
+    url: ending.url?.(site) ?? `/${place}/${id}`,
+    responseType,
+    ...(byCancelToken ? { cancelToken } : { signal: controller.signal }),
+    ...(ending.redirects &&
+      !ending.withoutHook && { beforeRedirect: (...all: unknown[]) => hook.push(...all) }),
+    ...(aborts === 'interceptor' && { abortInInterceptor: abort }),
+  }
+  let result: unknown
+  let late: unknown
+  try {
+    const response = (result = await instance.request<unknown>(config))
+    if (response.data instanceof Readable)
+      late = await readStream(response.data, aborts === 'reading' ? abort : undefined)
+  } catch (error) {
+    result = error
+    const { data } = (error as { response?: { data?: unknown } }).response ?? {}
+    if (data instanceof Readable) late = await readStream(data)
+  }
+  return { result, late, hook }
+}
+
+/** Fails a request that never settles by itself, not the rows of all others. */
+async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`not settled after ${milliseconds} ms`))
+    }, milliseconds)
+  })
+  return Promise.race([work, late]).finally(() => {
+    clearTimeout(timer)
+  })
+}
+
+/** Reads a stream to its end; the error where it fails. axios has no timeout for a stream that stops: it is left then. */
+async function readStream(stream: Readable, onData?: () => void): Promise<unknown> {
+  const left = setTimeout(() => stream.destroy(), 3 * SHORT)
+  try {
+    stream.on('data', () => onData?.())
+    await finished(stream)
+    return undefined
+  } catch (error) {
+    return error
+  } finally {
+    clearTimeout(left)
+  }
+}
+
+const agentOf = ({ authority }: MatrixSite) => {
+  const agent = new https.Agent({ ca: authority.certificate })
+  agentsOfCaller.push(agent)
+  return agent
+}
+
+/** The text that `console` prints of things; not `console.dir`, which takes no notice of how a thing wants to be printed. */
+function printed(...things: unknown[]): string {
+  const stream = new PassThrough()
+  const log = new Console(stream, stream)
+  for (const thing of things) {
+    log.log(thing)
+    log.error('failed: %s %O', thing, { thing })
+  }
+  return String(stream.read())
+}
+
+/** Every config that a result leads to, through responses and causes. */
+function configsIn(result: unknown, found = new Set<object>(), seen = new Set<unknown>()): Set<object> {
+  if (typeof result !== 'object' || result === null || seen.has(result)) return found
+  seen.add(result)
+  const { config, response, cause } = result as Record<string, unknown>
+  if (typeof config === 'object' && config !== null) found.add(config)
+  for (const next of [response, cause]) configsIn(next, found, seen)
+  return found
+}
+
+describe.each(Object.entries(TRANSPORTS))('%s', (_, transport) => {
+  describe.each(Object.entries(CREDENTIALS))('with %s', (_, given) => {
+    let instance: AxiosInstance
+    const events: unknown[] = []
+    const onEvent = (event: unknown) => void events.push(event)
+    /** What an inspection of the global agents found while requests were in flight. */
+    const inFlight: unknown[] = []
+    const defaults: AxiosRequestConfig = {}
+
+    beforeAll(() => {
+      diagnostics.subscribe(EVENT_CHANNEL, onEvent)
+      const { usesGlobalAgents = false } = transport
+      if (usesGlobalAgents) https.globalAgent.options.ca = site.authority.certificate
+      else process.env.REQUESTS_CA_BUNDLE = ca
+      Object.assign(defaults, {
+        baseURL: (transport.origin ?? (({ secure }) => secure))(site),
+        proxy: false,
+        ...transport.config?.(),
+      })
+      instance = axios.create(defaults)
+      // Registered before ours, so it runs after ours.
+      instance.interceptors.request.use((config) => {
+        ;(config as { abortInInterceptor?: () => void }).abortInInterceptor?.()
+        return config
+      })
+      const certificateOptions = transport.withoutCertificate
+        ? { cert: false as const }
+        : { cert: certificate, passphrase: SECRETS.passphrase }
+      applyIgwnAuth(instance, { ...certificateOptions, ...given.options(), onEvent })
+      if (transport.retries) applyAutoRetry(instance, { retries: 1, backoff: 0.001 })
+    })
+    afterAll(() => {
+      diagnostics.unsubscribe(EVENT_CHANNEL, onEvent)
+      removeIgwnAuth(instance)
+      delete https.globalAgent.options.ca
+      delete process.env.REQUESTS_CA_BUNDLE
+      for (const agent of [...agentsOfCaller.splice(0), http.globalAgent, https.globalAgent]) agent.destroy()
+    })
+
+    describe.each(RESPONSE_TYPES)('as %s', (responseType) => {
+      const outcomes = new Map<string, Outcome>()
+      const names = Object.keys(ENDINGS).filter(
+        (name) =>
+          !(transport.followsNoRedirect && ENDINGS[name]!.redirects) && !transport.without?.includes(name),
+      )
+
+      beforeAll(async () => {
+        const pending = names.map(async (name) => {
+          const outcome = within(10_000, send(instance, transport, responseType, ENDINGS[name]!, given))
+          outcomes.set(name, await outcome.catch((failure: unknown) => ({ failure }) as never))
+        })
+        const controller = new AbortController()
+        site.onArrival.set('in-flight', () => {
+          controller.abort()
+          inFlight.push(
+            ...[http.globalAgent, https.globalAgent, ...agentsOfCaller].map((agent) => printed(agent)),
+          )
+        })
+        await instance
+          .request({ ...given.config, url: '/stops-in-the-body/in-flight', signal: controller.signal })
+          .catch(() => undefined)
+        await Promise.all(pending)
+      })
+
+      it.each(names)('%s', (name) => {
+        const { result, late, hook, failure } = outcomes.get(name)!
+        expect(failure).toBeUndefined()
+        const { status } = ENDINGS[name]!
+        if (status !== undefined)
+          expect((result as { response?: unknown }).response ?? result).toMatchObject({ status })
+        for (const thing of [result, late, ...hook]) expectNoSecret(thing, secrets)
+        const { response, data, igwnAuth, cause } = result as Record<
+          string,
+          Record<string, unknown> | undefined
+        >
+        for (const thing of [
+          response,
+          cause,
+          data,
+          igwnAuth,
+          igwnAuth?.explanation,
+          String(igwnAuth?.explanation),
+        ])
+          expectNoSecret(thing, secrets)
+        expectNoSecret(printed(result, late), secrets)
+        for (const config of [...configsIn(result), ...configsIn(late)]) {
+          expectNoSecret(config, secrets)
+          // Sent again without this package, it goes as the caller made it.
+          const { adapter, httpAgent, httpsAgent } = config as AxiosRequestConfig
+          expect([adapter, httpAgent, httpsAgent]).toEqual([
+            instance.defaults.adapter,
+            instance.defaults.httpAgent,
+            instance.defaults.httpsAgent,
+          ])
+        }
+      })
+    })
+
+    it('reached the server', () => {
+      expect(site.carried(given.sent)).toBeGreaterThan(0)
+    })
+
+    it('shows in no event, no agent, no kept config and not to another origin', () => {
+      const received = site.received.splice(0)
+      expect(events.length).toBeGreaterThan(0)
+      expect(inFlight.length).toBeGreaterThan(0)
+      expectNoSecret(inFlight, secrets)
+      for (const thing of [
+        events,
+        received,
+        http.globalAgent,
+        https.globalAgent,
+        ...agentsOfCaller,
+        instance.defaults,
+      ])
+        expectNoSecret(thing, secrets)
+      for (const config of kept.splice(0)) expectNoSecret(config, secrets)
+      events.length = 0
+    })
+  })
+})
+
+describe('the matrix', () => {
+  it('finds the token that plain axios shows', async () => {
+    const response = await plainGet(`${site.plain}/ok`, { headers: { Authorization: `Bearer ${token}` } })
+    expect(() => {
+      expectNoSecret(response, secrets)
+    }).toThrow('the secret shows')
+  })
+})

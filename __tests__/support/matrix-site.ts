@@ -1,0 +1,213 @@
+/**
+ * The servers of the secrets matrix: one that speaks HTTP/1.1 and HTTP/2 over TLS, the same without TLS, one of another
+ * origin, and one that no CA certified. Each behaves as the path of a request says.
+ */
+import { once } from 'node:events'
+import http from 'node:http'
+import http2 from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { createAuthority, type Authority } from './pki'
+
+export interface MatrixSite {
+  readonly authority: Authority
+  /** `https://localhost:<port>`, HTTP/1.1 and HTTP/2. */
+  readonly secure: string
+  /** `http://localhost:<port>` */
+  readonly plain: string
+  /** The same server by an address that is not a loopback address: credentials may not be sent to it. */
+  readonly insecure: string
+  /** `https://localhost:<port>` with a certificate of another CA. */
+  readonly untrusted: string
+  /** What reached the other origin and the insecure one: URLs, headers and bodies. */
+  readonly received: unknown[]
+  /** Called when a request with `/<id>` at the end of its path has arrived, or its response has begun. */
+  readonly onArrival: Map<string, () => void>
+  /** Requests that carried each of the given texts. */
+  readonly carried: (text: string) => number
+  close(): Promise<void>
+}
+
+type Request = http.IncomingMessage | http2.Http2ServerRequest
+type Response = http.ServerResponse | http2.Http2ServerResponse
+
+export async function matrixSite(tokens: {
+  access_token: string
+  refresh_token: string
+}): Promise<MatrixSite> {
+  const authority = await createAuthority()
+  const own = await authority.issueServer()
+  const foreign = await (await createAuthority('Another CA')).issueServer()
+  const received: unknown[] = []
+  const seen: string[] = []
+  const onArrival = new Map<string, () => void>()
+
+  const recording = listener((request, body) => {
+    received.push({ url: request.url, headers: request.headers, body })
+  })
+  const tls = { requestCert: true, rejectUnauthorized: false, allowHTTP1: true }
+  const servers = {
+    secure: http2.createSecureServer({ ...tls, cert: own.certificate, key: own.key }, listener()),
+    untrusted: http2.createSecureServer({ ...tls, cert: foreign.certificate, key: foreign.key }, listener()),
+    other: http2.createSecureServer({ ...tls, cert: own.certificate, key: own.key }, recording),
+    plain: http.createServer(listener()),
+    insecure: http.createServer(recording),
+  }
+  const ports: Record<string, number> = {}
+  const sessions = new Set<{ destroy(): void }>()
+  for (const [name, server] of Object.entries(servers)) {
+    server.on('connection', (socket) => sessions.add(socket as { destroy(): void }))
+    server.on('sessionError', () => undefined)
+    server.on('clientError', (_, socket) => (socket as { destroy(): void }).destroy())
+    server.listen(0, name === 'insecure' ? '0.0.0.0' : '127.0.0.1')
+    await once(server, 'listening')
+    ports[name] = (server.address() as AddressInfo).port
+  }
+  const site = {
+    secure: `https://localhost:${ports.secure}`,
+    other: `https://127.0.0.1:${ports.other}`,
+    untrusted: `https://localhost:${ports.untrusted}`,
+    plain: `http://localhost:${ports.plain}`,
+    insecure: `http://0.0.0.0:${ports.insecure}`,
+  }
+
+  return {
+    ...site,
+    authority,
+    received,
+    onArrival,
+    carried: (text) => seen.filter((one) => one.includes(text)).length,
+    async close() {
+      for (const socket of sessions) socket.destroy()
+      await Promise.all(
+        Object.values(servers).map((server) => new Promise<unknown>((resolve) => server.close(resolve))),
+      )
+    },
+  }
+
+  function listener(record?: (request: Request, body: string) => void) {
+    return (request: Request, response: Response): void => {
+      const chunks: Buffer[] = []
+      request.on('data', (chunk: Buffer) => chunks.push(chunk))
+      request.on('error', () => undefined)
+      response.on('error', () => undefined)
+      request.on('end', () => {
+        const body = Buffer.concat(chunks).toString()
+        record?.(request, body)
+        seen.push(
+          `${request.headers.authorization ?? ''} ${String(request.headers['x-archive'] ?? '')} ${request.url} ${body}`,
+        )
+        answer(request, response as http.ServerResponse, body)
+      })
+    }
+  }
+
+  function answer(request: Request, response: http.ServerResponse, body: string): void {
+    const [, place = '', id = ''] = /^\/([^/?]*)(?:\/([^/?]*))?/.exec(request.url ?? '') ?? []
+    const arrived = onArrival.get(id)
+    onArrival.delete(id)
+    const redirect = (location: string, status = 302) => {
+      response.writeHead(status, { Location: location }).end()
+    }
+    switch (place) {
+      case 'token':
+        json(response, 200, { token_type: 'Bearer', expires_in: 3600, ...tokens })
+        break
+      case 'missing':
+        json(response, 404, {})
+        break
+      case 'challenge':
+        json(response, 401, {}, { 'WWW-Authenticate': 'Bearer realm="test", error="invalid_token"' })
+        break
+      case 'repeats-401':
+        json(response, 401, {}, repeated(request, body, 'WWW-Authenticate'))
+        break
+      case 'repeats-403':
+        json(response, 403, {}, repeated(request, body, 'X-Repeated'))
+        break
+      case 'repeats-200':
+        json(response, 200, {}, repeated(request, body, 'X-Repeated'))
+        break
+      case 'redirect':
+        redirect('/ok')
+        break
+      case 'redirect-and-challenge':
+        redirect('/challenge')
+        break
+      case 'redirect-to-other':
+        redirect(`${site.other}/ok`)
+        break
+      case 'redirect-to-other-repeating':
+        redirect(`${site.other}/repeats-403`)
+        break
+      case 'redirect-to-invalid-url':
+        redirect(`https://[${credentialsOf(request, body).join(' ')}`)
+        break
+      case 'redirect-to-plain-http-repeating':
+        redirect(
+          `${site.insecure}/ok?authz=${credentialsOf(request, body).map(encodeURIComponent).join('&')}`,
+          307,
+        )
+        break
+      case 'redirect-to-itself':
+        redirect(`/${place}/${id}`)
+        break
+      case 'never-answers':
+        arrived?.()
+        break
+      case 'stops-in-the-body':
+        response.writeHead(200, { 'Content-Type': 'application/json' })
+        response.write('{"a":"', () => arrived?.())
+        break
+      case 'large':
+        json(response, 200, { a: 'x'.repeat(100_000) })
+        break
+      case 'not-json':
+        response.writeHead(200, { 'Content-Type': 'application/json' }).end('<html>')
+        break
+      case 'cut':
+        cut(request)
+        break
+      case 'cut-in-the-body':
+        response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 1000 })
+        response.write('{"a":"', () => setImmediate(() => cut(request)))
+        break
+      default:
+        json(response, 200, { ok: true })
+    }
+  }
+}
+
+/** Ends this request alone: an HTTP/2 connection has others. */
+function cut(request: Request): void {
+  if ('stream' in request) request.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR)
+  else request.socket.destroy()
+}
+
+function json(response: http.ServerResponse, status: number, body: object, headers = {}): void {
+  response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body))
+}
+
+/** A header field that repeats all credentials of a request. */
+function repeated(request: Request, body: string, name: string): Record<string, string> {
+  const shown = credentialsOf(request, body).join(' ')
+  return {
+    [name]:
+      name === 'WWW-Authenticate' ? `Bearer error="invalid_token", error_description="no ${shown}"` : shown,
+  }
+}
+
+/** What a request carried: the value of its header fields, of its query, and of its body; Basic credentials also decoded. */
+function credentialsOf({ headers, url = '' }: Request, body: string): string[] {
+  const value = (headers.authorization ?? '').replace(/^\S+ /, '')
+  const decoded = /^Basic /.test(headers.authorization ?? '') ? Buffer.from(value, 'base64').toString() : ''
+  const query = new URL(url, 'https://localhost').searchParams.get('signature') ?? ''
+  const form = new URLSearchParams(body).get('signature') ?? ''
+  return [
+    value,
+    decoded,
+    decoded.split(':').at(-1) ?? '',
+    String(headers['x-archive'] ?? ''),
+    query,
+    form,
+  ].filter((text) => text !== '')
+}
