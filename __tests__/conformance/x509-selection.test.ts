@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { x509Discovery } from '../../lib/x509/find-x509-credentials'
-import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
+import { createAuthority, secondsFromNow, type Authority, type Dates, type Issued } from '../support/pki'
 import {
   filledIn,
   furnish,
@@ -14,12 +14,12 @@ import {
 } from '../support/vectors'
 
 const FILE = 'x509-selection.json'
-/** One for all, so that what ends together ends in the same second. */
+/** One for all, so that equal dates are in the same second. */
 const NOW = Date.now()
 const VARIABLES = ['X509_USER_CERT', 'X509_USER_KEY', 'X509_USER_PROXY']
 
 interface Described {
-  readonly kind: 'user' | 'proxy'
+  readonly kind: 'ca' | 'user' | 'proxy'
   readonly name?: string
   readonly signedBy?: string
   readonly notBefore: number
@@ -55,24 +55,33 @@ interface Found {
 }
 
 const issued = new Map<string, Issued>()
+const authorities = new Map<string, Authority>()
 let authority: Authority
 
 beforeAll(async () => {
   authority = await createAuthority()
   const { certificates = {} } = vectorFile(FILE)
-  for (const [name, described] of Object.entries(certificates))
-    issued.set(name, await issue(described as Described))
+  for (const [name, described] of Object.entries(certificates)) {
+    const { kind, ...properties } = described as Described
+    if (kind === 'ca')
+      authorities.set(name, await createAuthority(properties.name, undefined, datesOf(properties)))
+    else issued.set(name, await issue({ kind, ...properties }))
+  }
 })
 
 afterAll(() => {
   for (const name of VARIABLES) delete process.env[name]
 })
 
-/** In the order of the file: who signs comes before who is signed. */
+function datesOf({ notBefore, notAfter }: Pick<Described, 'notBefore' | 'notAfter'>): Dates {
+  return { notBefore: secondsFromNow(notBefore, NOW), notAfter: secondsFromNow(notAfter, NOW) }
+}
+
+/** Issuers come first in the file. */
 function issue({ kind, name, signedBy = '', notBefore, notAfter, ...options }: Described): Promise<Issued> {
-  const dates = { notBefore: secondsFromNow(notBefore, NOW), notAfter: secondsFromNow(notAfter, NOW) }
+  const dates = datesOf({ notBefore, notAfter })
   return kind === 'user'
-    ? authority.issueUser(name, dates)
+    ? (authorities.get(signedBy) ?? authority).issueUser(name, dates)
     : authority.issueProxy(of(signedBy), { ...options, ...dates })
 }
 
@@ -85,7 +94,9 @@ function of(name: string): Issued {
 function pemOf(part: Part): string {
   if ('text' in part) return part.text
   if ('certificate' in part)
-    return part.certificate === 'CA' ? authority.certificate : of(part.certificate).certificate
+    return (
+      part.certificate === 'CA' ? authority : (authorities.get(part.certificate) ?? of(part.certificate))
+    ).certificate
   const { key, encrypted } = part
   return encrypted === undefined ? of(key).key : of(key).encryptedKey(encrypted)
 }
