@@ -180,6 +180,8 @@ function ofBasic(header: Credentials, context: RequestContext, find: FindBasic):
     allowDefault: !crossOrigin,
     isInsecure: !options.allowInsecureHttp && isInsecure(url, request.proxy),
   })
+  const insecure = found.reasons.find(({ code }) => code === 'insecure-transport')
+  if (insecure && typeof options.netrc === 'string' && !crossOrigin) throw insecureTransport(insecure.message)
   return { ...found, reasons: [...header.reasons, ...found.reasons] }
 }
 

@@ -71,19 +71,25 @@ export function secretsOf({ authorization, token, basic, changes }: Credentials)
   if (token !== undefined) return [token]
   if (basic && authorization !== undefined)
     return [authorization.slice(authorization.indexOf(' ') + 1), basic.password]
-  if (!changes) return NONE
-  const headers = Object.values(changes.headers ?? {})
-  return [
-    ...headers,
-    ...headers.map((value) => value.slice(value.indexOf(' ') + 1)),
-    ...(changes.body === undefined ? [] : [changes.body, ...longValues(new URLSearchParams(changes.body))]),
-    ...(changes.url ? [changes.url.search, ...longValues(changes.url.searchParams)] : []),
-  ]
+  return changes ? wordsOf(changes) : NONE
 }
 
 const NONE: readonly string[] = []
 
-/** Values of a query or a form that a scheme made; the shorter ones are not secret (`oauth_version=1.0`). */
-function longValues(parameters: URLSearchParams): string[] {
-  return [...parameters.values()].filter(({ length }) => length >= 12)
+/** Everything that a scheme wrote, and each longer word in it: a server may repeat a single parameter. */
+function wordsOf({ headers = {}, body, url }: RequestChanges): string[] {
+  const texts = [
+    ...Object.values(headers),
+    body ?? '',
+    url?.search ?? '',
+    ...new URLSearchParams(body).values(),
+    ...(url?.searchParams.values() ?? []),
+  ]
+  const words = texts.flatMap((text) => text.split(/[\s&=,;"'?]+/)).filter((word) => !/^[a-z_]*$/.test(word))
+  return [...new Set([...texts.map((text) => text.trim()), ...words])].filter(
+    ({ length }) => length >= MIN_WORD,
+  )
 }
+
+/** Shorter ones are no secrets (`oauth_version=1.0`). */
+const MIN_WORD = 10

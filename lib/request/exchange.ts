@@ -11,7 +11,7 @@ import type { Credentials, RequestContext } from './context'
 import { destinationFinder } from './destination'
 import { explainUnsent, isRefusal, refusalOf } from './explain-refusal'
 import { isFromNetworkProxy } from './network-proxy'
-import { CrossOriginRedirect, redirectedContext } from './redirects'
+import { RedirectToFollow, redirectedContext } from './redirects'
 import { emit, emitChallenged, emitCredentials, emitSkipped, isObserved } from './request-events'
 import { discard, formParts } from './resend'
 import { isRetryConsidered, retryAfter401 } from './retry-after-401'
@@ -103,7 +103,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     credentials: Credentials,
     error: unknown,
   ): Promise<AxiosResponse> {
-    const redirect = causeIn(error, CrossOriginRedirect)
+    const redirect = causeIn(error, RedirectToFollow)
     if (redirect) return follow(context, credentials, redirect, error)
     const ours = causeIn(error, IgwnAuthError)
     if (ours) throw ours
@@ -116,7 +116,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
   function follow(
     context: RequestContext,
     credentials: Credentials,
-    { request }: CrossOriginRedirect,
+    { request }: RedirectToFollow,
     error: unknown,
   ): Promise<AxiosResponse> {
     const isProxy = isFromNetworkProxy(error, context.url, context.request.proxy)

@@ -1,7 +1,9 @@
 import type { InternalAxiosRequestConfig } from 'axios'
-import { encodingsOf } from '../secrets/redact'
+import { IgwnAuthError } from '../errors'
+import { encodingsOf, redactSecrets } from '../secrets/redact'
 import { dropCertificate } from '../x509/tls-settings'
 import { secretsOf, type Credentials, type RequestContext } from './context'
+import { urlOf } from './destination'
 import { insecureTransport, isInsecure } from './insecure-transport'
 import { canResend } from './resend'
 
@@ -16,13 +18,13 @@ interface RedirectOptions {
   auth?: string | null | undefined
 }
 
-/** Thrown in the hook to end a send whose redirect leads to another origin. The request is private: it holds the caller's body. */
-export class CrossOriginRedirect extends Error {
-  override readonly name = 'CrossOriginRedirect'
+/** Ends a send whose redirect is followed by a request of its own. That request is private: it holds the caller's body. */
+export class RedirectToFollow extends Error {
+  override readonly name = 'RedirectToFollow'
   readonly #request: Request
 
   constructor(request: Request) {
-    super('The redirect leads to another origin.')
+    super('The redirect is followed by a request of its own.')
     this.#request = request
   }
 
@@ -34,12 +36,13 @@ export class CrossOriginRedirect extends Error {
 /** One send, as far as its redirects matter. */
 export interface Redirects {
   readonly hook: Hook
-  /** Removes our header fields from options that a hook of the caller may have kept. */
+  /** Removes what is secret from options that a hook of the caller may have kept. */
   readonly scrub: () => void
 }
 
 /**
- * What a redirect may carry (http adapter; HTTP/2 follows none, and fetch follows by itself, without `Authorization` elsewhere):
+ * What a redirect may carry. With the http adapter a hook decides before follow-redirects follows; the fetch adapter asks nobody,
+ * so it follows none and {@link redirectOf} does; HTTP/2 follows none.
  *
  * - on the same origin: everything, except what a scheme made for the original URL; the scheme is asked again
  * - to another origin: nothing. The send ends, and a request of its own starts there, see {@link redirectedContext}
@@ -57,6 +60,7 @@ export function followRedirects(context: RequestContext, credentials: Credential
       seen.push(redirect)
       // A scheme sets its fields after this hook was made.
       const fields = fieldsOf(credentials)
+      assertNotRepeated(new URL(redirect.href), context, credentials)
       const ours = removeFields(redirect.headers, fields)
       request.beforeRedirect?.(redirect, response, withoutFields(details, fields, credentials))
       const next = new URL(redirect.href)
@@ -70,14 +74,25 @@ export function followRedirects(context: RequestContext, credentials: Credential
         return
       }
       if (canResend(request.data, context.formParts))
-        throw new CrossOriginRedirect(redirectedRequest(request, redirect, seen.length))
+        throw new RedirectToFollow(redirectedRequest(request, redirect, seen.length))
       // A stream was read; follow-redirects kept its bytes and continues by itself, without credentials.
       if (!isSameOrigin && credentials.tls && !isTrustedRedirect(context, next))
         dropCertificate(redirect, credentials.tls)
     },
     scrub: () => {
-      for (const { headers } of seen) removeFields(headers, fieldsOf(credentials))
+      for (const redirect of seen) scrubRedirect(redirect, credentials)
     },
+  }
+}
+
+/** Options that a hook of the caller kept: without our fields, and without what the server's URL repeats of them. */
+function scrubRedirect(redirect: RedirectOptions, credentials: Credentials): void {
+  removeFields(redirect.headers, fieldsOf(credentials))
+  const secrets = secretsOf(credentials)
+  const urlParts = redirect as unknown as Record<string, unknown>
+  for (const name of ['href', 'path', 'pathname', 'search', 'query']) {
+    const part = urlParts[name]
+    if (typeof part === 'string') urlParts[name] = redactSecrets(part, secrets)
   }
 }
 
@@ -168,6 +183,53 @@ function headersOf(request: Request, options: RedirectOptions): Request['headers
     if ((value === false || value === null) && !headers.has(name)) headers.set(name, value)
   return headers
 }
+
+/** Statuses that are redirects (RFC 9110 section 15.4), and the limit of `fetch` where `maxRedirects` is not set. */
+const REDIRECTS = new Set([301, 302, 303, 307, 308])
+const FETCH_MAX_REDIRECTS = 20
+
+/**
+ * The redirect in a response of the fetch adapter, as the Fetch standard follows it (HTTP-redirect fetch): POST becomes GET after
+ * 301 and 302, every method but HEAD after 303. Undefined where there is none to follow.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_UNSUPPORTED` for a body that cannot be sent again
+ */
+export function redirectOf(
+  context: RequestContext,
+  credentials: Credentials,
+  { status, location }: { readonly status: number; readonly location: string | undefined },
+): RedirectToFollow | undefined {
+  const { request, url, formParts } = context
+  const { maxRedirects = FETCH_MAX_REDIRECTS, method = 'get' } = request
+  if (!REDIRECTS.has(status) || location === undefined || maxRedirects === 0) return undefined
+  const from = urlOf(request) ?? url
+  if (!URL.canParse(location, from.href)) return undefined
+  const next = new URL(location, from.href)
+  assertNotRepeated(next, context, credentials)
+  const isPost = /^post$/i.test(method)
+  const toGet =
+    status === 303 ? !/^(?:get|head)$/i.test(method) : (status === 301 || status === 302) && isPost
+  const headers = { ...request.headers } as unknown as Record<string, string>
+  if (toGet) removeFields(headers, BODY_FIELDS)
+  else if (!canResend(request.data, formParts))
+    throw new IgwnAuthError(
+      'ERR_IGWN_UNSUPPORTED',
+      `${url.host} redirects the request (status ${status}), and its body is a stream, which cannot be sent again. Use the URL that it leads to.`,
+    )
+  if (next.origin !== from.origin) removeFields(headers, ORIGIN_FIELDS)
+  const redirect = { href: next.href, method: toGet ? 'GET' : method, headers }
+  return new RedirectToFollow(redirectedRequest({ ...request, maxRedirects }, redirect, 1))
+}
+
+/** Fields of a body that is dropped, and fields for one origin only. */
+const BODY_FIELDS = [
+  'content-encoding',
+  'content-language',
+  'content-location',
+  'content-type',
+  'content-length',
+]
+const ORIGIN_FIELDS = ['authorization', 'proxy-authorization', 'cookie', 'host']
 
 /** Whether a redirect keeps the credentials: the caller declared both origins to be one service. */
 function isTrustedRedirect({ url, options }: RequestContext, next: URL): boolean {

@@ -4,13 +4,13 @@ import http from 'node:http'
 import https from 'node:https'
 import { IgwnAuthError } from '../errors'
 import type { AuthScheme, RequestChanges, SchemeRequest } from '../schemes/auth-scheme'
-import { hideError, hideFromInspection, hideResponse } from '../secrets/hide-response'
+import { hideError, hideFromInspection, hideResponse, isStream } from '../secrets/hide-response'
 import { wrapAgent } from '../secrets/wrap-agent'
 import { isPromise } from '../tokens/token'
 import { abortable, throwIfAborted } from './abort'
 import { adapterKind, isHttp2 } from './adapters'
 import { secretsOf, type Credentials, type RequestContext } from './context'
-import { fieldsOf, followRedirects, removeFields, type Redirects } from './redirects'
+import { fieldsOf, followRedirects, redirectOf, removeFields, type Redirects } from './redirects'
 import { discard, ReplayedForm } from './resend'
 import { schemeResponse } from './retry-after-401'
 
@@ -27,20 +27,19 @@ export async function transmit(context: RequestContext, credentials: Credentials
   const redirects = followRedirects(context, credentials)
   const config = privateCopy(context, credentials, redirects)
   const begin = performance.now()
-  let isHeld = false
   try {
-    if (credentials.scheme) isHeld = await sign(config, context, credentials, credentials.scheme)
+    if (credentials.scheme) await sign(config, context, credentials, credentials.scheme)
     context.sends += 1
     const response = await callAdapter(context.adapter, config)
     hide(response, credentials)
     response.config = caller
     afterResponse(credentials, response)
-    if (isHeld) assertNoRedirect(response, credentials, context)
+    followHeld(config, context, credentials, response)
     return response
   } catch (error) {
     if (typeof error === 'object' && error !== null) hideFailure(error, context, credentials, config)
     const { response } = (error ?? {}) as { response?: AxiosResponse }
-    if (isHeld && response) assertNoRedirect(response, credentials, context)
+    if (response) followHeld(config, context, credentials, response)
     throw error
   } finally {
     context.spent += performance.now() - begin
@@ -80,13 +79,17 @@ export function copyOf(request: Request): Request {
 /** Agents with our certificate, and wrapped ones where a credential is sent. A custom adapter gets the caller's own. */
 function setAgents(
   config: Loose,
-  { request, url, adapter }: RequestContext,
+  context: RequestContext,
   { authorization, scheme, tls }: Credentials,
 ): void {
+  const { request, url, adapter } = context
   if (tls?.http2Options)
     config.http2Options = { ...tls.http2Options, ...(config.http2Options as Loose | undefined) }
   if (tls?.agent) config.httpsAgent = tls.agent
-  if ((authorization === undefined && !scheme) || adapterKind(adapter) !== 'http' || isHttp2(request)) return
+  if (authorization === undefined && !scheme) return
+  const kind = adapterKind(adapter)
+  if (kind === 'fetch') holdRedirects(config as unknown as Request, context)
+  if (kind !== 'http' || isHttp2(request)) return
   const isHttps = url.protocol === 'https:'
   const name = isHttps ? 'httpsAgent' : 'httpAgent'
   // Without an agent axios builds its tunnel through a network proxy by other rules.
@@ -146,7 +149,8 @@ interface Redirectable {
 }
 
 function hide(response: AxiosResponse, credentials: Credentials): void {
-  scrubRequest(response.request, credentials)
+  // A stream may fail later, with an error that leads to follow-redirects' request.
+  if (isStream(response.data)) scrubRequest(response.request, credentials)
   hideResponse(response, secretsOf(credentials))
 }
 
@@ -182,13 +186,13 @@ function afterResponse({ scheme, changes }: Credentials, response: AxiosResponse
   if (changes) scheme?.onResponse?.(schemeResponse(response), changes)
 }
 
-/** Gives a scheme the request as it will be sent, and applies its changes. Returns whether redirects are held back. */
+/** Gives a scheme the request as it will be sent, and applies its changes. */
 async function sign(
   config: Request,
   context: RequestContext,
   credentials: Credentials,
   scheme: AuthScheme,
-): Promise<boolean> {
+): Promise<void> {
   const request = schemeRequest(config, context, credentials)
   const before = new URL(request.url)
   const asked = scheme.authorize(request)
@@ -197,7 +201,6 @@ async function sign(
   credentials.changes = changes ?? {}
   credentials.unchangedUrl = before.href
   if (changes) apply(config, scheme, changes, before)
-  return adapterKind(context.adapter) === 'fetch' && holdRedirects(config, credentials.changes)
 }
 
 const blank = new axios.Axios({})
@@ -263,31 +266,28 @@ function apply(
 /** Neither VCHAR, obs-text, space nor tab; axios would remove it silently. */
 const NOT_IN_FIELD = /[^\t\x20-\x7e\x80-\xff]/
 
-/**
- * The fetch adapter follows redirects without asking, and keeps everything but `Authorization`: a body with a token in it, or a
- * field of a scheme. It follows none of these. Returns whether it would have.
- */
-function holdRedirects(config: Request, { headers = {}, body }: RequestChanges): boolean {
-  const { fetchOptions, maxRedirects } = config as Request & { fetchOptions?: { redirect?: unknown } }
-  const isKept = body !== undefined || Object.keys(headers).some((name) => !KEPT_SAFE.has(name.toLowerCase()))
-  if (!isKept || maxRedirects === 0 || fetchOptions?.redirect !== undefined) return false
-  config.fetchOptions = { ...fetchOptions, redirect: 'manual' }
-  return true
+/** The fetch adapter follows redirects without asking; where a credential is sent, it follows none, and we do. */
+function holdRedirects(config: Request, { request }: RequestContext): void {
+  const { fetchOptions, maxRedirects } = request as Request & { fetchOptions?: { redirect?: unknown } }
+  if (maxRedirects !== 0 && fetchOptions?.redirect === undefined)
+    config.fetchOptions = { ...fetchOptions, redirect: 'manual' }
 }
 
-/** Fields that `fetch` drops at another origin, or that hold no secret. */
-const KEPT_SAFE = new Set(['authorization', 'cache-control'])
-
-const REDIRECTS = new Set([301, 302, 303, 307, 308])
-
-function assertNoRedirect(response: AxiosResponse, { scheme }: Credentials, { url }: RequestContext): void {
-  if (!REDIRECTS.has(response.status)) return
+function followHeld(
+  config: Request,
+  context: RequestContext,
+  credentials: Credentials,
+  response: AxiosResponse,
+): void {
+  if (config.fetchOptions === context.request.fetchOptions || adapterKind(context.adapter) !== 'fetch') return
+  const { status } = response
+  const redirect = redirectOf(context, credentials, {
+    status,
+    location: schemeResponse(response).header('Location'),
+  })
+  if (!redirect) return
   discard(response)
-  throw new IgwnAuthError(
-    'ERR_IGWN_UNSUPPORTED',
-    `${url.host} redirects the request (status ${response.status}), and the fetch adapter would keep what ${scheme?.name ?? 'the scheme'} added to it. ` +
-      'The redirect was not followed. Use the http adapter, or the URL that it leads to.',
-  )
+  throw redirect
 }
 
 /** The adapter is resolved as late as axios does it, so that an unknown one is the error of axios. */

@@ -65,19 +65,24 @@ function redactTexts(error: object, secrets: readonly string[]): void {
   }
 }
 
-/** The native request leads to the header lines that were sent, and to follow-redirects' copy of the options. */
+/** The native request leads to the header lines that were sent, and to the socket, which keeps the options that opened it. */
 function hideRequestOf(owner: { request?: unknown }): void {
-  const { request } = owner
-  if (typeof request !== 'object' || request === null) return
-  hideFromInspection(request)
-  const { _redirectable: redirectable } = request as { _redirectable?: object }
-  if (redirectable) hideFromInspection(redirectable)
+  const { request } = owner as { request?: NativeRequest }
+  if (typeof request !== 'object' || (request as unknown) === null) return
+  for (const object of [request, request._currentRequest, request.socket])
+    if (object) hideFromInspection(object)
   const property = Object.getOwnPropertyDescriptor(owner, 'request')
   if (property?.enumerable && property.configurable)
     Object.defineProperty(owner, 'request', { enumerable: false })
 }
 
-function isStream(data: unknown): data is object {
+/** A request of Node, or one of follow-redirects with the last request of Node in it. */
+interface NativeRequest {
+  readonly _currentRequest?: object | undefined
+  readonly socket?: object | null | undefined
+}
+
+export function isStream(data: unknown): data is object {
   const { pipe, getReader } = (data ?? {}) as { pipe?: unknown; getReader?: unknown }
   return typeof data === 'object' && (typeof pipe === 'function' || typeof getReader === 'function')
 }
