@@ -8,7 +8,7 @@ import { discovery } from '../../lib/tokens/discovery'
 import { requirementsOf } from '../../lib/tokens/validate-claims'
 import { x509Discovery } from '../../lib/x509/find-x509-credentials'
 import { applyIgwnAuth, IgwnAuthError, type Reason } from '../support/all'
-import { asNobody } from '../support/as-other-user'
+import { asOtherUser } from '../support/as-other-user'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
 import { serverGroup, type TestServer } from '../support/server'
 import { emptyPlaces, mint, put, room, runtimeFile } from '../support/tokens'
@@ -120,16 +120,16 @@ describe('files that may not be read', () => {
     fs.chmodSync(path.dirname(file), 0o700)
     for (const name of VARIABLES) process.env[name] = file
     const codeOf = (reasons: readonly Reason[]) => reasons.find(({ source }) => source.startsWith(file))?.code
-    expect(asNobody(() => codeOf(discovery()(requirementsOf({})).reasons))).toBe('unreadable')
-    expect(asNobody(() => codeOf(x509Discovery()().reasons))).toBe('unreadable')
-    expect(asNobody(() => codeOf(netrcLookup()('https://127.0.0.1').reasons))).toBe('unreadable')
+    expect(asOtherUser(() => codeOf(discovery()(requirementsOf({})).reasons))).toBe('unreadable')
+    expect(asOtherUser(() => codeOf(x509Discovery()().reasons))).toBe('unreadable')
+    expect(asOtherUser(() => codeOf(netrcLookup()('https://127.0.0.1').reasons))).toBe('unreadable')
   })
 
   it('are used as soon as they may be', () => {
     const file = (process.env.BEARER_TOKEN_FILE = put(room('closed/file'), mint(), 0o000))
     fs.chmodSync(path.dirname(file), 0o700)
     const look = discovery()
-    expect(asNobody(() => look(requirementsOf({})).token)).toBeUndefined()
+    expect(asOtherUser(() => look(requirementsOf({})).token)).toBeUndefined()
     fs.chmodSync(file, 0o600)
     expect(look(requirementsOf({})).token?.source).toBe(`${file} (BEARER_TOKEN_FILE)`)
   })

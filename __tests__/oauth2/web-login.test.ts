@@ -602,7 +602,7 @@ describe('verifyIdToken', () => {
     const broken = await servers.serve(() => ({ body: '{"keys":1}' }))
     const misconfigured = await withIssuer({}, { jwks_uri: `${broken.origin}/jwks` })
     await expect(misconfigured.steps.verifyIdToken(key.sign(misconfigured.claims()))).rejects.toThrow(
-      `${broken.origin}/jwks is no JWK set`,
+      `${broken.origin}/jwks is not a JWK set`,
     )
   })
 })

@@ -44,8 +44,8 @@ describe(`scopes ${SEEDED}`, () => {
   it('grant no less if a token has more of them', () => {
     fc.assert(
       fc.property(scopes, scope, scope, fc.nat(), (granted, more, wanted, at) => {
-        const place = at % (granted.length + 1)
-        const richer = [...granted.slice(0, place), more, ...granted.slice(place)]
+        const position = at % (granted.length + 1)
+        const richer = [...granted.slice(0, position), more, ...granted.slice(position)]
         if (grantsScope(granted, wanted)) expect(grantsScope(richer, wanted)).toBe(true)
       }),
     )

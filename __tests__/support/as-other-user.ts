@@ -2,13 +2,13 @@ import fs from 'node:fs'
 import path from 'node:path'
 
 /**
- * Acts as a user who may read nothing of ours: root reads every file whatever its mode, and would not meet what others meet.
- * Synchronous, for it changes who this process is. Elsewhere than on POSIX, and as anybody but root, it just acts.
+ * Calls a function as another user: root can read files of any mode. Synchronous, since it changes the user of this process.
+ * Not as root, and not on POSIX, it only calls the function.
  */
-export function asNobody<T>(act: () => T): T {
+export function asOtherUser<T>(act: () => T): T {
   const { geteuid, seteuid } = process
   if (geteuid?.() !== 0 || !seteuid) return act()
-  seteuid(NOBODY)
+  seteuid(OTHER_USER)
   try {
     return act()
   } finally {
@@ -17,11 +17,11 @@ export function asNobody<T>(act: () => T): T {
 }
 
 /** Lets that user put files into a folder of this one. */
-export function openToNobody(folder: string): void {
-  giveTo(NOBODY, folder)
+export function giveToOtherUser(folder: string): void {
+  giveTo(OTHER_USER, folder)
 }
 
-/** Undoes {@link openToNobody}. */
+/** Undoes {@link giveToOtherUser}. */
 export function takeBack(folder: string): void {
   giveTo(0, folder)
 }
@@ -33,4 +33,4 @@ function giveTo(user: number, folder: string): void {
 }
 
 /** As a number: it need not be in the machine's list of users. */
-const NOBODY = 65_534
+const OTHER_USER = 65_534

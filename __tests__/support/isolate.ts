@@ -1,6 +1,6 @@
 /**
  * Runs before every test file: gives it a home, a runtime folder, a cache and a temporary folder of its own, takes
- * every credential of the machine out of the environment, and puts a folder in the place of `/tmp`, so that
+ * every credential of the machine out of the environment, and replaces `/tmp` by a folder, so that
  * `/tmp/bt_u<uid>` and `/tmp/x509up_u<uid>` of the machine are never looked at.
  */
 import './watch-errors'

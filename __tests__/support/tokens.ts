@@ -1,6 +1,5 @@
 /**
- * Real SciTokens, signed with ES256 by keys made here, with any claims, also ones that no issuer would write; and the
- * places where discovery looks, emptied and filled.
+ * SciTokens with any claims, signed with ES256 by keys made here; and the locations of discovery, emptied and filled.
  */
 import { generateKeyPairSync, randomUUID, type JsonWebKey, type KeyObject } from 'node:crypto'
 import fs from 'node:fs'

@@ -1,11 +1,11 @@
 /**
- * The conformance vectors, and the machine that they describe: files, links, modes and owners under the folders of this test.
- * Their form is in conformance/README.md.
+ * The conformance vectors, and the files, links, modes and owners that they describe, in the folders of this test. Their
+ * format is in conformance/README.md.
  */
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { asNobody, openToNobody, takeBack } from './as-other-user'
+import { asOtherUser, giveToOtherUser, takeBack } from './as-other-user'
 import { processEnvironment } from '../../lib/environment'
 
 export interface Vector<Input, Expected> {
@@ -47,7 +47,7 @@ export function vectors<Input, Expected>(
   return cases.map(({ name, input, expected }) => [name, input, expected])
 }
 
-/** `{ "now": 60 }`, at any depth, is the time in 60 seconds, in seconds since the epoch. */
+/** Replaces `{ "now": 60 }`, at any depth, by the time in 60 seconds, in seconds since the epoch. */
 export function inTime(value: unknown, now: number): unknown {
   if (Array.isArray(value)) return value.map((one) => inTime(one, now))
   if (typeof value !== 'object' || value === null) return value
@@ -56,7 +56,7 @@ export function inTime(value: unknown, now: number): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, inTime(one, now)]))
 }
 
-/** What a name in `${}` stands for. */
+/** The values of names in `${}`. */
 export type Names = Readonly<Record<string, string>>
 
 export function filledIn(text: string, names: Names): string {
@@ -84,15 +84,15 @@ export interface GivenFile<Content> {
   readonly content?: Content
   readonly linkTo?: string
   readonly kind?: 'folder' | 'fifo'
-  /** Octal; `0600` where it is not given. */
+  /** Octal; default is `0600`. */
   readonly mode?: string
-  /** A user id; the tester's own where it is not given. */
+  /** A user id; default is the user of this process. */
   readonly owner?: number
 }
 
 /**
- * A test on a machine with these files; as somebody from whom modes keep a file, where a file has one that does. What cannot be
- * done here is skipped, and why stands in the name.
+ * A test with these files; as another user if a file has mode 0000. A test that is not possible here is skipped, with the
+ * reason in its name.
  */
 export function itOnMachine(
   name: string,
@@ -106,9 +106,9 @@ export function itOnMachine(
   else if (some(({ mode }) => mode === '0000'))
     it(name, () => {
       const folder = path.join(process.env.HOME!, '..')
-      openToNobody(folder)
+      giveToOtherUser(folder)
       try {
-        asNobody(run)
+        asOtherUser(run)
       } finally {
         takeBack(folder)
       }

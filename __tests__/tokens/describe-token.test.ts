@@ -61,7 +61,7 @@ it('files that cannot be used are described with the reason', () => {
   })
   expect(findingOf(folder)).toMatchObject({
     code: 'empty',
-    message: `${folder}/igwn.use (_CONDOR_CREDS) has an empty access_token: the access point was denied this token`,
+    message: `${folder}/igwn.use (_CONDOR_CREDS) has an empty access_token: the access point denied this token`,
   })
 })
 

@@ -147,7 +147,7 @@ describe('the files of _CONDOR_CREDS', () => {
     ['{', 'malformed', 'holds no SciToken (not a JWT)'],
     ['{"access_token": 1}', 'malformed', 'is JSON without access_token'],
     ['{"token": "x"}', 'malformed', 'is JSON without access_token'],
-    ['{"access_token": ""}', 'empty', 'has an empty access_token: the access point was denied this token'],
+    ['{"access_token": ""}', 'empty', 'has an empty access_token: the access point denied this token'],
     ['[]', 'malformed', 'holds no SciToken (not a JWT)'],
     ['', 'empty', 'is empty'],
   ])('with %j are skipped', async (text, code, what) => {

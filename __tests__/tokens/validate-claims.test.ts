@@ -211,13 +211,13 @@ describe('audience', () => {
 describe('scope', () => {
   it('must include all required ones', () => {
     const scope = 'gracedb.read read:/frames'
-    for (const wants of [
+    for (const required of [
       'gracedb.read',
       'read:/frames gracedb.read',
       ['gracedb.read', 'read:/frames/O4'],
       '',
     ])
-      expect(validate({ scope }, { scope: wants })).toBeUndefined()
+      expect(validate({ scope }, { scope: required })).toBeUndefined()
     expect(validate({ scope }, { scope: ['gracedb.read', 'dqsegdb.read write:/a'] })).toEqual({
       code: 'scope',
       claim: 'scope',
@@ -254,6 +254,7 @@ describe('scope', () => {
     expect(requirementsOf({ challengeScope: many }).challengeScope).toEqual(many.slice(0, 20))
     expect(requirementsOf({ challengeScope: [many.join(' ')] }).challengeScope).toHaveLength(20)
     expect(requirementsOf(query).scope).toEqual(['read:/frames'])
+    expect(requirementsOf({ challengeScope: [] })).not.toHaveProperty('challengeScope')
   })
 
   it('is optional in SciTokens 1.0 and WLCG tokens', () => {

@@ -85,7 +85,7 @@ export async function replaceFile(replacement: string, file: string): Promise<vo
  */
 export async function writeTextFile(file: string, text: string, mode = 0o600): Promise<void> {
   const target = await writeTarget(file)
-  // Nobody can guess the name and put a link there.
+  // The name cannot be guessed, so no other user can have put a link there.
   const temporary = path.join(path.dirname(target), `.${randomUUID()}.tmp`)
   try {
     const handle = await openForWriting(temporary, { mode, exclusive: true })

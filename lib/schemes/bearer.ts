@@ -6,9 +6,8 @@ import { isNotFound } from '../tokens/chain'
 import { discovery, type Discovery } from '../tokens/discovery'
 import { findVerified, tokenNotFound } from '../tokens/find-sci-token'
 import { SciToken } from '../tokens/scitoken'
-import { targetAudience } from '../tokens/target-audience'
 import { isPromise, tokenText, type Token, type TokenSource } from '../tokens/token'
-import { refusedByServer, type TokenRequirements } from '../tokens/validate-claims'
+import { namesOrigin, refusedByServer, type TokenRequirements } from '../tokens/validate-claims'
 
 /** How a token is searched for a request. */
 export interface BearerSearch {
@@ -88,12 +87,6 @@ function skipReason(
     actual: token.audience,
     message: `${source} does not name ${mustName.origin} in its audience, so it is not sent there after a redirect; list both origins in trustedOrigins if they are one service`,
   }
-}
-
-/** Whether a token names an origin in `aud`; one without `aud`, or for any audience, does not. */
-function namesOrigin({ audience = [] }: SciToken, url: URL): boolean {
-  const names = [...targetAudience(url), url.hostname, url.host]
-  return audience.some((name) => names.includes(name))
 }
 
 function fromSource(source: TokenSource, search: BearerSearch): Credentials | Promise<Credentials> {

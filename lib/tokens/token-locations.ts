@@ -133,11 +133,11 @@ function tokenInFile(text: string, source: string): Content {
 
 const EMPTY_ACCESS_TOKEN: FileProblem = { problem: 'empty', what: 'has an empty access_token' }
 
-/** HTCondor writes an empty `access_token` for a token that the access point was denied. */
+/** HTCondor writes an empty `access_token` if the access point denied the token, for example to a user without a group. */
 function tokenInUseFile(text: string, source: string): Content {
   const content = tokenInFile(text, source)
   if (content !== EMPTY_ACCESS_TOKEN) return content
-  return { ...EMPTY_ACCESS_TOKEN, what: `${EMPTY_ACCESS_TOKEN.what}: the access point was denied this token` }
+  return { ...EMPTY_ACCESS_TOKEN, what: `${EMPTY_ACCESS_TOKEN.what}: the access point denied this token` }
 }
 
 function inVariable(name: string): TokenLocation {

@@ -16,8 +16,8 @@ export interface TokenRequirements {
   readonly audience: readonly string[]
   /** Scopes that the token must have, all of them; empty for any. */
   readonly scope: readonly string[]
-  /** Scopes of the server's challenge, which it must have too. */
-  readonly challengeScope: readonly string[]
+  /** Scopes of the server's challenge, which it must have too; absent for none. */
+  readonly challengeScope?: readonly string[]
   /** Issuers of which one must have issued it (`iss`); empty for any. */
   readonly issuer: readonly string[]
   /** Seconds for which it must not expire. */
@@ -25,10 +25,11 @@ export interface TokenRequirements {
 }
 
 export function requirementsOf(query: TokenQuery): TokenRequirements {
+  const challengeScope = boundedScopes(list(query.challengeScope))
   return {
     audience: list(query.audience),
     scope: list(query.scope).flatMap(splitScopes),
-    challengeScope: boundedScopes(query.challengeScope),
+    ...(challengeScope.length > 0 && { challengeScope }),
     issuer: list(query.issuer),
     minTimeLeft: query.minTimeLeft ?? MIN_TIME_LEFT,
   }
@@ -36,22 +37,19 @@ export function requirementsOf(query: TokenQuery): TokenRequirements {
 
 /** All scopes that a token must have. */
 export function requiredScopes({ scope, challengeScope }: TokenRequirements): readonly string[] {
-  return challengeScope.length === 0 ? scope : [...new Set([...scope, ...challengeScope])]
+  return challengeScope === undefined ? scope : [...new Set([...scope, ...challengeScope])]
 }
 
 /** A server may send any number of scopes of any length. */
 const MAX_CHALLENGE_SCOPES = 20
 const MAX_CHALLENGE_SCOPE_LENGTH = 256
 
-function boundedScopes(scopes: readonly string[] = NONE): readonly string[] {
-  if (scopes.length === 0) return NONE
+function boundedScopes(scopes: readonly string[]): readonly string[] {
   return scopes
     .flatMap(splitScopes)
     .filter((scope) => scope.length <= MAX_CHALLENGE_SCOPE_LENGTH)
     .slice(0, MAX_CHALLENGE_SCOPES)
 }
-
-const NONE: readonly string[] = []
 
 /**
  * Checks a query that a caller gave.

@@ -234,7 +234,7 @@ function keyFetcher(
     const agent = http.defaults.httpsAgent === undefined ? agentFor() : undefined
     try {
       return await http.get<unknown>(url, {
-        // Nothing of ours goes to the issuer; and an instance with our auth would need a verified token first.
+        // No credential is sent to the issuer; and an instance with our auth would need a verified token first.
         igwnAuth: false,
         responseType: 'arraybuffer',
         transformResponse: [],
