@@ -1,6 +1,6 @@
 import type { AxiosInstance } from 'axios'
 
-/** A page that a browser came to. */
+/** A page that the browser loaded. */
 export interface Page {
   readonly url: URL
   readonly status: number
@@ -8,10 +8,9 @@ export interface Page {
 }
 
 /**
- * A person's browser, as far as a login needs one: follows redirects with cookies, and sends off forms that have all that they
- * need in them.
+ * A browser for logins: follows redirects with cookies, and submits forms that need no input.
  *
- * @param stopAt - beginning of a URL that is not opened, as a callback that nobody serves
+ * @param stopAt - prefix of a URL that is not loaded, such as a callback without a server
  */
 export async function browse(http: AxiosInstance, start: string | URL, stopAt?: string): Promise<Page> {
   const cookies = new Map<string, string>()

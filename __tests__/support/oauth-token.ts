@@ -1,6 +1,6 @@
 import type { StoredToken } from '../../lib/oauth2'
 
-/** For `toMatchObject`: what a Bearer token with everything that must be there looks like. */
+/** For `toMatchObject`: a complete Bearer token response. */
 export const BEARER = {
   access_token: expect.stringMatching(/^[\w.-]{20,}$/) as string,
   token_type: 'Bearer',

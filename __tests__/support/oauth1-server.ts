@@ -1,6 +1,6 @@
 /**
- * A server that takes OAuth 1.0 (RFC 5849), with its three endpoints and things to get. It verifies from the octets that
- * arrived, by code of its own: nothing of lib/ is used, so that a mistake there is not made here too.
+ * A server for OAuth 1.0 (RFC 5849) with its three endpoints and a resource. It verifies signatures from the received octets
+ * without code of lib/, so that a mistake there is not repeated here.
  */
 import { createHash, createHmac, createVerify, randomBytes, type KeyObject } from 'node:crypto'
 import type https from 'node:https'
@@ -12,24 +12,24 @@ export interface OAuth1Client {
 }
 
 export interface OAuth1ServerOptions {
-  /** By `oauth_consumer_key`. Default is `console` with the secret `console&secret`. */
+  /** By `oauth_consumer_key`. Default: `console` with the secret `console&secret`. */
   readonly clients?: Readonly<Record<string, OAuth1Client>>
   readonly tls?: https.ServerOptions
-  /** How tokens are given. Default is `form`. */
+  /** Format of token responses. Default: `form`. */
   readonly answersAs?: 'form' | 'json'
-  /** What stands besides in the answer with an access token. */
+  /** More parameters of the access token response. */
   readonly besides?: Readonly<Record<string, string>>
-  /** Whether bodies that are no forms must come with their hash. */
+  /** Whether bodies that are not forms must be signed by their hash. */
   readonly demandsBodyHash?: boolean
-  /** Methods of this server's own: whether a signature is right. */
+  /** Custom signature methods: return whether a signature is valid. */
   readonly methods?: Readonly<Record<string, (base: string, key: string, signature: string) => boolean>>
-  /** Paths that are for everybody, and refuse a signature. Default is none. */
+  /** Public paths, which refuse a signature. Default: none. */
   readonly open?: readonly string[]
-  /** What is to be had; asked when the signature was right. Default: who came. */
+  /** The resource, for requests with a valid signature. Default: the client. */
   readonly resource?: (seen: Seen, visitor: Visitor) => Answer
 }
 
-/** Who signed a request, and what with. */
+/** The client, token and method of a signed request. */
 export interface Visitor {
   readonly client: string
   readonly token: string | undefined
@@ -42,13 +42,13 @@ export interface Visitor {
 }
 
 export interface OAuth1Server extends TestServer {
-  /** Those that were let in, in order. */
+  /** Accepted requests, in order. */
   readonly visitors: Visitor[]
-  /** The words in which others were refused. */
+  /** Error codes of refused requests. */
   readonly problems: string[]
-  /** Credentials as if the three steps had been made before. */
+  /** Credentials as after the three steps. */
   grant(): { token: string; tokenSecret: string }
-  /** What a browser would do: the user says yes or no. Gives where the server sends them, or the verifier that it shows. */
+  /** Plays a browser in which the user accepts or denies. Returns the callback URL, or the verifier that the server shows. */
   readonly decide: (authorizationUrl: string, decision?: 'yes' | 'no') => string
 }
 
@@ -162,7 +162,7 @@ export async function oauth1Server(options: OAuth1ServerOptions = {}): Promise<O
     if (!isRight(method, baseString, key, signature, known)) throw new Refused(401, 'signature_invalid')
     checkBodyHash(seen, protocol.get('oauth_body_hash'))
 
-    // Last, so that nobody but the client uses up a nonce.
+    // Last, so that only requests of the client use up a nonce.
     if (!/^[1-9]\d*$/.test(timestamp) || Math.abs(Date.now() / 1000 - Number(timestamp)) > 300)
       throw new Refused(401, 'timestamp_refused')
     const combination = [timestamp, client, token, nonce].join(' ')
@@ -224,7 +224,7 @@ export async function oauth1Server(options: OAuth1ServerOptions = {}): Promise<O
   }
 }
 
-/** OAuth 1 servers of one test file, closed together: `afterEach(servers.close)`. */
+/** The OAuth 1 servers of one test file: `afterEach(servers.close)`. */
 export function oauth1Servers() {
   const all: OAuth1Server[] = []
   return {
@@ -239,14 +239,14 @@ export function oauth1Servers() {
   }
 }
 
-/** What a secret may be: with characters that must be encoded. */
+/** With characters that must be encoded. */
 function secret(): string {
   return `${randomBytes(9).toString('base64')}&%`
 }
 
 type Pair = readonly [name: Buffer, value: Buffer]
 
-/** Section 3.4.1.3.1: all parameters, and the protocol's, which stand in one place and once each (sections 3.1 and 3.5). */
+/** Section 3.4.1.3.1: all parameters, and those of the protocol, which must be in one place and once each (sections 3.1 and 3.5). */
 function parametersOf(seen: Seen) {
   const [, query = ''] = /\?(.*)$/s.exec(seen.url) ?? []
   const inHeader = headerPairs(seen.headers.authorization)
@@ -290,7 +290,7 @@ function formPairs(text: string): Pair[] {
   return pairs
 }
 
-/** Section 3.5.1. The realm is a quoted-string as HTTP has it. */
+/** Section 3.5.1. The realm is a quoted-string of HTTP. */
 function headerPairs(field: string | undefined): Pair[] {
   const [, parameters] = /^oauth +(.*)$/is.exec(field ?? '') ?? []
   if (parameters === undefined) return []
@@ -331,7 +331,7 @@ function escaped(octets: Buffer): string {
   return text
 }
 
-/** Section 3.4.1, from the request line and the Host field. */
+/** Section 3.4.1, from the request line and the Host header. */
 function baseStringOf(seen: Seen, scheme: 'http' | 'https', all: readonly Pair[]): string {
   const [path = ''] = seen.url.split('?')
   const host = (seen.headers.host ?? '').toLowerCase().replace(scheme === 'http' ? /:80$/ : /:443$/, '')

@@ -1,7 +1,7 @@
 /**
- * A real OpenID Provider on loopback, in a process of its own: `oidc-provider` with TLS, clients of every kind, a person who
- * always says yes, and a service that takes its tokens. It is told how to be by one line of JSON on stdin, says where it is
- * by one line on stdout, and ends when stdin does, so that it never outlives whoever started it.
+ * A real OpenID Provider on loopback in its own process: `oidc-provider` with TLS, clients of every kind, a user who always
+ * consents, and a service that accepts its tokens. It reads its options as one line of JSON from stdin, prints its URL as one
+ * line on stdout, and exits when stdin is closed, so that it never outlives the test.
  */
 import { Buffer } from 'node:buffer'
 import { createHash, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
@@ -18,7 +18,7 @@ lines.on('close', () => process.exit(0))
 const { tls, keys, clients, dpopNonce, accessTokenLife = 600, ...options } = JSON.parse(line)
 
 const main = https.createServer({ cert: tls.cert, key: tls.key })
-// Where clients with a certificate go (RFC 8705 section 5); the main one does not ask for any.
+// The server for clients with a certificate (RFC 8705 section 5); the main one does not request certificates.
 const forCertificates = https.createServer({ ...tls, requestCert: true, rejectUnauthorized: false })
 for (const server of [main, forCertificates]) await once(server.listen(0, '127.0.0.1'), 'listening')
 const { port } = main.address()
@@ -117,7 +117,7 @@ const provider = new Provider(issuer, {
       useGrantedResource: () => true,
       getResourceServerInfo(ctx, resource) {
         if (!SERVICES.test(resource)) throw new errors.InvalidTarget()
-        // Those of this machine ask the provider itself, and can see what was revoked; others read the token.
+        // Services on localhost introspect tokens and see revocations; others parse JWTs.
         const isJwt = options.jwtForAll || resource.includes('example.org')
         return {
           scope: SCOPE,
@@ -138,13 +138,13 @@ const provider = new Provider(issuer, {
   },
 })
 
-// It does not say how often to ask of itself, and five seconds would be the default.
+// oidc-provider sends no interval, and the default is five seconds.
 provider.use(async (ctx, next) => {
   await next()
   if (ctx.oidc?.route === 'device_authorization' && ctx.body?.device_code) ctx.body.interval = 0.05
 })
 
-/** What happened at the token endpoint: how often each grant was asked for and how it ended. */
+/** Requests to the token endpoint with their grants and outcomes. */
 const seen = []
 provider.on('grant.success', (ctx) => seen.push({ grant: ctx.oidc.params.grant_type, ok: true }))
 provider.on('grant.error', (ctx, error) =>
@@ -156,7 +156,7 @@ provider.on('grant.error', (ctx, error) =>
   }),
 )
 
-/** Grants that oidc-provider does not have itself. */
+/** Grants that oidc-provider does not support. */
 const account = (sub) => ({ accountId: sub, gty: 'own' })
 async function issue(ctx, { sub, scope = '', withRefreshToken = false }) {
   const { client, params } = ctx.oidc
@@ -241,12 +241,12 @@ async function handle(request, response) {
   }
 }
 
-/** Every name but that of the provider itself is that of a service. */
+/** Every name except that of the provider is a service. */
 function isService(host) {
   return host.endsWith('.example.org') && host !== new URL(issuer).host
 }
 
-/** Logs in as albert and consents; `answer=no` in the request says no. */
+/** Logs in as albert and consents; `answer=no` in the request denies. */
 async function interact(request, response) {
   const { params, prompt, grantId } = await provider.interactionDetails(request, response)
   if (params.answer === 'no')
@@ -269,7 +269,7 @@ async function interact(request, response) {
   return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true })
 }
 
-/** A service that takes tokens of this provider in header, query or form (RFC 6750 section 2), and proofs (RFC 9449). */
+/** A service that accepts tokens of this provider in header, query or form (RFC 6750 section 2), and proofs (RFC 9449). */
 async function resource(request, response, query) {
   let text = ''
   for await (const chunk of request) text += chunk
@@ -307,7 +307,7 @@ async function resource(request, response, query) {
   })
 }
 
-/** What is known of a token: one of the provider's own, or one that says all by itself. */
+/** The claims of a token: an opaque one of the provider, or a JWT. */
 async function tokenBehind(text) {
   if (!text.startsWith('ey'))
     return (await provider.AccessToken.find(text)) ?? (await provider.ClientCredentials.find(text))
@@ -319,7 +319,7 @@ async function tokenBehind(text) {
 }
 
 const proofs = new Set()
-/** What is wrong with a proof (RFC 9449 section 4.3), as an error code. */
+/** The error code for an invalid proof (RFC 9449 section 4.3). */
 async function problemOf(request, token, jkt, scheme) {
   try {
     const { payload, protectedHeader } = await jwtVerify(request.headers.dpop, EmbeddedJWK, {

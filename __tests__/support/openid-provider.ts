@@ -8,18 +8,18 @@ import axios, { type AxiosInstance } from 'axios'
 import jsonwebtoken from 'jsonwebtoken'
 import { createAuthority, selfSigned, type Authority, type Issued } from './pki'
 
-/** What happened at the token endpoint. */
+/** A request to the token endpoint. */
 export interface SeenGrant {
   readonly grant: string
   readonly ok: boolean
   readonly error?: string
 }
 
-/** An OpenID Provider in a process of its own; see openid-provider-process.mjs. */
+/** An OpenID Provider in its own process; see openid-provider-process.mjs. */
 export interface OpenIdProvider {
   /** `https://localhost:<port>` */
   readonly issuer: string
-  /** Where clients with a certificate go. */
+  /** The URL for clients with a certificate. */
   readonly mtls: string
   readonly port: number
   /** The certificate of its CA, PEM. */
@@ -29,23 +29,23 @@ export interface OpenIdProvider {
   readonly certificates: { readonly mtls: Issued; readonly selfsigned: Pick<Issued, 'certificate' | 'key'> }
   /** The private keys of the clients `rsa`, `ec` and `ed`, and of the service account, PEM, PKCS#8. */
   readonly keys: Readonly<Record<'rsa' | 'ec' | 'ed' | 'serviceAccount', string>>
-  /** An instance that trusts it. */
+  /** An axios instance that trusts its CA. */
   readonly http: AxiosInstance
-  /** A token of its own that nobody asked it for, with an hour to live. */
+  /** Issues a token without a request; it expires in an hour. */
   mint(claims: object): string
-  /** Everything that was asked of its token endpoint so far. */
+  /** All requests to its token endpoint. */
   seen(): Promise<readonly SeenGrant[]>
   close(): Promise<void>
 }
 
 export interface OpenIdProviderOptions {
-  /** Seconds an access token lives. Default is 600. */
+  /** Lifetime of access tokens in seconds. Default: 600. */
   readonly accessTokenLife?: number
-  /** Whether its token endpoint wants a nonce in proofs. Default is false. */
+  /** Whether its token endpoint requires a nonce in proofs. Default: false. */
   readonly dpopNonce?: boolean
-  /** Whether tokens for services on this machine are JWTs too, as those for `*.example.org` are. Default is false. */
+  /** Whether tokens for services on localhost are JWTs, as those for `*.example.org` are. Default: false. */
   readonly jwtForAll?: boolean
-  /** Its own name, an https URL that leads to its port; then every other name is that of a service. Default is localhost. */
+  /** Its issuer, an https URL that resolves to its port; every other name is then a service. Default: localhost. */
   readonly issuer?: string
   /** The names in its certificate besides localhost. */
   readonly names?: readonly string[]
@@ -82,7 +82,7 @@ export async function startOpenIdProvider({
   const child = spawn(process.execPath, [path.join(__dirname, 'openid-provider-process.mjs')], {
     env: { PATH: process.env.PATH },
   })
-  // It warns of being for tests.
+  // It prints warnings about development settings.
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const gone = once(child, 'exit').then(([status]) => {
@@ -151,7 +151,7 @@ export async function startOpenIdProvider({
   }
 }
 
-/** A self-signed certificate as its client registers it (RFC 8705 section 2.2.2). */
+/** A self-signed certificate for the registration of its client (RFC 8705 section 2.2.2). */
 function selfSignedJwk(certificate: string): object {
   const { publicKey, raw } = new X509Certificate(certificate)
   return { ...publicKey.export({ format: 'jwk' }), kid: 'self', use: 'sig', x5c: [raw.toString('base64')] }
@@ -161,7 +161,7 @@ const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
 
-/** Registered clients, by the way they authenticate. */
+/** Registered clients, one for each authentication method. */
 function usualClients(jwks: Record<'rsa' | 'ec' | 'ed' | 'selfsigned', object>): object[] {
   const robot = { grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }
   const byKey = (alg: string, key: object) => ({

@@ -1,6 +1,6 @@
 /**
- * A program that has a refresh token in a store and wants an access token, run several times at once. It is told of its
- * provider on stdin, waits until it is told to go, and prints what it got.
+ * A program that has a refresh token in a store and needs an access token; several run at once. It reads its provider from
+ * stdin, waits for the next line, and prints the result.
  */
 import fs from 'node:fs/promises'
 import path from 'node:path'
@@ -11,7 +11,7 @@ import { refreshToken } from 'axios-igwn-auth/oauth2'
 const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 const { client, folder, first } = JSON.parse((await lines.next()).value)
 
-/** A store of files, with a lock that is a folder: who makes it has it. */
+/** A store of files, whose lock is a folder: the process that creates it holds the lock. */
 const fileOf = (key) => path.join(folder, encodeURIComponent(key))
 const store = {
   get: async (key) => {
