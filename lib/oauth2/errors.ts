@@ -6,7 +6,7 @@ export interface OAuthRefusal {
   readonly error?: string | undefined
   /** `error_description`: the server's explanation for developers. Absent when it sent none. */
   readonly errorDescription?: string | undefined
-  /** `error_uri`: a page about the error. Absent when the server sent none. */
+  /** `error_uri`: an http(s) page about the error. Absent when the server sent none. */
   readonly errorUri?: string | undefined
   /** HTTP status. Absent when there was no response, or when the error came in a redirect of the browser. */
   readonly status?: number | undefined

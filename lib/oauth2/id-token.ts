@@ -139,7 +139,7 @@ export function idTokenVerifier({
     const found = key ?? candidates[0]
     if (found) return found
     throw invalid(
-      `${url} has no key ${id === undefined ? 'for it' : sanitize(id)}. If the server has just changed its keys, try again in a minute`,
+      `${sanitize(url)} has no key ${id === undefined ? 'for it' : sanitize(id)}. If the server has just changed its keys, try again in a minute`,
     )
   }
 

@@ -10,9 +10,9 @@ import {
   type DeviceCodeOptions,
   type DevicePrompt,
 } from '../../../lib/oauth2'
-import { serverGroup, type Answer } from '../../support/server'
+import { serverGroup, type Answer, type TestServer } from '../../support/server'
 import { thrownBy } from '../../support/thrown-by'
-import { ours } from '../../support/tokens'
+import { createSigningKey, now, ours } from '../../support/tokens'
 
 /** The pauses between polls, in milliseconds; nothing waits for them. */
 const pauses: number[] = []
@@ -239,5 +239,39 @@ describe('the host localhost in the redirect URI', () => {
     }
     await logInAtLocalhost({ open })
     expect(statuses).toEqual([404, 404, 200])
+  })
+})
+
+describe('the id_token of a login with the scope openid', () => {
+  const withIdToken: Answer = { body: JSON.stringify({ access_token: 'a', id_token: 'e30.e30.x' }) }
+
+  it('is an error when it is invalid', async () => {
+    const { outcome } = await logIn([withIdToken], {}, { scope: 'openid' })
+    expect(outcome).toMatchObject({ code: 'ERR_IGWN_OAUTH_ID_TOKEN' })
+  })
+
+  it('is an error when the keys cannot be fetched, and the device code is not used again', async () => {
+    const key = createSigningKey('k1')
+    const server: TestServer = await servers.serve(({ url }) => {
+      if (url === '/device') return { body: JSON.stringify(DEVICE) }
+      if (url !== '/token') return { status: 503, body: '' }
+      const claims = { iss: server.origin, sub: 'albert', aud: 'me', iat: now(), exp: now() + 600 }
+      return { body: JSON.stringify({ access_token: 'a', id_token: key.sign(claims) }) }
+    })
+    const metadata = {
+      issuer: server.origin,
+      token_endpoint: `${server.origin}/token`,
+      device_authorization_endpoint: `${server.origin}/device`,
+      jwks_uri: `${server.origin}/keys`,
+      id_token_signing_alg_values_supported: ['ES256'],
+    }
+    const source = deviceCode({ metadata, clientId: 'me' }, { prompt: () => undefined, scope: 'openid' })
+    await expect(source.getTokenResponse()).rejects.toMatchObject({ code: 'ERR_IGWN_OAUTH_RESPONSE' })
+    expect(server.seen.map(({ url }) => url)).toEqual(['/device', '/token', '/keys'])
+  })
+
+  it('is removed when it is invalid and was not requested', async () => {
+    const { outcome } = await logIn([withIdToken])
+    expect(outcome).toEqual({ access_token: 'a', token_type: 'Bearer' })
   })
 })

@@ -97,6 +97,11 @@ describe('an error response', () => {
       { error: 'invalid_grant', errorDescription: 'x', errorUri: 'https://e.test/1', status: 400 },
     ],
     [
+      'with a page that is not a web page',
+      { status: 400, body: '{"error":"x","error_uri":"javascript:alert(1)"}' },
+      { error: 'x', errorUri: undefined },
+    ],
+    [
       'with 401 and another error in the challenge',
       {
         status: 401,

@@ -140,6 +140,9 @@ const SLOWER_BY = 5
 /** Seconds. Only the server can make the interval longer. */
 const MAX_INTERVAL = 60
 
+/** Seconds; the server chooses interval and lifetime, and a timer of more than 2^31 milliseconds fires at once. */
+const MAX_WAIT = 86_400
+
 /**
  * Polls for the token (RFC 8628 sections 3.4 and 3.5). Not done by openid-client, which gives up after one failed request and checks
  * the signal only every five seconds. After a temporary failure the interval doubles, and is at least the `Retry-After`.
@@ -154,7 +157,8 @@ async function pollUntilDone(
   let pause = interval
   let lastFailure: OAuthError | undefined
   for (;;) {
-    await wait(Math.min(pause, Math.max(0, expiresAt - secondsNow())) * 1000, undefined, { signal })
+    const left = Math.max(0, expiresAt - secondsNow())
+    await wait(Math.min(pause, left, MAX_WAIT) * 1000, undefined, { signal })
     if (secondsNow() >= expiresAt) throw expired(lastFailure)
     try {
       return await poll(signal)

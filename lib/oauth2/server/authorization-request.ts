@@ -58,7 +58,8 @@ export function rejectReserved(
   owner: string,
   reserved: readonly string[] = [],
 ): void {
-  const name = Object.keys(params ?? {}).find((one) => RESERVED.includes(one) || reserved.includes(one))
+  const all = [...RESERVED, ...reserved]
+  const name = Object.keys(params ?? {}).find((one) => all.includes(one) && params?.[one] !== undefined)
   if (name !== undefined)
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',

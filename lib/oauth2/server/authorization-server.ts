@@ -87,7 +87,7 @@ export function authorizationServer(options: OAuthClient): AuthorizationServer {
     if (response.status === 200 && json) return json
     throw new OAuthError(
       'ERR_IGWN_OAUTH_RESPONSE',
-      `The response of ${url} is not JSON (status ${response.status}). Check the metadata of ${name}.`,
+      `The response of ${sanitize(url)} is not JSON (status ${response.status}). Check the metadata of ${name}.`,
       { status: response.status },
     )
   }

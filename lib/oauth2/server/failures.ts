@@ -87,7 +87,8 @@ export function refusalError(
     {
       error: error && redact(error),
       errorDescription: errorDescription && redact(errorDescription),
-      errorUri: errorUri && redact(errorUri),
+      // Programs may show it as a link.
+      errorUri: errorUri !== undefined && /^https?:/i.test(errorUri) ? redact(errorUri) : undefined,
       status,
       retryAfter,
     },

@@ -138,7 +138,12 @@ export async function requestToken(
       )
     }
     if (!idToken) return (await server.idTokens.hasValidClaims(text, checks)) ? text : undefined
-    await server.idTokens.verifyDirect(text, checks)
+    await server.idTokens.verifyDirect(text, checks).catch((error: unknown) => {
+      // Not temporary, even if the keys cannot be fetched: a second request with the same code would fail.
+      if (!(error instanceof OAuthError) || error.retryAfter === undefined) throw error
+      const { code, message, status, reasons } = error
+      throw new OAuthError(code, message, { status, reasons })
+    })
     return text
   }
 }
