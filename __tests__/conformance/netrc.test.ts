@@ -36,12 +36,12 @@ it.each(vectors<{ text: string; url: string; redirected?: boolean }, Login>(FILE
     furnish([{ path: '${HOME}/.netrc', content: text }], names, String)
     const found = netrcLookup()(url, { allowDefault: !redirected })
     expect(found.credentials ?? null).toEqual(login)
-    // As bytes of a URL that is parsed already, too.
+    // A URL object gives the same.
     expect(netrcLookup()(new URL(url), { allowDefault: !redirected })).toEqual(found)
   },
 )
 
-interface Place {
+interface Location {
   readonly env: Names
   readonly files: readonly GivenFile<string>[]
   readonly url: string
@@ -52,9 +52,9 @@ describe('which file', () => {
     delete process.env.NETRC
   })
 
-  for (const [name, { env, files, url }, expected] of vectors<Place, Login & { problem?: string }>(
+  for (const [name, { env, files, url }, expected] of vectors<Location, Login & { problem?: string }>(
     FILE,
-    'place',
+    'location',
   )) {
     itOnMachine(name, files, () => {
       furnish(files, names, String)
@@ -64,7 +64,7 @@ describe('which file', () => {
     })
   }
 
-  it('is looked for in the home that the vectors speak of', () => {
+  it('is searched for in the home folder of the vectors', () => {
     expect(process.env.HOME).toBe(path.resolve(names.HOME!))
   })
 })

@@ -21,7 +21,7 @@ describe('formatBasicCredentials', () => {
     ['a line break in the password', 'user', 'hunter2\n', 'The password contains a control character'],
     ['a NUL in the password', 'user', 'hun\0ter2', 'The password contains a control character'],
     ['a DEL in the password', 'user', 'hunter2\x7f', 'The password contains a control character'],
-  ])('refuses %s, and does not say the login', (_, username, password, message) => {
+  ])('rejects %s, without repeating the credentials', (_, username, password, message) => {
     const error = thrownBy(() => formatBasicCredentials({ username, password }))
     expect(error).toBeInstanceOf(IgwnAuthError)
     expect(error).toMatchObject({

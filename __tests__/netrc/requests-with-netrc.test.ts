@@ -380,13 +380,13 @@ describe('a file that other users can read', () => {
 
 describe('the netrc option', () => {
   it('names a file instead of ~/.netrc and NETRC', async () => {
-    netrc('machine 127.0.0.1 login nobody password x')
-    process.env.NETRC = netrc('machine 127.0.0.1 login somebody password y', { name: 'env' })
+    netrc('machine 127.0.0.1 login bertha password x')
+    process.env.NETRC = netrc('machine 127.0.0.1 login bruno password y', { name: 'env' })
     const file = netrc(HERE, { name: 'own' })
     await igwnAxios.get(server.origin, { igwnAuth: { netrc: file } })
     await instanceWith({ netrc: '~/own' }).get(server.origin)
     await igwnAxios.get(server.origin)
-    expect(server.authorizations).toEqual([LOGIN, LOGIN, basic('somebody', 'y')])
+    expect(server.authorizations).toEqual([LOGIN, LOGIN, basic('bruno', 'y')])
   })
 
   it('false reads no file, true the default ones', async () => {
@@ -405,10 +405,10 @@ describe('the netrc option', () => {
       /open \(netrc option\) is accessible to other users \(mode 0644\)/,
     ],
     ['that is a folder', () => process.env.HOME!, /\(netrc option\) is a folder, not a file\./],
-  ])('naming a file %s is an error before anything is sent', async (_, file, says) => {
+  ])('naming a file %s is an error before anything is sent', async (_, file, expected) => {
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { netrc: file() } }))
     expect(error.code).toBe('ERR_IGWN_NETRC_UNUSABLE')
-    expect(error.message).toMatch(says)
+    expect(error.message).toMatch(expected)
     expect(server.connections()).toBe(0)
   })
 
@@ -429,10 +429,10 @@ describe('the netrc option', () => {
   it.each([
     [5, 'igwnAuth.netrc must be a path or a boolean, not a number'],
     ['', 'igwnAuth.netrc must be a path or a boolean, not an empty string'],
-  ])('%j is an error that names the accepted types', async (value, says) => {
+  ])('%j is an error that names the accepted types', async (value, expected) => {
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { netrc: value as never } }))
     expect(error.code).toBe('ERR_IGWN_INVALID_OPTION')
-    expect(error.message).toContain(says)
+    expect(error.message).toContain(expected)
     expect(server.connections()).toBe(0)
   })
 })

@@ -5,7 +5,7 @@ import { parseNetrc } from '../../lib/netrc/parse-netrc'
 import { startPythonNetrc, type PythonEntries, type PythonNetrc } from '../support/python-netrc'
 import { runs, SEEDED, textOf } from '../support/properties'
 
-/** What files are made of, and what has a meaning of its own in some place. */
+/** The words of the files; each has a meaning at some position. */
 const WORDS = [
   ...['machine a', 'machine b\n', 'machine é', 'machine', 'default', 'machine "a b"'],
   ...[
@@ -50,21 +50,21 @@ const file = fc
   .map((words) => words.flat().join(''))
 const anything = fc.oneof(file, textOf(WORDS), fc.string({ unit: 'grapheme', maxLength: 60 }))
 
-/** What is read, in Python's form; or that it would be refused there, and where. */
-function read(text: string): { entries: PythonEntries; isInOrder: boolean } {
+/** The entries in the form of Python, and whether there are faults. */
+function read(text: string): { entries: PythonEntries; isFaultless: boolean } {
   const { entries, faults } = parseNetrc(text)
   const all = [...entries].map(
     ([name, { login, account, password }]) =>
       [name, [login, account, password]] as [string, [string, string, string]],
   )
-  return { entries: all.sort(([a], [b]) => (a < b ? -1 : 1)), isInOrder: faults.length === 0 }
+  return { entries: all.sort(([a], [b]) => (a < b ? -1 : 1)), isFaultless: faults.length === 0 }
 }
 
-/** Wherever Python has an answer it is ours; what it refuses we read with a fault, but for a byte order mark, which is nobody's. */
+/** Equal to Python wherever it accepts the file; a file that it rejects has a fault here, except for a byte order mark. */
 function expectAsPython(text: string, answer: PythonEntries): void {
-  const { entries, isInOrder } = read(text)
+  const { entries, isFaultless } = read(text)
   if (answer) expect([text, entries]).toEqual([text, inOrder(answer)])
-  else expect([text, isInOrder && !text.startsWith('\uFEFF')]).toEqual([text, false])
+  else expect([text, isFaultless && !text.startsWith('\uFEFF')]).toEqual([text, false])
 }
 
 /** Python sorts by code points. */
@@ -72,7 +72,7 @@ function inOrder(answer: NonNullable<PythonEntries>): PythonEntries {
   return [...answer].sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** Files of one seed, and what Python made of them: `FREEZE=1` writes it anew. */
+/** Files of one seed, and the results of Python: `FREEZE=1` writes them again. */
 const FROZEN = path.join(__dirname, 'netrc-answers.json')
 
 let python: PythonNetrc | undefined
@@ -81,7 +81,7 @@ beforeAll(async () => {
 })
 afterAll(() => python?.close())
 
-it('netrc files are read as Python 3.11 read them', async () => {
+it('netrc files are parsed as by Python 3.11', async () => {
   if (process.env.FREEZE && python) {
     const texts = fc.sample(file, { seed: 20_261_122, numRuns: 150 })
     const answers: [string, PythonEntries][] = []
@@ -97,8 +97,8 @@ it('netrc files are read as Python 3.11 read them', async () => {
 })
 
 describe(`netrc files of any words ${SEEDED}`, () => {
-  it('are read as the python3 of this machine reads them, where there is one', async () => {
-    if (!python) return // the answers above stand in for it
+  it('are parsed as by the python3 of this host, if there is one', async () => {
+    if (!python) return // covered by the results of the file above
     const peer = python
     await fc.assert(
       fc.asyncProperty(anything, async (text) => {
@@ -108,7 +108,7 @@ describe(`netrc files of any words ${SEEDED}`, () => {
     )
   })
 
-  it('are read without an error, and no fault repeats a word of them', () => {
+  it('are parsed without an error, and no fault repeats a word of them', () => {
     const secret = 'hunter2'
     const holding = fc.array(fc.constantFrom(...WORDS, secret, `password ${secret}`, `"${secret}`), {
       maxLength: 20,
@@ -122,7 +122,7 @@ describe(`netrc files of any words ${SEEDED}`, () => {
     )
   })
 
-  it('give back every login that is written with quotes', () => {
+  it('return every quoted username and password', () => {
     const value = textOf(['"', '\\', ' ', '#', '\n', '\t', 'machine', 'é', '%', '~', '__proto__', "'"], 6)
     const quoted = (text: string) => `"${text.replace(/["\\]/g, '\\$&')}"`
     const name = value.filter((text) => text !== '')

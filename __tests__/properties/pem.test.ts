@@ -25,7 +25,7 @@ function load(text: string): X509Credential | FileProblem {
   return 'problem' in pem ? pem : new X509Credential({ cert: 'bundle.pem', source: 'bundle.pem' }, pem)
 }
 
-/** What people and programs leave between blocks; nothing that begins a block. */
+/** Text that people and programs leave between blocks; it starts no block. */
 const between = textOf(
   ['\n', '\r\n', ' ', 'Bag Attributes', 'friendlyName: x', '-----', '- ', 'subject=/CN=x'],
   4,
@@ -33,28 +33,28 @@ const between = textOf(
 const lineEnd = fc.constantFrom('\n', '\r\n', '\n\n', ' \n', '\t\r\n')
 
 describe(`a bundle ${SEEDED}`, () => {
-  // What is behind the first certificate: by numbers, since the certificates are made later.
+  // The blocks after the first certificate, by number, because the certificates are made later.
   const order = fc.shuffledSubarray([0, 1, 2, 3], { minLength: 4 })
 
-  it('is the same credential in whatever order its blocks stand behind the first certificate', () => {
+  it('is the same credential in any order of the blocks after the first certificate', () => {
     fc.assert(
       fc.property(
         order,
         fc.array(between, { minLength: 6, maxLength: 6 }),
         lineEnd,
         fc.nat(4),
-        (places, gaps, end, keyAt) => {
+        (positions, gaps, end, keyAt) => {
           const rest = [proxy.certificate, alice.certificate, authority.certificate, proxy.certificate]
-          const behind = places.map((place) => rest[place]!)
-          const blocks = [below.certificate, ...behind]
-          blocks.splice(keyAt, 0, below.key) // anywhere, also before all certificates
+          const others = positions.map((position) => rest[position]!)
+          const blocks = [below.certificate, ...others]
+          blocks.splice(keyAt, 0, below.key) // at any position, also first
           const text = blocks
             .map((block, index) => (gaps[index] ?? '') + '\n' + block.replaceAll('\n', end))
             .join('')
 
           const credential = load(text)
           if ('problem' in credential) throw new Error(credential.what)
-          expect(credential.pem()).toEqual({ cert: below.certificate + behind.join(''), key: below.key })
+          expect(credential.pem()).toEqual({ cert: below.certificate + others.join(''), key: below.key })
           expect(credential.certificates[0]!.subject).toMatch(/CN=Alice Adams\/CN=\d+\/CN=\d+$/)
         },
       ),
@@ -62,17 +62,17 @@ describe(`a bundle ${SEEDED}`, () => {
     )
   })
 
-  it('lacks what signed its proxy in whatever order the others stand', () => {
+  it('without an issuer of its proxy is rejected in any order', () => {
     const missing = fc.constantFrom('proxy', 'alice')
     fc.assert(
-      fc.property(order, missing, (places, which) => {
+      fc.property(order, missing, (positions, which) => {
         const rest = [
           which === 'proxy' ? '' : proxy.certificate,
           which === 'alice' ? '' : alice.certificate,
           authority.certificate,
           below.key,
         ]
-        expect(load(below.certificate + places.map((place) => rest[place]).join(''))).toMatchObject({
+        expect(load(below.certificate + positions.map((position) => rest[position]).join(''))).toMatchObject({
           problem: 'broken-chain',
         })
       }),
@@ -80,7 +80,7 @@ describe(`a bundle ${SEEDED}`, () => {
     )
   })
 
-  it('is never half of one: cut short, it is a credential whole or none', () => {
+  it('that is truncated is either the whole credential or rejected', () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (share) => {
         const { bundle } = below
@@ -95,7 +95,7 @@ describe(`a bundle ${SEEDED}`, () => {
   })
 })
 
-describe(`a text of anything ${SEEDED}`, () => {
+describe(`any text ${SEEDED}`, () => {
   const pieces = textOf(
     [
       '-----BEGIN ',
@@ -115,7 +115,7 @@ describe(`a text of anything ${SEEDED}`, () => {
     20,
   )
 
-  it('is read without an error, into blocks that are read the same again', () => {
+  it('is parsed without an error, into blocks that parse the same again', () => {
     fc.assert(
       fc.property(pieces, (text) => {
         const blocks = parsePem(text)
@@ -124,12 +124,12 @@ describe(`a text of anything ${SEEDED}`, () => {
     )
   })
 
-  it('is no credential, and what is wrong is said without it', () => {
+  it('is rejected without repeating it', () => {
     fc.assert(
       fc.property(fc.oneof(pieces, fc.string({ unit: 'binary', maxLength: 80 })), (text) => {
         const outcome = load(text)
-        const said = JSON.stringify(outcome)
-        expect('problem' in outcome && said.length < 200 && !said.includes('MIIB')).toBe(true)
+        const shown = JSON.stringify(outcome)
+        expect('problem' in outcome && shown.length < 200 && !shown.includes('MIIB')).toBe(true)
       }),
     )
   })

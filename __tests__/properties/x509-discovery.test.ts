@@ -44,7 +44,7 @@ beforeAll(async () => {
   })
 })
 
-/** In the order in which they are looked at; a variable names the first. */
+/** In the order of the search; a variable names the first. */
 const FILES = [
   () => room('proxy.pem'),
   () => path.join(processEnvironment.temporaryFolder, `x509up_u${process.getuid?.() ?? 0}`),
@@ -92,11 +92,11 @@ function make([how, number, content]: typeof change extends fc.Arbitrary<infer C
   const made = age(put(path.join(path.dirname(target), 'new'), bundles[content]), 100_000)
   if (how === 'link') fs.symlinkSync(made, target)
   else fs.renameSync(made, target)
-  // ~/.globus has the key in a file of its own.
+  // ~/.globus has the key in its own file.
   if (number === 2) age(put(path.join(path.dirname(target), 'userkey.pem'), bundles[content]), 100_000)
 }
 
-const said = ({ credential, reasons, warning }: X509Discovery) => ({
+const shown = ({ credential, reasons, warning }: X509Discovery) => ({
   subject: credential?.subject,
   source: credential?.source,
   pem: credential?.pem(),
@@ -111,7 +111,7 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
-it(`what is remembered of a search for certificates is what a new one would find, whatever changes ${SEEDED}`, () => {
+it(`a cached search for certificates has the result of a new one, whatever changes ${SEEDED}`, () => {
   const begin = Date.now()
   fc.assert(
     fc.property(
@@ -121,12 +121,12 @@ it(`what is remembered of a search for certificates is what a new one would find
         jest.setSystemTime(begin)
         emptyPlaces()
         process.env.X509_USER_PROXY = FILES[0]!()
-        const look = x509Discovery()
+        const search = x509Discovery()
         for (const one of changes) {
           make(one)
-          // Twice, for the first look may be the one that is remembered.
-          for (const found of [look(options), look(options)])
-            expect(said(found)).toEqual(said(x509Discovery()(options)))
+          // Twice, because the second result may come from the cache.
+          for (const found of [search(options), search(options)])
+            expect(shown(found)).toEqual(shown(x509Discovery()(options)))
         }
       },
     ),

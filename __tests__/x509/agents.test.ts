@@ -22,8 +22,8 @@ let file: string
 /** Requests to /held that wait for their response. */
 let held: (() => void)[]
 
-const look = x509Discovery()
-const find = (cert = file) => look({ cert }).credential!
+const discover = x509Discovery()
+const find = (cert = file) => discover({ cert }).credential!
 
 beforeAll(async () => {
   authority = await createAuthority()
@@ -107,8 +107,8 @@ describe('agentFor', () => {
     fs.writeFileSync(other, (await authority.issueUser('Bob')).bundle, { mode: 0o600 })
     const [one, two] = [x509Agents(), x509Agents()]
     expect(one.agentFor(find(), cas)).not.toBe(two.agentFor(find(), cas))
-    const said = await Promise.all([get(one.agentFor(find(), cas)), get(one.agentFor(find(other), cas))])
-    expect(said).toEqual([nameOf(proxy), 'CN=Bob'])
+    const presented = await Promise.all([get(one.agentFor(find(), cas)), get(one.agentFor(find(other), cas))])
+    expect(presented).toEqual([nameOf(proxy), 'CN=Bob'])
     one.close()
     two.close()
   })

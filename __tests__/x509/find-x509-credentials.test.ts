@@ -32,8 +32,8 @@ afterEach(() => {
   delete process.env.X509_USER_CERT
   delete process.env.X509_USER_KEY
   delete process.env.X509_USER_PROXY
-  for (const place of [folder(), globus(), processEnvironment.temporaryFolder])
-    fs.rmSync(place, { recursive: true, force: true })
+  for (const made of [folder(), globus(), processEnvironment.temporaryFolder])
+    fs.rmSync(made, { recursive: true, force: true })
   fs.mkdirSync(folder(), { mode: 0o700 })
   fs.mkdirSync(processEnvironment.temporaryFolder)
   // As /tmp is: other users can create files in it.
@@ -53,11 +53,11 @@ function writeInto(name: string, text: string, mode?: number): string {
 }
 
 /** A search that has read nothing before. */
-const look = (options?: FindX509Options) => x509Discovery()(options)
+const searchOnce = (options?: FindX509Options) => x509Discovery()(options)
 
 /** The only reason that is not `absent`. */
 function reasonOf(options?: FindX509Options) {
-  const { credential, reasons } = look(options)
+  const { credential, reasons } = searchOnce(options)
   expect(credential).toBeUndefined()
   const [reason, ...more] = reasons.filter(({ code }) => code !== 'absent')
   expect(more).toEqual([])
@@ -120,7 +120,7 @@ describe('locations', () => {
   it('are skipped with a reason when their credential cannot be used', async () => {
     process.env.X509_USER_PROXY = writeInto('gone.pem', 'no PEM')
     write(proxy.bundle, defaultProxy())
-    const { credential, reasons } = look()
+    const { credential, reasons } = searchOnce()
     expect(credential?.cert).toBe(defaultProxy())
     expect(reasons.map(({ code }) => code)).toEqual(['absent', 'malformed'])
   })
@@ -136,7 +136,7 @@ describe('locations', () => {
 
   it('with X509_USER_KEY alone are reported', () => {
     process.env.X509_USER_KEY = writeInto('key.pem', alice.key)
-    expect(look().reasons[0]).toEqual({
+    expect(searchOnce().reasons[0]).toEqual({
       code: 'absent',
       source: 'X509_USER_CERT',
       message: 'X509_USER_CERT is not set, although X509_USER_KEY is',
@@ -146,7 +146,11 @@ describe('locations', () => {
   it('with one of two files missing name it', () => {
     write(alice.certificate, path.join(globus(), 'usercert.pem'))
     const key = path.join(globus(), 'userkey.pem')
-    expect(look().reasons.at(-1)).toEqual({ code: 'absent', source: key, message: `${key} does not exist` })
+    expect(searchOnce().reasons.at(-1)).toEqual({
+      code: 'absent',
+      source: key,
+      message: `${key} does not exist`,
+    })
   })
 
   it('include a default proxy on Windows', () => {
@@ -212,7 +216,7 @@ describe('lifetime', () => {
 
   it('may begin a minute in the future: clocks differ', async () => {
     const ahead = await authority.issueProxy(alice, { notBefore: secondsFromNow(50) })
-    expect(look({ cert: write(ahead.bundle) }).credential).toBeDefined()
+    expect(searchOnce({ cert: write(ahead.bundle) }).credential).toBeDefined()
   })
 
   it.each([
@@ -225,7 +229,7 @@ describe('lifetime', () => {
     process.env.X509_USER_PROXY = write(proxy.bundle)
     const end = new X509Certificate(proxy.certificate).validTo
     jest.spyOn(Date, 'now').mockReturnValue(Date.parse(end) - left * 1000)
-    const { credential, reasons } = look({ minTimeLeft })
+    const { credential, reasons } = searchOnce({ minTimeLeft })
     expect(credential !== undefined).toBe(found)
     if (!found)
       expect(reasons[1]!.message).toMatch(
@@ -340,7 +344,7 @@ describe('files', () => {
 
   it('without read permission are skipped, except as root', () => {
     process.env.X509_USER_PROXY = writeInto('secret.pem', proxy.bundle, 0o000)
-    if (isRoot) expect(look().credential).toBeDefined()
+    if (isRoot) expect(searchOnce().credential).toBeDefined()
     else
       expect(reasonOf()).toMatchObject({ code: 'unreadable', message: expect.stringContaining('(EACCES)') })
   })
@@ -368,13 +372,13 @@ describe('files', () => {
 
   it('of root in the temporary folder are used', () => {
     write(proxy.bundle, defaultProxy())
-    expect(look().credential?.cert).toBe(defaultProxy())
+    expect(searchOnce().credential?.cert).toBe(defaultProxy())
   })
 
   it('of ours that a link of another user in the temporary folder leads to are rejected', () => {
     if (!isRoot) return // only root can make a link of another user
     fs.symlinkSync(writeInto('mine.pem', proxy.bundle), defaultProxy())
-    expect(look().credential).toBeDefined()
+    expect(searchOnce().credential).toBeDefined()
     fs.lchownSync(defaultProxy(), 54_321, 54_321)
     expect(reasonOf().code).toBe('foreign-owner')
   })
@@ -382,7 +386,7 @@ describe('files', () => {
   it('whose key other users can read are used, with a warning', () => {
     const cert = writeInto('cert.pem', alice.certificate, 0o644)
     const key = writeInto('key.pem', alice.key, 0o640)
-    const { credential, warning } = look({ cert: [cert, key] })
+    const { credential, warning } = searchOnce({ cert: [cert, key] })
     expect(credential).toBeDefined()
     expect(warning).toEqual({
       code: 'open-permissions',
@@ -453,27 +457,27 @@ describe('keys', () => {
     it('are a reason in a search', () => {
       ;[process.env.X509_USER_CERT, process.env.X509_USER_KEY] = cert
       expect(reasonOf().code).toBe('passphrase')
-      expect(look({ passphrase: PASSPHRASE }).credential).toBeDefined()
+      expect(searchOnce({ passphrase: PASSPHRASE }).credential).toBeDefined()
     })
 
     it('need the passphrase in each call, although an earlier one has decrypted them', () => {
-      const lookTogether = x509Discovery()
-      expect(lookTogether({ cert, passphrase: PASSPHRASE }).credential).toBeDefined()
-      expect(() => lookTogether({ cert })).toThrow('the passphrase option is not set')
+      const search = x509Discovery()
+      expect(search({ cert, passphrase: PASSPHRASE }).credential).toBeDefined()
+      expect(() => search({ cert })).toThrow('the passphrase option is not set')
     })
 
     it('call the function once while they do not change', () => {
-      const lookTwice = x509Discovery()
+      const search = x509Discovery()
       const passphrase = jest.fn(() => PASSPHRASE)
-      expect(lookTwice({ cert, passphrase }).credential).toBe(lookTwice({ cert, passphrase }).credential)
+      expect(search({ cert, passphrase }).credential).toBe(search({ cert, passphrase }).credential)
       expect(passphrase).toHaveBeenCalledTimes(1)
     })
 
     it('call the function again after a wrong passphrase', () => {
-      const lookTwice = x509Discovery()
+      const search = x509Discovery()
       const passphrase = jest.fn(() => PASSPHRASE).mockReturnValueOnce('wrong horse')
-      expect(() => lookTwice({ cert, passphrase })).toThrow('that the passphrase does not decrypt')
-      expect(lookTwice({ cert, passphrase }).credential).toBeDefined()
+      expect(() => search({ cert, passphrase })).toThrow('that the passphrase does not decrypt')
+      expect(search({ cert, passphrase }).credential).toBeDefined()
     })
 
     it('report a function that throws, without its message', async () => {
@@ -488,7 +492,7 @@ describe('keys', () => {
 
   it('that are not encrypted need no passphrase', () => {
     const passphrase = jest.fn(() => 'never')
-    expect(look({ cert: write(proxy.bundle), passphrase }).credential).toBeDefined()
+    expect(searchOnce({ cert: write(proxy.bundle), passphrase }).credential).toBeDefined()
     expect(passphrase).not.toHaveBeenCalled()
   })
 })
@@ -529,9 +533,9 @@ describe('caching', () => {
   it('belongs to a search: it opens an unchanged file once', () => {
     process.env.X509_USER_PROXY = write(proxy.bundle)
     const open = jest.spyOn(fs, 'openSync')
-    const lookTwice = x509Discovery()
-    expect(lookTwice().credential).toBe(lookTwice().credential)
-    expect(lookTwice({ minTimeLeft: 10 }).credential).toBeDefined()
+    const search = x509Discovery()
+    expect(search().credential).toBe(search().credential)
+    expect(search({ minTimeLeft: 10 }).credential).toBeDefined()
     expect(open).toHaveBeenCalledTimes(1)
   })
 
@@ -541,19 +545,19 @@ describe('caching', () => {
     fs.utimesSync(process.env.X509_USER_PROXY, secondsFromNow(-86_400), secondsFromNow(-86_400))
     const time = Date.now()
     const clock = jest.spyOn(Date, 'now').mockReturnValue(time + 700_000)
-    const lookTwice = x509Discovery()
-    expect(lookTwice().credential).toBe(lookTwice().credential)
-    expect(lookTwice().credential).toBeDefined()
+    const search = x509Discovery()
+    expect(search().credential).toBe(search().credential)
+    expect(search().credential).toBeDefined()
     clock.mockReturnValue(time)
-    expect(lookTwice().reasons[1]?.code).toBe('not-yet-valid')
+    expect(search().reasons[1]?.code).toBe('not-yet-valid')
   })
 
   it('does not keep a date check: a credential expires', () => {
     process.env.X509_USER_PROXY = write(proxy.bundle)
-    const lookTwice = x509Discovery()
-    expect(lookTwice().credential).toBeDefined()
+    const search = x509Discovery()
+    expect(search().credential).toBeDefined()
     jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 13 * 3600 * 1000)
-    expect(lookTwice().reasons[1]?.code).toBe('expired')
+    expect(search().reasons[1]?.code).toBe('expired')
   })
 
   it.each([
@@ -571,21 +575,21 @@ describe('caching', () => {
     ],
   ])('ends when a file was %s', async (_, renew) => {
     const file = write(proxy.bundle)
-    const lookTwice = x509Discovery()
-    const before = lookTwice({ cert: file }).credential
+    const search = x509Discovery()
+    const before = search({ cert: file }).credential
     const next = await authority.issueProxy(alice)
     renew(file, next.bundle)
-    const after = lookTwice({ cert: file }).credential
+    const after = search({ cert: file }).credential
     expect(after?.pem().cert).toBe(next.certificate + next.chain)
     expect(before?.pem().cert).toBe(proxy.certificate + proxy.chain)
   })
 
   it('ends when an unusable file was replaced by a usable one', () => {
     const file = (process.env.X509_USER_PROXY = write('half written'))
-    const lookAgain = x509Discovery()
-    expect(lookAgain().credential).toBeUndefined()
+    const search = x509Discovery()
+    expect(search().credential).toBeUndefined()
     write(proxy.bundle, file)
-    expect(lookAgain().credential).toBeDefined()
+    expect(search().credential).toBeDefined()
   })
 })
 

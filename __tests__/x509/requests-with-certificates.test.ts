@@ -290,11 +290,11 @@ describe('the cert option', () => {
       () => ({ cert: [write('a.pem', alice.certificate), write('k.pem', alice.encryptedKey('sesame'))] }),
       /k\.pem \(cert\) holds an encrypted private key, and the passphrase option is not set/,
     ],
-  ])('that names %s is an error before a connection is opened', async (_, options, says) => {
+  ])('that names %s is an error before a connection is opened', async (_, options, message) => {
     const server = await untouched()
     const error = await refused(instanceWith(await options()).get(server.url))
     expect(error.code).toBe('ERR_IGWN_CERT_UNUSABLE')
-    expect(error.message).toMatch(says)
+    expect(error.message).toMatch(message)
     expect(server.connections()).toBe(0)
   })
 })
@@ -818,7 +818,7 @@ describe('HTTP/2 (trap 13)', () => {
     const instances = {
       alice: instanceWith({ cert: write('alice.pem', alice.bundle) }, { httpVersion }),
       bob: instanceWith({ cert: write('bob.pem', bob.bundle) }, { httpVersion }),
-      nobody: instanceWith({ cert: false }, { httpVersion }),
+      none: instanceWith({ cert: false }, { httpVersion }),
     }
     const names = Object.keys(instances) as (keyof typeof instances)[]
     for (let round = 0; round < 2; round += 1)

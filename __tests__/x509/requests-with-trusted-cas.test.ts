@@ -235,14 +235,14 @@ describe('a bundle that cannot be used', () => {
     ],
   ])(
     '%s is an error that names the variable, before a connection is opened',
-    async (_, name, place, says) => {
-      process.env[name] = place()
+    async (_, name, locate, expected) => {
+      process.env[name] = locate()
       const server = await site()
       const error: unknown = await failure(igwnAxios.get(server.origin))
       expect(error).toBeInstanceOf(IgwnAuthError)
       const { code, message } = error as IgwnAuthError
       expect(code).toBe('ERR_IGWN_CA_UNUSABLE')
-      expect(message).toMatch(says)
+      expect(message).toMatch(expected)
       expect(message).toContain(
         `Set ${name} to the path of a PEM file or folder of CA certificates, or unset it.`,
       )

@@ -141,10 +141,10 @@ describe('other refusals', () => {
       answer: (_, response) => response.writeHead(403, { 'content-type': 'text/html' }).end(page),
     })
     const failure = await failureOf(server.url)
-    const said =
+    const advice =
       'The server requests a certificate for this path only after the handshake, which Node.js does not support under TLS 1.3 ' +
       "(RFC 8446 section 4.6.2). Give the request an httpsAgent made by createX509Agent with maxVersion: 'TLSv1.2'. "
-    expect(tlsRefusal(failure, undefined)).toEqual({ message: `${said}No certificate was presented.` })
+    expect(tlsRefusal(failure, undefined)).toEqual({ message: `${advice}No certificate was presented.` })
     expect(tlsRefusal(failure, credential)?.message).toMatch(
       new RegExp(
         presented.source.replace('The certificate presented was', 'The certificate was not presented:'),

@@ -84,9 +84,9 @@ describe('the environment', () => {
 
   it('adds the folder X509_CERT_DIR to the roots', () => {
     process.env.X509_CERT_DIR = path.dirname(write('grid/one.pem', one.certificate))
-    const trust = trustedCasFinder()()
-    expect(added(trust?.ca)).toEqual(['One CA'])
-    expect(keepsRoots(trust?.ca)).toBe(true)
+    const found = trustedCasFinder()()
+    expect(added(found?.ca)).toEqual(['One CA'])
+    expect(keepsRoots(found?.ca)).toBe(true)
   })
 
   it('keeps NODE_EXTRA_CA_CERTS, and ignores it when it cannot be read', () => {
@@ -152,15 +152,15 @@ describe('files', () => {
     ['that are devices', () => '/dev/zero', 'not-a-file', 'is a FIFO, socket or device, not a file'],
   ])('%s are an error that names the variable, the file and the problem', (_, make, code, what) => {
     for (const name of ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE', 'X509_CERT_DIR']) {
-      const place = make()
-      process.env[name] = place
+      const location = make()
+      process.env[name] = location
       const error = errorOf()
       expect(error.code).toBe('ERR_IGWN_CA_UNUSABLE')
       expect(error.message).toBe(
-        `${place} (${name}) ${what}. Set ${name} to the path of a PEM file or folder of CA certificates, or unset it.`,
+        `${location} (${name}) ${what}. Set ${name} to the path of a PEM file or folder of CA certificates, or unset it.`,
       )
       expect(error.reasons).toEqual([
-        { code, source: `${place} (${name})`, message: `${place} (${name}) ${what}` },
+        { code, source: `${location} (${name})`, message: `${location} (${name}) ${what}` },
       ])
       process.env[name] = ''
     }
