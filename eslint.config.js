@@ -2,6 +2,62 @@ import js from '@eslint/js'
 import regexp from 'eslint-plugin-regexp'
 import tseslint from 'typescript-eslint'
 
+/**
+ * The order of lib/, from top to bottom. A file imports values from its own folder and from entries further down; `import type`
+ * is exempt. Entries of one line do not import each other, except in the last.
+ */
+const LAYERS = [
+  ['cli/', 'index'],
+  ['oauth1/', 'oauth2/'],
+  ['instance/'],
+  ['request/'],
+  ['explain/'],
+  ['schemes/'],
+  ['options'],
+  ['tokens/'],
+  ['netrc/', 'x509/'],
+  ['stores/'],
+  ['files/'],
+  ['check-values'],
+  ['secrets/'],
+  ['formats/'],
+  ['errors', 'events', 'environment', 'clock'],
+]
+
+/** A block of this file for each entry: which imports are above it. */
+function importOrder() {
+  return LAYERS.flatMap((layer, depth) =>
+    layer.flatMap((entry) => {
+      const beside = depth === LAYERS.length - 1 ? [] : layer.filter((other) => other !== entry)
+      const above = [...LAYERS.slice(0, depth).flat(), ...beside]
+      const targets = above.map((other) => (other.endsWith('/') ? other : `${other}$`)).join('|')
+      const levels = entry.endsWith('/')
+        ? [
+            [`lib/${entry}*.ts`, '\\.\\./'],
+            [`lib/${entry}*/*.ts`, '\\.\\./\\.\\./'],
+          ]
+        : [[`lib/${entry}.ts`, '\\./']]
+      return levels.map(([files, up]) => ({
+        files: [files],
+        rules: {
+          '@typescript-eslint/no-restricted-imports': [
+            'error',
+            {
+              patterns: [
+                {
+                  regex: `^${up}(?:${targets})`,
+                  allowTypeImports: true,
+                  message: `It is above lib/${entry} in the order of docs/code.md.`,
+                },
+              ],
+            },
+          ],
+        },
+      }))
+    }),
+  )
+}
+
 export default tseslint.config(
   { ignores: ['dist/', 'coverage/', 'node_modules/', 'docs/api/'] },
   js.configs.recommended,
@@ -43,6 +99,7 @@ export default tseslint.config(
       'regexp/match-any': 'off',
     },
   },
+  ...importOrder(),
   {
     files: ['__tests__/**/*.ts'],
     rules: {

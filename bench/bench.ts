@@ -2,10 +2,10 @@
  * Measures what this package costs, everything in one run and side by side. `npm run bench`, with
  *   -- --quick      fewer rounds, and nothing that takes long
  *   -- --json       the results as JSON and nothing else
- *   -- --assert     ends with 1 when a target is missed
+ *   -- --assert     exits with 1 when a target is missed
  *   -- --page       writes docs/performance.json, .md and .svg
  *   -- --only WORD  the parts whose title has that word
- * Nothing is measured that the machine's own credentials could touch.
+ * Credentials of this host are not used.
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -26,6 +26,7 @@ import { refusals } from './refusals'
 import { isMissed, printLine, printTitle, type Note, type Result, type Section } from './report'
 import { requests } from './requests'
 import type { Part, Setting } from './setting'
+import { targets } from './targets'
 import { startServer } from './start-server'
 import { isolatedEnvironment, settled, usualTokenFile } from './environment'
 
@@ -37,6 +38,7 @@ if (wanted.page && (wanted.quick || wanted.only)) throw new Error('The page is m
 
 const PARTS: Readonly<Record<string, Part>> = {
   'Requests over those of axios alone': requests,
+  'Processor time over axios alone': targets,
   'Where the time goes': breakdown,
   Discovery: discovery,
   'Parsing and its growth': parsing,

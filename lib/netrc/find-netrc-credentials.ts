@@ -9,7 +9,7 @@ import { fileReader, type FileProblem } from '../files/read-file'
 import type { BasicCredentials } from '../formats/basic-credentials'
 import { parseUrl } from '../formats/url'
 import { pathName } from '../secrets/sanitize'
-import { kindOf } from '../tokens/token'
+import { kindOf } from '../check-values'
 import { parseNetrc, type Netrc, type NetrcEntry } from './parse-netrc'
 
 /** Which file {@link findNetrcCredentials} reads, and whether its `default` entry is used. */

@@ -1,6 +1,6 @@
 import { IgwnAuthError } from '../errors'
 import { secondsNow } from '../clock'
-import { kindOf } from '../tokens/token'
+import { kindOf } from '../check-values'
 import { storedToken } from './stored-token'
 import type { StoredToken, TokenStore } from './token-store'
 

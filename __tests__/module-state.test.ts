@@ -1,0 +1,58 @@
+/** No module of lib/ keeps anything of a user: caches and credentials belong to an instance or to a closure. */
+import fs from 'node:fs'
+import path from 'node:path'
+import ts from 'typescript'
+
+const LIB = path.join(__dirname, '../lib')
+
+/** State at module level that says nothing of a user, and why it is there. docs/code.md has the same list. */
+const ALLOWED: Readonly<Record<string, string>> = {
+  'cli/download-lock.ts: held': 'names of lock files, which are removed when the command ends',
+  'files/run-command.ts: running': 'programs that are stopped when this process ends',
+  'files/write-file.ts: checkShared': 'a function; what it asks is the user id of the process',
+  'instance/igwn-axios.ts: igwnAxios': 'the instance that the package exports',
+  'instance/install.ts: installations': 'what is installed, by instance; weak',
+  'request/transmit.ts: blank': 'an axios without defaults, for its getUri',
+  'secrets/wrap-agent.ts: wrappers': 'a wrapper for each agent; weak',
+}
+
+/** Calls whose result keeps nothing that is put into it later. */
+const CONSTANT_CALLS =
+  /^(?:Symbol|Object\.(?:freeze|fromEntries|keys|assign)|Buffer\.(?:from|alloc)|path\.\w+|debuglog|diagnostics\.channel|promisify|String\.raw|Array\.from|oneOf|\w+\.join)$/
+
+const COLLECTIONS = /^(?:Weak)?(?:Map|Set|Ref)$/
+
+/** What the modules of lib/ keep, as `file: name`. */
+function stateOf(file: string): string[] {
+  const text = fs.readFileSync(path.join(LIB, file), 'utf8')
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
+  return source.statements.filter(ts.isVariableStatement).flatMap(({ declarationList }) => {
+    const isConst = (declarationList.flags & ts.NodeFlags.Const) !== 0
+    return declarationList.declarations
+      .filter(({ name, initializer }) => !isConst || isStateful(initializer, name.getText(), text))
+      .map(({ name }) => `${file}: ${name.getText()}`)
+  })
+}
+
+function isStateful(initializer: ts.Expression | undefined, name: string, text: string): boolean {
+  if (!initializer) return false
+  const value =
+    ts.isAsExpression(initializer) || ts.isSatisfiesExpression(initializer)
+      ? initializer.expression
+      : initializer
+  if (ts.isNewExpression(value)) {
+    if (!COLLECTIONS.test(value.expression.getText()))
+      return !/^(?:URL|RegExp)$/.test(value.expression.getText())
+    const isFilledLater = new RegExp(`\\b${name}\\.(?:set|add|delete|clear)\\(`).test(text)
+    return isFilledLater || (value.arguments ?? []).length === 0
+  }
+  return ts.isCallExpression(value) && !CONSTANT_CALLS.test(value.expression.getText())
+}
+
+it('no module keeps state of a user', () => {
+  const files = fs
+    .readdirSync(LIB, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+  expect(files.length).toBeGreaterThan(100)
+  expect(files.flatMap(stateOf).sort()).toEqual(Object.keys(ALLOWED).sort())
+})
