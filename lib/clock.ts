@@ -7,3 +7,13 @@ export function secondsNow(): number {
 export function since(time = -Infinity): number {
   return Math.abs(secondsNow() - time)
 }
+
+/** Waits, in milliseconds. A longer time than a timer can wait is cut to it. */
+export function pause(delay: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, Math.min(delay, LONGEST_DELAY))
+  })
+}
+
+/** Milliseconds; a timer for more fires at once. */
+export const LONGEST_DELAY = 2 ** 31 - 1

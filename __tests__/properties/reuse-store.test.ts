@@ -10,7 +10,7 @@ afterEach(() => {
 
 const QUERY = { audience: 'https://a' }
 
-/** What each process does, one after the other: ask for a token, or say that the newest one was refused. */
+/** The actions of each process, one after the other: request a token, or report that the newest one was refused. */
 type Act = 'ask' | 'refuse'
 const acts = fc.array(
   fc.array(fc.constantFrom<Act[]>('ask', 'ask', 'refuse'), { minLength: 1, maxLength: 8 }),
@@ -20,7 +20,7 @@ const acts = fc.array(
   },
 )
 
-/** How flights of the source end, in turn, and which steps of the store fail. */
+/** How the renewals end, in turn, and which steps of the store fail. */
 const endings = fc.array(fc.constantFrom('token' as const, 'token' as const, 'fails' as const), {
   minLength: 1,
   maxLength: 5,
@@ -42,7 +42,7 @@ interface Asked {
   error?: unknown
 }
 
-/** A store whose every step ends when the scheduler says, and some of which fail. Its lock lets one in at a time. */
+/** A store whose steps end when the scheduler decides, and of which some fail. Its lock admits one at a time. */
 function slowStore(scheduler: fc.Scheduler, faulty: readonly number[]): TokenStore {
   const kept = new Map<string, StoredToken>()
   let steps = 0
@@ -66,7 +66,7 @@ function slowStore(scheduler: fc.Scheduler, faulty: readonly number[]): TokenSto
   }
 }
 
-/** Processes that share a store, while things happen in an order of the scheduler's. */
+/** Processes that share a store, with events in an order that the scheduler chooses. */
 async function happen(
   scheduler: fc.Scheduler,
   todo: readonly (readonly Act[])[],
@@ -131,14 +131,14 @@ function expectAlways(check: (happened: Happened) => void, faulty: fc.Arbitrary<
   )
 }
 
-describe(`reuse with a store that processes share, in whatever order things happen ${SEEDED}`, () => {
-  it('has one flight at a time in all of them, whatever fails', () =>
+describe(`reuse with a store that processes share, in any order of events ${SEEDED}`, () => {
+  it('has one renewal at a time in all processes, whatever fails', () =>
     expectAlways(({ flights }) => {
       for (const [number, flight] of flights.entries())
         for (const other of flights.slice(number + 1)) expect(flight.end!).toBeLessThan(other.begin)
     }))
 
-  it('answers everybody who asks, whatever fails', () =>
+  it('settles every getToken, whatever fails', () =>
     expectAlways(({ asked }) => {
       for (const { answeredAt, token, error } of asked) {
         expect(answeredAt).toBeDefined()
@@ -146,27 +146,27 @@ describe(`reuse with a store that processes share, in whatever order things happ
       }
     }))
 
-  it('never loses a token that was got, though the store fails: whoever waited for it has it', () =>
+  it('never loses an obtained token when the store fails: all that waited for it get it', () =>
     expectAlways(({ asked, flights }) => {
       for (const { token, error, answeredAt } of asked) {
         const flight = flights.find((one) =>
           token === undefined ? one.error === error : one.token === token,
         )
-        // What went wrong with the store is nobody's error.
+        // A failure of the store rejects no getToken.
         expect(flight?.end).toBeLessThan(answeredAt!)
       }
     }))
 
-  it('never gives a process again what was refused to it', () =>
+  it('never returns a token again to a process for which it was refused', () =>
     expectAlways(({ asked, refused }) => {
       for (const { token, process, at } of refused)
         for (const one of asked) if (one.process === process && one.at > at) expect(one.token).not.toBe(token)
     }))
 
-  it('makes one flight for all processes, as long as the store works and nothing is refused', () =>
+  it('makes one renewal for all processes while the store works and nothing is refused', () =>
     expectAlways(({ flights, refused }) => {
       if (refused.length > 0) return
-      // Each that fails is tried again by whoever asks next.
+      // One that fails is tried again by the next getToken.
       expect(flights.filter(({ token }) => token !== undefined).length).toBeLessThanOrEqual(1)
     }, fc.constant([])))
 })

@@ -10,10 +10,10 @@ afterEach(() => {
 
 const QUERIES: readonly TokenQuery[] = [{ audience: 'https://a' }, { audience: 'https://b' }]
 
-/** How long what the source gives lives: for ever, long, so long that it is renewed ahead, too short to be kept. */
-const LIVES = [Infinity, 3600, 100, 30]
+/** Lifetimes of the tokens: none, long, renewed in the background from the start, too short to be kept. */
+const LIFETIMES = [Infinity, 3600, 65, 30]
 
-/** What somebody does: ask for a token, or say that one was refused. */
+/** An action: request a token, or report that one was refused. */
 type Act =
   { readonly kind: 'ask'; readonly query: number } | { readonly kind: 'refuse'; readonly which: number }
 
@@ -25,9 +25,9 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('refuse' as const), which: fc.nat() }) },
 )
 
-/** How the flights of the source end, in turn. */
+/** How the renewals end, in turn. */
 const endings = fc.array(
-  fc.oneof(fc.constantFrom(...LIVES), fc.constant('fails' as const), fc.constant('none' as const)),
+  fc.oneof(fc.constantFrom(...LIFETIMES), fc.constant('fails' as const), fc.constant('none' as const)),
   {
     minLength: 1,
     maxLength: 6,
@@ -36,7 +36,7 @@ const endings = fc.array(
 
 interface Flight {
   readonly query: number
-  /** When it began and ended, in the order of all that happens. */
+  /** When it began and ended, in the order of all events. */
   readonly begin: number
   end?: number
   readonly ending: number | 'fails' | 'none'
@@ -52,7 +52,7 @@ interface Asked {
   error?: unknown
 }
 
-/** Lets things happen in an order of the scheduler's, and keeps what happened. */
+/** Runs the actions in an order that the scheduler chooses, and records everything. */
 async function happen(scheduler: fc.Scheduler, acts: readonly Act[], ends: readonly Flight['ending'][]) {
   let time = 0
   const flights: Flight[] = []
@@ -99,13 +99,10 @@ async function happen(scheduler: fc.Scheduler, acts: readonly Act[], ends: reado
   }
   for (const one of acts)
     void scheduler
-      .schedule(
-        Promise.resolve(),
-        one.kind === 'ask' ? `somebody asks for ${one.query}` : 'a token is refused',
-      )
+      .schedule(Promise.resolve(), one.kind === 'ask' ? `query ${one.query}` : 'a token is refused')
       .then(() => (one.kind === 'ask' ? ask(one.query) : refuse(one.which)))
   await scheduler.waitIdle()
-  // In the end, and with nothing under way.
+  // At the end, with nothing pending.
   const later = QUERIES.map((_, query) => ask(query))
   await scheduler.waitIdle()
   return { flights, asked, refused, later }
@@ -127,8 +124,8 @@ function expectAlways(check: (happened: Happened) => void) {
   )
 }
 
-describe(`reuse, in whatever order things happen ${SEEDED}`, () => {
-  it('never has two flights for one query', () =>
+describe(`reuse, in any order of events ${SEEDED}`, () => {
+  it('never has two renewals for one query', () =>
     expectAlways(({ flights }) => {
       for (const one of flights)
         for (const other of flights)
@@ -136,13 +133,13 @@ describe(`reuse, in whatever order things happen ${SEEDED}`, () => {
             expect(one.end! < other.begin || other.end! < one.begin).toBe(true)
     }))
 
-  it('answers everybody who asks', () =>
+  it('settles every getToken', () =>
     expectAlways(({ asked, flights }) => {
       for (const one of asked) expect(one.answeredAt).toBeDefined()
       for (const flight of flights) expect(flight.end).toBeDefined()
     }))
 
-  it('gives what a flight for the query brought, and that only once it has landed', () =>
+  it('returns the token of a finished renewal for the same query', () =>
     expectAlways(({ asked, flights }) => {
       for (const { query, token, answeredAt } of asked) {
         if (token === undefined) continue
@@ -152,7 +149,7 @@ describe(`reuse, in whatever order things happen ${SEEDED}`, () => {
       }
     }))
 
-  it('tells a failure to those who waited for it, and to nobody who came later', () =>
+  it('rejects those that waited for a failed renewal, and none that came later', () =>
     expectAlways(({ asked, flights }) => {
       for (const { error, query, at } of asked) {
         if (error === undefined) continue
@@ -162,18 +159,18 @@ describe(`reuse, in whatever order things happen ${SEEDED}`, () => {
       }
     }))
 
-  it('never gives a token again that was refused', () =>
+  it('never returns a refused token again', () =>
     expectAlways(({ asked, refused }) => {
       for (const { token, at } of refused)
         for (const one of asked) if (one.at > at) expect(one.token).not.toBe(token)
     }))
 
-  it('forgets no token but the refused one, and makes no flight while it has one that lives', () =>
+  it('drops no token but the refused one, and renews none that is valid', () =>
     expectAlways(({ asked, flights, refused }) => {
       const isRefused = (token: string, before: number) =>
         refused.some((one) => one.token === token && one.at < before)
       for (const { begin, query } of flights) {
-        // The last that landed before, unless it was too short to be kept, or is renewed ahead.
+        // The last one before, unless it was too short to be kept, or is renewed in the background.
         const [before] = flights
           .filter((one) => one.query === query && one.token !== undefined && one.end! < begin)
           .sort((a, b) => b.end! - a.end!)
@@ -183,15 +180,15 @@ describe(`reuse, in whatever order things happen ${SEEDED}`, () => {
       expect(asked.length).toBeGreaterThan(0)
     }))
 
-  it('goes on giving a token while it is renewed ahead', () =>
+  it('returns a token while it is renewed in the background', () =>
     expectAlways(({ asked, flights, refused }) => {
       for (const { ending, token, end, query } of flights) {
-        if (ending !== 100 || refused.some((one) => one.token === token)) continue
+        if (ending !== 65 || refused.some((one) => one.token === token)) continue
         const next = flights.find((one) => one.query === query && one.token !== undefined && one.end! > end!)
         const meanwhile = asked.filter(
           (one) => one.query === query && one.at > end! && one.at < (next?.end ?? Infinity),
         )
-        // Of those who waited from before, nothing is said.
+        // Nothing is asserted about those that waited from before.
         for (const one of meanwhile) expect(one.token).toBe(token)
       }
     }))

@@ -1,9 +1,14 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { isLeftBehind, processIdentity } from '../../lib/files/process-identity'
 import { fileLock } from '../../lib/stores/file-lock'
+import { ours } from '../support/tokens'
+
+/** The content of a lock of another host. */
+const OTHER = '1 other.example.org 1 1234\n'
 
 let folder: string
 let lockFile: string
@@ -12,12 +17,12 @@ beforeEach(() => {
   lockFile = path.join(folder, 'a.lock')
 })
 afterEach(() => {
-  // Whatever happened, nothing is left that would make the next one wait.
+  // No file is left that would make the next one wait.
   expect(fs.readdirSync(folder)).toEqual([])
   fs.rmdirSync(folder)
 })
 
-/** Work that fails when any other is under way. */
+/** Work that counts when other work runs at the same time. */
 function exclusive() {
   const state = { inside: 0, done: 0, clashes: 0 }
   const work = async () => {
@@ -30,7 +35,7 @@ function exclusive() {
   return Object.assign(state, { work })
 }
 
-it('lets one work at a time, through one lock or several of one path', async () => {
+it('runs one work at a time, with one lock or several of one path', async () => {
   const locks = [fileLock(lockFile), fileLock(lockFile), fileLock(lockFile)]
   const watch = exclusive()
   const all = await Promise.all(Array.from({ length: 30 }, async (_, i) => locks[i % 3]!(watch.work)))
@@ -38,29 +43,29 @@ it('lets one work at a time, through one lock or several of one path', async () 
   expect(watch.clashes).toBe(0)
 })
 
-it('gives what the work gives, and is free again after work that throws', async () => {
+it('returns the result of the work, and is released after work that throws', async () => {
   const lock = fileLock(lockFile)
   await expect(lock(() => Promise.reject(new Error('no token today')))).rejects.toThrow('no token today')
   expect(await lock(() => Promise.resolve('done'))).toBe('done')
 })
 
-it('is a file of this user alone while it is held', async () => {
+it('has mode 0600', async () => {
   await fileLock(lockFile)(() => {
     expect(fs.statSync(lockFile).mode & 0o777).toBe(0o600)
     return Promise.resolve()
   })
 })
 
-it('takes away a lock that nobody touches, and only after it has watched it for so long', async () => {
-  fs.writeFileSync(lockFile, '')
-  // Its age says nothing: the clock of a file server may be years off.
+it('removes a lock that is not touched, and only after it has watched it for so long', async () => {
+  fs.writeFileSync(lockFile, OTHER)
+  // Its age does not matter: the clock of a file server may be years off.
   fs.utimesSync(lockFile, 0, 0)
   const begin = performance.now()
   expect(await fileLock(lockFile, 300)(() => Promise.resolve('mine'))).toBe('mine')
   expect(performance.now() - begin).toBeGreaterThan(290)
 })
 
-it('does not take away a lock whose holder works for longer than that', async () => {
+it('does not remove a lock whose holder works for longer than that', async () => {
   const order: string[] = []
   const first = fileLock(
     lockFile,
@@ -76,17 +81,17 @@ it('does not take away a lock whose holder works for longer than that', async ()
   expect(order).toEqual(['first begins', 'first ends', 'second'])
 })
 
-it('lets one in when many find the same stale lock', async () => {
+it('admits one when many find the same stale lock', async () => {
   fs.writeFileSync(lockFile, '')
   const watch = exclusive()
   await Promise.all(Array.from({ length: 12 }, async () => fileLock(lockFile, 200)(watch.work)))
   expect(watch.clashes).toBe(0)
 })
 
-it('leaves alone, when it lets go, the lock that another has taken meanwhile', async () => {
+it('does not remove the lock of another holder when it is released', async () => {
   let other = 0
   await fileLock(lockFile)(() => {
-    // As if this process had been stopped for so long that its lock was taken for stale.
+    // As if this process had been stopped for so long that its lock counted as stale.
     fs.unlinkSync(lockFile)
     fs.writeFileSync(lockFile, 'of another')
     other = fs.statSync(lockFile).ino
@@ -96,16 +101,16 @@ it('leaves alone, when it lets go, the lock that another has taken meanwhile', a
   fs.unlinkSync(lockFile)
 })
 
-it('goes on when the breaker of a lock was left behind too', async () => {
+it('works when a breaker was left behind too', async () => {
   fs.writeFileSync(lockFile, '')
   fs.writeFileSync(`${lockFile}.break`, '')
   const taken = fileLock(lockFile, 100)(() => Promise.resolve('mine'))
   await wait(300)
-  fs.unlinkSync(`${lockFile}.break`) // its ten seconds are not waited for here
+  fs.unlinkSync(`${lockFile}.break`) // instead of waiting ten seconds
   expect(await taken).toBe('mine')
 })
 
-it('is taken over from a process that was killed while it held it', async () => {
+it('is removed after its holder was killed', async () => {
   const lib = path.join(__dirname, '../../dist/index.js')
   const holder = spawn(
     process.execPath,
@@ -128,8 +133,51 @@ it('is taken over from a process that was killed while it held it', async () => 
   expect(await fileLock(path.join(folder, held!), 200)(() => Promise.resolve('mine'))).toBe('mine')
 })
 
-it('says what is wrong with a folder that is not there, at once', async () => {
+it('rejects at once when the folder does not exist', async () => {
   await expect(fileLock(path.join(folder, 'no', 'a.lock'))(() => Promise.resolve())).rejects.toMatchObject({
     code: 'ENOENT',
   })
+})
+
+describe('a lock that was left behind', () => {
+  const [pid, host, start] = processIdentity().trim().split(' ')
+
+  it.each([
+    ['is empty', ''],
+    ['is not readable as one', 'garbage'],
+    [
+      'has the number of this process and this host, another start and another id',
+      `${pid} ${host} 0 another-id\n`,
+    ],
+  ])('and %s is removed early', async (_, text) => {
+    fs.writeFileSync(lockFile, text)
+    const begin = performance.now()
+    expect(await fileLock(lockFile, 1500)(() => Promise.resolve('mine'))).toBe('mine')
+    expect(performance.now() - begin).toBeGreaterThan(290)
+    expect(performance.now() - begin).toBeLessThan(1400)
+  })
+
+  it.each([
+    ['of this process', processIdentity()],
+    ['of another thread of this process', `${pid} ${host} ${start} another-id\n`],
+    ['of another process', `${Number(pid) + 1} ${host} 0 another-id\n`],
+    ['of another host', OTHER],
+  ])('and is one %s is not', (_, text) => {
+    expect(isLeftBehind(text)).toBe(false)
+  })
+})
+
+it.each([
+  ['a FIFO', () => execFileSync('mkfifo', [lockFile]), 'is a FIFO, socket or device, not a file'],
+  ['a folder', () => fs.mkdirSync(lockFile), 'is a folder, not a file'],
+  ['a link', () => fs.symlinkSync('/dev/null', lockFile), 'is a symbolic link'],
+])('rejects when its name is that of %s, without blocking', async (_, make, problem) => {
+  make()
+  await expect(fileLock(lockFile)(() => Promise.resolve())).rejects.toEqual(
+    ours(
+      'ERR_IGWN_STORE_UNUSABLE',
+      `The lock file ${lockFile} ${problem}. Remove it, or use a store in a folder of your own.`,
+    ),
+  )
+  fs.rmSync(lockFile, { recursive: true })
 })

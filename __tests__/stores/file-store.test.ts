@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { inspect } from 'node:util'
@@ -24,7 +25,7 @@ const token = { access_token: 'first-token', expires_at: 1_800_000_000, token_ty
 const modeOf = (name: string) => (fs.statSync(name).mode & 0o7777).toString(8)
 
 describe('keeps tokens', () => {
-  it('by key, and gives back what was put, members that it does not know and expired ones too', async () => {
+  it('by key, and returns what was put, with unknown members', async () => {
     const store = fileStore(file)
     expect(await store.get('a')).toBeUndefined()
     await store.set('a', token)
@@ -53,7 +54,7 @@ describe('keeps tokens', () => {
     },
   )
 
-  it('in a file of mode 0600 and a folder, when it makes one, of mode 0700, whatever the umask', async () => {
+  it('in a file of mode 0600, and creates a missing folder with mode 0700, whatever the umask', async () => {
     const before = process.umask(0)
     try {
       const deep = path.join(folder, 'not', 'there')
@@ -64,7 +65,7 @@ describe('keeps tokens', () => {
     }
   })
 
-  it('and leaves no other file behind', async () => {
+  it('and leaves no other file', async () => {
     const store = fileStore(file)
     await store.set('a', token)
     await store.lock?.('a', () => store.set('a', token))
@@ -72,7 +73,7 @@ describe('keeps tokens', () => {
     expect(fs.readdirSync(folder)).toEqual(['tokens.json'])
   })
 
-  it('in the file that a link leads to, and leaves the link', async () => {
+  it('in the target of a link, and keeps the link', async () => {
     const link = path.join(folder, 'link.json')
     fs.writeFileSync(file, '{}', { mode: 0o600 })
     fs.symlinkSync(file, link)
@@ -81,7 +82,7 @@ describe('keeps tokens', () => {
     expect(await fileStore(file).get('a')).toEqual(token)
   })
 
-  it('at a path that begins at the working directory of when it was made', async () => {
+  it('at a path relative to the working directory at its creation', async () => {
     const before = process.cwd()
     process.chdir(folder)
     const store = fileStore('tokens.json')
@@ -90,7 +91,7 @@ describe('keeps tokens', () => {
     expect(fs.existsSync(file)).toBe(true)
   })
 
-  it('takes an empty file for one without tokens', async () => {
+  it('reads an empty file as one without tokens', async () => {
     fs.writeFileSync(file, '', { mode: 0o600 })
     const store = fileStore(file)
     expect(await store.get('a')).toBeUndefined()
@@ -98,7 +99,7 @@ describe('keeps tokens', () => {
     expect(await store.get('a')).toEqual(token)
   })
 
-  it('loses none of many that are put at once, by several stores', async () => {
+  it('loses none of many concurrent writes by several stores', async () => {
     const stores = [fileStore(file), fileStore(file)]
     await Promise.all(
       Array.from({ length: 40 }, async (_, i) => stores[i % 2]!.set(`k${i}`, { access_token: `t${i}` })),
@@ -106,7 +107,7 @@ describe('keeps tokens', () => {
     expect(Object.keys(JSON.parse(fs.readFileSync(file, 'utf8')) as object)).toHaveLength(40)
   })
 
-  it('loses none of what several processes put at once', async () => {
+  it('loses none of the concurrent writes of several processes', async () => {
     const put = (name: string) =>
       runProgram(`
         const store = fileStore(${JSON.stringify(file)})
@@ -115,7 +116,7 @@ describe('keeps tokens', () => {
     expect(Object.keys(JSON.parse(fs.readFileSync(file, 'utf8')) as object)).toHaveLength(40)
   }, 30_000)
 
-  it('whole, when a writer is killed again and again', async () => {
+  it('whole when a writer is killed', async () => {
     const store = fileStore(file)
     await store.set('a', token)
     const writer = runProgram(
@@ -148,10 +149,48 @@ describe('keeps tokens', () => {
     )
     expect(JSON.parse(printed)).toEqual([
       'ERR_IGWN_STORE_UNUSABLE',
-      `${file} cannot be written (EFBIG). Name a file where you may write.`,
+      `${file} cannot be written (EFBIG). Use a file that you can write.`,
     ])
     expect(await store.get('a')).toEqual(token)
     expect(fs.readdirSync(folder)).toEqual(['tokens.json'])
+  })
+
+  it('until they have been expired for an hour, unless there is a refresh token', async () => {
+    const now = Date.now() / 1000
+    const store = fileStore(file)
+    await store.set('expired', { access_token: 'a', expires_at: now - 4000 })
+    await store.set('just expired', { access_token: 'b', expires_at: now - 10 })
+    await store.set('a login', { access_token: 'c', expires_at: 1, refresh_token: 'r' })
+    await store.set('no expiry', { access_token: 'd' })
+    expect(Object.keys(JSON.parse(fs.readFileSync(file, 'utf8')) as object)).toEqual([
+      'just expired',
+      'a login',
+      'no expiry',
+    ])
+  })
+
+  it('in a file that can always be read again: the oldest are deleted from one that grows too large', async () => {
+    const store = fileStore(file)
+    const access_token = 'x'.repeat(500_000)
+    for (let n = 0; n < 12; n += 1) await store.set(`key-${n}`, { access_token })
+    expect(await fileStore(file).get('key-11')).toEqual({ access_token })
+    expect(await store.get('key-0')).toBeUndefined()
+    await expect(store.set('a', { access_token: 'x'.repeat(5_000_000) })).rejects.toMatchObject({
+      code: 'ERR_IGWN_STORE_UNUSABLE',
+    })
+    expect(await store.get('key-11')).toEqual({ access_token })
+  })
+
+  it.each([
+    ['a date text', '2100-01-01T00:00:00Z', 4_102_444_800],
+    ['digits', '4102444800', 4_102_444_800],
+    ['milliseconds', 4_102_444_800_000, 4_102_444_800],
+    ['nonsense', 'soon', 0],
+  ])('with an expiry that was written as %s', async (_, expires_at, expected) => {
+    fs.writeFileSync(file, JSON.stringify({ a: { access_token: 'first-token', expires_at } }), {
+      mode: 0o600,
+    })
+    expect(await fileStore(file).get('a')).toEqual({ access_token: 'first-token', expires_at: expected })
   })
 
   it('shows none of them when it is printed', async () => {
@@ -162,13 +201,13 @@ describe('keeps tokens', () => {
   })
 })
 
-describe('refuses', () => {
-  it('a file that others can read, with the command that mends it, and that command does', async () => {
+describe('rejects', () => {
+  it('a file that others can read, with the command that fixes it', async () => {
     fs.writeFileSync(file, JSON.stringify({ a: token }), { mode: 0o600 })
     fs.chmodSync(file, 0o644)
     const store = fileStore(file)
     const refusal = unusable(
-      `${file} can be reached by others (mode 0644), and what it holds may be known to them. Close it with: chmod 600 ${file}.`,
+      `${file} is accessible to others (mode 0644), so its tokens may be known to them. Run \`chmod 600 ${file}\`.`,
     )
     await expect(store.get('a')).rejects.toEqual(refusal)
     await expect(store.set('a', token)).rejects.toEqual(refusal)
@@ -178,13 +217,11 @@ describe('refuses', () => {
     expect(await store.get('a')).toEqual(token)
   })
 
-  it('a folder in which others can replace the file, unless only owners may, as in /tmp', async () => {
+  it('a folder in which others can replace the file, unless only owners can, as in /tmp', async () => {
     const store = fileStore(file)
     await store.set('a', token)
     fs.chmodSync(folder, 0o777)
-    const refusal = unusable(
-      `${folder} can be written by others (mode 0777). Close it with: chmod go-w ${folder}.`,
-    )
+    const refusal = unusable(`${folder} can be written by others (mode 0777). Run \`chmod go-w ${folder}\`.`)
     await expect(store.get('a')).rejects.toEqual(refusal)
     await expect(store.set('a', token)).rejects.toEqual(refusal)
     await expect(store.lock?.('a', () => Promise.resolve())).rejects.toEqual(refusal)
@@ -192,16 +229,16 @@ describe('refuses', () => {
     expect(await store.get('a')).toEqual(token)
   })
 
-  it('a file and a folder that belong to somebody else', async () => {
+  it('a file and a folder of another user', async () => {
     fs.writeFileSync(file, JSON.stringify({ a: token }), { mode: 0o600 })
     const own = process.geteuid?.() ?? 0
-    // Who asks is somebody else: a file can be given away by root only.
+    // Only root can change the owner of a file, so the user is changed instead.
     const asked = jest.spyOn(processEnvironment, 'euid', 'get').mockReturnValue(own + 1)
     try {
       const named = own === 0 ? file : folder
       await expect(fileStore(file).get('a')).rejects.toEqual(
         unusable(
-          `${named} belongs to user ${own}, not to user ${own + 1}. Name a file ${own === 0 ? 'of your own' : 'in a folder of your own'}.`,
+          `${named} belongs to user ${own}, not to user ${own + 1}. ${own === 0 ? 'Use a regular file of your own, in a folder of your own' : 'Use a folder of your own'}.`,
         ),
       )
     } finally {
@@ -210,40 +247,68 @@ describe('refuses', () => {
   })
 
   it.each([
-    ['text that is no JSON', 'first-token'],
+    ['text that is not JSON', 'first-token'],
     ['half of it', '{"a":{"access_token":"first-token"'],
     ['a list', '["first-token"]'],
     ['null', 'null'],
-    ['an entry that is no token', '{"a":"first-token"}'],
+    ['an entry that is not a token', '{"a":"first-token"}'],
     ['an entry without access_token', '{"a":{"refresh_token":"first-token"}}'],
-    ['an entry with an end that is no time', '{"a":{"access_token":"first-token","expires_at":"soon"}}'],
   ])('%s, without repeating it', async (_, text) => {
     fs.writeFileSync(file, text, { mode: 0o600 })
     const error: unknown = await fileStore(file)
       .get('a')
       .catch((reason: unknown) => reason)
     expect(error).toEqual(
-      unusable(
-        `${file} is no token store: it does not hold tokens in JSON, by key. Remove it with: rm ${file}.`,
-      ),
+      unusable(`${file} is not a token store: it has no JSON object with tokens by key. Run \`rm ${file}\`.`),
     )
     expectNoSecret(error, ['first-token'])
   })
 
-  it('a folder in the place of the file, and a file in that of the folder', async () => {
+  it('a second hard link, a FIFO, and a link of another user', async () => {
+    fs.writeFileSync(path.join(folder, 'other.json'), '{}', { mode: 0o600 })
+    fs.linkSync(path.join(folder, 'other.json'), file)
+    const hardLink = unusable(
+      `${file} has 2 hard links, of which others may use one. Use a regular file of your own, in a folder of your own.`,
+    )
+    await expect(fileStore(file).get('a')).rejects.toEqual(hardLink)
+    await expect(fileStore(file).set('a', token)).rejects.toEqual(hardLink)
+    fs.rmSync(file)
+    execFileSync('mkfifo', [file])
+    await expect(fileStore(file).get('a')).rejects.toMatchObject({ code: 'ERR_IGWN_STORE_UNUSABLE' })
+    await expect(fileStore(file).set('a', token)).rejects.toMatchObject({ code: 'ERR_IGWN_STORE_UNUSABLE' })
+  })
+
+  it('a link into a folder in which others can replace the file', async () => {
+    const open = path.join(folder, 'open')
+    fs.mkdirSync(open)
+    fs.writeFileSync(path.join(open, 'tokens.json'), '{}', { mode: 0o600 })
+    fs.chmodSync(open, 0o777)
+    fs.symlinkSync(path.join(open, 'tokens.json'), file)
+    await expect(fileStore(file).get('a')).rejects.toMatchObject({ code: 'ERR_IGWN_STORE_UNUSABLE' })
+    await expect(fileStore(file).set('a', token)).rejects.toMatchObject({ code: 'ERR_IGWN_STORE_UNUSABLE' })
+  })
+
+  it('to store what is not a token', async () => {
+    await expect(fileStore(file).set('a', { access_token: '' })).rejects.toMatchObject({
+      code: 'ERR_IGWN_STORE_UNUSABLE',
+    })
+    expect(fs.existsSync(file)).toBe(false)
+  })
+
+  it('a folder instead of the file, and a file instead of the folder', async () => {
     fs.mkdirSync(file)
     await expect(fileStore(file).get('a')).rejects.toEqual(
-      unusable(`${file} is a folder, not a file. Name another file.`),
+      unusable(`${file} is a folder, not a file. Use a regular file of your own, in a folder of your own.`),
     )
     fs.rmdirSync(file)
     fs.writeFileSync(file, '{}', { mode: 0o600 })
     const below = path.join(file, 'tokens.json')
     await expect(fileStore(below).set('a', token)).rejects.toEqual(
-      unusable(`${file} cannot be made (EEXIST). Name a file where you may write.`),
+      unusable(`${file} cannot be created (EEXIST). Use a file that you can write.`),
     )
   })
 
-  it.each([undefined, '', 7, {}])('what is no path: %j', (value) => {
+  it.each([undefined, '', 7, {}])('a path that is not one: %j', (value) => {
     expect(thrownBy(() => fileStore(value as string))).toMatchObject({
       code: 'ERR_IGWN_INVALID_OPTION',
       message: expect.stringMatching(/^fileStore needs the path of a file, not (undefined|an? .*)\.$/),

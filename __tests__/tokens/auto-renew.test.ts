@@ -1,117 +1,128 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { autoRenew, type TokenQuery } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { expectNoUnhandledRejection, heardEvents } from '../support/record-events'
 import { runProgram } from '../support/program'
 import { mint, now, ours, signatureOf } from '../support/tokens'
 
-const { events } = heardEvents()
+const { events, warnings } = heardEvents()
 expectNoUnhandledRejection()
+beforeEach(() => {
+  jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'], now: 1_800_000_000_000 })
+})
+afterEach(() => {
+  jest.useRealTimers()
+})
 
-/** Tokens that are renewed a second after they were made, with some time to spare. */
-const OPTIONS = { minTimeLeft: 5, renewBefore: 4, retryAfter: 0.05 }
-const LIFE = 10
+const LIFETIME = 1000
+/** With the defaults, a token is renewed when it has 120 seconds left. */
+const RENEWED_AFTER = 880
 
-/** A source that counts, and tells when it was asked so many times. */
-function maker(failing: (call: number) => boolean = () => false) {
+/** Lets time pass, and the timers in it fire. */
+const pass = (seconds: number) => jest.advanceTimersByTimeAsync(seconds * 1000)
+
+/** A source that records queries; the given calls fail. */
+function maker(...failing: number[]) {
   const queries: TokenQuery[] = []
-  const waiting: [number, () => void][] = []
   return {
     queries,
-    asked: (times: number) => new Promise<void>((resolve) => waiting.push([times, resolve])),
     async getToken(query: TokenQuery) {
       const call = queries.push(query)
-      for (const [times, resolve] of waiting) if (call >= times) resolve()
-      if (failing(call)) throw new Error('vault is down: token hvs.0123456789abcdefghij')
-      return Promise.resolve(mint({ exp: now() + LIFE, jti: String(call) }))
+      if (failing.includes(call)) throw new Error('vault is down: token hvs.0123456789abcdefghij')
+      return Promise.resolve(mint({ exp: now() + LIFETIME, jti: String(call) }))
     },
   }
 }
 
-it('renews before the token ends, also when nobody asks, and again', async () => {
+it('renews before the token expires, also without a request, and again', async () => {
   const source = maker()
-  const fresh = autoRenew(source, OPTIONS)
-  const third = source.asked(3)
-  const first = await fresh.getToken({})
-  await third
-  await wait(20)
-  expect(await fresh.getToken({})).not.toBe(first)
-  fresh.stop()
+  const renewing = autoRenew(source)
+  const first = await renewing.getToken({})
+  await pass(RENEWED_AFTER - 1)
+  expect(source.queries).toHaveLength(1)
+  await pass(2)
+  expect(source.queries).toHaveLength(2)
+  expect(await renewing.getToken({})).not.toBe(first)
+  await pass(RENEWED_AFTER + 1)
+  expect(source.queries).toHaveLength(3)
+  renewing.stop()
 })
 
-it('does not begin before it is first asked', async () => {
+it('does not start before the first getToken', async () => {
   const source = maker()
-  autoRenew(source, OPTIONS)
-  await wait(50)
+  autoRenew(source)
+  await pass(3600)
   expect(source.queries).toEqual([])
 })
 
-it('gives the same token meanwhile, and asks once for many that come at once', async () => {
+it('returns the same token meanwhile, and asks once for concurrent requests', async () => {
   const source = maker()
-  const fresh = autoRenew(source)
-  const tokens = await Promise.all(Array.from({ length: 20 }, async () => fresh.getToken({ audience: 'a' })))
+  const renewing = autoRenew(source)
+  const tokens = await Promise.all(
+    Array.from({ length: 20 }, async () => renewing.getToken({ audience: 'a' })),
+  )
   expect(new Set(tokens).size).toBe(1)
   expect(source.queries).toHaveLength(1)
-  fresh.stop()
+  renewing.stop()
 })
 
-it('renews for each thing that is wanted, once', async () => {
+it('renews once for each query', async () => {
   const source = maker()
-  const fresh = autoRenew(source, OPTIONS)
-  const sixth = source.asked(4)
-  for (const audience of ['a', 'b', 'a']) await fresh.getToken({ audience })
+  const renewing = autoRenew(source)
+  for (const audience of ['a', 'b', 'a']) await renewing.getToken({ audience })
   expect(source.queries).toHaveLength(2)
-  await sixth
-  expect(source.queries.map(({ audience }) => audience).sort()).toEqual(['a', 'a', 'b', 'b'])
-  fresh.stop()
+  await pass(RENEWED_AFTER + 1)
+  expect(source.queries.map(({ audience }) => audience)).toEqual(['a', 'b', 'a', 'b'])
+  renewing.stop()
 })
 
-it('goes on trying when a renewal fails, publishes that, and serves the old one meanwhile', async () => {
-  const source = maker((call) => call === 2 || call === 3)
-  const fresh = autoRenew(source, OPTIONS)
-  const fourth = source.asked(4)
-  const first = await fresh.getToken({})
-  await source.asked(3)
-  expect(await fresh.getToken({})).toBe(first)
-  await fourth
-  await wait(20)
-  expect(await fresh.getToken({})).not.toBe(first)
-  fresh.stop()
-  const warnings = events.filter(({ type }) => type === 'warning')
-  expect(warnings).toEqual(
-    Array(2).fill({
-      type: 'warning',
-      source: 'autoRenew',
-      message: 'A renewal failed: vault is down: token [hidden]',
-    }),
-  )
+it('does not renew the scopes of a challenge', async () => {
+  const source = maker()
+  const renewing = autoRenew(source)
+  await renewing.getToken({ challengeScope: ['admin'] })
+  await pass(RENEWED_AFTER + 1)
+  expect(source.queries.map(({ challengeScope }) => challengeScope)).toEqual([['admin'], undefined])
+  renewing.stop()
+})
+
+it('tries again after retryDelay when a renewal fails, publishes it, and returns the old token meanwhile', async () => {
+  const source = maker(2, 3)
+  const renewing = autoRenew(source, { retryDelay: 5000 })
+  const first = await renewing.getToken({})
+  await pass(RENEWED_AFTER + 6)
+  expect(source.queries).toHaveLength(3)
+  expect(await renewing.getToken({})).toBe(first)
+  await pass(5)
+  expect(source.queries).toHaveLength(4)
+  expect(await renewing.getToken({})).not.toBe(first)
+  renewing.stop()
+  expect(new Set(warnings())).toEqual(new Set(['A renewal failed: vault is down: token [hidden]']))
   expectNoSecret(events, [signatureOf(String(first))])
 })
 
-it('lets who asks first hear of a failure, and goes on behind it', async () => {
-  const source = maker((call) => call === 1)
-  const fresh = autoRenew(source, OPTIONS)
-  const second = source.asked(2)
-  await expect(fresh.getToken({})).rejects.toThrow('vault is down')
-  await second
-  expect(await fresh.getToken({})).toBeDefined()
-  fresh.stop()
+it('rejects the first getToken when the source fails, and tries again in the background', async () => {
+  const source = maker(1)
+  const renewing = autoRenew(source)
+  await expect(renewing.getToken({})).rejects.toThrow('vault is down')
+  await pass(11)
+  expect(source.queries).toHaveLength(2)
+  renewing.stop()
 })
 
-it('renews no more once it is stopped, and still gives tokens', async () => {
+it('stops with stop(), and still returns tokens', async () => {
   const source = maker()
-  const fresh = autoRenew(source, OPTIONS)
-  const first = await fresh.getToken({})
-  fresh.stop()
-  fresh.stop()
-  await wait(1200)
+  const renewing = autoRenew(source)
+  const first = await renewing.getToken({})
+  renewing.stop()
+  renewing.stop()
+  await pass(RENEWED_AFTER + 10)
   expect(source.queries).toHaveLength(1)
-  expect(await fresh.getToken({})).toBe(first)
+  expect(await renewing.getToken({})).toBe(first)
+  expect(jest.getTimerCount()).toBe(0)
 })
 
-it('renews for a hundred wants and no more, since servers can ask for any; it warns of no leak', async () => {
-  const warnings = jest.fn()
-  process.on('warning', warnings)
+it('renews at most 100 queries, and emits no warning about listeners', async () => {
+  const emitted = jest.fn()
+  process.on('warning', emitted)
   const asked = new Map<string, number>()
   const source = {
     getToken({ scope }: TokenQuery): never {
@@ -119,53 +130,55 @@ it('renews for a hundred wants and no more, since servers can ask for any; it wa
       throw new Error('no such scope')
     },
   }
-  const fresh = autoRenew(source, { ...OPTIONS, retryDelay: 0.05 })
+  const renewing = autoRenew(source)
   for (let n = 0; n < 120; n += 1)
-    await expect(Promise.resolve(fresh.getToken({ scope: `scope-${n}` }))).rejects.toThrow('no such scope')
-  await wait(200)
-  fresh.stop()
+    await expect(Promise.resolve(renewing.getToken({ scope: `scope-${n}` }))).rejects.toThrow('no such scope')
+  await pass(11)
+  renewing.stop()
   expect(asked.size).toBe(120)
   expect([...asked.values()].filter((times) => times > 1)).toHaveLength(100)
-  process.off('warning', warnings)
-  expect(warnings).not.toHaveBeenCalled()
+  process.off('warning', emitted)
+  expect(emitted).not.toHaveBeenCalled()
 })
 
-it('forgets a refused token', async () => {
-  const fresh = autoRenew(maker())
-  const first = String(await fresh.getToken({}))
-  fresh.invalidate?.(first)
-  expect(await fresh.getToken({})).not.toBe(first)
-  fresh.stop()
+it('drops a refused token', async () => {
+  const renewing = autoRenew(maker())
+  const first = String(await renewing.getToken({}))
+  renewing.invalidate?.(first)
+  expect(await renewing.getToken({})).not.toBe(first)
+  renewing.stop()
 })
 
-it('does not keep a program running', async () => {
+it('does not keep a process running', async () => {
+  jest.useRealTimers()
   expect(
     await runProgram(`
-      const fresh = all.autoRenew({ getToken: () => 'abc' })
-      console.log(await fresh.getToken({}))`),
+      const renewing = all.autoRenew({ getToken: () => 'abc' })
+      console.log(await renewing.getToken({}))`),
   ).toBe('abc\n')
 })
 
-it('refuses an option that it does not have', () => {
-  expect(() => autoRenew(maker(), { every: 10 } as object)).toThrow(
-    ours(
-      'ERR_IGWN_INVALID_OPTION',
-      'options has no option "every"; there are minTimeLeft, renewBefore, clockTolerance, store, storeKey, retryAfter.',
-    ),
-  )
+it.each([
+  [
+    { every: 10 },
+    'options has no option "every"; there are minTimeLeft, renewBefore, clockTolerance, store, storeKey, retryDelay.',
+  ],
+  [{ retryDelay: '10' }, 'options.retryDelay must be a number of milliseconds, 0 or more, not a string.'],
+])('rejects %j', (options, message) => {
+  expect(() => autoRenew(maker(), options as object)).toThrow(ours('ERR_IGWN_INVALID_OPTION', message))
 })
 
-it('explains what it holds, and what it would ask', async () => {
+it('explain() shows the held token, or the source that would be asked', async () => {
   const source = maker()
-  const fresh = autoRenew(source)
-  const explained = () => fresh.explain?.({}).map(({ message }) => message)
-  expect(explained()).toEqual(['the source of autoRenew is asked when a request leaves'])
+  const renewing = autoRenew(source)
+  const explained = () => renewing.explain?.({}).map(({ message }) => message)
+  expect(explained()).toEqual([expect.stringContaining('the source of autoRenew is asked')])
   const opaque = autoRenew({ getToken: () => 'abc', explain: () => [] })
   expect(opaque.explain?.({})).toEqual([])
   await opaque.getToken({})
   opaque.stop()
   expect(opaque.explain?.({}).map(({ message }) => message)).toEqual([
-    'the token that reuse holds is no JWT, and sent as it is',
+    expect.stringContaining('the token of autoRenew is '),
   ])
   expect(source.queries).toEqual([])
 })

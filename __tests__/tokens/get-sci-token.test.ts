@@ -17,7 +17,7 @@ import {
   temporaryFile,
 } from '../support/tokens'
 
-/** With a stand-in for htgettoken, and a Vault server that it asks. */
+/** With a stand-in for htgettoken, and a Vault server. */
 const servers = serverGroup()
 const STAND_IN = path.join(__dirname, '../support/htgettoken.cjs')
 const command = [process.execPath, STAND_IN] as const
@@ -30,7 +30,7 @@ beforeEach(() => {
 })
 afterEach(servers.close)
 
-/** A Vault server with a bearer token for whoever has the Vault token. */
+/** A Vault server that returns a bearer token for the Vault token. */
 async function vault(token: () => string = () => mint()) {
   const { origin: vaultserver, seen } = await servers.serve(({ headers }) =>
     headers['x-vault-token'] === VAULT_TOKEN
@@ -40,7 +40,7 @@ async function vault(token: () => string = () => mint()) {
   return { options: { command, vaultserver, vaulttokenfile, nokerberos: true, nossh: true }, seen }
 }
 
-/** A command that tells its arguments in the file where the token should be. */
+/** A command that writes its arguments to a file. */
 function teller(): { command: readonly [string, ...string[]]; told: () => string[] } {
   const report = room('arguments')
   const script = `
@@ -55,7 +55,7 @@ function teller(): { command: readonly [string, ...string[]]; told: () => string
 
 const queries = (seen: Seen[]) => seen.map(({ url }) => url)
 
-it('gets a token, puts it where discovery finds it, and gives it', async () => {
+it('gets a token, puts it where discovery finds it, and returns it', async () => {
   const { options, seen } = await vault()
   const token = await getSciToken({ ...options, issuer: 'igwn' })
   expect(token).toBeInstanceOf(SciToken)
@@ -65,7 +65,7 @@ it('gets a token, puts it where discovery finds it, and gives it', async () => {
   expect(queries(seen)).toEqual(['/v1/secret/oauth/creds/igwn/albert.einstein:default?minimum_seconds=60'])
 })
 
-it('lets a token stay that has minsecs left, and gets another for one that has not', async () => {
+it('keeps a token that has minsecs left, and replaces one that has not', async () => {
   let number = 0
   const { options, seen } = await vault(() => mint({ exp: now() + 300, jti: String((number += 1)) }))
   const first = await getSciToken(options)
@@ -74,7 +74,7 @@ it('lets a token stay that has minsecs left, and gets another for one that has n
   expect((await getSciToken({ ...options, minsecs: 600 })).claims.jti).toBe('2')
 })
 
-it('asks for less when scopes or an audience are wanted', async () => {
+it('requests the given scopes and audience', async () => {
   const { options, seen } = await vault()
   await getSciToken({
     ...options,
@@ -104,7 +104,7 @@ describe('puts the token into', () => {
     expect((await getSciToken({ ...options, env })).source).toBe(room('given'))
   })
 
-  it('the temporary folder, where there is no XDG_RUNTIME_DIR', async () => {
+  it('the temporary folder without XDG_RUNTIME_DIR', async () => {
     const { options } = await vault()
     const before = process.env.XDG_RUNTIME_DIR
     process.env.XDG_RUNTIME_DIR = ''
@@ -115,30 +115,30 @@ describe('puts the token into', () => {
     }
   })
 
-  it('no file that it would have to guess, on a platform without user ids', async () => {
+  it('no default file on a platform without user ids', async () => {
     await expect(getSciToken({}, { ...processEnvironment, env: {}, euid: undefined })).rejects.toEqual(
       ours(
         'ERR_IGWN_INVALID_OPTION',
-        'options.outfile is needed on this platform, which has no user ids; or set BEARER_TOKEN_FILE.',
+        'This platform has no user ids, so there is no default file. Set options.outfile or BEARER_TOKEN_FILE.',
       ),
     )
   })
 })
 
-describe('makes arguments of options as igwn_auth_utils does', () => {
-  it('with nooidc where there is no terminal, and its own defaults first', async () => {
+describe('turns options into arguments like igwn_auth_utils', () => {
+  it('with nooidc without a terminal, and its own defaults first', async () => {
     const { command, told } = teller()
     await getSciToken({ command })
     expect(told()).toEqual(['--outfile', runtimeFile(), '--minsecs', '60', '--nooidc'])
   })
 
-  it('and takes what is said over them', async () => {
+  it('and lets given options override them', async () => {
     const { command, told } = teller()
     await getSciToken({ command, minsecs: 600, quiet: true, nooidc: false, outfile: room('o') })
     expect(told()).toEqual(['--outfile', room('o'), '--minsecs', '600', '--quiet'])
   })
 
-  it('true and null are flags, false and undefined nothing, and others have a value', async () => {
+  it('true and null are options without a value, false and undefined are left out, others have a value', async () => {
     const { command, told } = teller()
     await getSciToken({
       command,
@@ -159,7 +159,7 @@ describe('makes arguments of options as igwn_auth_utils does', () => {
     ])
   })
 
-  it('at a terminal it may log in with a browser, talks to the user, and says little', async () => {
+  it('at a terminal it may log in with a browser, uses the terminal, and is quiet', async () => {
     const before = process.stdout.isTTY
     process.stdout.isTTY = true
     try {
@@ -179,20 +179,21 @@ describe('makes arguments of options as igwn_auth_utils does', () => {
     ],
     [
       { '-rf': true },
-      'options.-rf has a name that is none of an option: htgettoken writes them in small letters.',
+      'options.-rf is not the name of an option of htgettoken, which has lower-case letters, digits and hyphens.',
     ],
+    [{ timeout: 300 }, 'options.timeout is in milliseconds; 300 is too short. Did you mean 300000?'],
     [{ args: '-v' }, 'options.args must be a list of strings, not a string.'],
     [
       { command: 'htgettoken' },
-      'options.command must be a list of strings, the program first, not one string: no shell reads it.',
+      'options.command must be a list of strings, the program first, not one string, since no shell is used.',
     ],
-  ])('and refuses what it cannot: %j', async (options, message) => {
+  ])('and rejects invalid ones: %j', async (options, message) => {
     await expect(getSciToken(options as never)).rejects.toEqual(ours('ERR_IGWN_INVALID_OPTION', message))
   })
 })
 
-describe('says what went wrong', () => {
-  it('when htgettoken is not installed', async () => {
+describe('its error says', () => {
+  it('that htgettoken is not installed', async () => {
     const before = process.env.PATH
     process.env.PATH = room('.')
     try {
@@ -207,32 +208,32 @@ describe('says what went wrong', () => {
     }
   })
 
-  it('when Vault refuses and no other way is left, without the Vault token', async () => {
+  it('that Vault refused, without the Vault token', async () => {
     const { options } = await vault()
     const foreign = 'hvs.foreign-token-9876543210'
     fs.writeFileSync(vaulttokenfile, foreign)
     const error: unknown = await getSciToken(options).catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code: 'ERR_IGWN_COMMAND_FAILED' })
     expect((error as Error).message).toMatch(
-      /failed with exit code 1\. It said: Attempting to get token from http:\/\/127\.0\.0\.1:\d+ using vault token failed: permission denied \(vault token was .*\[hidden\]\) No way left to get a vault token: oidc is disabled$/,
+      /failed with exit code 1\. Its standard error: Attempting to get token from http:\/\/127\.0\.0\.1:\d+ using vault token failed: permission denied \(vault token was .*\[hidden\]\) No way left to get a vault token: oidc is disabled$/,
     )
     expectNoSecret(error, [foreign.slice(4)])
   })
 
-  it('when an option is none', async () => {
+  it('that an option is unknown', async () => {
     const { options } = await vault()
     await expect(getSciToken({ ...options, badkwarg: 0 })).rejects.toThrow(
-      'failed with exit code 2. It said: Usage: htgettoken [options] htgettoken: error: no such option: --badkwarg',
+      'failed with exit code 2. Its standard error: Usage: htgettoken [options] htgettoken: error: no such option: --badkwarg',
     )
   })
 
-  it('when the server is not there', async () => {
+  it('that the server is not reachable, with its URL', async () => {
     await expect(getSciToken({ command, vaultserver: 'http://127.0.0.1:1', vaulttokenfile })).rejects.toThrow(
-      /failed with exit code 1\. It said: .*failure getting token from http:\/\/127\.0\.0\.1:1: connect ECONNREFUSED/,
+      /failed with exit code 1\. Its standard error: .*failure getting token from http:\/\/127\.0\.0\.1:1: connect ECONNREFUSED/,
     )
   })
 
-  it('when the file holds no SciToken', async () => {
+  it('that the file has no SciToken', async () => {
     const { options } = await vault(() => 'opaque')
     await expect(getSciToken(options)).rejects.toEqual(
       ours(
@@ -242,14 +243,14 @@ describe('says what went wrong', () => {
     )
   })
 
-  it('when it ends well and leaves no file', async () => {
+  it('that it succeeded and left no file', async () => {
     await expect(getSciToken({ command: [process.execPath, '-e', '', '--'] })).rejects.toThrow(
       `its file ${runtimeFile()} does not exist`,
     )
   })
 })
 
-it('is a source for requests, which autoRenew keeps fresh', async () => {
+it('is a source for requests, renewed by autoRenew', async () => {
   const { options, seen } = await vault()
   const server = await servers.serve(() => ({}))
   const token = autoRenew({ getToken: () => getSciToken(options) })

@@ -14,7 +14,7 @@ import { runProgram } from '../support/program'
 import { serverGroup } from '../support/server'
 import { mint, now, ours, passTime, room, signatureOf, stopClock } from '../support/tokens'
 
-/** `reuse` with a store: what processes share, and what happens when the store does not play its part. */
+/** `reuse` with a store that processes share, and with a store that fails. */
 const servers = serverGroup()
 const { events, warnings } = heardEvents()
 expectNoUnhandledRejection()
@@ -23,7 +23,7 @@ afterEach(async () => {
   await servers.close()
 })
 
-/** A source that makes tokens with an hour to live, and counts. */
+/** A source that makes tokens with a lifetime of an hour and records the queries. */
 function maker(life = 3600) {
   const queries: TokenQuery[] = []
   const source: TokenSource = {
@@ -35,7 +35,7 @@ function maker(life = 3600) {
   return Object.assign(source, { queries })
 }
 
-/** A store in memory, which notes what is done, and fails where it is told to. */
+/** A store in memory that records the calls and fails in the given methods. */
 function memory({
   fail = {},
   locks = true,
@@ -66,8 +66,8 @@ function memory({
 const shared = (source: TokenSource, store: TokenStore) => reuse(source, { store, storeKey: 'igwn' })
 const only = (store: ReturnType<typeof memory>) => [...store.kept.values()][0]!
 
-describe('a token in the store', () => {
-  it('is put there with its end, under a key for what is wanted', async () => {
+describe('a stored token', () => {
+  it('has its expiry, and a key made of the query', async () => {
     const store = memory()
     const kept = shared(maker(), store)
     const token = await kept.getToken({ audience: 'https://x.example.org', scope: 'b a' })
@@ -80,7 +80,7 @@ describe('a token in the store', () => {
     expect(store.done).toEqual(['get', 'lock', 'get', 'set'])
   })
 
-  it('is taken up by the next process, which asks its source for none', async () => {
+  it('is used by the next process, which does not ask its source', async () => {
     const store = memory()
     const [one, other] = [maker(), maker()]
     const token = await shared(one, store).getToken({})
@@ -88,7 +88,7 @@ describe('a token in the store', () => {
     expect(other.queries).toEqual([])
   })
 
-  it('is the same whatever the order of scopes and audiences, and another for another', async () => {
+  it('is the same whatever the order of scopes and audiences, and a different one for another issuer', async () => {
     const store = memory()
     const source = maker()
     const key = { audience: ['b', 'a'], scope: 'y x', minTimeLeft: 60 }
@@ -99,21 +99,21 @@ describe('a token in the store', () => {
     expect(source.queries).toHaveLength(2)
   })
 
-  it('has the key that a function gives', async () => {
+  it('has the key that a function returns', async () => {
     const store = memory()
     const kept = reuse(maker(), { store, storeKey: ({ audience }) => `my ${String(audience)}` })
     await kept.getToken({ audience: 'x' })
     expect([...store.kept.keys()]).toEqual(['my x'])
   })
 
-  it('has no end when nobody says one', async () => {
+  it('has no expiry when none is known', async () => {
     const store = memory()
     await shared({ getToken: () => 'opaque-token' }, store).getToken({})
     expect(only(store)).toEqual({ access_token: 'opaque-token', token_type: 'Bearer' })
     expect(await shared(maker(), store).getToken({})).toBe('opaque-token')
   })
 
-  it('that has too little time left is passed over, and replaced', async () => {
+  it('that has too little time left is skipped and replaced', async () => {
     stopClock()
     const store = memory()
     const source = maker(1000)
@@ -124,7 +124,7 @@ describe('a token in the store', () => {
     expect(only(store).access_token).toBe(fresh)
   })
 
-  it('is not looked at as long as the held one is good', async () => {
+  it('is not read while the held one is valid', async () => {
     const store = memory()
     const kept = shared(maker(), store)
     await kept.getToken({})
@@ -135,7 +135,7 @@ describe('a token in the store', () => {
 })
 
 describe('a renewal', () => {
-  it('by another process is taken up when the held token is near its end', async () => {
+  it('by another process is used when the held token is nearly expired', async () => {
     stopClock()
     const store = memory()
     const [one, other] = [maker(1000), maker(1000)]
@@ -147,7 +147,7 @@ describe('a renewal', () => {
     expect([one.queries.length, other.queries.length]).toEqual([1, 1])
   })
 
-  it('ahead of time takes up that of another process too, and does not take what is as near its end', async () => {
+  it('in the background uses a token of another process too, unless that expires as soon', async () => {
     stopClock()
     const store = memory()
     const [one, other] = [maker(1000), maker(1000)]
@@ -155,7 +155,7 @@ describe('a renewal', () => {
     const old = await mine.getToken({})
     await theirs.getToken({})
     passTime(900)
-    // Both serve the old one, and one of them renews behind it.
+    // Both return the old one, and one of them renews it in the background.
     expect([await mine.getToken({}), await theirs.getToken({})]).toEqual([old, old])
     await new Promise((resolve) => setTimeout(resolve, 20))
     const fresh = await mine.getToken({})
@@ -164,7 +164,7 @@ describe('a renewal', () => {
     expect(one.queries.length + other.queries.length).toBe(2)
   })
 
-  it('is made once by many that share a store with a lock, and is looked for again under it', async () => {
+  it('is made once by many that share a store with a lock, which read it again under the lock', async () => {
     const store = memory()
     const sources = Array.from({ length: 8 }, () => maker())
     const tokens = await Promise.all(sources.map(async (source) => shared(source, store).getToken({})))
@@ -172,12 +172,12 @@ describe('a renewal', () => {
     expect(sources.flatMap(({ queries }) => queries)).toHaveLength(1)
   })
 
-  it('is made without a lock where the store has none', async () => {
+  it('is made without a lock when the store has none', async () => {
     const store = memory({ locks: false })
     expect(await shared(maker(), store).getToken({})).toBe(only(store).access_token)
   })
 
-  it('that fails is the error of the source, is not remembered, and leaves the store as it was', async () => {
+  it('that fails rejects with the error of the source, is not remembered, and leaves the store unchanged', async () => {
     const store = memory()
     let calls = 0
     const kept = shared(
@@ -190,7 +190,7 @@ describe('a renewal', () => {
     expect(warnings()).toEqual([])
   })
 
-  it('that gives no token, or an expired one, puts none into the store', async () => {
+  it('without a token, or with an expired one, stores nothing', async () => {
     const store = memory()
     expect(await shared({ getToken: () => undefined }, store).getToken({})).toBeUndefined()
     const expired = { getToken: () => mint({ exp: now() - 10 }) }
@@ -200,7 +200,7 @@ describe('a renewal', () => {
     expect(store.kept.size).toBe(0)
   })
 
-  it('is published, and taking up the token of another is not', async () => {
+  it('is published; using the token of another process is not', async () => {
     const store = memory()
     await shared(maker(), store).getToken({})
     await shared(maker(), store).getToken({})
@@ -209,7 +209,7 @@ describe('a renewal', () => {
 })
 
 describe('a refused token', () => {
-  it('is taken out of the store, and that of another process is taken up in its place', async () => {
+  it('is deleted from the store, and the token of another process is used instead', async () => {
     const store = memory()
     const [one, other] = [maker(), maker()]
     const [mine, theirs] = [shared(one, store), shared(other, store)]
@@ -224,7 +224,7 @@ describe('a refused token', () => {
     expect(only(store).access_token).toBe(fresh)
   })
 
-  it('is taken out also when nobody asks for another', async () => {
+  it('is deleted also when no further token is requested', async () => {
     const store = memory()
     const kept = shared(maker(), store)
     kept.invalidate?.(String(await kept.getToken({})))
@@ -232,7 +232,7 @@ describe('a refused token', () => {
     expect(store.kept.size).toBe(0)
   })
 
-  it('does not take a newer one out with it', async () => {
+  it('does not delete a newer one', async () => {
     const store = memory()
     const kept = shared(maker(), store)
     const old = String(await kept.getToken({}))
@@ -242,7 +242,7 @@ describe('a refused token', () => {
     expect(only(store).access_token).toBe('newer')
   })
 
-  it('is not taken up again from a store that cannot forget it', async () => {
+  it('is not used again from a store that cannot delete it', async () => {
     const store = memory({ fail: { delete: new Error('read only') } })
     const source = maker()
     const kept = shared(source, store)
@@ -252,7 +252,7 @@ describe('a refused token', () => {
     expect(warnings()).toEqual(['The token store failed: read only'])
   })
 
-  it('that this store never had takes nothing out', async () => {
+  it('that the store never had deletes nothing', async () => {
     const store = memory()
     const kept = shared(maker(), store)
     await kept.getToken({})
@@ -265,7 +265,7 @@ describe('a refused token', () => {
 
 describe('a store that fails', () => {
   it.each(['get', 'set', 'lock'] as const)(
-    'in %s loses no token that was got, and is published',
+    'in %s loses no obtained token, and is published',
     async (what) => {
       const store = memory({
         fail: { [what]: new Error('connect ECONNREFUSED redis://me:hunter22@127.0.0.1') },
@@ -292,14 +292,14 @@ describe('a store that fails', () => {
     expect(warnings()).toEqual(['The token store failed: the lock is gone'])
   })
 
-  it('with something else than an error is told from a source that does', async () => {
+  it('without an error object is not taken for a failure of the source', async () => {
     const store = memory()
     store.get = () => Promise.reject(undefined)
     expect(await shared(maker(), store).getToken({})).toBeDefined()
-    expect(warnings()[0]).toBe('The token store failed: without a reason')
+    expect(warnings()[0]).toBe('The token store failed: no reason given')
   })
 
-  it('by throwing at once is no different', async () => {
+  it('by throwing synchronously is handled the same way', async () => {
     const store = memory()
     store.get = () => {
       throw new Error('not connected')
@@ -308,19 +308,19 @@ describe('a store that fails', () => {
     expect(warnings()[0]).toBe('The token store failed: not connected')
   })
 
-  it('by never answering is given up after a while', async () => {
+  it('by never responding is given up after a while', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'Date'] })
     const store = memory()
     store.get = () => new Promise(() => undefined)
     const token = shared(maker(), store).getToken({})
     await jest.advanceTimersByTimeAsync(5000)
     expect(await token).toBeDefined()
-    expect(warnings()).toEqual(['The token store failed: it did not answer within 5 seconds'])
+    expect(warnings()).toEqual(['The token store failed: no response within 5 seconds'])
     // Nor is its lock waited for, which may be as dead.
     expect(store.done).toEqual([])
   })
 
-  it('by never answering to what was got is given up too, and so is what a refusal has it forget', async () => {
+  it('by never responding to a write is given up too, and so is the deletion of a refused token', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'Date'] })
     const store = memory({ locks: false })
     store.set = () => new Promise(() => undefined)
@@ -328,7 +328,7 @@ describe('a store that fails', () => {
     const kept = shared(maker(), store)
     const first = kept.getToken({})
     await jest.advanceTimersByTimeAsync(15_000)
-    expect(warnings()).toEqual(['The token store failed: it did not answer within 15 seconds'])
+    expect(warnings()).toEqual(['The token store failed: no response within 15 seconds'])
     store.kept.set('igwn [[],[],[]]', { access_token: String(await first) })
     kept.invalidate?.(String(await first))
     const second = kept.getToken({})
@@ -336,20 +336,20 @@ describe('a store that fails', () => {
     expect(await second).not.toBe(await first)
   })
 
-  it('by giving something that is no token is as empty', async () => {
+  it('by returning something that is not a token counts as empty', async () => {
     const store = memory()
     store.get = () => Promise.resolve({ access_token: 'a\nb' })
     expect(await shared(maker(), store).getToken({})).toBeDefined()
-    expect(warnings()[0]).toMatch(/^The token store failed: the token in the store is no bearer token/)
+    expect(warnings()[0]).toBe('The token store failed: it returned something that is not a token')
     events.length = 0
     store.get = () => Promise.resolve('text' as unknown as StoredToken)
     expect(await shared(maker(), store).getToken({})).toBeDefined()
-    expect(warnings()[0]).toBe('The token store failed: it gave something that is no token')
+    expect(warnings()[0]).toBe('The token store failed: it returned something that is not a token')
   })
 })
 
 describe('a store that must not be used', () => {
-  it('stops before the source is asked, with the reason and what mends it', async () => {
+  it('rejects before the source is asked, with the reason and the fix', async () => {
     const file = room('open.json')
     fs.writeFileSync(file, '{}')
     fs.chmodSync(file, 0o644)
@@ -358,7 +358,7 @@ describe('a store that must not be used', () => {
     await expect(kept.getToken({})).rejects.toEqual(
       ours(
         'ERR_IGWN_STORE_UNUSABLE',
-        expect.stringContaining(`Close it with: chmod 600 ${file}.`) as unknown as string,
+        expect.stringContaining(`Run \`chmod 600 ${file}\`.`) as unknown as string,
       ),
     )
     expect(source.queries).toEqual([])
@@ -367,7 +367,7 @@ describe('a store that must not be used', () => {
     fs.rmSync(file)
   })
 
-  it('after the token was got loses nothing', async () => {
+  it('after the token was obtained loses nothing', async () => {
     const file = room('later.json')
     const store = fileStore(file)
     const kept = shared(
@@ -381,31 +381,37 @@ describe('a store that must not be used', () => {
       store,
     )
     expect(await kept.getToken({})).toBe('abc')
-    expect(warnings()).toEqual([expect.stringContaining('can be reached by others (mode 0644)')])
+    expect(warnings()).toEqual([expect.stringContaining('is accessible to others (mode 0644)')])
     fs.rmSync(file)
   })
 })
 
 describe('options', () => {
   it.each([
-    [{ store: {} }, 'options.store must be a token store, as of fileStore or keyvStore.'],
-    [{ store: 'redis' }, 'options.store must be a token store, as of fileStore or keyvStore.'],
+    [
+      { store: {} },
+      'options.store must be a token store, such as fileStore() or keyvStore(), not an object.',
+    ],
+    [
+      { store: 'redis' },
+      'options.store must be a token store, such as fileStore() or keyvStore(), not a string.',
+    ],
     [
       { store: memory() },
-      'options.store needs options.storeKey: a name for these tokens, or a function that gives one for each query.',
+      'options.store needs options.storeKey: a name for these tokens, or a function that returns one for each query.',
     ],
-    [{ storeKey: 7 }, 'options.storeKey must be a string or a function that gives one, not a number.'],
+    [{ storeKey: 7 }, 'options.storeKey must be a string or a function that returns one, not a number.'],
     [{ minTimeLeft: '60' }, 'options.minTimeLeft must be a number of seconds, 0 or more, not a string.'],
     [
       { ttl: 1 },
       'options has no option "ttl"; there are minTimeLeft, renewBefore, clockTolerance, store, storeKey.',
     ],
-  ])('that cannot be used are an error at once: %j', (options, message) => {
+  ])('that are invalid throw at once: %j', (options, message) => {
     expect(() => reuse(maker(), options as object)).toThrow(ours('ERR_IGWN_INVALID_OPTION', message))
   })
 })
 
-it('eight processes on one expired token in a file make one renewal, and none fails', async () => {
+it('eight processes with one expired token in a file make one renewal, and none fails', async () => {
   const file = path.join(room('fleet'), 'tokens.json')
   let renewals = 0
   const fresh = mint({ jti: 'fresh' })

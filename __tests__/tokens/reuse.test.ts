@@ -6,8 +6,10 @@ import {
   reuse,
   SciToken,
   staticToken,
+  type StoredToken,
   type TokenQuery,
   type TokenSource,
+  type TokenStore,
 } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { expectNoUnhandledRejection } from '../support/record-events'
@@ -25,7 +27,7 @@ beforeEach(() => {
 })
 
 const NOW = 1_800_000_000
-/** Moves the clock, and nothing else. */
+/** Sets the clock; timers run on. */
 const clock = (seconds: number) => {
   jest.useFakeTimers({
     doNotFake: ['setImmediate', 'setTimeout', 'clearTimeout', 'nextTick', 'queueMicrotask', 'performance'],
@@ -33,7 +35,7 @@ const clock = (seconds: number) => {
   jest.setSystemTime(seconds * 1000)
 }
 
-/** A source that makes tokens with so many seconds to live, and counts. */
+/** A source that makes tokens with a lifetime in seconds and records the queries. */
 function maker(life = 3600, delay = 0) {
   const queries: TokenQuery[] = []
   const invalidated: string[] = []
@@ -49,7 +51,7 @@ function maker(life = 3600, delay = 0) {
 }
 
 describe('reuse', () => {
-  it('asks once and gives the same token again', async () => {
+  it('asks the source once and returns the same token again', async () => {
     const source = maker()
     const kept = reuse(source)
     const first = await kept.getToken({})
@@ -66,7 +68,7 @@ describe('reuse', () => {
     expect(source.queries.map(({ audience }) => audience)).toEqual(['a', 'b'])
   })
 
-  it('lets all who come meanwhile wait for one flight', async () => {
+  it('lets concurrent requests wait for one renewal', async () => {
     const source = maker(3600, 5)
     const kept = reuse(source)
     const tokens = await Promise.all(Array.from({ length: 50 }, async () => kept.getToken({})))
@@ -74,7 +76,7 @@ describe('reuse', () => {
     expect(source.queries).toHaveLength(1)
   })
 
-  it('remembers no failure: a source that fails once and then works is asked again (trap 22)', async () => {
+  it('does not remember a failure: a source that fails once and then works is asked again (trap 22)', async () => {
     let calls = 0
     const kept = reuse({
       getToken: async () => {
@@ -90,12 +92,12 @@ describe('reuse', () => {
   })
 
   it.each([
-    [121, 1, 'is served, nothing renewed'],
-    [120, 1, 'is served, nothing renewed'],
-    [119, 2, 'is served while one renewal runs'],
-    [60, 2, 'is served while one renewal runs'],
-    [59, 2, 'is waited for a new one'],
-  ])('with %d s left it has asked %d times: the token %s (trap 24)', async (left, asked) => {
+    [121, 1, 'returned, not renewed'],
+    [120, 1, 'returned, not renewed'],
+    [119, 2, 'returned while one renewal runs'],
+    [60, 2, 'returned while one renewal runs'],
+    [59, 2, 'renewed first'],
+  ])('with %d s left it has asked %d times: the token is %s (trap 24)', async (left, asked) => {
     clock(NOW)
     const source = maker(1000)
     const kept = reuse(source)
@@ -108,7 +110,7 @@ describe('reuse', () => {
     expect((await kept.getToken({})) === first).toBe(asked === 1)
   })
 
-  it('goes on serving when a renewal ahead fails, and tries again', async () => {
+  it('returns the held token when a renewal in the background fails, and tries again', async () => {
     clock(NOW)
     let calls = 0
     const kept = reuse({
@@ -128,7 +130,7 @@ describe('reuse', () => {
     expect(calls).toBe(3)
   })
 
-  it('wants as much time left as the query does', async () => {
+  it('requires as much time left as the query does', async () => {
     clock(NOW)
     const source = maker(1000)
     const kept = reuse(source)
@@ -138,18 +140,18 @@ describe('reuse', () => {
     expect(source.queries).toHaveLength(2)
   })
 
-  it('takes a token that has expired already for an error, and says when', async () => {
+  it('rejects a token that has expired already, and says when it expired', async () => {
     clock(NOW)
     const kept = reuse({ getToken: () => mint({ exp: NOW - 300 }) })
     await expect(kept.getToken({})).rejects.toMatchObject({
       code: 'ERR_IGWN_TOKEN_EXPIRED',
-      message: `The token source gave a token that expired 5 minutes ago (${new Date((NOW - 300) * 1000).toISOString()}). Have it renewed, or set this machine's clock.`,
+      message: `The token source returned a token that expired 5 minutes ago (2027-01-15T07:55:00Z). Renew it at its source, or set this host's clock.`,
     })
     const tolerant = reuse({ getToken: () => mint({ exp: NOW - 300 }) }, { clockTolerance: 400 })
     expect(await tolerant.getToken({})).toBeDefined()
   })
 
-  it('keeps a token without an end until it is refused', async () => {
+  it('keeps a token without an expiry until it is refused', async () => {
     let calls = 0
     const kept = reuse({ getToken: () => `opaque-${(calls += 1)}` })
     expect([await kept.getToken({}), await kept.getToken({})]).toEqual(['opaque-1', 'opaque-1'])
@@ -157,7 +159,7 @@ describe('reuse', () => {
     expect(await kept.getToken({})).toBe('opaque-2')
   })
 
-  it('forgets only the refused one, and passes it on', async () => {
+  it('drops only the refused token, and passes it to the source', async () => {
     const source = maker()
     const kept = reuse(source)
     const first = String(await kept.getToken({}))
@@ -177,7 +179,7 @@ describe('reuse', () => {
     expect(await reuse({ getToken: () => undefined }).getToken({})).toBeUndefined()
   })
 
-  it('refuses a token that could not be sent', async () => {
+  it('rejects a token that cannot be sent', async () => {
     await expect(reuse({ getToken: () => 'a\nb' }).getToken({})).rejects.toMatchObject({
       code: 'ERR_IGWN_TOKEN_MALFORMED',
     })
@@ -217,36 +219,117 @@ describe('a storm of refusals (trap 17)', () => {
     expect(all.every(({ status }) => status === 200)).toBe(true)
     expect(calls).toBe(2)
   })
+})
 
-  it('that name a scope makes one renewal each time a scope is new, and none after', async () => {
+describe('the scopes of a challenge', () => {
+  it('reach the source, and the next requests use the token that was obtained for them', async () => {
+    const source = maker()
+    const kept = reuse(source)
+    const first = String(await kept.getToken({ audience: 'a' }))
+    kept.invalidate?.(first)
+    const wider = await kept.getToken({ audience: 'a', challengeScope: ['b'] })
+    expect(source.queries).toEqual([{ audience: 'a' }, { audience: 'a', challengeScope: ['b'] }])
+    expect(await kept.getToken({ audience: 'a' })).toBe(wider)
+    expect(await kept.getToken({ audience: 'a', challengeScope: ['c'] })).toBe(wider)
+    expect(source.queries).toHaveLength(2)
+  })
+
+  it('make no entry of their own, and put nothing into the store', async () => {
+    const kept = new Map<string, StoredToken>()
+    const store: TokenStore = {
+      get: async (key) => Promise.resolve(kept.get(key)),
+      set: async (key, token) => Promise.resolve(void kept.set(key, token)),
+      delete: async (key) => Promise.resolve(void kept.delete(key)),
+    }
+    const cached = reuse(maker(), { store, storeKey: 'igwn' })
+    for (let n = 0; n < 5; n += 1) {
+      const token = await cached.getToken({ challengeScope: [`admin-${n}`] })
+      cached.invalidate?.(String(token))
+    }
+    expect([...kept.keys()]).toEqual([])
+    await cached.getToken({})
+    expect([...kept.keys()]).toEqual(['igwn [[],[],[]]'])
+  })
+})
+
+describe('a source that returns a token response', () => {
+  it('has its lifetime from expires_in, also as text', async () => {
+    clock(NOW)
     let calls = 0
     const kept = reuse({
-      getToken: async (query) => Promise.resolve(`${[query.scope].flat().join('+')}-${(calls += 1)}`),
+      getToken: () => ({ access_token: `opaque-${(calls += 1)}`, expires_in: '900' }) as never,
     })
-    const server = await servers.serve(({ headers }) =>
-      headers.authorization?.includes('b') ? {} : challenge('scope="b"'),
-    )
-    const instance = applyIgwnAuth(axios.create(), { token: kept })
-    for (let request = 0; request < 10; request += 1) await instance.get(server.origin)
-    expect(calls).toBe(2)
-    expect(server.seen).toHaveLength(11)
+    expect(await kept.getToken({})).toBe('opaque-1')
+    clock(NOW + 839)
+    expect(await kept.getToken({})).toBe('opaque-1')
+    clock(NOW + 841)
+    expect(await kept.getToken({})).not.toBe('opaque-1')
+  })
+
+  it.each([
+    ['a date text', new Date((NOW + 900) * 1000).toISOString()],
+    ['digits', String(NOW + 900)],
+    ['milliseconds', (NOW + 900) * 1000],
+    ['a Date', new Date((NOW + 900) * 1000)],
+  ])('or from expires_at as %s', async (_, expires_at) => {
+    clock(NOW)
+    let calls = 0
+    const kept = reuse({ getToken: () => ({ access_token: `opaque-${(calls += 1)}`, expires_at }) as never })
+    expect([await kept.getToken({}), await kept.getToken({})]).toEqual(['opaque-1', 'opaque-1'])
+    clock(NOW + 841)
+    expect(await kept.getToken({})).toBe('opaque-2')
+  })
+
+  it('of another type than Bearer is rejected', async () => {
+    const kept = reuse({ getToken: () => ({ access_token: 'abc', token_type: 'DPoP' }) as never })
+    await expect(kept.getToken({})).rejects.toMatchObject({ code: 'ERR_IGWN_INVALID_OPTION' })
+  })
+})
+
+describe('the number of entries', () => {
+  const audiences = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, n) => ({ audience: `https://${from + n}.example.org` }))
+
+  it('is bounded: the oldest is removed', async () => {
+    let calls = 0
+    const kept = reuse({ getToken: () => `token-${(calls += 1)}` })
+    for (const query of audiences(0, 1001)) await kept.getToken(query)
+    for (const query of audiences(1, 1001)) await kept.getToken(query)
+    expect(calls).toBe(1001)
+    for (const query of audiences(0, 1)) await kept.getToken(query)
+    expect(calls).toBe(1002)
+  })
+
+  it('does not include expired tokens', async () => {
+    clock(NOW)
+    let calls = 0
+    const kept = reuse({
+      getToken: () =>
+        (calls += 1) <= 10 ? `valid-${calls}` : mint({ exp: Date.now() / 1000 + 100, jti: String(calls) }),
+    })
+    for (const query of audiences(0, 1000)) await kept.getToken(query)
+    clock(NOW + 200)
+    expect(calls).toBe(1000)
+    await kept.getToken({ audience: 'another' })
+    for (const query of audiences(0, 10)) await kept.getToken(query)
+    expect(calls).toBe(1001)
   })
 })
 
 describe('chain', () => {
-  it('gives the token of the first that has one', async () => {
+  it('returns the token of the first source that has one', async () => {
     const first = { getToken: () => undefined }
     expect(await chain(first, staticToken('abc'), staticToken('def')).getToken({})).toBe('abc')
   })
 
-  it('has discovery as a link, and goes on when it finds none', async () => {
+  it('skips discovery when it finds no token', async () => {
     const links = chain(discoveredTokens(), staticToken('abc'))
     expect(await links.getToken({})).toBe('abc')
     process.env.BEARER_TOKEN = mint()
     expect(await links.getToken({})).toBeInstanceOf(SciToken)
   })
 
-  it('goes on past a discovered token that a server refused', async () => {
+  it('skips a discovered token that a server refused', async () => {
     const token = (process.env.BEARER_TOKEN = mint())
     const server = await servers.serve(({ headers }) =>
       headers.authorization === 'Bearer abc' ? {} : challenge(),
@@ -262,16 +345,16 @@ describe('chain', () => {
     await expect(chain(broken, staticToken('abc')).getToken({})).rejects.toThrow('vault is down')
   })
 
-  it('says what each said when none has one', async () => {
+  it('names the reason of each source when none has a token', async () => {
     process.env.BEARER_TOKEN = mint({ scope: 'read:/a' })
     const failed = chain({ getToken: () => undefined }, discoveredTokens()).getToken({ scope: 'write:/' })
     await expect(failed).rejects.toMatchObject({ code: 'ERR_IGWN_TOKEN_NOT_FOUND' })
     await expect(failed).rejects.toThrow(
-      /^None of 2 token sources has a token\. source 1 of 2 has no token\. .*BEARER_TOKEN gives read:\/a, not write:\/\./,
+      /^None of 2 token sources has a token\. source 1 of 2 has no token\. .*BEARER_TOKEN has scope read:\/a, not write:\/\./,
     )
   })
 
-  it('leaves a request without a token when none has one, and stops it with failIfNoAuth', async () => {
+  it('sends a request without a token when no source has one, and rejects it with failIfNoAuth', async () => {
     const server = await servers.serve(() => ({}))
     const instance = applyIgwnAuth(axios.create(), { token: chain(discoveredTokens()) })
     await instance.get(server.origin)
@@ -282,34 +365,34 @@ describe('chain', () => {
   })
 })
 
-describe('explains without asking its source', () => {
+describe('explain() does not ask the source and shows', () => {
   const explained = (source: TokenSource, query: TokenQuery) =>
     source.explain?.(query).map(({ verdict, message }) => `${verdict}: ${message}`)
   const query = { audience: 'https://service.example.org', scope: 'read:/' }
-  const asked = 'deferred: the source of reuse is asked when a request leaves'
+  const asked = 'deferred: the source of reuse is asked when a request is sent'
 
-  it('that there is no token yet; then the one it holds, and its life', async () => {
+  it('that there is no token yet; then the held one and its time left', async () => {
     clock(NOW)
     const source = maker(1000)
     const kept = reuse(source)
     expect(explained(kept, query)).toEqual([asked])
     expect(source.queries).toEqual([])
     await kept.getToken(query)
-    expect(explained(kept, query)).toEqual(['usable: the token that reuse holds has 16 minutes left'])
-    expect(explained(kept, { ...query, scope: [] })).toHaveLength(1)
+    expect(explained(kept, query)).toEqual(['usable: the token of reuse expires in 16 minutes'])
+    expect(explained(kept, { ...query, scope: [] })).toEqual([asked])
     expect(explained(kept, { ...query, scope: 'write:/' })).toEqual([asked])
     clock(NOW + 941)
-    expect(explained(kept, query)).toEqual(['skipped: the token that reuse holds has 59 seconds left', asked])
+    expect(explained(kept, query)).toEqual(['skipped: the token of reuse expires in 59 seconds', asked])
     expect(source.queries).toHaveLength(1)
   })
 
-  it('a token that is no JWT', async () => {
+  it('a token that is not a JWT', async () => {
     const kept = reuse({ getToken: () => 'abc' })
     await kept.getToken({})
-    expect(explained(kept, {})).toEqual(['usable: the token that reuse holds is no JWT, and sent as it is'])
+    expect(explained(kept, {})).toEqual(['usable: the token of reuse is not a JWT, and is sent as it is'])
   })
 
-  it('what the source itself would explain', () => {
+  it('the findings of the source', () => {
     process.env.BEARER_TOKEN = 'garbage'
     const messages = explained(reuse(discoveredTokens()), query) ?? []
     expect(messages.filter((one) => !one.startsWith('absent'))).toEqual([
@@ -318,14 +401,14 @@ describe('explains without asking its source', () => {
     delete process.env.BEARER_TOKEN
   })
 
-  it('in a chain, beside a static token', () => {
+  it('the findings of a chain, with those of a static token', () => {
     clock(NOW)
     const token = mint({ exp: NOW - 100 })
     const sources = chain(reuse(maker()), staticToken(token), staticToken('abc'))
     expect(explained(sources, { minTimeLeft: 60 })).toEqual([
       asked,
       'usable: the static token is sent as it is',
-      'usable: the static token is no JWT, and sent as it is',
+      'usable: the static token is not a JWT, and is sent as it is',
     ])
     const [, finding] = sources.explain?.({}) ?? []
     expect(finding?.warning).toBe('the static token expired 100 seconds ago')

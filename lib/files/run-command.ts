@@ -1,75 +1,106 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import path from 'node:path'
 import type { Readable } from 'node:stream'
+import { LONGEST_DELAY } from '../clock'
 import { IgwnAuthError } from '../errors'
 import { pathName } from '../secrets/sanitize'
 import { redact } from '../secrets/redact'
+import { isStats, statOf } from './read-file'
 
 export interface RunOptions {
-  /** Seconds after which it is ended, with whatever it started. */
+  /** Milliseconds after which the program and its child processes are terminated; 0 for never. */
   readonly timeout: number
-  /** Environment variables over those of this process; undefined takes one away. */
+  /** Environment variables added to those of this process; undefined removes one. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** It talks to whoever sits at the terminal; nothing it says is kept. Default is false. */
+  /** Texts that may be secrets, which are redacted in what the program wrote. */
+  readonly secrets?: readonly string[] | undefined
+  /** The program uses the terminal of the user; none of its output is kept. Default is false. */
   readonly atTerminal?: boolean | undefined
 }
 
 /**
- * Runs a program without a shell and gives what it printed. Rejects with {@link IgwnAuthError} `ERR_IGWN_COMMAND_FAILED` when it
- * cannot be started, fails or takes too long. The message has no argument and no output, but for what it wrote on stderr
- * without what looks like a secret.
+ * Runs a program without a shell and returns its standard output. Rejects with {@link IgwnAuthError}
+ * `ERR_IGWN_COMMAND_FAILED` when it cannot be started, fails or takes too long. The message has its standard error, redacted, and
+ * no argument.
  */
 export async function runCommand(
   [program, ...args]: readonly [string, ...string[]],
-  { timeout, env, atTerminal = false }: RunOptions,
+  { timeout, env, secrets = [], atTerminal = false }: RunOptions,
 ): Promise<string> {
   const child = start(program, args, env, atTerminal)
-  const stdout = collect(child.stdout, MAX_PRINTED)
-  const stderr = collect(child.stderr, MAX_SAID)
-  const late = new AbortController()
-  const timer = setTimeout(() => {
-    late.abort()
-    end(child, atTerminal)
-  }, timeout * 1000)
-  const endToo = () => {
+  const stdout = collect(child.stdout, MAX_STDOUT)
+  const stderr = collect(child.stderr, MAX_STDERR)
+  let isLate = false
+  const timer = setTimeout(
+    () => {
+      isLate = true
+      terminate(child, atTerminal)
+    },
+    Math.min(timeout || LONGEST_DELAY, LONGEST_DELAY),
+  )
+  const terminateToo = () => {
     signal(child, 'SIGTERM', atTerminal)
   }
-  endWithUs(endToo)
+  terminateOnExit(terminateToo)
   try {
-    const outcome = await endOf(child, program)
-    const { aborted: tooLate } = late.signal
-    // What it started may be deaf to less.
-    if (tooLate) signal(child, 'SIGKILL', atTerminal)
-    const what = tooLate ? `was still running after ${timeout} seconds and was ended` : outcome
-    if (what === undefined) return stdout()
-    const secrets = [...Object.values(env), ...stdout().split(/\s+/)].filter((one) => one !== undefined)
-    const said = redact(stderr(), secrets)
+    const outcome = await outcomeOf(child, program, env)
+    // Child processes may ignore SIGTERM.
+    if (isLate) signal(child, 'SIGKILL', atTerminal)
+    const problem = isLate ? `was still running after ${timeout / 1000} seconds and was terminated` : outcome
+    if (problem === undefined) return stdout()
     throw failed(
-      `${pathName(program)} ${what}. ${said === '' ? 'It said nothing on stderr.' : `It said: ${said}`}`,
+      `${pathName(program)} ${problem}. ${stderrText(stderr(), [...secrets, ...secretsIn(env, stdout())])}`,
     )
   } finally {
     clearTimeout(timer)
-    running.delete(endToo)
-    if (running.size === 0) process.off('exit', endAll)
+    running.delete(terminateToo)
+    if (running.size === 0) process.off('exit', terminateAll)
   }
 }
 
-/** What ends the programs that run now. */
+function stderrText(stderr: string, secrets: readonly string[]): string {
+  const text = redact(stderr, secrets)
+  if (text === '') return 'It wrote nothing to standard error.'
+  const advice = stderr.includes('/dev/stdout')
+    ? ' Standard output is a socket, which cannot be opened as /dev/stdout: let the program write a file, and name it in outFile.'
+    : ''
+  return `Its standard error: ${text}${advice}`
+}
+
+/** The values of variables, and lines of one word, such as a token. */
+function secretsIn(env: RunOptions['env'], stdout: string): string[] {
+  const values = Object.values(env).filter((value) => value !== undefined)
+  const words = stdout.split('\n').map((line) => line.trim())
+  return [...values, ...words].filter((text) => !/\s/.test(text) && !isPublic(text))
+}
+
+/**
+ * Whether a text is not a secret, and needed to understand a message: an option, a URL without userinfo and query, a host
+ * name, an absolute path.
+ */
+export function isPublic(text: string): boolean {
+  return /^(?:--?[a-z][a-z-]*|https?:\/\/[^\s@?#]+|(?:[a-z0-9-]+\.)+[a-z]{2,6}(?::\d+)?|\/[\w./:-]*)$/.test(
+    text,
+  )
+}
+
+/** Terminates each program that is running. */
 const running = new Set<() => void>()
 
-/** By one listener, however many run: Node warns of a leak at the eleventh. */
-function endWithUs(end: () => void): void {
-  if (running.size === 0) process.on('exit', endAll)
-  running.add(end)
+/** One listener for all of them: Node.js warns of a leak at the eleventh. */
+function terminateOnExit(terminateOne: () => void): void {
+  if (running.size === 0) process.on('exit', terminateAll)
+  running.add(terminateOne)
 }
 
-function endAll(): void {
-  for (const end of running) end()
+function terminateAll(): void {
+  for (const terminateOne of running) terminateOne()
 }
 
-/** More than any token, and all that it may print beside. */
-const MAX_PRINTED = 256 * 1024
-/** Of what it says, the end. */
-const MAX_SAID = 16 * 1024
+/** Bytes; more than a token and messages. */
+const MAX_STDOUT = 256 * 1024
+/** Bytes; the end is kept. */
+const MAX_STDERR = 16 * 1024
 
 function start(
   program: string,
@@ -81,18 +112,18 @@ function start(
     return spawn(program, args, {
       env: { ...process.env, ...env },
       stdio: atTerminal ? 'inherit' : ['ignore', 'pipe', 'pipe'],
-      // A group of its own can be ended as a whole; but it is cut off from the terminal.
+      // Its own process group can be terminated as a whole, but is detached from the terminal.
       detached: !atTerminal && !ON_WINDOWS,
       windowsHide: true,
     })
   } catch (error) {
-    throw notStarted(program, error)
+    throw notStarted(program, error, env)
   }
 }
 
 const ON_WINDOWS = process.platform === 'win32'
 
-/** Keeps the end of what a stream gives; the returned function gives it as text. */
+/** Keeps the end of a stream; the returned function returns it as text. */
 function collect(stream: Readable | null, limit: number): () => string {
   let kept = Buffer.alloc(0)
   stream?.on('data', (chunk: Buffer) => {
@@ -101,44 +132,50 @@ function collect(stream: Readable | null, limit: number): () => string {
   return () => kept.toString('utf8')
 }
 
-/** How it ended, as the end of a sentence; undefined when it ended well. */
-async function endOf(child: ChildProcess, program: string): Promise<string | undefined> {
+/** How it failed, as the rest of a sentence; undefined for exit code 0. */
+async function outcomeOf(
+  child: ChildProcess,
+  program: string,
+  env: RunOptions['env'],
+): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     child.once('error', (error) => {
-      // Any other error is of a signal that could not be sent.
-      if (child.pid === undefined) reject(notStarted(program, error))
+      // Otherwise a signal could not be sent.
+      if (child.pid === undefined) reject(notStarted(program, error, env))
     })
     child.once('exit', () => {
-      // What it left running may hold its output open for ever.
+      // A process that it left running may keep its output open.
       const timer = setTimeout(() => {
         child.stdout?.destroy()
         child.stderr?.destroy()
-      }, LAST_WORDS_MS)
+      }, OUTPUT_DELAY)
       child.once('close', () => {
         clearTimeout(timer)
       })
     })
     child.once('close', (code, killedBy) => {
-      if (killedBy) resolve(`was ended by ${killedBy}`)
+      if (killedBy) resolve(`was terminated by ${killedBy}`)
       else resolve(code === 0 ? undefined : `failed with exit code ${String(code)}`)
     })
   })
 }
 
-const LAST_WORDS_MS = 1000
+/** Milliseconds. */
+const OUTPUT_DELAY = 1000
 
-/** Ends a program and what it started: first as one asks, then without asking. */
-function end(child: ChildProcess, atTerminal: boolean): void {
+/** Terminates a program and its child processes: first with SIGTERM, then with SIGKILL. */
+function terminate(child: ChildProcess, atTerminal: boolean): void {
   signal(child, 'SIGTERM', atTerminal)
   const timer = setTimeout(() => {
     signal(child, 'SIGKILL', atTerminal)
-  }, GRACE_MS)
+  }, KILL_DELAY)
   child.once('close', () => {
     clearTimeout(timer)
   })
 }
 
-const GRACE_MS = 1000
+/** Milliseconds. */
+const KILL_DELAY = 1000
 
 function signal(child: ChildProcess, name: NodeJS.Signals, atTerminal: boolean): void {
   if (child.pid === undefined) return
@@ -146,23 +183,38 @@ function signal(child: ChildProcess, name: NodeJS.Signals, atTerminal: boolean):
     if (atTerminal || ON_WINDOWS) child.kill(name)
     else process.kill(-child.pid, name)
   } catch {
-    // It is gone already.
+    // It has ended already.
   }
 }
 
 /** Only the code of the system's error: the error itself has all arguments. */
-function notStarted(program: string, error: unknown): IgwnAuthError {
+function notStarted(program: string, error: unknown, env: RunOptions['env']): IgwnAuthError {
   const { code = 'unknown error' } = error as NodeJS.ErrnoException
-  const name = pathName(program)
+  const problem = `${pathName(program)} cannot be started`
   if (code === 'ENOENT')
+    return failed(`${problem}: there is no such program (${code}). Install it, or give its path.`)
+  if (code !== 'EACCES') return failed(`${problem} (${code}).`)
+  const { unreadable, isFound } = searchPath(program, { ...process.env, ...env }.PATH)
+  if (!isFound)
     return failed(
-      `${name} cannot be started: there is no such program (${code}). Install it, or give its path.`,
+      `${problem}: there is no such program in PATH, as far as its folders can be read; ${unreadable.map(pathName).join(', ')} cannot (${code}). Install it, or give its path.`,
     )
-  if (code === 'EACCES')
-    return failed(
-      `${name} cannot be started: it may not be executed (${code}). Make it executable with chmod +x.`,
-    )
-  return failed(`${name} cannot be started (${code}).`)
+  return failed(`${problem}: it is not executable (${code}). Run \`chmod +x\` on it.`)
+}
+
+/** The system reports EACCES also when the program is nowhere and a folder in PATH cannot be searched. */
+function searchPath(
+  program: string,
+  PATH = '',
+): { readonly unreadable: string[]; readonly isFound: boolean } {
+  const unreadable: string[] = []
+  if (program.includes(path.sep)) return { unreadable, isFound: true }
+  for (const folder of PATH.split(path.delimiter)) {
+    const found = statOf(path.join(folder, program))
+    if (isStats(found) && found.isFile()) return { unreadable, isFound: true }
+    if (found && !isStats(found)) unreadable.push(folder)
+  }
+  return { unreadable, isFound: unreadable.length === 0 }
 }
 
 function failed(message: string): IgwnAuthError {

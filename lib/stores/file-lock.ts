@@ -1,46 +1,52 @@
-import { open, unlink, type FileHandle } from 'node:fs/promises'
-import { setTimeout as wait } from 'node:timers/promises'
+import { unlink, type FileHandle } from 'node:fs/promises'
+import { pause } from '../clock'
+import { IgwnAuthError } from '../errors'
+import { isLeftBehind, processIdentity } from '../files/process-identity'
+import { FileAccessError, openForWriting, openOwnFile } from '../files/write-file'
+import { pathName } from '../secrets/sanitize'
 
-/** Runs work while nobody else holds the lock; what comes meanwhile waits. */
+/** Runs work while no one else holds the lock; further work waits. */
 export type Lock = <T>(work: () => Promise<T>) => Promise<T>
 
 /**
- * A lock that is a file: who creates it holds it, in this process or another, on this machine or another that shares the
- * folder.
+ * A lock file: the process that creates it holds it, also against processes on other hosts that share the folder.
  *
- * A holder touches its file every second. One that has not been touched for ten seconds is left by a process that is gone,
- * and is taken away. That is judged by watching it, not by its age, so that clocks that differ (of a file server, say) do no
- * harm. The price: after a crash, the first to come waits these ten seconds.
+ * The holder touches its file every second. A lock that was not touched for ten seconds belongs to a process that is gone and is
+ * removed. Waiters measure these ten seconds themselves, since the clocks of a file server and its clients differ. For a lock
+ * that is empty, or was left behind by an earlier process with the number of this one on a host of this name (a restarted
+ * container), two seconds are enough.
  *
  * @param stale - those ten seconds, in milliseconds
+ * @throws {@link IgwnAuthError} `ERR_IGWN_STORE_UNUSABLE` when the lock is not a regular file of this user
  */
-export function fileLock(path: string, stale = STALE_MS): Lock {
+export function fileLock(path: string, stale = STALE_AFTER): Lock {
   const inTurn = queue()
   return (work) =>
     inTurn(async () => {
-      const file = await seize(path, takeAwayAlone, stale)
-      let beatAt = performance.now()
-      const beat = setInterval(() => {
+      const file = await acquire(path, removeAlone, stale)
+      let touchedAt = performance.now()
+      const heartbeat = setInterval(() => {
         const now = Date.now() / 1000
-        // By the handle: should the lock have been taken away, that of another is not touched.
+        // By the handle: if the lock was removed, the next one is not touched.
         file.utimes(now, now).then(
-          () => (beatAt = performance.now()),
+          () => (touchedAt = performance.now()),
           () => undefined,
         )
       }, stale / 10)
-      beat.unref()
+      heartbeat.unref()
       try {
         return await work()
       } finally {
-        clearInterval(beat)
-        await release(path, file, performance.now() - beatAt < stale / 2)
+        clearInterval(heartbeat)
+        await release(path, file, performance.now() - touchedAt < stale / 6)
       }
     })
 }
 
-const STALE_MS = 10_000
+/** Milliseconds. */
+const STALE_AFTER = 10_000
 
-/** Lets work of this process wait for its turn where nobody must poll. */
+/** Queues the work of this process, which then does not have to poll. */
 function queue(): Lock {
   let last: Promise<unknown> = Promise.resolve()
   return (work) => {
@@ -50,100 +56,113 @@ function queue(): Lock {
   }
 }
 
-/** Creates the file, as soon as there is none. One that is stale is taken away first. */
-async function seize(path: string, takeAway: TakeAway, stale = STALE_MS): Promise<FileHandle> {
-  let watched: { readonly mark: Mark; readonly since: number } | undefined
+/** Creates the lock file as soon as there is none, and removes a stale one first. */
+async function acquire(path: string, removeStale: Remove, stale = STALE_AFTER): Promise<FileHandle> {
+  let watched: { readonly lock: LockVersion; readonly since: number } | undefined
   for (;;) {
     const file = await create(path)
     if (file) return file
-    const mark = await markAt(path)
+    const lock = await lockAt(path)
     const now = performance.now()
-    if (!mark || !watched || !fits(mark, watched.mark)) watched = mark && { mark, since: now }
-    else if (now - watched.since >= stale) await takeAway(path, mark)
-    // Not all at once, who wait.
-    await wait(20 + Math.random() * 30)
+    if (!lock || !watched || !isSame(lock, watched.lock)) watched = lock && { lock, since: now }
+    else if (now - watched.since >= (lock.isLeftBehind ? stale / 5 : stale)) await removeStale(path, lock)
+    // At random, so that not all waiters retry at once.
+    await pause(20 + Math.random() * 30)
   }
 }
 
-/** Removes the lock that was seen, and no other that is there meanwhile. */
-type TakeAway = (path: string, seen: Mark) => Promise<void>
+/** Removes the given lock, unless another one has replaced it. */
+type Remove = (path: string, lock: LockVersion) => Promise<void>
 
-/** Tells one lock from the next, and one that is touched from one that is not. */
-interface Mark {
+/** Identifies a lock, and whether it was touched. */
+interface LockVersion {
   readonly device: bigint
   readonly inode: bigint
-  /** In nanoseconds; undefined where it does not matter. A file system may give the next file the same inode. */
+  /** Nanoseconds; undefined to ignore it. A file system may reuse the inode. */
   readonly touched: bigint | undefined
+  readonly isLeftBehind: boolean
 }
 
-function fits(mark: Mark, seen: Mark): boolean {
+function isSame(lock: LockVersion, seen: LockVersion): boolean {
   return (
-    mark.device === seen.device &&
-    mark.inode === seen.inode &&
-    (seen.touched === undefined || mark.touched === seen.touched)
+    lock.device === seen.device &&
+    lock.inode === seen.inode &&
+    (seen.touched === undefined || lock.touched === seen.touched)
   )
 }
 
 async function create(path: string): Promise<FileHandle | undefined> {
+  let file: FileHandle | undefined
   try {
-    return await open(path, 'wx', 0o600)
+    file = await openForWriting(path, { mode: 0o600, exclusive: true })
+    await file.writeFile(processIdentity())
+    return file
   } catch (error) {
+    await file?.close()
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
     throw error
   }
 }
 
-/** Of the lock that is there. It is opened, since what a file server says of a name may be old. */
-async function markAt(path: string): Promise<Mark | undefined> {
+/** The lock at a path. It is opened, since a file server may return an outdated stat for a name. */
+async function lockAt(path: string): Promise<LockVersion | undefined> {
   let file: FileHandle | undefined
   try {
-    file = await open(path, 'r')
-    return await markOf(file)
+    file = await openOwnFile(path)
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(MAX_IDENTITY), 0, MAX_IDENTITY, 0)
+    return { ...(await versionOf(file)), isLeftBehind: isLeftBehind(buffer.toString('utf8', 0, bytesRead)) }
   } catch (error) {
     if (isGone(error)) return undefined
-    throw error
+    if (!(error instanceof FileAccessError)) throw error
+    throw new IgwnAuthError(
+      'ERR_IGWN_STORE_UNUSABLE',
+      `The lock file ${pathName(path)} ${error.problem.what}. Remove it, or use a store in a folder of your own.`,
+    )
   } finally {
     await file?.close()
   }
 }
 
-async function markOf(file: FileHandle): Promise<Mark> {
+/** Bytes. */
+const MAX_IDENTITY = 1024
+
+async function versionOf(file: FileHandle): Promise<LockVersion> {
   const { dev, ino, mtimeNs } = await file.stat({ bigint: true })
-  return { device: dev, inode: ino, touched: mtimeNs }
+  return { device: dev, inode: ino, touched: mtimeNs, isLeftBehind: false }
 }
 
 /**
- * Takes a stale lock away. Only who holds `<lock>.break` may: else, of two that judged one lock stale, the second would take
- * away the fresh lock of the first.
+ * Removes a stale lock while holding `<lock>.break`: of two processes that judged one lock stale, the second would otherwise
+ * remove the new lock of the first.
  */
-async function takeAwayAlone(path: string, seen: Mark): Promise<void> {
+async function removeAlone(path: string, lock: LockVersion): Promise<void> {
   const breaker = `${path}.break`
-  const file = await seize(breaker, takeAway)
+  const file = await acquire(breaker, removeIfSame)
   try {
-    await takeAway(path, seen)
+    await removeIfSame(path, lock)
   } finally {
     await file.close()
     await remove(breaker)
   }
 }
 
-async function takeAway(path: string, seen: Mark): Promise<void> {
-  const found = await markAt(path)
-  if (found && fits(found, seen)) await remove(path)
+async function removeIfSame(path: string, lock: LockVersion): Promise<void> {
+  const found = await lockAt(path)
+  if (found && isSame(found, lock)) await remove(path)
 }
 
 /**
- * Lets go of a lock. It fails at nothing: what the work gave must not be lost over it, and a file that stays is stale soon.
+ * Releases a lock. Never rejects: the result of the work must not be lost, and a remaining file is stale soon.
  *
- * @param fresh - it was touched so recently that nobody can have judged it stale
+ * @param isFresh - it was touched so recently that no waiter can have judged it stale
  */
-async function release(path: string, file: FileHandle, fresh: boolean): Promise<void> {
+async function release(path: string, file: FileHandle, isFresh: boolean): Promise<void> {
   try {
-    // As long as it is open, no other file has its inode.
-    const mine = { ...(await markOf(file)), touched: undefined }
-    await (fresh ? takeAway(path, mine) : takeAwayAlone(path, mine))
+    // While it is open, no other file has its inode.
+    const own = { ...(await versionOf(file)), touched: undefined }
+    await (isFresh ? removeIfSame(path, own) : removeAlone(path, own))
   } catch {
-    // as above
+    // See above.
   } finally {
     await file.close().catch(() => undefined)
   }

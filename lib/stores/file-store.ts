@@ -1,29 +1,33 @@
-import { createHash, randomUUID } from 'node:crypto'
-import type fs from 'node:fs'
-import { mkdir, open, realpath, rename, rm } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import fs from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { IgwnAuthError } from '../errors'
-import { pathName } from '../secrets/sanitize'
-import { isStats, readTextFile, statOf } from '../files/read-file'
+import { kindOf } from '../check-values'
+import { secondsNow } from '../clock'
 import { processEnvironment } from '../environment'
-import { kindOf } from '../tokens/token'
+import { IgwnAuthError } from '../errors'
+import { folderProblem, formatPermissions, ownFileProblem, sharedFolderCheck } from '../files/access'
+import { isStats, readTextFile, statOf, type FileProblem } from '../files/read-file'
+import { failureText, writeTextFile } from '../files/write-file'
+import { pathName } from '../secrets/sanitize'
 import { fileLock, type Lock } from './file-lock'
 import { storedToken } from './stored-token'
-import type { TokenStore } from './token-store'
+import type { StoredToken, TokenStore } from './token-store'
 
 /**
- * A store that is one JSON file, for the processes of one user: closed to all others (mode 0600), and replaced as a whole, so
- * that a reader finds what was or what is, also when a writer is killed. Locks are files beside it; one that a killed process
- * left behind is taken away when it has not been touched for ten seconds.
+ * A store that is one JSON file, for the processes of one user. Its mode is 0600, and each write replaces it as a whole, so that
+ * a reader finds the old or the new content, also when a writer is killed. Locks are files beside it; the lock of a killed
+ * process is removed when it has not been touched for ten seconds. Expired tokens without a refresh token are deleted with the
+ * next write, and the oldest tokens when the file would exceed 4 MiB.
  *
- * A folder that is missing is made, with mode 0700. On POSIX, a file that others can reach or that belongs to somebody else
- * is neither read nor written; nor is one in a folder where others could replace it.
+ * A missing folder is created with mode 0700. On POSIX a file is neither read nor written if it is accessible to others, has
+ * another owner or a second hard link, or is in a folder in which others could replace it.
  *
- * Its methods reject with {@link IgwnAuthError} `ERR_IGWN_STORE_UNUSABLE` when file or folder cannot be used; the message
- * says why, and what mends it.
+ * Its methods reject with {@link IgwnAuthError} `ERR_IGWN_STORE_UNUSABLE` when file or folder cannot be used; the message says
+ * why, and what to do.
  *
- * @param file - its path; one that is not absolute begins at the working directory of now
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when it is no path
+ * @param file - its path, relative to the current working directory
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when it is not a path
  */
 export function fileStore(file: string): TokenStore {
   if (typeof (file as unknown) !== 'string' || file === '')
@@ -39,32 +43,39 @@ export function fileStore(file: string): TokenStore {
     get(key) {
       return attempt(store, 'read', () => {
         const token = storedToken(read(store).get(key))
-        if (token === 'broken') throw broken(store)
+        if (token === 'malformed') throw malformed(store)
         return token
       })
     },
-    set: (key, token) => change((entries) => entries.set(key, token)),
+    async set(key, token) {
+      if (storedToken(token) === 'malformed')
+        throw unusable('The token has no access_token, or one that cannot be sent', 'Store a token response')
+      await change((entries) => {
+        // The newest is last.
+        entries.delete(key)
+        return entries.set(key, token)
+      })
+    },
     delete: (key) => change((entries) => entries.delete(key)),
     async lock(key, work) {
-      await furnish(store)
-      const lock = await attempt(store, 'locked', () => lockOf(key))
+      await prepareFolder(store)
+      const lock = lockOf(key)
       return lock(work)
     },
   }
 
-  /** Reads, changes and replaces the file while nobody else does. */
+  /** Reads, changes and replaces the file under its lock. */
   async function change(make: (entries: Map<string, unknown>) => unknown): Promise<void> {
-    await furnish(store)
+    await prepareFolder(store)
     await attempt(store, 'written', () =>
       inTurn(async () => {
         const entries = read(store)
-        if (make(entries))
-          await replace(store, `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`)
+        if (make(entries)) await writeTextFile(store, textOf(entries))
       }),
     )
   }
 
-  /** A key may be any text; the name of its file is of one length. */
+  /** A key may be any text; the name of its lock file has a fixed length. */
   function lockOf(key: string): Lock {
     const name = createHash('sha256').update(key).digest('hex').slice(0, 16)
     const lock = locks.get(name) ?? fileLock(`${store}.${name}.lock`)
@@ -73,109 +84,103 @@ export function fileStore(file: string): TokenStore {
   }
 }
 
-/** Makes the folder where it is missing. */
-async function furnish(store: string): Promise<void> {
+async function prepareFolder(store: string): Promise<void> {
   const folder = path.dirname(store)
-  await attempt(folder, 'made', () => mkdir(folder, { recursive: true, mode: 0o700 }))
+  await attempt(folder, 'created', () => mkdir(folder, { recursive: true, mode: 0o700 }))
   checkFolder(folder)
 }
 
-/** More than any number of tokens that one user has. */
+/** More than the tokens of one user. */
 const MAX_BYTES = 4 * 1024 * 1024
 
-/** What the file holds, by key. */
+/** The content of the file, by key. */
 function read(store: string): Map<string, unknown> {
-  const found = readTextFile(store, MAX_BYTES)
+  const found = readTextFile(store, MAX_BYTES, { check: checkOwner })
   if (!found) return new Map()
-  if ('problem' in found) throw unusable(`${pathName(store)} ${found.what}`, 'Name another file')
-  checkFolder(path.dirname(store))
-  checkFile(store, found.stats)
+  const name = pathName(store)
+  if ('problem' in found)
+    throw unusable(`${name} ${found.what}`, `Use a regular file of your own, in a folder of your own`)
+  for (const folder of new Set([path.dirname(store), path.dirname(fs.realpathSync(store))]))
+    checkFolder(folder)
+  if (processEnvironment.euid !== undefined && (found.stats.mode & 0o077) !== 0)
+    throw unusable(
+      `${name} is accessible to others (mode ${formatPermissions(found.stats)}), so its tokens may be known to them`,
+      `Run \`chmod 600 ${name}\``,
+    )
   if (found.text.trim() === '') return new Map()
   try {
     const entries: unknown = JSON.parse(found.text)
     if (typeof entries === 'object' && entries !== null && !Array.isArray(entries))
       return new Map(Object.entries(entries))
   } catch {
-    // What JSON.parse says repeats what it read.
+    // The message of JSON.parse repeats the text.
   }
-  throw broken(store)
+  throw malformed(store)
 }
 
-/** Whoever may write in the folder could replace the file, but where the sticky bit is set, as in `/tmp`. */
+/** The text of the file: without expired tokens, and without the oldest ones if it would be too long to be read again. */
+function textOf(entries: Map<string, unknown>): string {
+  for (const [key, value] of entries) if (isExpired(storedToken(value))) entries.delete(key)
+  for (;;) {
+    const text = `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`
+    if (Buffer.byteLength(text) <= MAX_BYTES) return text
+    const oldest = [...entries.keys()].slice(0, Math.ceil((entries.size - 1) / 10))
+    if (oldest.length === 0)
+      throw unusable(`The token is larger than ${MAX_BYTES} bytes`, 'Store a smaller one')
+    for (const key of oldest) entries.delete(key)
+  }
+}
+
+function isExpired(token: StoredToken | 'malformed' | undefined): boolean {
+  if (token === undefined || token === 'malformed') return false
+  return (
+    token.refresh_token === undefined && (token.expires_at ?? Infinity) < secondsNow() - KEPT_AFTER_EXPIRY
+  )
+}
+
+/** Seconds; a source may accept tokens that expired a little ago (`clockTolerance`). */
+const KEPT_AFTER_EXPIRY = 3600
+
+const isFromOthers = sharedFolderCheck(() => processEnvironment.euid)
+
+function checkOwner(file: string, stats: fs.Stats): FileProblem | undefined {
+  return isFromOthers(file, stats) ?? ownFileProblem(stats, processEnvironment.euid)
+}
+
 function checkFolder(folder: string): void {
   const stats = statOf(folder)
-  if (!isStats(stats) || processEnvironment.euid === undefined) return
+  const problem = isStats(stats) ? folderProblem(stats, processEnvironment.euid) : stats
+  if (!problem) return
   const name = pathName(folder)
-  if (stats.uid !== processEnvironment.euid && stats.uid !== 0)
-    throw unusable(`${name} ${belongsTo(stats.uid)}`, 'Name a file in a folder of your own')
-  if ((stats.mode & 0o022) !== 0 && (stats.mode & 0o1000) === 0)
-    throw unusable(
-      `${name} can be written by others (mode ${modeOf(stats)})`,
-      `Close it with: chmod go-w ${name}`,
-    )
+  const isOpen = problem.problem === 'open-permissions'
+  throw unusable(
+    `${name} ${problem.what}`,
+    isOpen ? `Run \`chmod go-w ${name}\`` : 'Use a folder of your own',
+  )
 }
 
-function checkFile(store: string, stats: fs.Stats): void {
-  if (processEnvironment.euid === undefined) return
-  const name = pathName(store)
-  if (stats.uid !== processEnvironment.euid)
-    throw unusable(`${name} ${belongsTo(stats.uid)}`, 'Name a file of your own')
-  if ((stats.mode & 0o077) !== 0)
-    throw unusable(
-      `${name} can be reached by others (mode ${modeOf(stats)}), and what it holds may be known to them`,
-      `Close it with: chmod 600 ${name}`,
-    )
-}
-
-function belongsTo(uid: number): string {
-  return `belongs to user ${uid}, not to user ${String(processEnvironment.euid)}`
-}
-
-function modeOf({ mode }: fs.Stats): string {
-  return (mode & 0o7777).toString(8).padStart(4, '0')
-}
-
-/**
- * Replaces a file as a whole, on the disk too, so that not even a crash of the machine leaves half of it. The temporary file
- * has a name that nobody can guess and put a link at.
- */
-async function replace(store: string, text: string): Promise<void> {
-  const target = await realpath(store).catch(() => store)
-  const temporary = `${target}.${randomUUID()}.tmp`
-  try {
-    const file = await open(temporary, 'wx', 0o600)
-    try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, target)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-}
-
-/** Lets the system's errors say what could not be done; those of ours pass as they are. */
-async function attempt<T>(store: string, what: string, act: () => T | Promise<T>): Promise<T> {
+/** Turns the errors of the system into errors of this package. */
+async function attempt<T>(file: string, operation: string, act: () => T | Promise<T>): Promise<T> {
   try {
     return await act()
   } catch (error) {
     if (error instanceof IgwnAuthError) throw error
-    const { code = 'unknown error' } = error as NodeJS.ErrnoException
-    throw unusable(`${pathName(store)} cannot be ${what} (${code})`, 'Name a file where you may write', error)
+    throw unusable(
+      `${pathName(file)} ${failureText(error, operation)}`,
+      'Use a file that you can write',
+      error,
+    )
   }
 }
 
-function broken(store: string): IgwnAuthError {
+function malformed(store: string): IgwnAuthError {
   const name = pathName(store)
   return unusable(
-    `${name} is no token store: it does not hold tokens in JSON, by key`,
-    `Remove it with: rm ${name}`,
+    `${name} is not a token store: it has no JSON object with tokens by key`,
+    `Run \`rm ${name}\``,
   )
 }
 
-function unusable(what: string, mend: string, cause?: unknown): IgwnAuthError {
-  return new IgwnAuthError('ERR_IGWN_STORE_UNUSABLE', `${what}. ${mend}.`, { cause })
+function unusable(problem: string, fix: string, cause?: unknown): IgwnAuthError {
+  return new IgwnAuthError('ERR_IGWN_STORE_UNUSABLE', `${problem}. ${fix}.`, { cause })
 }

@@ -50,7 +50,7 @@ export function keyvStore(store: KeyvLike, { prefix = '', lock }: KeyvStoreOptio
   return {
     async get(key) {
       const token = storedToken(await store.get(prefix + key))
-      if (token === 'broken')
+      if (token === 'malformed')
         throw new IgwnAuthError(
           'ERR_IGWN_STORE_UNUSABLE',
           'The store holds something else than a token under the key of one. Give keyvStore a prefix that nobody else uses.',

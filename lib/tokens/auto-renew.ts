@@ -1,116 +1,105 @@
-import { setMaxListeners } from 'node:events'
-import { setTimeout as wait } from 'node:timers/promises'
-import { checkValues, seconds, type Check } from '../check-values'
+import { checkValues, milliseconds, type Check } from '../check-values'
 import { publish } from '../events'
-import { deferredFinding } from './describe-token'
-import { MIN_TIME_LEFT } from './validate-claims'
 import { redact } from '../secrets/redact'
-import { SciToken } from './scitoken'
-import { tokenText, type Token, type TokenQuery, type TokenSource } from './token'
-import { REUSE_OPTIONS, reuse, type ReuseOptions } from './reuse'
+import { deferredFinding } from './describe-token'
+import { cachedSource, REUSE_OPTIONS, type ReuseOptions } from './reuse'
+import type { TokenQuery, TokenSource } from './token'
+import { keyFor } from './token-cache'
 
-/** What {@link autoRenew} can be told besides. */
+/** Options of {@link autoRenew}. */
 export interface AutoRenewOptions extends ReuseOptions {
-  /** Seconds until the next try when a renewal failed. Default is 10. */
+  /** Milliseconds until the next try after a failed renewal. Default is 10000. */
   readonly retryDelay?: number | undefined
 }
 
-/** A token source that renews by itself. */
+/** A token source that renews its tokens by itself. */
 export interface AutoRenewingSource extends TokenSource {
-  /** Renews no more by itself; the source goes on as `reuse` does. */
+  /** Stops the automatic renewal; from then on the source works like `reuse`. */
   stop(): void
 }
 
 /**
- * Like {@link reuse}, and renews each token when its time comes, also when nobody asks: for requests that shall never wait,
- * and for a token file that other programs read. It begins for what is wanted with the first `getToken` for that, and ends
- * with `stop()`. It does not keep a program running. Of more than a hundred wants only the first hundred are renewed so, for what
- * is wanted may go by what servers ask for; the others are kept as by `reuse`.
+ * Like {@link reuse}, and renews each token before it expires, also while there are no requests: for requests that must not
+ * wait, and for a token file that other programs read. The renewal of a query starts with its first `getToken` and ends with
+ * `stop()`. It does not keep the process running. At most 100 queries are renewed; further ones are cached as by `reuse`.
  *
- * A renewal that fails is published as a warning, and tried again every ten seconds; as long as the token is good it serves.
+ * A renewal that fails is published as a warning and tried again after `retryDelay`; the old token is returned until it has
+ * less than `minTimeLeft` left. The scopes of a 401 challenge are not renewed.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid option
  * @see httokensh of htgettoken
  */
 export function autoRenew(source: TokenSource, options: AutoRenewOptions = {}): AutoRenewingSource {
   checkValues(options, OPTIONS, 'options')
-  const { retryDelay = 10, ...rest } = options
-  const { minTimeLeft = MIN_TIME_LEFT, renewBefore = 60 } = rest
-  const kept = reuse(warning(source), rest)
-  const stopped = new AbortController()
-  // One for each want, and those are counted.
-  setMaxListeners(0, stopped.signal)
-  const tended = new Set<string>()
+  const { retryDelay = 10_000, ...rest } = options
+  const { source: cached, cache } = cachedSource(NAME, warning(source), rest)
+  const renewing = new Set<string>()
   const known = new WeakSet<TokenQuery>()
+  const timers = new Set<NodeJS.Timeout>()
+  let isStopped = false
 
   return {
+    ...cached,
     getToken(query) {
-      if (!known.has(query)) tend(query)
-      return kept.getToken(query)
+      const token = cached.getToken(query)
+      if (!known.has(query)) start(query)
+      return token
     },
-    invalidate: (rejected) => kept.invalidate?.(rejected),
-    explain: (query) => kept.explain?.(query) ?? [],
     stop() {
-      stopped.abort()
+      isStopped = true
+      for (const timer of timers) clearTimeout(timer)
+      timers.clear()
     },
   }
 
-  /** Begins to renew for a query, once. */
-  function tend(query: TokenQuery): void {
+  function start(query: TokenQuery): void {
     known.add(query)
-    const key = JSON.stringify([query.audience, query.scope, query.issuer, query.minTimeLeft])
-    if (tended.has(key) || tended.size >= MAX_TENDED || stopped.signal.aborted) return
-    tended.add(key)
-    // Ends by `stop` alone, which `wait` tells by an error.
-    renewing(query).catch(() => undefined)
+    const key = `${keyFor('', query)} ${query.minTimeLeft}`
+    if (isStopped || renewing.has(key) || renewing.size >= MAX_RENEWING) return
+    renewing.add(key)
+    void renew({ ...query, challengeScope: undefined })
   }
 
-  async function renewing(query: TokenQuery): Promise<never> {
-    const margin = Math.max(minTimeLeft, query.minTimeLeft ?? 0) + renewBefore
-    for (;;) {
-      const left = await timeLeft(query)
-      const pause = Math.min(Math.max(left - margin, retryDelay), LONGEST_WAIT)
-      await wait(pause * 1000, undefined, { ref: false, signal: stopped.signal })
-    }
-  }
-
-  /** Has `reuse` renew, where it is time; what the token then has left is seen the next time. */
-  async function timeLeft(query: TokenQuery): Promise<number> {
+  /** Lets the cache renew what is due, then waits for the next time. */
+  async function renew(query: TokenQuery): Promise<void> {
     try {
-      const token = await kept.getToken(query)
-      return token === undefined ? 0 : lifeOf(token)
+      await cached.getToken(query)
     } catch {
-      return 0
+      // Published by `warning`.
     }
+    if (isStopped) return
+    const delay = Math.min(Math.max(cache.renewalIn(query) * 1000 + 1, retryDelay), LONGEST_DELAY)
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      void renew(query)
+    }, delay)
+    timer.unref()
+    timers.add(timer)
   }
 }
 
-/** More wants than a program has of its own. */
-const MAX_TENDED = 100
+const NAME = 'autoRenew'
 
-/** Longer waits are more than a timer can. */
-const LONGEST_WAIT = 24 * 3600
+const MAX_RENEWING = 100
 
-function lifeOf(token: Token): number {
-  const read = token instanceof SciToken ? token : SciToken.read(tokenText(token))
-  return read?.timeLeft() ?? Infinity
-}
+/** Milliseconds; a day, since a timer cannot wait much longer. */
+const LONGEST_DELAY = 24 * 3600 * 1000
 
-/** A source whose failures are published: nobody hears of those behind the back. */
+/** Publishes the failures of a source: those of a renewal in the background have no caller. */
 function warning(source: TokenSource): TokenSource {
   return {
     async getToken(query) {
       try {
         return await source.getToken(query)
       } catch (error) {
-        const said = error instanceof Error ? redact(error.message) : 'without an error'
-        publish({ type: 'warning', source: 'keepFresh', message: `A renewal failed: ${said}` })
+        const reason = error instanceof Error ? redact(error.message) : 'no reason given'
+        publish({ type: 'warning', source: NAME, message: `A renewal failed: ${reason}` })
         throw error
       }
     },
     invalidate: (rejected) => source.invalidate?.(rejected),
-    explain: (query) => source.explain?.(query) ?? [deferredFinding('the source of keepFresh')],
+    explain: (query) => source.explain?.(query) ?? [deferredFinding(`the source of ${NAME}`)],
   }
 }
 
-const OPTIONS: Record<keyof AutoRenewOptions, Check> = { ...REUSE_OPTIONS, retryDelay: seconds }
+const OPTIONS: Record<keyof AutoRenewOptions, Check> = { ...REUSE_OPTIONS, retryDelay: milliseconds }

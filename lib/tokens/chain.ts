@@ -3,10 +3,10 @@ import { deferredFinding } from './describe-token'
 import type { TokenSource } from './token'
 
 /**
- * Several sources as one: the first that has a token. One that has none (undefined, or `ERR_IGWN_TOKEN_NOT_FOUND`) leaves
- * it to the next; any other error is a broken source and stops the chain.
+ * Combines several sources: the first one that has a token provides it. A source without a token (undefined, or
+ * `ERR_IGWN_TOKEN_NOT_FOUND`) is skipped; any other error stops the chain, since that source is broken.
  *
- * Its `getToken` rejects with `ERR_IGWN_TOKEN_NOT_FOUND` when none has one; message and reasons say what each said.
+ * Its `getToken` rejects with `ERR_IGWN_TOKEN_NOT_FOUND` when no source has a token; message and reasons name each source.
  */
 export function chain(...sources: readonly TokenSource[]): TokenSource {
   const nameOf = (index: number) => `source ${index + 1} of ${sources.length}`
@@ -39,7 +39,7 @@ export function chain(...sources: readonly TokenSource[]): TokenSource {
   }
 }
 
-/** Whether an error says that there is no token, and not that something is broken. */
+/** Whether an error means that there is no token, rather than a broken source. */
 export function isNotFound(error: unknown): error is IgwnAuthError {
   return error instanceof IgwnAuthError && error.code === 'ERR_IGWN_TOKEN_NOT_FOUND'
 }

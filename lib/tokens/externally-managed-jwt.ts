@@ -1,49 +1,47 @@
-import { setTimeout as wait } from 'node:timers/promises'
-import { checkValues, seconds, type Check } from '../check-values'
+import { checkValues, kindOf, milliseconds, seconds, type Check } from '../check-values'
+import { pause, secondsNow } from '../clock'
 import { IgwnAuthError } from '../errors'
 import { publish } from '../events'
-import { deferredFinding, describeCachingSource } from './describe-token'
 import type { Finding } from '../explain/finding'
-import { MIN_TIME_LEFT, moment } from './validate-claims'
+import { MILLISECONDS } from '../stores/stored-token'
+import { deferredFinding } from './describe-token'
 import { SciToken } from './scitoken'
-import {
-  kindOf,
-  secondsNow,
-  tokenAuthorizationHeader,
-  tokenText,
-  type Token,
-  type TokenQuery,
-  type TokenSource,
-} from './token'
+import { tokenAuthorizationHeader, type Token, type TokenQuery, type TokenSource } from './token'
+import { tokenCache, type TokenCache } from './token-cache'
 import { COMMAND_OPTIONS, tokenCommand, type TokenCommandOptions } from './token-command'
+import { tokenOf, type HeldToken, type TokenResponse } from './token-response'
+import { MIN_TIME_LEFT, moment } from './validate-claims'
 
-/** A token and when it ends: a `Date`, or seconds since the epoch as in `exp`. Bitfount's `JWT`. */
+/** A token and its expiry; Bitfount's `JWT`. */
 export interface Jwt {
   /** The token. */
   readonly jwt: Token
-  /** When it ends: a `Date`, or seconds since the epoch. */
+  /** When the token expires: a `Date`, or seconds since the epoch as in `exp`. */
   readonly expires: Date | number
 }
 
-/** What a hook may give: token and end, as an object or a pair; or a JWT alone, whose `exp` says its end. */
-export type JwtResult = Jwt | readonly [jwt: Token, expires: Date | number] | Token
+/**
+ * What `getToken` may return: token and expiry, as an object or a pair; a token response with `expires_in`; or a JWT alone,
+ * whose `exp` is its expiry.
+ */
+export type JwtResult = Jwt | readonly [jwt: Token, expires: Date | number] | TokenResponse | Token
 
-/** What {@link externallyManagedJwt} can be told wherever its tokens come from. */
+/** Options of {@link externallyManagedJwt} for both kinds of provider. */
 export interface JwtOptions {
-  /** The first token; only together with `expires`. Default is none: the hook is asked for it. */
+  /** The first token; only together with `expires`. Default is none: the provider is asked for it. */
   readonly jwt?: Token | undefined
-  /** When the first token ends: a `Date`, or seconds since the epoch; only together with `jwt`. Default is none. */
+  /** When the first token expires: a `Date`, or seconds since the epoch; only together with `jwt`. Default is none. */
   readonly expires?: Date | number | undefined
   /** Seconds a token must have left; with less it counts as expired. Default is 60, as in Bitfount. */
   readonly minTimeLeft?: number | undefined
   /**
-   * Seconds to wait before the hook is asked again when it gave a token that has expired already; as many tries more as there
-   * are. Default is `[1, 2]`: three tries, as in Bitfount.
+   * Milliseconds to wait before each further try when the provider returned an expired token. Default is `[1000, 2000]`: three
+   * tries, as in Bitfount.
    */
   readonly retryDelays?: readonly number[] | undefined
 }
 
-/** Where the tokens come from: a hook of yours, or a command. */
+/** Where the tokens come from: a function, or a command. */
 export type ExternallyManagedJwtOptions = JwtOptions &
   (
     | (JwtProvider & {
@@ -56,13 +54,13 @@ export type ExternallyManagedJwtOptions = JwtOptions &
       })
   )
 
-/** Tokens that {@link externallyManagedJwt} gets from a hook. */
+/** A function that provides the tokens of {@link externallyManagedJwt}. */
 export interface JwtProvider {
-  /** Gives the next token. What it throws is thrown; there is no other try then. */
+  /** Returns the next token. An error that it throws is thrown to the caller, without another try. */
   readonly getToken: () => JwtResult | Promise<JwtResult>
 }
 
-/** A token source whose tokens somebody else manages, with the names of Bitfount's handler. */
+/** A token source whose tokens another program manages, with the names of Bitfount's handler. */
 export interface ExternallyManagedJwt extends TokenSource {
   getToken(query?: TokenQuery): string | Promise<string>
   invalidate(rejected: string): void
@@ -71,12 +69,12 @@ export interface ExternallyManagedJwt extends TokenSource {
   readonly authenticated: boolean
   /** Gets a token unless there is one. */
   authenticate(): Promise<void>
-  /** The token, got first when there is none. */
+  /** The token; gets one first if there is none. */
   getValidToken(): Promise<string>
   /**
-   * The header for a request that is made in another way than by axios.
+   * The header for a request that is not made by axios.
    *
-   * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_EXPIRED` when there is no token or it has expired: `authenticate` first
+   * @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_EXPIRED` without a token, or when it has expired: call `authenticate` first
    */
   readonly requestHeaders: {
     /** `Bearer` and the token. A secret. */
@@ -85,19 +83,19 @@ export interface ExternallyManagedJwt extends TokenSource {
 }
 
 /**
- * A token that somebody else manages: an application that embeds this one, a portal, a command. It serves until it has less
- * than a minute left; then the hook is asked for the next, once, however many requests wait for it. A hook that gives an
- * expired token, as one does that renews it at that moment, is asked again after one and after two seconds. There is one
- * token, for whatever is wanted; the hook is told nothing of it.
+ * A source for a token that another program manages: an application that embeds this one, a portal, a command. The token is
+ * used until it has less than a minute left; then the provider is asked for the next one, once for all requests that wait. A
+ * provider that returns an expired token, as one that is just renewing it does, is asked again after one and two seconds. There
+ * is one token for all queries, and the provider is not given the query.
  *
- * A first token without its end, or an end without a token, is dropped and published as a warning, as in Bitfount.
+ * A first token without its expiry, or an expiry without a token, is ignored and published as a warning, as in Bitfount.
  *
- * `getToken`, `getValidToken` and `authenticate` reject with what the hook throws; with {@link IgwnAuthError}
- * `ERR_IGWN_TOKEN_EXPIRED` when the last try gave an expired token too; and with `ERR_IGWN_TOKEN_MALFORMED` when it gave no
- * token, or one whose end is not known. No failure is remembered.
+ * `getToken`, `getValidToken` and `authenticate` reject with the provider's error; with {@link IgwnAuthError}
+ * `ERR_IGWN_TOKEN_EXPIRED` when the last try returned an expired token too; and with `ERR_IGWN_TOKEN_MALFORMED` when it
+ * returned no token, or one without an expiry. A failure is not remembered.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used, and `ERR_IGWN_TOKEN_MALFORMED` when the first
- *   token is none
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid option, and `ERR_IGWN_TOKEN_MALFORMED` when the first
+ *   token is not one
  * @see Bitfount: ExternallyManagedJWT, GenericExternallyManagedJWTHandler
  */
 export function externallyManagedJwt(options: ExternallyManagedJwtOptions): ExternallyManagedJwt {
@@ -105,47 +103,42 @@ export function externallyManagedJwt(options: ExternallyManagedJwtOptions): Exte
   return new ManagedJwt(options)
 }
 
-/** Of a class, so that axios does not take it apart where it copies the config of a request. */
+/** A class, so that axios does not copy it member by member when it merges configs. */
 class ManagedJwt implements ExternallyManagedJwt {
   readonly #minTimeLeft: number
-  readonly #waits: readonly number[]
-  readonly #hook: Hook
-  #held: Held | undefined
-  #pending: Promise<string> | undefined
+  readonly #provider: Provider
+  readonly #cache: TokenCache
 
   constructor(options: ExternallyManagedJwtOptions) {
-    const { minTimeLeft = MIN_TIME_LEFT, retryDelays = [1, 2] } = options
+    const { minTimeLeft = MIN_TIME_LEFT, retryDelays = [1000, 2000] } = options
     this.#minTimeLeft = minTimeLeft
-    this.#waits = retryDelays
-    this.#hook = hookOf(options)
-    this.#held = firstOf(options)
+    this.#provider = providerOf(options)
+    this.#cache = tokenCache({
+      name: NAME,
+      minTimeLeft,
+      renewBefore: 0,
+      keyOf: () => '',
+      obtain: ({ minTimeLeft: wanted = 0 }) => this.#obtain(Math.max(minTimeLeft, wanted), retryDelays),
+    })
+    const first = firstOf(options)
+    if (first) this.#cache.hold({}, first)
   }
 
   getToken(query: TokenQuery = {}): string | Promise<string> {
-    const enough = this.#enoughFor(query)
-    if (this.#held && hasLeft(this.#held, enough)) return this.#held.text
-    return (this.#pending ??= this.#ask(enough).finally(() => {
-      this.#pending = undefined
-    }))
+    const held = this.#cache.get(query)
+    return held instanceof Promise ? held.then((one) => (one as HeldToken).text) : held.text
   }
 
   invalidate(rejected: string): void {
-    if (this.#held?.text === rejected) this.#held = undefined
+    this.#cache.invalidate(rejected)
   }
 
   explain(query: TokenQuery): readonly Finding[] {
-    const held = this.#held
-    const isEnough = held !== undefined && hasLeft(held, this.#enoughFor(query))
-    return describeCachingSource({ name: NAME, held, isEnough, asks: () => this.#hook.explain(query) }, query)
-  }
-
-  /** Seconds that the token must have left for this. */
-  #enoughFor({ minTimeLeft = 0 }: TokenQuery): number {
-    return Math.max(this.#minTimeLeft, minTimeLeft)
+    return this.#cache.explain(query, () => this.#provider.explain(query))
   }
 
   get authenticated(): boolean {
-    return this.#held !== undefined && hasLeft(this.#held, this.#minTimeLeft)
+    return this.#cache.isFresh({})
   }
 
   async authenticate(): Promise<void> {
@@ -157,81 +150,70 @@ class ManagedJwt implements ExternallyManagedJwt {
   }
 
   get requestHeaders(): { readonly authorization: string } {
-    const held = this.#held
+    const held = this.#cache.peek({})
     if (held && this.authenticated) return { authorization: tokenAuthorizationHeader(held.text) }
-    const what = held
-      ? `The token has less than ${this.#minTimeLeft} seconds left: it ends at ${moment(held.expiresAt)}`
+    const problem = held
+      ? `The token has less than ${this.#minTimeLeft} seconds left: it expires at ${moment(held.expiresAt)}`
       : 'There is no token yet'
-    throw new IgwnAuthError('ERR_IGWN_TOKEN_EXPIRED', `${what}. Call authenticate() and wait for it first.`)
-  }
-
-  async #ask(enough: number): Promise<string> {
-    for (const pause of [...this.#waits, undefined]) {
-      const given = givenBy(await this.#hook.getToken())
-      this.#held = given
-      if (hasLeft(given, enough)) {
-        publish({ type: 'renewed', source: NAME, expiresAt: given.expiresAt })
-        return given.text
-      }
-      if (pause !== undefined) await wait(pause * 1000)
-    }
-    const tries = this.#waits.length + 1
-    const end = this.#held ? moment(this.#held.expiresAt) : 'no time'
-    const word = this.#held && hasLeft(this.#held, 0) ? 'ends' : 'expired'
     throw new IgwnAuthError(
       'ERR_IGWN_TOKEN_EXPIRED',
-      `${NAME} got no usable token in ${tries} ${tries === 1 ? 'try' : 'tries'}: the last one ${word} at ${end}, and ` +
-        `${enough} seconds are wanted. Have whoever manages it renew it, or set this machine's clock.`,
+      `${problem}. Call authenticate() and wait for it first.`,
+    )
+  }
+
+  async #obtain(enough: number, retryDelays: readonly number[]): Promise<HeldToken> {
+    let held = providedBy(await this.#provider.getToken())
+    for (const delay of retryDelays) {
+      if (timeLeft(held) >= enough) return held
+      await pause(delay)
+      held = providedBy(await this.#provider.getToken())
+    }
+    if (timeLeft(held) >= enough) return held
+    const tries = retryDelays.length + 1
+    const verb = timeLeft(held) >= 0 ? 'expires' : 'expired'
+    throw new IgwnAuthError(
+      'ERR_IGWN_TOKEN_EXPIRED',
+      `${NAME} got no usable token in ${tries} ${tries === 1 ? 'try' : 'tries'}: the last one ${verb} at ` +
+        `${moment(held.expiresAt)}, and ${enough} seconds are required. Renew it where it is managed, or set this host's clock.`,
     )
   }
 }
 
 const NAME = 'externallyManagedJwt'
 
-/** A token that is held; a secret. */
-interface Held {
-  readonly text: string
-  /** Seconds since the epoch. */
-  readonly expiresAt: number
+function timeLeft({ expiresAt }: HeldToken): number {
+  return expiresAt - secondsNow()
 }
 
-function hasLeft({ expiresAt }: Held, enough: number): boolean {
-  return expiresAt - secondsNow() >= enough
-}
-
-/** Whoever has the next token. */
-interface Hook {
+interface Provider {
   getToken(): unknown
   explain(query: TokenQuery): readonly Finding[]
 }
 
-function hookOf({ getToken, ...options }: ExternallyManagedJwtOptions): Hook {
+function providerOf({ getToken, ...options }: ExternallyManagedJwtOptions): Provider {
   const { command, outFile, timeout, env } = options as Partial<TokenCommandOptions>
   if (getToken && command)
-    throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'options has getToken and command; give one of them.')
-  if (getToken) return { getToken, explain: () => [deferredFinding(`the hook of ${NAME}`)] }
+    throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'options has getToken and command. Give one of them.')
+  if (getToken) return { getToken, explain: () => [deferredFinding(`getToken of ${NAME}`)] }
   if (!command)
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
-      'options has neither getToken nor command: where would the next token come from?',
+      'options has neither getToken nor command. Give one of them.',
     )
   const source = tokenCommand({ command, outFile, timeout, env })
-  return {
-    getToken: () => source.getToken({}),
-    explain: (query) => source.explain?.(query) ?? [deferredFinding(`the hook of ${NAME}`)],
-  }
+  return { getToken: () => source.getToken({}), explain: (query) => source.explain?.(query) ?? [] }
 }
 
-/** The token to begin with. One without the other is of no use: nobody would know when to ask for the next. */
-function firstOf({ jwt, expires }: JwtOptions): Held | undefined {
+/** The first token, which is of no use without its expiry. */
+function firstOf({ jwt, expires }: JwtOptions): HeldToken | undefined {
   if (jwt !== undefined && expires !== undefined)
     return {
-      text: tokenText(jwt, 'options.jwt'),
-      expiresAt: endOf(expires, 'options.expires', 'ERR_IGWN_INVALID_OPTION'),
+      ...tokenOf(jwt, 'options.jwt'),
+      expiresAt: expiryOf(expires, 'options.expires', 'ERR_IGWN_INVALID_OPTION'),
     }
   if (jwt !== undefined)
-    warn('jwt was given without expires and is not used; the hook is asked for the first token')
-  if (expires !== undefined) warn('expires was given without jwt and means nothing')
+    warn('jwt was given without expires and is not used. The provider is asked for the first token.')
+  if (expires !== undefined) warn('expires was given without jwt and is not used.')
   return undefined
 }
 
@@ -239,47 +221,43 @@ function warn(message: string): void {
   publish({ type: 'warning', source: NAME, message })
 }
 
-function givenBy(given: unknown): Held {
-  const [jwt, expires] = partsOf(given)
-  const text = tokenText(jwt as Token, 'what getToken gave')
+function providedBy(result: unknown): HeldToken {
+  const [jwt, expires] = partsOf(result)
+  const held = tokenOf(jwt as Token, 'the result of getToken')
   if (expires !== undefined)
-    return { text, expiresAt: endOf(expires, 'the end that getToken gave', 'ERR_IGWN_TOKEN_MALFORMED') }
-  const said = (jwt instanceof SciToken ? jwt : SciToken.read(text))?.expiresAt
-  if (said !== undefined) return { text, expiresAt: said }
+    return {
+      ...held,
+      expiresAt: expiryOf(expires, 'the expiry that getToken returned', 'ERR_IGWN_TOKEN_MALFORMED'),
+    }
+  if (held.expiresAt < Infinity) return held
   throw new IgwnAuthError(
     'ERR_IGWN_TOKEN_MALFORMED',
-    'getToken gave a token that does not say when it ends (no exp). Return [token, expires].',
+    'getToken returned a token without an expiry (no exp claim). Return [token, expires].',
   )
 }
 
-function partsOf(given: unknown): readonly unknown[] {
-  if (Array.isArray(given)) return given
-  const isToken =
-    typeof given !== 'object' || given === null || given instanceof Uint8Array || given instanceof SciToken
-  if (isToken) return [given]
-  const { jwt, expires } = given as { jwt?: unknown; expires?: unknown }
-  return [jwt, expires]
+function partsOf(result: unknown): readonly unknown[] {
+  if (Array.isArray(result)) return result
+  const { jwt, expires } = (result ?? {}) as { jwt?: unknown; expires?: unknown }
+  return jwt === undefined ? [result] : [jwt, expires]
 }
 
-/** Seconds since the epoch of an end that somebody gave. */
-function endOf(
+/** Seconds since the epoch of an expiry that a caller gave. */
+function expiryOf(
   expires: unknown,
   what: string,
   code: 'ERR_IGWN_INVALID_OPTION' | 'ERR_IGWN_TOKEN_MALFORMED',
 ): number {
-  const end = expires instanceof Date ? expires.getTime() / 1000 : expires
-  if (typeof end === 'number' && Number.isFinite(end) && end < MILLISECONDS) return end
-  const found =
-    typeof end !== 'number'
+  const expiry = expires instanceof Date ? expires.getTime() / 1000 : expires
+  if (typeof expiry === 'number' && Number.isFinite(expiry) && expiry < MILLISECONDS) return expiry
+  const actual =
+    typeof expiry !== 'number'
       ? `not ${kindOf(expires)}`
-      : Number.isFinite(end)
-        ? `not milliseconds (${end})`
-        : `not ${expires instanceof Date ? 'an invalid Date' : end}`
-  throw new IgwnAuthError(code, `${what} must be a Date or seconds since the epoch, ${found}.`)
+      : Number.isFinite(expiry)
+        ? `not milliseconds (${expiry})`
+        : `not ${expires instanceof Date ? 'an invalid Date' : expiry}`
+  throw new IgwnAuthError(code, `${what} must be a Date or seconds since the epoch, ${actual}.`)
 }
-
-/** In seconds it is the year 5138; in milliseconds it was 1973. */
-const MILLISECONDS = 1e11
 
 const OPTIONS: Record<keyof JwtOptions | 'getToken' | keyof TokenCommandOptions, Check> = {
   jwt: () => undefined,
@@ -287,8 +265,8 @@ const OPTIONS: Record<keyof JwtOptions | 'getToken' | keyof TokenCommandOptions,
   getToken: (value) => (typeof value === 'function' ? undefined : `must be a function, not ${kindOf(value)}`),
   minTimeLeft: seconds,
   retryDelays: (value) =>
-    Array.isArray(value) && value.every((one) => seconds(one) === undefined)
+    Array.isArray(value) && value.every((one) => milliseconds(one) === undefined)
       ? undefined
-      : 'must be a list of seconds, each 0 or more',
+      : 'must be a list of milliseconds, each 0 or more',
   ...COMMAND_OPTIONS,
 }

@@ -27,6 +27,8 @@ export interface TokenQuery {
    * count, the others are ignored. Default is none.
    */
   readonly challengeScope?: readonly string[] | undefined
+  /** Whether the token is for the retry after a 401: then a source must not start an interactive login. Default is false. */
+  readonly isRetry?: boolean | undefined
 }
 
 /** A source of bearer tokens. Sources can wrap others: {@link reuse}, {@link chain}. */

@@ -1,4 +1,4 @@
-import { checkValues, seconds, textOrList, type Check } from '../check-values'
+import { checkValues, flag, seconds, textOrList, type Check } from '../check-values'
 import { secondsNow } from '../clock'
 import type { Reason, ReasonCode } from '../errors'
 import { duration } from '../formats/duration'
@@ -66,6 +66,7 @@ const QUERY: Record<keyof TokenQuery, Check> = {
   issuer: textOrList,
   minTimeLeft: seconds,
   challengeScope: textOrList,
+  isRetry: flag,
 }
 
 /** Seconds; as in igwn-auth-utils and htgettoken. */

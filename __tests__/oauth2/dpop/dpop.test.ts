@@ -199,7 +199,7 @@ describe('a token is never sent as another type', () => {
     await expect(instance.get('/data')).rejects.toEqual(
       ours(
         'ERR_IGWN_INVALID_OPTION',
-        `The token of ${server.origin} is of type DPoP, and would be refused as a Bearer token. Give the source to dpop(), and that as scheme.`,
+        `The token of ${server.origin} has the type DPoP and would be refused as a Bearer token. Give the source to dpop(), and the result as scheme.`,
       ),
     )
     expect(server.seen.map(({ url }) => url)).toEqual(['/token'])

@@ -1,4 +1,4 @@
-/** How tokens are kept and renewed, whatever grant they come by. */
+/** How the tokens of every grant are cached and renewed. */
 import {
   clientCredentials,
   password,
@@ -12,6 +12,12 @@ import {
 import type { IgwnAuthEvent } from '../../../lib/events'
 import { EVENT_CHANNEL } from '../../../lib/events'
 import diagnostics from 'node:diagnostics_channel'
+import { renewing } from '../../../lib/oauth2/grants/renewing-grant'
+import { OAuthError } from '../../../lib/oauth2/errors'
+import {
+  authorizationServer,
+  type AuthorizationServer,
+} from '../../../lib/oauth2/server/authorization-server'
 import { serverGroup, type Answer } from '../../support/server'
 import { thrownBy } from '../../support/thrown-by'
 import { mint, now, ours, passTime, stopClock } from '../../support/tokens'
@@ -32,7 +38,7 @@ afterEach(async () => {
 
 type Answers = (parameters: URLSearchParams, count: number) => Answer | object | Promise<Answer | object>
 
-/** A token endpoint, and what it was asked. By default each token is another one with an hour to live. */
+/** A token endpoint that records requests. By default each token is a new one with a lifetime of an hour. */
 async function endpoint(answers: Answers = () => ({})) {
   const asked: Record<string, string>[] = []
   const server = await servers.serve(async ({ body }) => {
@@ -57,34 +63,40 @@ async function endpoint(answers: Answers = () => ({})) {
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 20))
 
+/** Waits until a renewal in the background has been requested so often. */
+async function until(asked: readonly unknown[], count: number): Promise<void> {
+  while (asked.length < count) await turn()
+  await turn()
+}
+
 describe('a token', () => {
   it.each([
-    [121, 1, 'is served, nothing renewed'],
-    [120, 1, 'is served, nothing renewed'],
-    [119, 2, 'is served while one renewal runs'],
-    [60, 2, 'is served while one renewal runs'],
-    [59, 2, 'is waited for a new one'],
-    [-10, 2, 'is waited for a new one'],
-  ])('with %d s left was asked for %d times: it %s', async (left, count, _what) => {
+    [121, 1, 'returned, not renewed'],
+    [120, 1, 'returned, not renewed'],
+    [119, 2, 'returned while one renewal runs'],
+    [60, 2, 'returned while one renewal runs'],
+    [59, 2, 'renewed first'],
+    [-10, 2, 'renewed first'],
+  ])('with %d s left has made %d token requests: it is %s', async (left, count, _what) => {
     stopClock()
     const { source, asked } = await endpoint()
     const kept = source()
     expect(await kept.getToken({})).toBe('token-1')
     passTime(3600 - left)
     expect(await kept.getToken({})).toBe(left >= 60 ? 'token-1' : 'token-2')
-    await turn()
+    await until(asked, count)
     expect(asked).toHaveLength(count)
     expect(await kept.getToken({})).toBe(`token-${count}`)
   })
 
-  it('is given at once while it is good, without a promise', async () => {
+  it('is returned without a promise while it is valid', async () => {
     const { source } = await endpoint()
     const kept = source()
     await kept.getToken({})
     expect(kept.getToken({})).toBe('token-1')
   })
 
-  it('has the margin that is asked for', async () => {
+  it('has the required time left', async () => {
     stopClock()
     const { source } = await endpoint()
     const kept = source({ minTimeLeft: 600, renewBefore: 0 })
@@ -94,7 +106,7 @@ describe('a token', () => {
     expect(await kept.getToken({ minTimeLeft: 601 })).toBe('token-2')
   })
 
-  it('of a short life is renewed late in it, not with every request', async () => {
+  it('with a short lifetime is renewed late, not with every request', async () => {
     stopClock()
     const { source, asked } = await endpoint(() => ({ expires_in: 100 }))
     const kept = source()
@@ -105,11 +117,11 @@ describe('a token', () => {
     expect(asked).toHaveLength(1)
     passTime(2)
     await kept.getToken({})
-    await turn()
+    await until(asked, 2)
     expect(asked).toHaveLength(2)
   })
 
-  it('of which nobody says when it ends is kept until it is refused', async () => {
+  it('without an expiry is kept until it is refused', async () => {
     stopClock()
     const { source } = await endpoint(() => ({ expires_in: undefined }))
     const kept = source()
@@ -120,13 +132,13 @@ describe('a token', () => {
     expect(await kept.getToken({})).toBe('token-2')
   })
 
-  it('that is a JWT says itself when it ends, where the answer does not', async () => {
+  it('that is a JWT has its expiry from exp when the response has none', async () => {
     const exp = now() + 1234
     const { source } = await endpoint(() => ({ access_token: mint({ exp }), expires_in: undefined }))
     expect(await source().getTokenResponse()).toMatchObject({ expires_at: exp })
   })
 
-  it('ends by the time that it was asked for, not that it came', async () => {
+  it('has its lifetime counted from the request, not from the response', async () => {
     stopClock()
     const begin = now()
     const { source } = await endpoint(() => {
@@ -136,7 +148,7 @@ describe('a token', () => {
     expect(await source().getTokenResponse()).toMatchObject({ expires_at: begin + 3600 })
   })
 
-  it('that was refused is the only one that is forgotten', async () => {
+  it('that was refused is the only one that is dropped', async () => {
     const { source, asked } = await endpoint()
     const kept = source()
     const a = await kept.getToken({ audience: 'https://a.test' })
@@ -151,7 +163,7 @@ describe('a token', () => {
     expect(asked).toHaveLength(3)
   })
 
-  it('that was refused and comes again is what the server stands by', async () => {
+  it('that was refused and is returned again is used again', async () => {
     const { source, asked } = await endpoint(() => ({ access_token: 'always' }))
     const kept = source()
     await kept.getToken({})
@@ -162,8 +174,8 @@ describe('a token', () => {
   })
 })
 
-describe('whoever comes meanwhile', () => {
-  it('waits for one flight', async () => {
+describe('concurrent requests', () => {
+  it('wait for one renewal', async () => {
     const { source, asked } = await endpoint(async () => {
       await turn()
       return {}
@@ -174,7 +186,7 @@ describe('whoever comes meanwhile', () => {
     expect(asked).toHaveLength(1)
   })
 
-  it('shares its failure, which is not remembered', async () => {
+  it('share its failure, which is not remembered', async () => {
     const { source } = await endpoint((_parameters, count) =>
       count === 1 ? { status: 503, body: 'down' } : {},
     )
@@ -184,23 +196,23 @@ describe('whoever comes meanwhile', () => {
     expect(await kept.getToken({})).toBe('token-2')
   })
 
-  it('is served the old token when a renewal ahead fails, and the next tries again', async () => {
+  it('get the old token when a renewal in the background fails, and the next one tries again', async () => {
     stopClock()
-    const { source } = await endpoint((_parameters, count) =>
+    const { source, asked } = await endpoint((_parameters, count) =>
       count === 2 ? { status: 503, body: 'down' } : {},
     )
     const kept = source()
     await kept.getToken({})
     passTime(3600 - 100)
     expect(await kept.getToken({})).toBe('token-1')
-    await turn()
+    await until(asked, 2)
     expect(await kept.getToken({})).toBe('token-1')
-    await turn()
+    await until(asked, 3)
     expect(await kept.getToken({})).toBe('token-3')
   })
 })
 
-describe('what is wanted', () => {
+describe('the token request', () => {
   const wants = async (options: FlowOptions, more: Partial<OAuthClient>, query: object) => {
     const { source, asked } = await endpoint()
     await source(options, more).getToken(query)
@@ -214,43 +226,38 @@ describe('what is wanted', () => {
 
   it.each<[string, FlowOptions, Partial<OAuthClient>, object]>([
     [
-      'the first audience of the request, as resource (RFC 8707), and its scopes',
+      'with the first audience of the query, as resource (RFC 8707), and its scopes',
       {},
       {},
       { scope: 'read:/x read:/y', resource: 'https://a.test:8443' },
     ],
     [
-      'the scopes of the source beside those',
+      'with the scopes of the source and those of the query',
       { scope: 'read:/y read:/z' },
       {},
       { scope: 'read:/y read:/z read:/x', resource: 'https://a.test:8443' },
     ],
     [
-      'audience where the server reads that',
+      'with audience when the server reads that',
       {},
       { audienceParameter: 'audience' },
       { audience: 'https://a.test' },
     ],
+    ['without an audience', {}, { audienceParameter: false }, { audience: undefined, resource: undefined }],
     [
-      'no audience where the server should not be told',
-      {},
-      { audienceParameter: false },
-      { audience: undefined, resource: undefined },
-    ],
-    [
-      'the audience of the source in place of that of the request',
+      'with the audience of the source instead of that of the query',
       { audience: 'https://all.test' },
       {},
       { resource: 'https://all.test' },
     ],
     [
-      'that of the request, where the source has several',
+      'with the audience of the query when the source has several',
       { audience: ['https://b.test', 'https://a.test'] },
       {},
       { resource: 'https://a.test' },
     ],
     [
-      'more parameters',
+      'with more parameters',
       { params: { tenant: 'igwn', resource: undefined } },
       {},
       { tenant: 'igwn', resource: undefined },
@@ -259,7 +266,7 @@ describe('what is wanted', () => {
     expect(await wants(options, more, query)).toMatchObject(expected)
   })
 
-  it('has a token of its own; the same in other words has the same', async () => {
+  it('is one for each query; equal queries share a token', async () => {
     const { source, asked } = await endpoint()
     const kept = source()
     const one = await kept.getToken({ audience: 'https://a.test', scope: 'x y' })
@@ -269,7 +276,7 @@ describe('what is wanted', () => {
     expect(asked).toHaveLength(3)
   })
 
-  it('has one token for all audiences where the server is not told of them', async () => {
+  it('is one for all audiences when none is requested', async () => {
     const { source, asked } = await endpoint()
     const kept = source({}, { audienceParameter: false })
     await kept.getToken({ audience: 'https://a.test' })
@@ -277,7 +284,7 @@ describe('what is wanted', () => {
     expect(asked).toHaveLength(1)
   })
 
-  it('is left to other sources when it is of another issuer', async () => {
+  it('is not made for another issuer', async () => {
     const { source, asked, server } = await endpoint()
     const metadata = { issuer: 'https://issuer.test', token_endpoint: `${server.origin}/token` }
     const kept = source({}, { metadata })
@@ -288,7 +295,7 @@ describe('what is wanted', () => {
 })
 
 describe('a refresh token', () => {
-  it('stays good where none comes in its place', async () => {
+  it('is used again when the response has no new one', async () => {
     const { byRefresh, asked } = await endpoint()
     const kept = byRefresh()
     expect(await kept.getTokenResponse()).toMatchObject({
@@ -303,7 +310,7 @@ describe('a refresh token', () => {
     ])
   })
 
-  it('serves all wants, one after the other where each is good once', async () => {
+  it('serves all queries, one after the other when each can be used once', async () => {
     const { byRefresh, asked } = await endpoint((parameters, count) => {
       if (parameters.get('refresh_token') !== `refresh-${count - 1}`)
         return { status: 400, body: '{"error":"invalid_grant"}' }
@@ -316,7 +323,7 @@ describe('a refresh token', () => {
     expect(new Set(asked.map(({ resource }) => resource))).toEqual(new Set(audiences))
   })
 
-  it('names scopes only where more are wanted than at every login', async () => {
+  it('names scopes only if more are required than at every login', async () => {
     const { byRefresh, asked } = await endpoint()
     const kept = byRefresh({ refreshToken: 'refresh-0', scope: 'openid read:/x' })
     await kept.getToken({})
@@ -326,7 +333,7 @@ describe('a refresh token', () => {
 })
 
 describe('onToken', () => {
-  it('hears of each new token and the one before it, once it is kept', async () => {
+  it('is called with each new token and the previous one, after it is stored', async () => {
     const heard: unknown[] = []
     const { source } = await endpoint()
     const kept = source({
@@ -344,7 +351,7 @@ describe('onToken', () => {
     ])
   })
 
-  it('that fails is heard of, and loses no token', async () => {
+  it('that fails rejects, and loses no token', async () => {
     const { source, asked } = await endpoint()
     const kept = source({
       onToken: () => {
@@ -356,7 +363,7 @@ describe('onToken', () => {
     expect(asked).toHaveLength(1)
   })
 
-  it('is not needed: events tell of renewals, without the token', async () => {
+  it('is not needed: events report renewals, without the token', async () => {
     const events: IgwnAuthEvent[] = []
     const listen = (event: unknown) => void events.push(event as IgwnAuthEvent)
     diagnostics.subscribe(EVENT_CHANNEL, listen)
@@ -372,7 +379,7 @@ describe('onToken', () => {
   })
 })
 
-/** A store that several sources share, as processes would. */
+/** A store that several sources share, like processes. */
 function sharedStore() {
   const kept = new Map<string, StoredToken>()
   const store: TokenStore = {
@@ -390,7 +397,7 @@ function sharedStore() {
 }
 
 describe('a store', () => {
-  it('keeps tokens for the next process, under names that tell them apart', async () => {
+  it('keeps tokens for the next process, under distinct keys', async () => {
     const { store, kept } = sharedStore()
     const { source, asked, server } = await endpoint()
     await source({ store, scope: 'x' }).getToken({ audience: 'https://a.test' })
@@ -405,7 +412,7 @@ describe('a store', () => {
     ])
   })
 
-  it('never takes the login of one for that of another whose name reads like it', async () => {
+  it('never confuses the logins of two users with similar names', async () => {
     const { store, kept } = sharedStore()
     const { client } = await endpoint((parameters) => {
       const who = parameters.get('username') ?? parameters.get('refresh_token') ?? ''
@@ -420,7 +427,7 @@ describe('a store', () => {
     expect(kept.size).toBe(6)
   })
 
-  it('has the login under a name of its own, and its refresh token nowhere else', async () => {
+  it('has the login under its own key, and the refresh token nowhere else', async () => {
     const { store, kept } = sharedStore()
     const { byRefresh } = await endpoint((_parameters, count) => ({ refresh_token: `refresh-${count}` }))
     await byRefresh({ refreshToken: 'refresh-0', store, storeKey: 'albert' }).getToken({})
@@ -430,7 +437,7 @@ describe('a store', () => {
     })
   })
 
-  it('that has another refresh token than the first one given has the one that is good', async () => {
+  it('that has another refresh token than the given one has the current one', async () => {
     const { store } = sharedStore()
     const { byRefresh, asked } = await endpoint((_parameters, count) => ({
       refresh_token: `refresh-${count}`,
@@ -467,7 +474,7 @@ describe('a store', () => {
     expect(asked).toHaveLength(2)
   })
 
-  it('that fails to keep a refresh token is heard of; the token is not lost over it', async () => {
+  it('that fails to keep a refresh token rejects, and loses no token', async () => {
     const { store } = sharedStore()
     let broken = false
     const failing: TokenStore = {
@@ -499,7 +506,7 @@ describe('a store', () => {
     ])
   })
 
-  it('that cannot be read is an error, since an old refresh token would be used twice', async () => {
+  it('that cannot be read rejects, since an old refresh token would be used twice', async () => {
     const { store } = sharedStore()
     const { byRefresh, asked } = await endpoint()
     const failing: TokenStore = { ...store, get: () => Promise.reject(new Error('the store is down')) }
@@ -508,7 +515,7 @@ describe('a store', () => {
     expect(asked).toEqual([])
   })
 
-  it('without a lock serves all the same', async () => {
+  it('without a lock works too', async () => {
     const { store } = sharedStore()
     const { source } = await endpoint()
     expect(await source({ store: { ...store, lock: undefined } as unknown as TokenStore }).getToken({})).toBe(
@@ -517,7 +524,230 @@ describe('a store', () => {
   })
 })
 
-describe('options that cannot be used are refused at once', () => {
+describe('the scopes of a challenge', () => {
+  const audience = 'https://a.test'
+
+  it('are not requested by default', async () => {
+    const { source, asked } = await endpoint()
+    const kept = source({ scope: 'read' })
+    kept.invalidate(String(await kept.getToken({ audience })))
+    expect(await kept.getToken({ audience, challengeScope: ['admin.delete'] })).toBe('token-2')
+    expect(asked.map(({ scope }) => scope)).toEqual(['read', 'read'])
+    expect(await kept.getToken({ audience })).toBe('token-2')
+  })
+
+  it.each<[string, true | readonly string[], string]>([
+    ['a list, by path', ['storage.read:/data', 'write'], 'read storage.read:/data/a write'],
+    ['true', true, 'read storage.read:/data/a storage.modify:/ write'],
+  ])('are requested as far as %s allows', async (_, challengeScopes, expected) => {
+    const { source, asked } = await endpoint()
+    const challengeScope = [
+      'storage.read:/data/a',
+      'storage.modify:/',
+      'write',
+      'storage.read:/data/../x',
+      'a b"c',
+    ]
+    await source({ scope: 'read', challengeScopes }).getToken({ audience, challengeScope })
+    expect(asked.at(-1)?.scope).toBe(`${expected}${challengeScopes === true ? ' a' : ''}`)
+  })
+
+  it('are bounded in number and length', async () => {
+    const { source, asked } = await endpoint()
+    const challengeScope = ['x'.repeat(257), ...Array.from({ length: 500 }, (_, n) => `s${n}`)]
+    await source({ challengeScopes: true }).getToken({ audience, challengeScope })
+    expect(asked[0]?.scope?.split(' ')).toHaveLength(19)
+  })
+
+  it('are for that retry only: nothing is cached or stored for them', async () => {
+    const { store, kept } = sharedStore()
+    const { source, asked } = await endpoint()
+    const options = { store, challengeScopes: true } as const
+    const tokens = source(options)
+    expect(await tokens.getToken({ audience })).toBe('token-1')
+    const before = JSON.stringify([...kept])
+    const query = { audience, challengeScope: ['admin'] }
+    expect(await Promise.all([tokens.getToken(query), tokens.getToken(query)])).toEqual([
+      'token-2',
+      'token-2',
+    ])
+    expect(JSON.stringify([...kept])).toBe(before)
+    expect(await tokens.getToken({ audience })).toBe('token-1')
+    expect(asked).toHaveLength(2)
+  })
+
+  it('keep a rotated refresh token, and not the access token', async () => {
+    const { store, kept } = sharedStore()
+    const { byRefresh, asked } = await endpoint((_parameters, count) => ({
+      refresh_token: `refresh-${count}`,
+    }))
+    const tokens = byRefresh({ refreshToken: 'refresh-0', store, storeKey: 'albert', challengeScopes: true })
+    await tokens.getToken({ audience })
+    expect(await tokens.getToken({ audience, challengeScope: ['admin'] })).toBe('token-2')
+    expect(kept.get('albert')).toMatchObject({ access_token: 'token-1', refresh_token: 'refresh-2' })
+    expect(JSON.stringify([...kept])).not.toContain('token-2')
+    tokens.invalidate('token-1')
+    await tokens.getToken({ audience })
+    expect(asked.map(({ refresh_token: text }) => text)).toEqual(['refresh-0', 'refresh-1', 'refresh-2'])
+  })
+})
+
+describe('the response', () => {
+  it.each([
+    ['a date text', { expires_in: undefined, expires_at: '2100-01-01T00:00:00Z' }, 4_102_444_800],
+    ['digits', { expires_in: undefined, expires_at: '4102444800' }, 4_102_444_800],
+    ['milliseconds', { expires_in: undefined, expires_at: 4_102_444_800_000 }, 4_102_444_800],
+    ['nonsense', { expires_in: undefined, expires_at: 'soon' }, undefined],
+    ['an object', { expires_in: undefined, expires_at: { soon: true } }, undefined],
+  ])('may have expires_at as %s; what is stored can be read again', async (_, answer, expected) => {
+    const { store, kept } = sharedStore()
+    const { source, asked } = await endpoint(() => answer)
+    expect((await source({ store }).getTokenResponse()).expires_at).toBe(expected)
+    expect([...kept.values()].map(({ expires_at: at }) => at)).toEqual([expected])
+    expect(await source({ store }).getToken({})).toBe('token-1')
+    expect(asked).toHaveLength(1)
+  })
+
+  it('may have expires_in as text', async () => {
+    stopClock()
+    const { source } = await endpoint(() => ({ expires_in: '900' }))
+    expect((await source().getTokenResponse()).expires_at).toBe(now() + 900)
+  })
+})
+
+/** A grant whose `obtain` is a login of the user. */
+function interactive(
+  server: AuthorizationServer,
+  obtain: () => Promise<StoredToken>,
+  options: FlowOptions = {},
+) {
+  return renewing(server, { name: 'login', isInteractive: true, obtain }, options)
+}
+
+describe('a refresh that is refused', () => {
+  const login = { access_token: 'from-login', refresh_token: 'refresh-0', expires_at: 1 }
+
+  /** A grant with a login in its store, and a server that refuses its refresh token. */
+  async function withLogin(answer: Answer) {
+    const { store, kept } = sharedStore()
+    kept.set('albert', login)
+    const { client, asked } = await endpoint(() => answer)
+    const obtain = jest.fn(async () =>
+      Promise.resolve({ access_token: 'new-login', refresh_token: 'refresh-9', expires_at: now() + 3600 }),
+    )
+    const options = { store, storeKey: 'albert' }
+    return {
+      asked,
+      kept,
+      obtain,
+      interactive: interactive(authorizationServer(client), obtain, options),
+      refreshToken: refreshToken(client, options),
+    }
+  }
+
+  it.each([
+    [400, '{"error":"invalid_grant"}'],
+    [401, '{"error":"invalid_token"}'],
+    [400, ''],
+    [403, ''],
+    [401, '{}'],
+    [403, '{"message":"session not found"}'],
+    [400, '{"error":"token_revoked"}'],
+  ])('with %d %s ends the login', async (status, body) => {
+    const { interactive: source, obtain, kept, refreshToken: other } = await withLogin({ status, body })
+    await expect(other.getToken({})).rejects.toMatchObject({ code: 'ERR_IGWN_OAUTH_REFUSED', status })
+    expect(await source.getToken({})).toBe('new-login')
+    expect(obtain).toHaveBeenCalledTimes(1)
+    expect(kept.get('albert')).toMatchObject({ refresh_token: 'refresh-9' })
+  })
+
+  it.each([
+    [401, '{"error":"invalid_client"}'],
+    [400, '{"error":"unauthorized_client"}'],
+    [400, '{"error":"invalid_scope"}'],
+    [400, '{"error":"unsupported_grant_type"}'],
+    [500, ''],
+    [503, '{"error":"invalid_grant"}'],
+  ])('with %d %s does not end it, and is reported', async (status, body) => {
+    const { interactive: source, obtain, kept } = await withLogin({ status, body })
+    await expect(source.getTokenResponse()).rejects.toMatchObject({
+      code: expect.stringMatching(/^ERR_IGWN_OAUTH_/) as string,
+      status,
+    })
+    expect(obtain).not.toHaveBeenCalled()
+    expect(kept.get('albert')).toEqual(login)
+  })
+
+  it('is tried again with the refresh token that is given, when the store has another one', async () => {
+    const { store, kept } = sharedStore()
+    kept.set('albert', login)
+    const { client, asked } = await endpoint((parameters) =>
+      parameters.get('refresh_token') === 'refresh-0' ? { status: 400, body: '' } : {},
+    )
+    const source = refreshToken(client, { store, storeKey: 'albert', refreshToken: 'refresh-new' })
+    expect(await source.getToken({})).toBe('token-2')
+    expect(asked.map(({ refresh_token: text }) => text)).toEqual(['refresh-0', 'refresh-new'])
+    expect(kept.get('albert')).toMatchObject({ refresh_token: 'refresh-new' })
+  })
+
+  it('does not start a login for the retry after a 401; the next request does', async () => {
+    const { interactive: source, obtain } = await withLogin({
+      status: 400,
+      body: '{"error":"invalid_grant"}',
+    })
+    expect(await source.getToken({ isRetry: true })).toBeUndefined()
+    expect(await source.getToken({ challengeScope: ['admin'] })).toBeUndefined()
+    await expect(source.getTokenResponse({ isRetry: true })).rejects.toMatchObject({
+      code: 'ERR_IGWN_TOKEN_NOT_FOUND',
+      message: expect.stringContaining('the retry after a 401 does not start one') as string,
+    })
+    expect(obtain).not.toHaveBeenCalled()
+    expect(await source.getToken({})).toBe('new-login')
+  })
+})
+
+describe('an interactive login', () => {
+  it('is shared while it is pending', async () => {
+    const { client } = await endpoint()
+    const obtain = jest.fn(async () => {
+      await turn()
+      return { access_token: 'abc' }
+    })
+    const source = interactive(authorizationServer(client), obtain)
+    const tokens = [source.getToken({}), source.getToken({}), source.getToken({ isRetry: true })]
+    expect(await Promise.all(tokens)).toEqual(['abc', 'abc', 'abc'])
+    expect(obtain).toHaveBeenCalledTimes(1)
+  })
+
+  it('that the user denied is not started again for a minute', async () => {
+    stopClock()
+    const { client } = await endpoint()
+    const denied = new OAuthError('ERR_IGWN_OAUTH_REFUSED', 'The user denied the request.', {
+      error: 'access_denied',
+    })
+    const obtain = jest.fn<Promise<StoredToken>, []>(() => Promise.reject(denied))
+    const source = interactive(authorizationServer(client), obtain)
+    for (const seconds of [0, 30, 29]) {
+      passTime(seconds)
+      await expect(source.getTokenResponse()).rejects.toBe(denied)
+    }
+    expect(obtain).toHaveBeenCalledTimes(1)
+    passTime(2)
+    obtain.mockResolvedValue({ access_token: 'abc' })
+    expect(await source.getToken({})).toBe('abc')
+  })
+
+  it('that fails otherwise is started again by the next request', async () => {
+    const { client } = await endpoint()
+    const obtain = jest.fn<Promise<StoredToken>, []>().mockRejectedValueOnce(new Error('no browser'))
+    obtain.mockResolvedValue({ access_token: 'abc' })
+    const source = interactive(authorizationServer(client), obtain)
+    await expect(source.getTokenResponse()).rejects.toThrow('no browser')
+    expect(await source.getToken({})).toBe('abc')
+  })
+})
+
+describe('invalid options throw at once', () => {
   it.each<[object, string]>([
     [
       { scopes: 'x' },
@@ -525,8 +755,12 @@ describe('options that cannot be used are refused at once', () => {
     ],
     [{ scope: 1 }, 'options.scope must be a string or a list of strings, none empty, not a number.'],
     [{ params: 'x' }, 'options.params must be an object, not a string.'],
+    [{ challengeScopes: 'x' }, 'options.challengeScopes must be true or a list of strings, not a string.'],
     [{ minTimeLeft: -1 }, 'options.minTimeLeft must be a number of seconds, 0 or more, not -1.'],
-    [{ store: {} }, 'options.store must be a token store, not an object.'],
+    [
+      { store: {} },
+      'options.store must be a token store, such as fileStore() or keyvStore(), not an object.',
+    ],
     [{ storeKey: '' }, 'options.storeKey must not be empty.'],
     [{ onToken: 1 }, 'options.onToken must be a function, not a number.'],
     [{ signal: {} }, 'options.signal must be an AbortSignal, not an object.'],

@@ -1,265 +1,352 @@
-import { checkValues, seconds, textOrList, type Check } from '../../check-values'
+import { checkValues, kindOf, seconds, textOrList, type Check } from '../../check-values'
+import { secondsNow, since } from '../../clock'
 import { IgwnAuthError } from '../../errors'
-import { publish } from '../../events'
-import { MIN_TIME_LEFT } from '../../tokens/validate-claims'
-import { secondsNow } from '../../clock'
+import { grantsScope, hasParentSegment, splitScopes } from '../../formats/scopes'
+import { forgetter, type SharedStore } from '../../stores/shared-store'
+import { storedToken, tokenResponse } from '../../stores/stored-token'
 import type { StoredToken, TokenStore } from '../../stores/token-store'
-import { kindOf, type TokenQuery, type TokenSource } from '../../tokens/token'
+import { tokenStore } from '../../tokens/reuse'
+import type { TokenQuery, TokenSource } from '../../tokens/token'
+import { deferredFinding } from '../../tokens/describe-token'
+import { tokenCache } from '../../tokens/token-cache'
+import { heldToken, type HeldToken } from '../../tokens/token-response'
 import type { AuthorizationServer } from '../server/authorization-server'
 import { aFunction, anObject, aText } from '../checks'
-import { isRefused } from '../errors'
+import { isRefused, OAuthError } from '../errors'
 import {
   refreshed,
   scopesOf,
   wantFor,
   type OAuthParameters,
-  type Want,
   type ScopeAndAudience,
+  type Want,
 } from '../server/token-request'
 
-/** What every flow can be told. */
+/** Options of every grant. */
 export interface FlowOptions extends ScopeAndAudience {
-  /** More parameters for the token request, by their names on the wire; they take the place of those of that name. Default is none. */
+  /** More parameters of the token request, by their names on the wire; they replace those of the same name. Default is none. */
   readonly params?: OAuthParameters | undefined
-  /** Seconds a held token must have left; with less it is waited for a new one. Default is 60. */
+  /**
+   * Scopes that are requested when a server names them in a 401 challenge: a list, where a scope includes those below its
+   * path, or `true` for any. Such a token is used for the retry of that request only; it is not cached and not stored, and no
+   * interactive login is started for it. Default is none: a challenge adds no scope.
+   */
+  readonly challengeScopes?: true | readonly string[] | undefined
+  /** Seconds a held token must have left; with less, requests wait for a new one. Default is 60. */
   readonly minTimeLeft?: number | undefined
   /**
-   * Seconds before that in which the held token still serves while one renewal runs behind it; never more than a tenth of a
-   * token's life. Default is 60.
+   * Seconds before that in which the held token is still returned while it is renewed in the background; never more than a
+   * tenth of its lifetime. Default is 60.
    */
   readonly renewBefore?: number | undefined
   /**
-   * Where tokens outlive this process and are shared with others; a renewal runs under its lock, so that of many processes
-   * one asks the server, and a refresh token that is good once is used once. A store that fails is an error: to go on without
-   * what it has would use such a token twice. What was got all the same is not lost over it. Default is none.
+   * A store that keeps tokens after this process and shares them with others. A renewal runs under its lock, so that of many
+   * processes one asks the server, and a refresh token that can be used once is used once. A store that fails is an error:
+   * without it such a token would be used twice. A token that was obtained is not lost. Default is none.
    */
   readonly store?: TokenStore | undefined
   /**
-   * The name of these tokens in the store. Default is made of the flow, the issuer, the client and what tells one login from
-   * another; where several people log in by one client, give each their own.
+   * The key of these tokens in the store. Default is made of the grant, the issuer, the client, and what distinguishes one login
+   * from another; if several people log in with one client, give each of them their own key.
    */
   readonly storeKey?: string | undefined
-  /** Called with each new token, and the one before it, once it is kept (Authlib: `update_token`). Default is nobody. */
+  /** Called with each new token and the previous one, after it is stored (Authlib: `update_token`). Default is none. */
   readonly onToken?:
     ((token: StoredToken, before: StoredToken | undefined) => void | Promise<void>) | undefined
-  /** Ends what this source is waiting for, a person's login too. Default is nothing. */
+  /** Aborts what this source is waiting for, a login included. Default is none. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** A source of tokens from an authorization server. It renews them by itself. */
+/** A source of tokens from an authorization server, which renews them by itself. */
 export interface OAuthTokenSource extends TokenSource {
   /**
-   * The access token for what is wanted; undefined where the query asks for another issuer.
+   * The access token for a query; undefined when the query asks for another issuer, or when only an interactive login could
+   * provide one and the query is that of a retry after a 401.
    *
    * It rejects with {@link IgwnAuthError} `ERR_IGWN_OAUTH_REFUSED`, `ERR_IGWN_OAUTH_UNREACHABLE`, `ERR_IGWN_OAUTH_TIMEOUT`,
-   * `ERR_IGWN_OAUTH_RESPONSE`, and `ERR_IGWN_INVALID_OPTION` for a token that is no Bearer token and needs a scheme of its own.
+   * `ERR_IGWN_OAUTH_RESPONSE`, and `ERR_IGWN_INVALID_OPTION` for a token that is not a Bearer token and needs its own scheme.
    */
   getToken(query: TokenQuery): string | undefined | Promise<string | undefined>
-  /** The same with all that came with it: `id_token`, `scope`, `refresh_token`. Secret. */
+  /**
+   * The token with all that came with it: `id_token`, `scope`, `refresh_token`. Secret. It rejects like `getToken`, and with
+   * `ERR_IGWN_TOKEN_NOT_FOUND` when an interactive login is needed that the query does not allow.
+   */
   getTokenResponse(query?: TokenQuery): Promise<StoredToken>
   invalidate(rejected: string): void
 }
 
-/** A way of getting tokens from a server. */
+/** One way to obtain tokens from a server. */
 export interface Grant {
   /** The name of its function: for events, and in the store. */
   readonly name: string
-  /** What tells one login by this grant from another, besides server and client. Nothing secret: it may be a name of a file. */
+  /** What distinguishes one login by this grant from another, besides server and client. Not secret: it may be part of a file name. */
   readonly identity?: readonly string[] | undefined
-  /** Gets a token without a refresh token; absent where there is no other way than by one. */
+  /** Obtains a token without a refresh token; absent when there is no other way than by one. */
   readonly obtain?: ((want: Want) => Promise<StoredToken>) | undefined
-  /** The refresh token to begin with. */
+  /** The refresh token to start with. */
   readonly refreshToken?: string | undefined
-  /** The token may be for something else than a request with it, and so of type `N_A` (RFC 8693 section 2.2.1). */
+  /** The token may be for another use than requests, with type `N_A` (RFC 8693 section 2.2.1). */
   readonly mayBeForElsewhere?: boolean | undefined
-  /** A person takes part: they are asked when there is no other way, not whenever a refresh is refused. */
+  /** `obtain` needs the user: it is called only when the login is over, not whenever a refresh is refused. */
   readonly isInteractive?: boolean | undefined
 }
 
 /**
- * Keeps the tokens of a grant, one for each want, and renews them: by refresh token where there is one, which serves all wants
- * and is in the store under a key of its own, else anew. Whoever comes meanwhile waits for that one. A failure is not
- * remembered, and of tokens that were refused only those are forgotten.
+ * Caches the tokens of a grant, one for each audience and set of scopes, and renews them: by refresh token if there is one,
+ * which serves all of them and is stored under its own key, else by the grant.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when an option cannot be used
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid option
  */
 export function renewing(server: AuthorizationServer, grant: Grant, options: FlowOptions): OAuthTokenSource {
-  const { minTimeLeft = MIN_TIME_LEFT, renewBefore = 60, params, signal, store, onToken } = options
+  const { params, signal, store, onToken } = options
   const { client } = server
   const sessionKey = options.storeKey ?? nameOf(server, grant, options)
-  const lock = store?.lock?.bind(store)
-  const alone = lock ? <T>(work: () => Promise<T>) => lock(sessionKey, work) : inTurn()
-  const slots = new Map<string, Slot>()
-  // Requests to one server ask with one and the same query.
-  let known = new WeakMap<TokenQuery, Slot>()
-  /** What servers refused; a store may have it still. */
-  const refused = new Set<string>()
-  /** The login: the last answer with a refresh token. */
+  // One at a time: a refresh token may be usable only once.
+  const locked: SharedStore['locked'] = store?.lock ? (_, work) => store.lock!(sessionKey, work) : inTurn()
+  const shared: SharedStore = { read, write, locked, forget: forgetter(store, locked, grant.name) }
+  const cache = tokenCache({
+    ...options,
+    name: grant.name,
+    keyOf: (query) => keyOf(wantOf(query)),
+    obtain: (query) => obtainFor(wantOf(query), query),
+    store: shared,
+    onToken: async (token, previous) => onToken?.(token, previous ?? replaced),
+  })
+  /** Tokens for the scopes of a challenge that are being obtained. */
+  const challenged = new Map<string, Promise<HeldToken | undefined>>()
+  /** The login: the last response with a refresh token. */
   let session: StoredToken | undefined
-  /** Refresh tokens that are good no more, should the store have failed to keep what followed. */
+  /** The login before that. */
+  let replaced: StoredToken | undefined
+  /** Refresh tokens that were replaced, in case the store failed to keep the new one. */
   const spent = new Set<string | undefined>()
+  let denial: { readonly error: unknown; readonly at: number } | undefined
 
   return {
     getToken(query) {
-      if (isForAnother(query)) return undefined
-      const token = find(query)
-      return token instanceof Promise ? token.then(textOf) : textOf(token)
+      if (isForAnotherIssuer(query)) return undefined
+      const held = find(query)
+      return held instanceof Promise ? held.then((one) => one && textOf(one.response)) : textOf(held.response)
     },
     async getTokenResponse(query = {}) {
-      return find(query)
+      const held = await find(query)
+      if (held) return held.response
+      throw new IgwnAuthError(
+        'ERR_IGWN_TOKEN_NOT_FOUND',
+        `${grant.name} needs a new login at ${server.name}, and the retry after a 401 does not start one. Send the request again.`,
+      )
     },
-    invalidate(rejected) {
-      if (refused.size >= MAX_REFUSED) for (const oldest of [...refused].slice(0, 1)) refused.delete(oldest)
-      refused.add(rejected)
-    },
+    invalidate: cache.invalidate,
+    explain: (query) => cache.explain(query, () => [deferredFinding(`${grant.name} at ${server.name}`)]),
   }
 
-  function isForAnother({ issuer = [] }: TokenQuery): boolean {
+  function isForAnotherIssuer({ issuer = [] }: TokenQuery): boolean {
     const wanted = [issuer].flat()
-    const mine = client.issuer ?? client.metadata?.issuer
-    return mine !== undefined && wanted.length > 0 && !wanted.includes(mine)
+    const own = client.issuer ?? client.metadata?.issuer
+    return own !== undefined && wanted.length > 0 && !wanted.includes(own)
   }
 
   function textOf({ access_token: text, token_type: type = 'Bearer' }: StoredToken): string {
     if (type === 'Bearer' || (type === 'N_A' && grant.mayBeForElsewhere)) return text
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
-      `The token of ${server.name} is of type ${type}, and would be refused as a Bearer token. ${type === 'DPoP' ? 'Give the source to dpop(), and that as scheme.' : 'Use it where it is for.'}`,
+      `The token of ${server.name} has the type ${type} and would be refused as a Bearer token. ${type === 'DPoP' ? 'Give the source to dpop(), and the result as scheme.' : 'Use it for its own purpose.'}`,
     )
   }
 
-  function find(query: TokenQuery): StoredToken | Promise<StoredToken> {
-    const slot = slotOf(query)
-    const enough = Math.max(minTimeLeft, query.minTimeLeft ?? 0)
-    const { held } = slot
-    if (!held || !willDo(held, enough)) return slot.pending ?? renewInto(slot, enough)
-    const ahead = enough + Math.min(renewBefore, slot.life / 10)
-    // Behind the back of whoever asks: when it fails, the next one who asks tries again.
-    if (timeLeft(held) < ahead && !slot.pending) renewInto(slot, ahead).catch(() => undefined)
-    return held
+  function find(query: TokenQuery): HeldToken | Promise<HeldToken | undefined> {
+    const extra = allowedScopes(query, options)
+    if (extra.length === 0) return cache.get(query)
+    const want = wantOf(query)
+    const wider = { ...want, scope: [...new Set([...want.scope, ...extra])] }
+    return wider.scope.length > want.scope.length ? obtainOnce(wider, query) : cache.get(query)
   }
 
-  function willDo(token: StoredToken, least: number): boolean {
-    return timeLeft(token) >= least && !refused.has(token.access_token)
-  }
-
-  function slotOf(query: TokenQuery): Slot {
-    const before = known.get(query)
-    if (before) return before
-    const want = wantFor(query, options, client)
-    const key = `${sessionKey} ${JSON.stringify([want.audience, [...want.scope].sort()])}`
-    const slot = slots.get(key) ?? { key, want, life: Infinity }
-    if (slots.size >= MAX_SLOTS) {
-      slots.clear()
-      known = new WeakMap()
-    }
-    slots.set(key, slot)
-    known.set(query, slot)
-    return slot
-  }
-
-  function renewInto(slot: Slot, least: number): Promise<StoredToken> {
-    const pending = shared(slot, least).finally(() => {
-      if (slot.pending === pending) delete slot.pending
-    })
-    slot.pending = pending
+  /** For the retry of a 401 only: the token is not cached. */
+  function obtainOnce(want: Want, query: TokenQuery): Promise<HeldToken | undefined> {
+    const key = keyOf(want)
+    const pending =
+      challenged.get(key) ??
+      locked(key, async () => {
+        try {
+          return await obtainFor(want, query)
+        } catch (error) {
+          // The login does not include these scopes: the 401 remains.
+          if (isRefused(error, 'invalid_scope')) return undefined
+          throw error
+        }
+      }).finally(() => challenged.delete(key))
+    challenged.set(key, pending)
     return pending
   }
 
-  /** A token of the store with so much time left; else a new one, got while nobody else gets one by the same login. */
-  async function shared(slot: Slot, least: number): Promise<StoredToken> {
-    const taken = await fromStore(slot, least)
-    return taken ?? alone(async () => (await fromStore(slot, least)) ?? renewed(slot))
+  function wantOf(query: TokenQuery): Want {
+    return wantFor(query, options, client)
   }
 
-  async function fromStore(slot: Slot, least: number): Promise<StoredToken | undefined> {
-    const token = await store?.get(slot.key)
-    return token && willDo(token, least) ? hold(slot, token) : undefined
+  function keyOf({ audience, scope }: Want): string {
+    return `${sessionKey} ${JSON.stringify([audience, [...scope].sort()])}`
   }
 
-  async function renewed(slot: Slot): Promise<StoredToken> {
-    const stored = await store?.get(sessionKey)
+  async function read(key: string): Promise<StoredToken | undefined> {
+    const token = storedToken(await store?.get(key))
+    if (token !== 'malformed') return token
+    throw new IgwnAuthError(
+      'ERR_IGWN_STORE_UNUSABLE',
+      `The store has something that is not a token under ${key}. Delete it, or set another storeKey.`,
+    )
+  }
+
+  async function write(key: string, token: StoredToken): Promise<void> {
+    await keepLogin(token)
+    // The refresh token is stored once, under the key of the login.
+    const { refresh_token: _, ...rest } = token
+    await store?.set(key, rest as StoredToken)
+  }
+
+  async function obtainFor(
+    want: Want,
+    { challengeScope = [], isRetry = challengeScope.length > 0 }: TokenQuery,
+  ): Promise<HeldToken | undefined> {
+    const stored = await read(sessionKey)
     const login = stored && !spent.has(stored.refresh_token) ? stored : session
-    const before = slot.held ?? (await store?.get(slot.key)) ?? login
-    const token = await got(slot.want, login?.refresh_token ?? grant.refreshToken)
+    const mayLogIn = !isRetry || !grant.isInteractive
+    const response = await refreshOrObtain(want, login, mayLogIn)
+    if (!response) return undefined
+    const token = tokenResponse(response)
     if (token.refresh_token !== login?.refresh_token) spent.add(login?.refresh_token)
+    replaced = login
     session = token.refresh_token === undefined ? undefined : token
-    // A server that gives the refused one again stands by it.
-    refused.delete(token.access_token)
-    hold(slot, token)
-    await keep(slot, token)
-    publish({
-      type: 'renewed',
-      source: grant.name,
-      ...(token.expires_at !== undefined && { expiresAt: token.expires_at }),
-    })
-    await onToken?.(token, before)
-    return token
+    // A rotated refresh token must not be lost; of a challenge, the access token is not stored.
+    if (challengeScope.length > 0)
+      await keepLogin({ ...token, access_token: login?.access_token ?? NO_TOKEN })
+    return heldToken(token)
   }
 
-  async function got(want: Want, refreshToken: string | undefined): Promise<StoredToken> {
+  async function refreshOrObtain(
+    want: Want,
+    login: StoredToken | undefined,
+    mayLogIn: boolean,
+  ): Promise<StoredToken | undefined> {
     const { obtain } = grant
-    if (refreshToken === undefined) {
-      if (obtain) return obtain(want)
-      throw new IgwnAuthError(
-        'ERR_IGWN_TOKEN_NOT_FOUND',
-        `There is no refresh token for ${server.name}: none was given, and the store has none under ${sessionKey}. Log in first.`,
-      )
+    let refusal: unknown
+    for (const refreshToken of new Set([login?.refresh_token, grant.refreshToken])) {
+      if (refreshToken === undefined) continue
+      try {
+        return await refreshed(server, refreshToken, beyondLogin(want), { others: params, signal })
+      } catch (error) {
+        refusal = error
+        // A grant that does not need the user can obtain scopes that the login lacks.
+        const isTooNarrow =
+          obtain && !grant.isInteractive && isRefused(error, 'invalid_scope', 'invalid_target')
+        if (!isTooNarrow && !endsLogin(error)) throw error
+      }
     }
+    if (!obtain) throw refusal === undefined ? noRefreshToken() : asRefusal(refusal)
+    return mayLogIn ? logIn(() => obtain(want)) : undefined
+  }
+
+  /** A login that the user denied is not started again by the next request. */
+  async function logIn(obtain: () => Promise<StoredToken>): Promise<StoredToken> {
+    if (grant.isInteractive && denial && since(denial.at) < DENIED_FOR) throw denial.error
     try {
-      return await refreshed(server, refreshToken, beyondLogin(want), { others: params, signal })
+      return await obtain()
     } catch (error) {
-      // It has ended or was revoked; or it does not give what is wanted, and nobody need be asked for more.
-      const isOver = grant.isInteractive ? isRefused(error, 'invalid_grant') : isRefused(error)
-      if (!isOver || !obtain) throw error
-      return obtain(want)
+      if (isRefused(error, 'access_denied')) denial = { error, at: secondsNow() }
+      throw error
     }
   }
 
-  /** Scopes are named only where more are wanted than at every login: without, a refresh gives what the login gave. */
+  function noRefreshToken(): IgwnAuthError {
+    return new IgwnAuthError(
+      'ERR_IGWN_TOKEN_NOT_FOUND',
+      `There is no refresh token for ${server.name}: none was given, and the store has none under ${sessionKey}. Log in first.`,
+    )
+  }
+
+  /** Servers refuse with and without a body that says why. */
+  function asRefusal(error: unknown): unknown {
+    if (isRefused(error)) return error
+    const { status } = error as OAuthError
+    return new OAuthError(
+      'ERR_IGWN_OAUTH_REFUSED',
+      `${server.name} refused the refresh token (status ${status}) without an error code. Log in again.`,
+      { status },
+    )
+  }
+
+  /** Scopes are named only if more are required than at every login: without, a refresh has those of the login. */
   function beyondLogin(want: Want): Want {
     const usual = scopesOf(options.scope)
     return want.scope.some((scope) => !usual.includes(scope)) ? want : { ...want, scope: [] }
   }
 
-  /** The login first: an access token that is lost can be had again. */
-  async function keep(slot: Slot, token: StoredToken): Promise<void> {
+  async function keepLogin(token: StoredToken): Promise<void> {
     if (token.refresh_token !== undefined) await store?.set(sessionKey, token)
-    // Got anew, since the refresh token there is good no more.
+    // The stored refresh token no longer works.
     else if (spent.size > 0) await store?.delete(sessionKey)
     spent.clear()
-    await store?.set(slot.key, withoutRefreshToken(token))
   }
 }
 
-interface Slot {
-  readonly key: string
-  readonly want: Want
-  held?: StoredToken
-  /** Seconds the held token had when it came. */
-  life: number
-  pending?: Promise<StoredToken>
+/** The scopes of a challenge that the options allow, at most 20: a server chooses them. */
+function allowedScopes(
+  { challengeScope = [] }: TokenQuery,
+  { challengeScopes = [] }: FlowOptions,
+): readonly string[] {
+  if (challengeScopes !== true && challengeScopes.length === 0) return []
+  return challengeScope
+    .flatMap(splitScopes)
+    .slice(0, 20)
+    .filter(
+      (scope) =>
+        SCOPE.test(scope) &&
+        !hasParentSegment(scope) &&
+        (challengeScopes === true || grantsScope(challengeScopes, scope)),
+    )
 }
 
-function hold(slot: Slot, token: StoredToken): StoredToken {
-  slot.held = token
-  slot.life = timeLeft(token)
-  return token
+/** `scope-token` of RFC 6749 section 3.3, of a length that scopes have. */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/
+
+/**
+ * Whether the response to a refresh means that the login is over. Servers disagree on how they say it: `invalid_grant` (RFC
+ * 6749), `invalid_token` (INDIGO IAM), another code of their own, or an empty body. Codes that blame the client or the request
+ * do not end it.
+ */
+function endsLogin(error: unknown): boolean {
+  if (!(error instanceof OAuthError) || !REFUSALS.has(error.code)) return false
+  if (error.status === undefined || ![400, 401, 403].includes(error.status)) return false
+  return error.error === undefined || !LOGIN_REMAINS.has(error.error)
 }
 
-/** Infinity for a token of which nobody said when it ends: it is kept until it is refused. */
-function timeLeft({ expires_at: end = Infinity }: StoredToken): number {
-  return end - secondsNow()
-}
+const REFUSALS: ReadonlySet<string> = new Set(['ERR_IGWN_OAUTH_REFUSED', 'ERR_IGWN_OAUTH_RESPONSE'])
 
-function withoutRefreshToken({ refresh_token: _, ...token }: StoredToken): StoredToken {
-  return token
-}
+/** RFC 6749 section 5.2, RFC 8707 section 2, RFC 9449 sections 5 and 8, and transient errors of RFC 6749 section 4.1.2.1. */
+const LOGIN_REMAINS: ReadonlySet<string> = new Set([
+  'invalid_client',
+  'invalid_request',
+  'invalid_scope',
+  'invalid_target',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_dpop_proof',
+  'use_dpop_nonce',
+  'server_error',
+  'slow_down',
+  'temporarily_unavailable',
+])
 
-/** Lets work wait for what was begun before it. */
-function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
+/** Seconds. */
+const DENIED_FOR = 60
+
+/** In the store, where a login has a refresh token and no access token of its own. */
+const NO_TOKEN = 'none'
+
+/** Runs work one after the other. */
+function inTurn(): SharedStore['locked'] {
   let last: Promise<unknown> = Promise.resolve()
-  return (work) => {
+  return (_, work) => {
     const done = last.then(work, work)
     last = done
     return done
@@ -267,32 +354,26 @@ function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
 }
 
 /**
- * The name of a login in a store: the same in every process that runs the same program. Each word is one whatever is in it, so
- * that who is called "alice read" gets nothing of alice's who asked for the scope `read`.
+ * The name of a login in a store: the same in every process that runs the same program. White space in a word is encoded, so
+ * that a user named "alice read" does not share a key with alice and the scope `read`.
  */
 function nameOf({ name, client }: AuthorizationServer, grant: Grant, { scope }: FlowOptions): string {
   const words = [grant.name, name, client.clientId ?? '', ...(grant.identity ?? []), ...scopesOf(scope)]
   return words.map((word) => word.replace(/[\s%]/g, encodeURIComponent)).join(' ')
 }
 
-/** More services than a program talks to. */
-const MAX_SLOTS = 1000
-/** Refused tokens expire and are never seen again. */
-const MAX_REFUSED = 100
-
-/** What every flow checks of its options; each adds its own. */
+/** The checks of the options of every grant; each grant adds its own. */
 const CHECKS: Readonly<Record<keyof FlowOptions, Check>> = {
   scope: textOrList,
   audience: textOrList,
   params: anObject,
+  challengeScopes: (value) =>
+    value === true || (Array.isArray(value) && textOrList(value) === undefined)
+      ? undefined
+      : `must be true or a list of strings, not ${kindOf(value)}`,
   minTimeLeft: seconds,
   renewBefore: seconds,
-  store: (value) =>
-    ['get', 'set', 'delete'].every(
-      (name) => typeof (value as Record<string, unknown> | null)?.[name] === 'function',
-    )
-      ? undefined
-      : `must be a token store, not ${kindOf(value)}`,
+  store: tokenStore,
   storeKey: aText,
   onToken: aFunction,
   signal: (value) =>
@@ -300,7 +381,7 @@ const CHECKS: Readonly<Record<keyof FlowOptions, Check>> = {
 }
 
 /**
- * Checks the options of a flow, name by name.
+ * Checks the options of a grant, name by name.
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION`
  */
