@@ -231,6 +231,13 @@ describe('when no certificate was presented', () => {
     expect(message).not.toContain('No certificate')
   })
 
+  it('a page about a certificate that was not verified does not claim that none was', () => {
+    expect(pageRefusal({ status: 400, data: 'The SSL certificate error' }, undefined)).toEqual({
+      message:
+        'The server refused the request with status 400: it could not verify the certificate, or one of its chain.',
+    })
+  })
+
   it('other responses are not read', () => {
     expect(pageRefusal({ status: 200, data: page.data }, undefined)).toBeUndefined()
     expect(pageRefusal({ status: 400, data: { error: page.data } }, undefined)).toBeUndefined()

@@ -75,14 +75,13 @@ export function pageRefusal(
     return page.includes('Cannot perform Post-Handshake Authentication')
       ? { message: requestedTooLate(credential, notPresented) }
       : undefined
-  const what = page.includes('No required SSL certificate was sent')
-    ? 'it requires a certificate, and received none'
-    : page.includes('The SSL certificate error')
-      ? 'it could not verify the certificate, or one of its chain'
-      : undefined
-  if (what === undefined) return undefined
+  const refused = 'The server refused the request with status 400: it'
   const presented = presentation(credential, notPresented)
-  return { message: `The server refused the request with status 400: ${what}. ${presented}` }
+  if (page.includes('No required SSL certificate was sent'))
+    return { message: `${refused} requires a certificate, and received none. ${presented}` }
+  if (!page.includes('The SSL certificate error')) return undefined
+  const message = `${refused} could not verify the certificate, or one of its chain.`
+  return { message: credential ? `${message} ${presented}` : message }
 }
 
 /** Alerts that can be about a client's certificate (RFC 8446 section 6.2), and what they mean then. */
