@@ -1,11 +1,13 @@
 import { availableParallelism } from 'node:os'
 import type { Config } from 'jest'
 
-/** Types are checked by `npm run check`; the tests only have to run, as CommonJS, which is what Jest loads. */
+/** Types are checked by `npm run check`. Tests are compiled to CommonJS, which Jest loads. */
 export const common: Config = {
   testEnvironment: 'node',
   setupFilesAfterEnv: ['<rootDir>/__tests__/support/isolate.ts'],
-  // What openid-client brings is for ES modules alone, which Jest does not load: compiled too.
+  // One compile cache in the checkout, for all projects.
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
+  // openid-client and its dependencies are ES modules, which Jest does not load, so they are compiled too.
   transformIgnorePatterns: ['/node_modules/(?!(openid-client|oauth4webapi|jose)/)'],
   transform: {
     '^.+\\.[jt]s$': [
@@ -26,20 +28,34 @@ export const common: Config = {
   },
 }
 
+/** Tests that start whole programs: `npm run test:slow`. */
+const SLOW = ['demo', 'examples', 'package', 'soak']
+
 const config: Config = {
   testTimeout: 15_000,
-  // Much of the time is spent in waiting for processes and clocks: a worker more than cores, where Jest would leave one free.
+  // Tests wait for processes, so one worker more than cores is faster.
   maxWorkers: availableParallelism() + 1,
+  collectCoverageFrom: ['<rootDir>/lib/**/*.ts', '!**/*.d.ts'],
+  coverageReporters: ['text'],
   projects: [
     {
       ...common,
       displayName: 'axios',
       testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/__tests__/interop/'],
+      testPathIgnorePatterns: [
+        '/node_modules/',
+        '<rootDir>/__tests__/interop/',
+        `<rootDir>/__tests__/(?:${SLOW.join('|')})\\.test\\.ts$`,
+      ],
     },
     {
       ...common,
-      // What crosses the wire, once more with the oldest axios that is allowed.
+      displayName: 'slow',
+      testMatch: [`<rootDir>/__tests__/{${SLOW.join(',')}}.test.ts`],
+    },
+    {
+      ...common,
+      // What is sent, again with the oldest supported axios.
       displayName: 'axios 1.18.0',
       testMatch: [
         '<rootDir>/__tests__/{request/*,instance/apply-auto-retry,instance/other-interceptors,secrets/requests,netrc/requests-with-netrc,x509/requests-with-trusted-cas,events,explain/refusal}.test.ts',
