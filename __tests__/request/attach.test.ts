@@ -29,6 +29,7 @@ beforeEach(() => {
 })
 afterAll(servers.close)
 
+/** The error of ours that a request fails with before anything is sent. */
 const refused = async (request: Promise<unknown>) => {
   const error: unknown = await request.then(
     () => undefined,
@@ -47,7 +48,7 @@ describe('a discovered token', () => {
     expect(seen()).toBe(`Bearer ${token}`)
   })
 
-  it('is attached by the verbs', async () => {
+  it('is attached by the exported functions', async () => {
     const token = (process.env.BEARER_TOKEN = mint())
     await get(server.origin)
     await post(server.origin, { a: 1 })
@@ -57,7 +58,7 @@ describe('a discovered token', () => {
     expect(server.seen[1]).toMatchObject({ body: '{"a":1}', headers: { 'content-type': 'application/json' } })
   })
 
-  it('is attached by instances that igwnAxios makes, with their own options', async () => {
+  it('is attached by instances that igwnAxios creates, with their own options', async () => {
     process.env.BEARER_TOKEN = mint({ scope: 'gracedb.read' })
     const instance = igwnAxios.create({
       baseURL: server.origin,
@@ -82,13 +83,13 @@ describe('a discovered token', () => {
     expect(seen()).toMatch(/^Bearer /)
   })
 
-  it('is left out, and the request sent, when none satisfies', async () => {
+  it('is left out, and the request is sent, when none is suitable', async () => {
     process.env.BEARER_TOKEN = mint({ aud: 'https://elsewhere.example.org' })
     await igwnAxios.get(server.origin)
     expect(server.authorizations).toEqual([undefined])
   })
 
-  it('follows its file: a token renewed by rename is sent with the next request', async () => {
+  it('is read again: a token renewed by rename is sent with the next request', async () => {
     const file = (process.env.BEARER_TOKEN_FILE = path.join(process.env.HOME!, 'token'))
     const [first, second] = [mint({ jti: '1' }), mint({ jti: '2' })]
     fs.writeFileSync(file, first)
@@ -106,24 +107,21 @@ describe('the token option', () => {
     ['a string', () => 'abc.def'],
     ['bytes', () => Buffer.from('abc.def')],
     ['a function', () => () => 'abc.def'],
-    ['a function that takes its time', () => async () => Promise.resolve('abc.def')],
+    ['an asynchronous function', () => async () => Promise.resolve('abc.def')],
     ['a token source', () => staticToken('abc.def')],
-    [
-      'a source that takes its time',
-      () => ({ getToken: async () => Promise.resolve(Buffer.from('abc.def')) }),
-    ],
+    ['an asynchronous source', () => ({ getToken: async () => Promise.resolve(Buffer.from('abc.def')) })],
   ])('may be %s', async (_, token) => {
     await applyIgwnAuth(axios.create(), { token: token() }).get(server.origin)
     expect(seen()).toBe('Bearer abc.def')
   })
 
-  it('may be a SciToken, also an expired one: what was given is not judged', async () => {
+  it('may be a SciToken, also an expired one: the claims of a given token are not checked', async () => {
     const text = mint({ exp: 1 })
     await applyIgwnAuth(axios.create(), { token: SciToken.deserialize(text) }).get(server.origin)
     expect(seen()).toBe(`Bearer ${text}`)
   })
 
-  it('tells a function what is wanted', async () => {
+  it('calls a function with the requirements', async () => {
     const queries: unknown[] = []
     const token = (query: unknown) => {
       queries.push(query)
@@ -141,6 +139,7 @@ describe('the token option', () => {
         scope: ['a', 'b'],
         issuer: ['https://i'],
         minTimeLeft: 5,
+        challengeScope: [],
       },
     ])
   })
@@ -151,7 +150,7 @@ describe('the token option', () => {
     expect(server.authorizations).toEqual([undefined])
   })
 
-  it('true sends nothing without a token, and says where it looked', async () => {
+  it('true sends nothing without a token, and the error lists where it searched', async () => {
     const error = await refused(applyIgwnAuth(axios.create(), { token: true }).get(server.origin))
     expect(error.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
     expect(error.message).toContain(
@@ -159,7 +158,7 @@ describe('the token option', () => {
     )
   })
 
-  it('an error of a function reaches the caller as it is', async () => {
+  it('an error of a function is the error of the request, unchanged', async () => {
     const failure = new Error('no vault today')
     const instance = applyIgwnAuth(axios.create(), {
       token: () => {
@@ -170,7 +169,7 @@ describe('the token option', () => {
     expect(server.seen).toHaveLength(0)
   })
 
-  it('a function that fails once and then works is asked again', async () => {
+  it('a function that fails once is called again for the next request', async () => {
     let calls = 0
     const instance = applyIgwnAuth(axios.create(), {
       token: async () => {
@@ -187,7 +186,7 @@ describe('the token option', () => {
   it.each([
     ['a line feed', 'abc\ndef', 'character 4 of 7 is a line feed'],
     ['a carriage return', 'abc\r\nX-Evil: 1', 'character 4 of 14 is a carriage return'],
-    ['what is not Latin-1', 'abc€', 'character 4 of 4 is outside Latin-1'],
+    ['a character outside Latin-1', 'abc€', 'character 4 of 4 is outside Latin-1'],
     ['the word Bearer', 'Bearer abc', 'character 7 of 10 is a space'],
   ])('with %s is an error and is never sent (trap 20)', async (_, token, says) => {
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { token } }))
@@ -195,7 +194,7 @@ describe('the token option', () => {
     expect(error.message).toContain(says)
     expect(error.message).not.toContain('abc')
     const fromFunction = await refused(igwnAxios.get(server.origin, { igwnAuth: { token: () => token } }))
-    expect(fromFunction.message).toContain(`what the token source gave is no bearer token: ${says}`)
+    expect(fromFunction.message).toContain(`what the token source returned is no bearer token: ${says}`)
   })
 })
 
@@ -212,19 +211,19 @@ describe('the environment switch', () => {
     expect(server.authorizations).toEqual([undefined])
   })
 
-  it('gives way to the option', async () => {
+  it('is overridden by the option', async () => {
     process.env.BEARER_TOKEN = mint()
     process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = 'no'
     await igwnAxios.get(server.origin, { igwnAuth: { token: true } })
     expect(seen()).toMatch(/^Bearer /)
   })
 
-  it('with any other value is an error that names it and its values', async () => {
+  it('with any other value is an error that names the variable and its values', async () => {
     process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = 'on'
     const error = await refused(igwnAxios.get(server.origin))
     expect(error.code).toBe('ERR_IGWN_INVALID_ENVIRONMENT')
     expect(error.message).toBe(
-      'IGWN_AUTH_UTILS_FIND_SCITOKEN is set to a value that means nothing. Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.',
+      'IGWN_AUTH_UTILS_FIND_SCITOKEN has the invalid value "on". Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.',
     )
   })
 })
@@ -236,7 +235,7 @@ describe('forceNoAuth and failIfNoAuth', () => {
     expect(server.authorizations).toEqual([undefined])
   })
 
-  it('failIfNoAuth sends nothing without a credential, and says why there is none', async () => {
+  it('failIfNoAuth sends nothing without a credential, and the error lists the reasons', async () => {
     process.env.BEARER_TOKEN = mint({ exp: 1000 })
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { failIfNoAuth: true } }))
     expect(error.code).toBe('ERR_IGWN_NO_CREDENTIAL')
@@ -245,7 +244,7 @@ describe('forceNoAuth and failIfNoAuth', () => {
     )
   })
 
-  it("failIfNoAuth is content with the caller's own header", async () => {
+  it("failIfNoAuth accepts the caller's own header", async () => {
     await igwnAxios.get(server.origin, {
       headers: { Authorization: 'Own x' },
       igwnAuth: { failIfNoAuth: true },
@@ -254,7 +253,7 @@ describe('forceNoAuth and failIfNoAuth', () => {
   })
 
   it('together are an error at once', async () => {
-    const says = /^forceNoAuth and failIfNoAuth contradict each other/
+    const says = /^forceNoAuth and failIfNoAuth exclude each other/
     expect(() => applyIgwnAuth(axios.create(), { forceNoAuth: true, failIfNoAuth: true })).toThrow(says)
     const instance = applyIgwnAuth(axios.create(), { forceNoAuth: true })
     const error = await refused(instance.get(server.origin, { igwnAuth: { failIfNoAuth: true } }))
@@ -275,7 +274,7 @@ describe('options', () => {
     expect(seen()).toMatch(/^Bearer /)
   })
 
-  it('igwnAuth: false holds also when an interceptor that runs after ours says so', async () => {
+  it('igwnAuth: false applies also when an interceptor that runs after ours sets it', async () => {
     process.env.BEARER_TOKEN = mint()
     const instance = axios.create()
     instance.interceptors.request.use((config) => ({ ...config, igwnAuth: false }))
@@ -283,7 +282,7 @@ describe('options', () => {
     expect(server.authorizations).toEqual([undefined])
   })
 
-  it('and defaults of an igwnAxios go to those it makes', async () => {
+  it('and defaults of an igwnAxios are inherited by the instances it creates', async () => {
     const first = igwnAxios.create({ baseURL: server.origin, igwnAuth: { token: 'abc' } })
     await first.create({ headers: { 'X-Own': '1' } }).get('/a')
     expect(server.seen[0]).toMatchObject({
@@ -292,7 +291,7 @@ describe('options', () => {
     })
   })
 
-  it('are not evaded by a space before the URL', async () => {
+  it('apply also to a URL with a space before it', async () => {
     const error = await refused(igwnAxios.get(` ${server.origin}`, { igwnAuth: { failIfNoAuth: true } }))
     expect(error.code).toBe('ERR_IGWN_NO_CREDENTIAL')
   })
@@ -333,9 +332,9 @@ describe('options', () => {
     )
   })
 
-  it('url sets the audience for its host and port, and hands nothing given to another', async () => {
+  it('url sets the audience for its host and port, and a given token is sent to no other host', async () => {
     const other = await servers.serve(() => ({}))
-    // The service as it is known outside; here without TLS.
+    // The public URL of the service; the test server has no TLS.
     const service = server.origin.replace('http:', 'https:')
     process.env.BEARER_TOKEN = mint({ aud: service })
     const instance = applyIgwnAuth(axios.create(), { url: service })
@@ -362,7 +361,7 @@ describe("the caller's own credentials win, untouched (trap 8)", () => {
     expect(server.authorizations).toEqual(['Own x'])
   })
 
-  it.each([[false], [null], ['']])('a header that says no: %j', async (value) => {
+  it.each([[false], [null], ['']])('a header that is switched off: %j', async (value) => {
     await igwnAxios.get(server.origin, { headers: { Authorization: value } as never })
     expect(server.authorizations).toEqual([value === '' ? '' : undefined])
   })
@@ -374,7 +373,7 @@ describe("the caller's own credentials win, untouched (trap 8)", () => {
     expect(seen()).toBe('Own common')
   })
 
-  it('a header that an interceptor of theirs sets, whenever it was installed', async () => {
+  it('a header that an interceptor sets, registered before or after ours', async () => {
     const instance = axios.create()
     instance.interceptors.request.use((config) => {
       config.headers.set('Authorization', 'Own early')
@@ -396,25 +395,25 @@ describe("the caller's own credentials win, untouched (trap 8)", () => {
     expect(seen()).toBe(`Basic ${Buffer.from('a:b').toString('base64')}`)
   })
 
-  it('a login in the URL', async () => {
+  it('userinfo in the URL', async () => {
     await igwnAxios.get(server.origin.replace('//', '//a:b@'))
     expect(seen()).toBe(`Basic ${Buffer.from('a:b').toString('base64')}`)
   })
 
-  it('an undefined header is none', async () => {
+  it('an undefined header counts as none', async () => {
     await igwnAxios.get(server.origin, { headers: { Authorization: undefined } as never })
     expect(seen()).toMatch(/^Bearer /)
   })
 })
 
-describe('never in clear', () => {
-  // A name that is looked up to loopback, so that what should not be sent would arrive and be seen.
+describe('plain HTTP', () => {
+  // Resolves to loopback, so that the server would see a credential that must not be sent.
   const lookup = (_: string, __: object, done: (...args: unknown[]) => void) => {
     done(null, [{ address: '127.0.0.1', family: 4 }])
   }
   const far = () => ({ url: `http://far.example.org:${server.port}/`, lookup: lookup as never })
 
-  it('a discovered token is left out over http', async () => {
+  it('a discovered token is not sent', async () => {
     process.env.BEARER_TOKEN = mint()
     await igwnAxios.request(far())
     expect(server.authorizations).toEqual([undefined])
@@ -428,16 +427,18 @@ describe('never in clear', () => {
     process.env.BEARER_TOKEN = mint()
     const error = await refused(igwnAxios.request({ ...far(), igwnAuth }))
     expect(error.code).toBe('ERR_IGWN_INSECURE_TRANSPORT')
-    expect(error.message).toContain(`far.example.org:${server.port} is reached over clear-text http`)
+    expect(error.message).toContain(
+      `far.example.org:${server.port} is reached over plain HTTP, where others can read a token. Nothing was sent.`,
+    )
   })
 
-  it('allowInsecureHttp lets it through', async () => {
+  it('allowInsecureHttp sends it', async () => {
     process.env.BEARER_TOKEN = mint()
     await igwnAxios.request({ ...far(), igwnAuth: { allowInsecureHttp: true } })
     expect(seen()).toMatch(/^Bearer /)
   })
 
-  it('a proxy on the way makes loopback clear text too', async () => {
+  it('a request to loopback through a network proxy gets no token', async () => {
     process.env.BEARER_TOKEN = mint()
     const proxy = { host: '127.0.0.1', port: server.port }
     await igwnAxios.get('http://localhost:9/', { proxy })
@@ -447,7 +448,7 @@ describe('never in clear', () => {
 })
 
 describe('installing', () => {
-  it('returns the same instance, and again replaces the options (trap 16)', async () => {
+  it('returns the same instance, and installing again replaces the options (trap 16)', async () => {
     const instance = axios.create()
     expect(applyIgwnAuth(instance, { token: 'first' })).toBe(instance)
     expect(applyIgwnAuth(instance, { token: 'second' })).toBe(instance)
@@ -455,27 +456,27 @@ describe('installing', () => {
     expect(server.authorizations).toEqual(['Bearer second'])
   })
 
-  it('with a token that could not be sent is an error at once', () => {
+  it('with a token that cannot be sent is an error at once', () => {
     expect(() => applyIgwnAuth(axios.create(), { token: 'so\nsecret' })).toThrow(
       /^the token option is no bearer token: character 3 of 9 is a line feed/,
     )
   })
 
-  it('that fails leaves what was installed', async () => {
+  it('that fails keeps what was installed', async () => {
     const instance = applyIgwnAuth(axios.create(), { token: 'first' })
     expect(() => applyIgwnAuth(instance, { token: 5 } as never)).toThrow('options.token must be')
     await instance.get(server.origin)
     expect(seen()).toBe('Bearer first')
   })
 
-  it('is undone by removeIgwnAuth, and removing twice does nothing', async () => {
+  it('is reverted by removeIgwnAuth; removing twice changes nothing', async () => {
     const instance = applyIgwnAuth(axios.create(), { token: 'abc' })
     expect(removeIgwnAuth(removeIgwnAuth(instance))).toBe(instance)
     await instance.get(server.origin)
     expect(server.authorizations).toEqual([undefined])
   })
 
-  it('does not spread to child instances or to axios itself', async () => {
+  it('does not affect child instances or axios itself', async () => {
     const instance = applyIgwnAuth(axios.create(), { token: 'abc' })
     await (instance as unknown as typeof axios).create().get(server.origin)
     await axios.get(server.origin)
@@ -495,7 +496,7 @@ describe('installing', () => {
   })
 })
 
-describe('what is no http URL behaves as in plain axios (trap 19)', () => {
+describe('a URL that is not http behaves as in plain axios (trap 19)', () => {
   it.each([
     ['a data: URL', { url: 'data:text/plain,hello', responseType: 'text' as const }],
     ['a relative URL', { url: '/a' }],
@@ -516,7 +517,7 @@ describe('what is no http URL behaves as in plain axios (trap 19)', () => {
     expect(ours).toEqual(await outcome(axios.create() as typeof axios))
   })
 
-  it('a socket', async () => {
+  it('a UNIX socket', async () => {
     process.env.BEARER_TOKEN = mint()
     const socketPath = path.join(process.env.HOME!, 'socket')
     const local = await import('node:http').then((http) =>

@@ -1,4 +1,4 @@
-/** Redirects that the fetch adapter follows, or must not: it asks nobody where a request goes. */
+/** Redirects that the fetch adapter follows by itself, and those that must not be followed. */
 import axios, { type AxiosRequestConfig } from 'axios'
 import { applyOAuth1 } from '../../lib/oauth1'
 import { clientCredentials, OAuth2Auth, type OAuthClient } from '../../lib/oauth2'
@@ -24,11 +24,11 @@ async function redirecting(status = 307) {
 const notFollowed = (host: string, name: string, status = 307) =>
   ours(
     'ERR_IGWN_UNSUPPORTED',
-    `${host} redirects the request (status ${status}), and the fetch adapter would take along what ${name} put on it. It was not followed. Use the http adapter, or the URL that it leads to.`,
+    `${host} redirects the request (status ${status}), and the fetch adapter would keep what ${name} added to it. The redirect was not followed. Use the http adapter, or the URL that it leads to.`,
   )
 
-describe('what a scheme put on a request', () => {
-  it.each([301, 302, 303, 307, 308])('as a token in its body goes nowhere else by a %d', async (status) => {
+describe('the fetch adapter, with a scheme that adds', () => {
+  it.each([301, 302, 303, 307, 308])('a token to the body, does not follow a %d', async (status) => {
     const { elsewhere, server, host } = await redirecting(status)
     const scheme = new OAuth2Auth(TOKEN, { placement: 'body' })
     for (const validateStatus of [undefined, null]) {
@@ -40,7 +40,7 @@ describe('what a scheme put on a request', () => {
     expect(elsewhere.seen).toEqual([])
   })
 
-  it('as a signature with the secrets in it goes nowhere else', async () => {
+  it('a signature with the secrets in it, does not follow a redirect', async () => {
     const { elsewhere, server, host } = await redirecting()
     const instance = applyOAuth1(byFetch(), {
       clientId: 'me',
@@ -52,7 +52,7 @@ describe('what a scheme put on a request', () => {
     expect(elsewhere.seen).toEqual([])
   })
 
-  it('as a field of its own goes nowhere else', async () => {
+  it('its own header field, does not follow a redirect', async () => {
     const { elsewhere, server, host } = await redirecting()
     const scheme: AuthScheme = { name: 'API key', authorize: () => ({ headers: { 'X-Api-Key': TOKEN } }) }
     const instance = applyIgwnAuth(byFetch(), { scheme })
@@ -60,7 +60,7 @@ describe('what a scheme put on a request', () => {
     expect(elsewhere.seen).toEqual([])
   })
 
-  it('as a header or a parameter stays behind by itself, and the redirect is followed', async () => {
+  it('Authorization or a parameter, follows the redirect without it', async () => {
     for (const placement of ['header', 'query'] as const) {
       const { elsewhere, server } = await redirecting()
       const instance = applyIgwnAuth(byFetch(), { scheme: new OAuth2Auth(TOKEN, { placement }) })
@@ -71,7 +71,7 @@ describe('what a scheme put on a request', () => {
     }
   })
 
-  it('leaves alone what the caller says of redirects', async () => {
+  it('a token to the body, keeps the redirect option of the caller', async () => {
     const { server } = await redirecting()
     const instance = applyIgwnAuth(byFetch(), { scheme: new OAuth2Auth(TOKEN, { placement: 'body' }) })
     const { status } = await instance.post(server.origin, FORM(), {
@@ -81,7 +81,7 @@ describe('what a scheme put on a request', () => {
     expect(status).toBe(307)
   })
 
-  it('goes where no redirect leads', async () => {
+  it('a token to the body, sends it when nothing redirects', async () => {
     const server = await servers.serve(() => ({}))
     const instance = applyIgwnAuth(byFetch(), { scheme: new OAuth2Auth(TOKEN, { placement: 'body' }) })
     await instance.post(server.origin, FORM())
@@ -89,7 +89,7 @@ describe('what a scheme put on a request', () => {
   })
 })
 
-it('a client of OAuth 2 sends its secret nowhere else', async () => {
+it('an OAuth 2 client does not send its secret after a redirect', async () => {
   const { elsewhere, server } = await redirecting()
   const client: OAuthClient = {
     clientId: 'me',

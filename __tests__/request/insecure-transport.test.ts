@@ -1,6 +1,6 @@
-import { isClearText } from '../../lib/request/insecure-transport'
+import { isInsecure } from '../../lib/request/insecure-transport'
 
-const isClear = (url: string, proxy?: Parameters<typeof isClearText>[1]) => isClearText(new URL(url), proxy)
+const check = (url: string, proxy?: Parameters<typeof isInsecure>[1]) => isInsecure(new URL(url), proxy)
 
 afterEach(() => {
   for (const name of ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'no_proxy', 'NO_PROXY'])
@@ -29,29 +29,29 @@ it.each([
   ['http://0.0.0.0', true],
   ['http://127.0.0.1@host.example.org', true],
   ['http://host.example.org/?http://localhost', true],
-])('%s is in clear: %s', (url, clear) => {
-  expect(isClear(url)).toBe(clear)
+])('%s is insecure: %s', (url, insecure) => {
+  expect(check(url)).toBe(insecure)
 })
 
-describe('through a proxy', () => {
-  it('this machine is in clear too, and https is not', () => {
+describe('with a network proxy', () => {
+  it('loopback is insecure too, and https is not', () => {
     const proxy = { host: 'proxy.example.org', port: 3128 }
-    expect(isClear('http://localhost', proxy)).toBe(true)
-    expect(isClear('https://host.example.org', proxy)).toBe(false)
+    expect(check('http://localhost', proxy)).toBe(true)
+    expect(check('https://host.example.org', proxy)).toBe(false)
   })
 
-  it('of the environment too, unless it or the option says otherwise', () => {
+  it('of the environment it is the same, unless no_proxy or the option excludes it', () => {
     process.env.http_proxy = 'http://proxy.example.org:3128'
-    expect(isClear('http://localhost')).toBe(true)
-    expect(isClear('http://localhost', false)).toBe(false)
-    expect(isClear('http://host.example.org', false)).toBe(true)
+    expect(check('http://localhost')).toBe(true)
+    expect(check('http://localhost', false)).toBe(false)
+    expect(check('http://host.example.org', false)).toBe(true)
     process.env.no_proxy = 'localhost'
-    expect(isClear('http://localhost')).toBe(false)
-    expect(isClear('http://127.0.0.1')).toBe(true)
+    expect(check('http://localhost')).toBe(false)
+    expect(check('http://127.0.0.1')).toBe(true)
   })
 
-  it('an empty variable is none', () => {
+  it('in an empty variable nothing changes', () => {
     process.env.http_proxy = ''
-    expect(isClear('http://localhost')).toBe(false)
+    expect(check('http://localhost')).toBe(false)
   })
 })

@@ -1,6 +1,6 @@
 /**
- * A network proxy that answers CONNECT in another way than with a tunnel. axios hands that answer on as the server's, whose
- * words it is not: it came in clear, and nobody has vouched for it.
+ * A network proxy that makes no tunnel for CONNECT. axios returns its response as that of the server, although it came in plain
+ * text and is not authenticated.
  */
 import net from 'node:net'
 import { once } from 'node:events'
@@ -37,7 +37,7 @@ afterEach(async () => {
   for (const proxy of proxies.splice(0)) await once(proxy.close(), 'close')
 })
 
-/** Answers whatever it is asked with this, and ends the connection. */
+/** Sends these lines in response to any request, and closes the connection. */
 async function proxyThatSays(...lines: string[]): Promise<void> {
   const proxy = net.createServer((socket) => {
     socket.on('error', () => undefined)
@@ -50,14 +50,14 @@ async function proxyThatSays(...lines: string[]): Promise<void> {
 
 const get = () => igwnAxios.get('https://server.example.org/', { igwnAuth: { netrc: false } })
 
-it('is not followed to another server, which would get a token', async () => {
+it('gets no redirect followed to a server that would get a token', async () => {
   process.env.NO_PROXY = 'localhost'
   await proxyThatSays('HTTP/1.1 302 Found', `Location: ${elsewhere.origin}/`)
   await get().catch(() => undefined)
   expect(elsewhere.authorizations).toEqual([])
 })
 
-it('is not taken for a refusal by the server', async () => {
+it('is not reported as a refusal by the server', async () => {
   await proxyThatSays('HTTP/1.1 403 Forbidden')
   const error: unknown = await get().catch((reason: unknown) => reason)
   expect((error as IgwnAxiosError).igwnAuth?.summary).toBeUndefined()

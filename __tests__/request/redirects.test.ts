@@ -11,7 +11,7 @@ beforeEach(() => {
   for (const name of ['BEARER_TOKEN', 'SCITOKEN']) delete process.env[name]
 })
 
-/** A server that redirects everything to another, and that other, each with a token of its own on this machine. */
+/** A server that redirects to another one, and a discovered token for each of them. */
 async function pair({ status = 302, host = 'localhost', target = (_: Seen): object => ({}) } = {}) {
   const to = await servers.serve(target, { host })
   const from = await servers.serve(() => ({ status, headers: { location: `${to.origin}/there?q=1` } }))
@@ -29,7 +29,7 @@ const failure = async (request: Promise<unknown>): Promise<AxiosError & { cause?
     (error: unknown) => error as AxiosError,
   )
 
-describe('a refusal behind a redirect of the same origin', () => {
+describe('a 401 after a redirect on the same origin', () => {
   const behind = (status: number) => {
     let refused = false
     return servers.serve(({ url }) => {
@@ -44,7 +44,7 @@ describe('a refusal behind a redirect of the same origin', () => {
     process.env.BEARER_TOKEN = mint({ jti: 'b' })
   })
 
-  it('is answered there, and what the server had accepted is not sent twice', async () => {
+  it('is retried at the target, and the accepted request is not sent twice', async () => {
     const server = await behind(303)
     await instanceWith().post(`${server.origin}/create`, { event: 1 })
     expect(server.seen.map(({ method, url }) => `${method} ${url}`)).toEqual([
@@ -66,7 +66,7 @@ describe('a refusal behind a redirect of the same origin', () => {
     ])
   })
 
-  it('is answered also for a stream that the redirect has no more use for', async () => {
+  it('is retried also when the redirect dropped a body that was a stream', async () => {
     const server = await behind(303)
     const { status } = await instanceWith().post(`${server.origin}/create`, Readable.from(['x']))
     expect(status).toBe(200)
@@ -74,7 +74,7 @@ describe('a refusal behind a redirect of the same origin', () => {
   })
 })
 
-describe('a redirect within the origin (trap 9)', () => {
+describe('a redirect on the same origin (trap 9)', () => {
   it.each([301, 302, 303, 307, 308])('%d keeps the token', async (status) => {
     const server = await servers.serve(({ url }) =>
       url === '/a' ? { status, headers: { location: '/b' } } : {},
@@ -88,7 +88,7 @@ describe('a redirect within the origin (trap 9)', () => {
 
 describe('a redirect to another origin (trap 9)', () => {
   it.each([301, 302, 303, 307, 308])(
-    '%d takes the header off and finds the token of the other',
+    '%d drops the header, and the token of the other origin is found',
     async (status) => {
       const { from, to, tokens } = await pair({ status })
       const { config, request } = await instanceWith().post(
@@ -112,7 +112,7 @@ describe('a redirect to another origin (trap 9)', () => {
     },
   )
 
-  it('to another port of the same host is to another origin', async () => {
+  it('is also one to another port of the same host', async () => {
     const { from, to, tokens } = await pair({ host: '127.0.0.1' })
     await instanceWith().get(from.origin)
     expect([...from.authorizations, ...to.authorizations]).toEqual([
@@ -124,8 +124,8 @@ describe('a redirect to another origin (trap 9)', () => {
   it.each<[string, IgwnAuthOptions]>([
     ['a given token', { token: 'abc' }],
     ['a token function', { token: () => 'abc' }],
-    ['a token for an audience of its own', { tokenAudience: 'https://service' }],
-  ])('never takes %s along', async (_, options) => {
+    ['a token for tokenAudience', { tokenAudience: 'https://service' }],
+  ])('never carries %s', async (_, options) => {
     const { from, to } = await pair()
     process.env.SCITOKEN = mint({ aud: 'https://service' })
     delete process.env.BEARER_TOKEN
@@ -134,7 +134,7 @@ describe('a redirect to another origin (trap 9)', () => {
     expect(to.authorizations).toEqual([undefined])
   })
 
-  it('there and back does not bring a given token back', async () => {
+  it('and back does not restore a given token', async () => {
     const to = await servers.serve(() => ({ status: 302, headers: { location: `${from.origin}/back` } }), {
       host: 'localhost',
     })
@@ -145,21 +145,21 @@ describe('a redirect to another origin (trap 9)', () => {
     expect([...from.authorizations, ...to.authorizations]).toEqual(['Bearer abc', undefined, undefined])
   })
 
-  it('goes on without a token where the first was required', async () => {
+  it('continues without a token where the first request required one', async () => {
     const { from, to } = await pair()
     delete process.env.BEARER_TOKEN
     await instanceWith({ token: true, failIfNoAuth: true }).get(from.origin)
     expect(to.authorizations).toEqual([undefined])
   })
 
-  it('shares the credentials of declared origins', async () => {
+  it('carries the credentials between trustedOrigins', async () => {
     const { from, to } = await pair()
     await instanceWith({ token: 'abc', trustedOrigins: [from.origin, to.origin] }).get(from.origin)
     await instanceWith({ token: 'abc', trustedOrigins: [to.origin] }).get(from.origin)
     expect(to.authorizations).toEqual(['Bearer abc', undefined])
   })
 
-  it('takes no login from the Location', async () => {
+  it('ignores userinfo in Location', async () => {
     const to = await servers.serve(() => ({}), { host: 'localhost' })
     const from = await servers.serve(() => ({
       status: 302,
@@ -169,21 +169,21 @@ describe('a redirect to another origin (trap 9)', () => {
     expect(to.authorizations).toEqual([undefined])
   })
 
-  it('with a stream as body goes on without a token of ours', async () => {
+  it('with a stream as body continues without a token', async () => {
     const { from, to } = await pair({ status: 307 })
     await instanceWith().post(from.origin, Readable.from([Buffer.from('streamed')]))
     expect(to.seen[0]).toMatchObject({ method: 'POST', body: 'streamed' })
     expect(to.authorizations).toEqual([undefined])
   })
 
-  it('leaves a header, auth and login of the caller to axios, which takes them off', async () => {
+  it('drops the Authorization and auth of the caller, as axios does', async () => {
     const { from, to } = await pair()
     await instanceWith().get(from.origin, { headers: { Authorization: 'Own x' } })
     await instanceWith().get(from.origin, { auth: { username: 'a', password: 'b' } })
     expect(to.authorizations).toEqual([undefined, undefined])
   })
 
-  it('in a circle ends, bounded by maxRedirects', async () => {
+  it('in a loop ends after maxRedirects', async () => {
     const to = await servers.serve(() => ({ status: 302, headers: { location: from.origin } }), {
       host: 'localhost',
     })
@@ -194,7 +194,7 @@ describe('a redirect to another origin (trap 9)', () => {
   })
 })
 
-describe('from https to http (trap 9)', () => {
+describe('a redirect from https to http (trap 9)', () => {
   it('drops every credential, whatever the options say', async () => {
     const authority = await createAuthority()
     const { certificate, key } = await authority.issueServer()
@@ -211,8 +211,8 @@ describe('from https to http (trap 9)', () => {
   })
 })
 
-describe('a refusal at the end of a redirect (trap 10)', () => {
-  it('is answered there, with a token for there', async () => {
+describe('a 401 after a redirect to another origin (trap 10)', () => {
+  it('is retried there, with a token for that origin', async () => {
     const { from, to } = await pair({ target: () => (to_seen() === 1 ? challenge() : {}) })
     const to_seen = () => to.seen.length
     const second = mint({ aud: to.origin, jti: 'second' })
@@ -225,7 +225,7 @@ describe('a refusal at the end of a redirect (trap 10)', () => {
     expect(to.authorizations.at(-1)).toBe(`Bearer ${second}`)
   })
 
-  it('of the second send is not answered: one request has one answer', async () => {
+  it('of the second send is not retried', async () => {
     const to = await servers.serve(() => challenge(), { host: 'localhost' })
     const from = await servers.serve((_, index) =>
       index === 0 ? challenge() : { status: 302, headers: { location: to.origin } },
@@ -238,13 +238,13 @@ describe('a refusal at the end of a redirect (trap 10)', () => {
   })
 })
 
-describe('between origins that are declared to be one service', () => {
-  // A name that is looked up to loopback, so that what should not be sent would arrive and be seen.
+describe('between trustedOrigins', () => {
+  // Resolves to loopback, so that the server would see a credential that must not be sent.
   const lookup = (_: string, __: object, done: (...args: unknown[]) => void) => {
     done(null, [{ address: '127.0.0.1', family: 4 }])
   }
 
-  it('a token is not carried in clear', async () => {
+  it('a token is not carried over plain HTTP', async () => {
     const to = await servers.serve(() => ({}))
     const far = `http://far.example.org:${to.port}`
     const from = await servers.serve(() => ({ status: 302, headers: { location: far } }))
@@ -255,7 +255,7 @@ describe('between origins that are declared to be one service', () => {
     expect(to.authorizations).toEqual([undefined])
   })
 
-  it('the second has its own token where the first had none', async () => {
+  it('the second origin gets its own token where the first had none', async () => {
     const { from, to, tokens } = await pair()
     delete process.env.SCITOKEN
     await instanceWith({ trustedOrigins: [from.origin, to.origin] }).get(from.origin)
@@ -263,8 +263,8 @@ describe('between origins that are declared to be one service', () => {
   })
 })
 
-describe('time-out', () => {
-  it('is for all of the way, as in axios', async () => {
+describe('timeout', () => {
+  it('covers all redirects, as in axios', async () => {
     const slowly = async () => {
       await new Promise((resolve) => setTimeout(resolve, 150))
       return {}
@@ -297,7 +297,7 @@ describe('beforeRedirect and maxRedirects of the caller (trap 11)', () => {
     expect(to.seen[0]!.headers['x-hook']).toBe('yes')
   })
 
-  it('a hook that throws ends the request as it does without us', async () => {
+  it('a hook that throws ends the request as in plain axios', async () => {
     const { from, to } = await pair()
     const no = new Error('not there')
     const beforeRedirect = () => {
@@ -310,7 +310,7 @@ describe('beforeRedirect and maxRedirects of the caller (trap 11)', () => {
     expect(to.seen).toHaveLength(0)
   })
 
-  it('the hook is not shown our credential, and what it sets itself is sent', async () => {
+  it('the hook does not see our credential, and what it sets is sent', async () => {
     const { from, to } = await pair()
     const same = await servers.serve(({ url }) =>
       url === '/a'
@@ -329,13 +329,13 @@ describe('beforeRedirect and maxRedirects of the caller (trap 11)', () => {
     expect(to.authorizations).toEqual([`Basic ${Buffer.from('me:mine:too').toString('base64')}`])
   })
 
-  it('headers that were switched off stay off', async () => {
+  it('headers that the caller switched off stay off', async () => {
     const { from, to } = await pair()
     await instanceWith().get(from.origin, { headers: { 'User-Agent': false } })
     expect(to.seen[0]!.headers['user-agent']).toBeUndefined()
   })
 
-  it('maxRedirects: 0 gives the redirect back', async () => {
+  it('maxRedirects: 0 returns the redirect', async () => {
     const { from, to } = await pair()
     const error = await failure(instanceWith().get(from.origin, { maxRedirects: 0 }))
     expect(error.response?.status).toBe(302)

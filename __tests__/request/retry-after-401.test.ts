@@ -15,7 +15,7 @@ beforeEach(() => {
   for (const name of ['BEARER_TOKEN', 'BEARER_TOKEN_FILE', 'SCITOKEN']) delete process.env[name]
 })
 
-/** A source that gives token-1, token-2, … */
+/** A source that returns token-1, token-2, … */
 function counting() {
   let calls = 0
   return Object.assign(() => `token-${(calls += 1)}`, { calls: () => calls })
@@ -30,14 +30,14 @@ const failure = async (request: Promise<unknown>): Promise<IgwnAxiosError> =>
   )
 
 describe('a 401 with a Bearer challenge', () => {
-  it('is answered once with another token', async () => {
+  it('is retried once with another token', async () => {
     const server = await servers.serve(refuseFirst())
     const { status } = await applyIgwnAuth(axios.create(), { token: counting() }).get(server.origin)
     expect(status).toBe(200)
     expect(server.authorizations).toEqual(['Bearer token-1', 'Bearer token-2'])
   })
 
-  it('is answered with the next discovered token that is not the refused one', async () => {
+  it('is retried with the next discovered token that is not the refused one', async () => {
     const [first, second] = [mint({ jti: 'a' }), mint({ jti: 'b' })]
     process.env.SCITOKEN = first
     process.env.BEARER_TOKEN = second
@@ -46,7 +46,7 @@ describe('a 401 with a Bearer challenge', () => {
     expect(server.authorizations).toEqual([`Bearer ${first}`, `Bearer ${second}`])
   })
 
-  it('takes the scope of the challenge into the query', async () => {
+  it('is retried with a token that exists and has the scope of the challenge, which a source gets apart', async () => {
     const [read, write] = [mint({ scope: 'gracedb.read' }), mint({ scope: 'gracedb.read gracedb.write' })]
     process.env.SCITOKEN = read
     process.env.BEARER_TOKEN = write
@@ -58,13 +58,16 @@ describe('a 401 with a Bearer challenge', () => {
     const token = (query: TokenQuery) => `token-${queries.push(query)}`
     const again = await servers.serve(refuseFirst('scope="b c"'))
     await applyIgwnAuth(axios.create(), { token, tokenScope: ['a', 'b'] }).get(again.origin)
-    expect(queries.map(({ scope }) => scope)).toEqual([
-      ['a', 'b'],
-      ['a', 'b', 'c'],
+    expect(queries.map(({ scope, challengeScope }) => [scope, challengeScope])).toEqual([
+      [['a', 'b'], []],
+      [
+        ['a', 'b'],
+        ['b', 'c'],
+      ],
     ])
   })
 
-  it('twice reaches the caller: two requests and no more (trap 3)', async () => {
+  it('twice is the error of the request, after two sends (trap 3)', async () => {
     const server = await servers.serve(() => challenge())
     const source = counting()
     const error = await failure(applyIgwnAuth(axios.create(), { token: source }).get(server.origin))
@@ -74,7 +77,7 @@ describe('a 401 with a Bearer challenge', () => {
     expect(source.calls()).toBe(2)
   })
 
-  it('with the same token again is not answered, and the error says why (trap 3)', async () => {
+  it('is not retried with the same token, and the error has the reason (trap 3)', async () => {
     const server = await servers.serve(() => challenge())
     const error = await failure(applyIgwnAuth(axios.create(), { token: 'abc' }).get(server.origin))
     expect(error.response?.status).toBe(401)
@@ -86,7 +89,7 @@ describe('a 401 with a Bearer challenge', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('with no other token on the machine comes back with a reason for each place', async () => {
+  it('is the error of the request when no other token is found, with a reason for each location', async () => {
     process.env.BEARER_TOKEN = mint()
     const server = await servers.serve(() => challenge())
     const error = await failure(applyIgwnAuth(axios.create()).get(server.origin))
@@ -96,7 +99,7 @@ describe('a 401 with a Bearer challenge', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('comes back as it is when finding another fails, with the failure as reason', async () => {
+  it('is the error of the request when a source fails, with the failure as the reason', async () => {
     const server = await servers.serve(() => challenge())
     let calls = 0
     const token = () => {
@@ -109,7 +112,7 @@ describe('a 401 with a Bearer challenge', () => {
     expect(error.igwnAuth?.reasons[0]?.message).toBe('Finding another credential failed: vault is down')
   })
 
-  it('tells the source which token was refused', async () => {
+  it('calls invalidate of the source with the refused token', async () => {
     const server = await servers.serve(refuseFirst())
     const refused: string[] = []
     const source = { getToken: counting(), invalidate: (token: string) => void refused.push(token) }
@@ -123,7 +126,7 @@ describe('a 401 with a Bearer challenge', () => {
     ['after others', 'Negotiate, Basic realm="a, b", Bearer realm="x"', false],
     ['in fields of its own', ['Basic realm="x"', 'Bearer error="invalid_token"'], false],
     ['invalid_request, to a request without a token', 'Bearer error="invalid_request"', true],
-  ])('is known %s', async (_, header, without) => {
+  ])('is recognized %s', async (_, header, without) => {
     const server = await servers.serve((__, index) =>
       index === 0 ? { status: 401, headers: { 'WWW-Authenticate': header } } : {},
     )
@@ -139,14 +142,14 @@ describe('a 401 with a Bearer challenge', () => {
     ['another scheme', { 'WWW-Authenticate': 'Basic realm="x"' }],
     ['"Bearer" inside a quoted realm', { 'WWW-Authenticate': 'Basic realm="Bearer of news"' }],
     ['invalid_request of a token that was sent', { 'WWW-Authenticate': 'Bearer error="invalid_request"' }],
-  ])('is not answered with %s (trap 3)', async (_, headers) => {
+  ])('is not retried with %s (trap 3)', async (_, headers) => {
     const server = await servers.serve(() => ({ status: 401, headers: headers }))
     const error = await failure(applyIgwnAuth(axios.create(), { token: counting() }).get(server.origin))
     expect(error.response?.status).toBe(401)
     expect(server.seen).toHaveLength(1)
   })
 
-  it('is the only thing answered: a 403 is not', async () => {
+  it('is retried, and a 403 is not', async () => {
     const server = await servers.serve(() => ({ ...challenge('error="insufficient_scope"'), status: 403 }))
     const error = await failure(applyIgwnAuth(axios.create(), { token: counting() }).get(server.origin))
     expect(error.response?.status).toBe(403)
@@ -154,7 +157,7 @@ describe('a 401 with a Bearer challenge', () => {
   })
 
   it.each([401, 403])(
-    'or any %d without one says why there was no other token (XRootD never challenges)',
+    'or a %d without one: the error has the reasons of the tokens that were not sent (XRootD sends no challenge)',
     async (status) => {
       process.env.SCITOKEN = mint({ exp: 1000 })
       const server = await servers.serve(() => ({ status }))
@@ -164,7 +167,7 @@ describe('a 401 with a Bearer challenge', () => {
     },
   )
 
-  it('is answered also when validateStatus accepts it (trap 4)', async () => {
+  it('is retried also when validateStatus accepts it (trap 4)', async () => {
     const server = await servers.serve(refuseFirst())
     const instance = applyIgwnAuth(axios.create({ validateStatus: null }), { token: counting() })
     expect((await instance.get(server.origin)).status).toBe(200)
@@ -173,7 +176,7 @@ describe('a 401 with a Bearer challenge', () => {
     expect(never.seen).toHaveLength(2)
   })
 
-  it('is answered before transformResponse sees anything, which runs once (trap 4)', async () => {
+  it('is retried before transformResponse runs, which runs once (trap 4)', async () => {
     const server = await servers.serve(refuseFirst())
     const runs: unknown[] = []
     const transformResponse = (data: string) => {
@@ -253,20 +256,20 @@ describe('bodies of the second send (trap 5)', () => {
         return made
       },
     ],
-  ])('%s is sent once and the refusal comes back', async (_, data) => {
+  ])('%s is sent once, and the 401 is the error', async (_, data) => {
     const server = await servers.serve(refuseFirst())
     const error = await failure(
       applyIgwnAuth(axios.create(), { token: counting() }).post(server.origin, data()),
     )
     expect(error.response?.status).toBe(401)
     expect(error.igwnAuth?.reasons.map(({ message }) => message)).toEqual([
-      'The body of the request is a stream, which cannot be sent a second time',
+      'the body of the request is a stream, which cannot be sent a second time',
     ])
     expect(server.seen).toHaveLength(1)
     expect(server.seen[0]!.body).toContain('abc')
   })
 
-  it('a web stream through the fetch adapter is sent once and the refusal comes back', async () => {
+  it('a web stream on the fetch adapter is sent once, and the 401 is the error', async () => {
     const server = await servers.serve(refuseFirst())
     const data = new Blob(['abc']).stream()
     const instance = applyIgwnAuth(axios.create({ adapter: 'fetch' }), { token: counting() })
@@ -276,8 +279,8 @@ describe('bodies of the second send (trap 5)', () => {
   })
 })
 
-describe('a refused stream (trap 6)', () => {
-  it('is drained, so that one socket is enough', async () => {
+describe('the body of a 401 that is retried, with responseType stream (trap 6)', () => {
+  it('is drained, so that its connection is used again', async () => {
     const server = await servers.serve((_, index) =>
       index % 2 === 0 ? { ...challenge(), body: 'x'.repeat(200_000) } : {},
     )
@@ -293,10 +296,8 @@ describe('a refused stream (trap 6)', () => {
     expect(server.connections()).toBe(1)
     expect(server.seen).toHaveLength(6)
   })
-})
 
-describe('a refused stream that is let go', () => {
-  it('harms nobody when it is longer than it may be', async () => {
+  it('may be longer than maxContentLength', async () => {
     const server = await servers.serve((_, index) =>
       index === 0 ? { ...challenge(), body: 'x'.repeat(5000) } : {},
     )
@@ -309,7 +310,7 @@ describe('a refused stream that is let go', () => {
     await new Promise((resolve) => setTimeout(resolve, 50))
   })
 
-  it('is cut off when it has no end, so that one socket is enough', async () => {
+  it('is closed when it does not end, so that its connection is free', async () => {
     const server = http.createServer((request, response) => {
       if (request.headers.authorization !== 'Bearer token-1') return response.end('ok')
       response.writeHead(401, { 'WWW-Authenticate': 'Bearer' })
@@ -331,7 +332,7 @@ describe('a refused stream that is let go', () => {
 describe('abort (trap 7)', () => {
   const never = async () => new Promise<string>(() => undefined)
 
-  it('before the request: nothing is looked for, nothing sent', async () => {
+  it('before the request: nothing is searched and nothing is sent', async () => {
     const server = await servers.serve(() => ({}))
     const source = counting()
     const request = applyIgwnAuth(axios.create(), { token: source }).get(server.origin, {
@@ -342,7 +343,7 @@ describe('abort (trap 7)', () => {
   })
 
   it.each(['signal', 'cancelToken'] as const)(
-    'by %s during discovery: at once, and nothing is sent',
+    'by %s during discovery ends the request at once, and nothing is sent',
     async (way) => {
       const server = await servers.serve(() => ({}))
       const controller = new AbortController()
@@ -359,7 +360,7 @@ describe('abort (trap 7)', () => {
     },
   )
 
-  it('during a discovery that does not wait: nothing is sent', async () => {
+  it('during a synchronous discovery: nothing is sent', async () => {
     const server = await servers.serve(() => ({}))
     const controller = new AbortController()
     const token = () => {
@@ -373,7 +374,7 @@ describe('abort (trap 7)', () => {
     expect(server.seen).toHaveLength(0)
   })
 
-  it('between the refusal and the second send: it is not sent', async () => {
+  it('between the refusal and the second send: nothing more is sent', async () => {
     const server = await servers.serve(() => challenge())
     const controller = new AbortController()
     let calls = 0
@@ -389,7 +390,7 @@ describe('abort (trap 7)', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('leaves no listener on a token of cancellation that lives long', async () => {
+  it('leaves no listener on a cancel token', async () => {
     const server = await servers.serve(() => ({}))
     const { token: cancelToken } = axios.CancelToken.source()
     const instance = applyIgwnAuth(axios.create(), { token: async () => Promise.resolve('abc') })
@@ -410,8 +411,8 @@ describe('abort (trap 7)', () => {
   })
 })
 
-describe('many at once (trap 17)', () => {
-  it('a token renewed by a sibling meanwhile is used, and discovery keeps no memory of the refused one', async () => {
+describe('concurrent requests (trap 17)', () => {
+  it('a token that was renewed meanwhile is used, and the refused one is not remembered', async () => {
     const file = (process.env.BEARER_TOKEN_FILE = path.join(process.env.HOME!, 'token'))
     const [old, fresh] = [mint({ jti: 'old' }), mint({ jti: 'fresh' })]
     fs.writeFileSync(file, old)
@@ -439,8 +440,8 @@ describe('many at once (trap 17)', () => {
   })
 })
 
-describe('an adapter of somebody else', () => {
-  it('that answers without a config is answered too', async () => {
+describe('a custom adapter', () => {
+  it('that responds without a config gets the retry too', async () => {
     let calls = 0
     const adapter = async () => {
       calls += 1
@@ -457,7 +458,7 @@ describe('an adapter of somebody else', () => {
     expect(calls).toBe(2)
   })
 
-  it('that fails with what is no AxiosError fails as it does without us', async () => {
+  it('that throws another error than an AxiosError fails with that error', async () => {
     const thrown = new TypeError('odd')
     const adapter = async () => Promise.reject(thrown)
     await expect(

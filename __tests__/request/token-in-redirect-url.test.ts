@@ -1,6 +1,6 @@
 /**
- * A server that puts the token it was shown into the URL that it sends to, as redirectors of XRootD do:
- * `Location: http://data.example.org/f?authz=Bearer%20...`, in clear text unless they are told otherwise (`http.desthttps`).
+ * A server that repeats the token in the URL of its redirect, as redirectors of XRootD do, over plain HTTP by default:
+ * `Location: http://data.example.org/f?authz=Bearer%20...`
  */
 import path from 'node:path'
 import type { AxiosError } from 'axios'
@@ -14,12 +14,17 @@ import { ours, put } from '../support/tokens'
 const servers = serverGroup()
 let token: string
 let proxy: TestServer
+let bundles = 0
 
-/** Sends to this server, with the token in the URL. */
+/** Redirects to an origin, with the token in the URL. */
 async function redirectorTo(origin: string): Promise<TestServer> {
   const authority = await createAuthority()
+  // Another path for each test: a replaced file takes effect within a second.
   const { certificate: cert, key } = await authority.issueServer()
-  process.env.REQUESTS_CA_BUNDLE = put(path.join(String(process.env.HOME), 'ca.pem'), authority.certificate)
+  process.env.REQUESTS_CA_BUNDLE = put(
+    path.join(String(process.env.HOME), `ca-${(bundles += 1)}.pem`),
+    authority.certificate,
+  )
   const answer = ({ headers }: { headers: { authorization?: string | undefined } }) => ({
     status: 302,
     headers: { Location: `${origin}/f?authz=${encodeURIComponent(headers.authorization ?? '')}` },
@@ -29,7 +34,7 @@ async function redirectorTo(origin: string): Promise<TestServer> {
 
 beforeEach(async () => {
   token = process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
-  // Stands in the place of all servers in clear text.
+  // Receives all requests over plain HTTP.
   proxy = await servers.serve(() => ({}))
   process.env.HTTP_PROXY = proxy.origin
 })
@@ -39,20 +44,20 @@ afterEach(async () => {
   await servers.close()
 })
 
-it('is not sent in clear text', async () => {
+it('is not followed over plain HTTP', async () => {
   const redirector = await redirectorTo('http://data.example.org')
   await expect(igwnAxios.get(`${redirector.origin}/f`)).rejects.toThrow(
     ours(
       'ERR_IGWN_INSECURE_TRANSPORT',
-      'The server redirects to data.example.org over clear-text http, with the token in the URL, where everybody on the way ' +
-        'can read it. It was not followed. Have the server redirect to https; or set allowInsecureHttp where nobody listens.',
+      'The server redirects to data.example.org over plain HTTP with a credential in the URL, where others can read it. ' +
+        'The redirect was not followed. Use https, or set allowInsecureHttp on a network that only you can read.',
     ),
   )
   expect(redirector.authorizations).toEqual([`Bearer ${token}`])
   expect(proxy.seen.filter(({ url }) => url.includes(token))).toEqual([])
 })
 
-it('is in nothing that is printed of a redirect that is not followed', async () => {
+it('is not printed with a redirect that is not followed', async () => {
   const redirector = await redirectorTo('https://data.example.org')
   const error: unknown = await igwnAxios
     .get(`${redirector.origin}/f`, { maxRedirects: 0 })

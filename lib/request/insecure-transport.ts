@@ -30,9 +30,9 @@ export function readableOnTheWay({ host }: URL, what: string): string {
 }
 
 /** The error for a credential that was given or required and would go over plain HTTP. */
-export function insecureTransport(message: string): IgwnAuthError {
+export function insecureTransport(message: string, result = 'Nothing was sent'): IgwnAuthError {
   return new IgwnAuthError(
     'ERR_IGWN_INSECURE_TRANSPORT',
-    `${message}. Nothing was sent. Use https, or set allowInsecureHttp on a network that only you can read.`,
+    `${message}. ${result}. Use https, or set allowInsecureHttp on a network that only you can read.`,
   )
 }

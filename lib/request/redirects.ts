@@ -140,7 +140,8 @@ function assertNotRepeated(next: URL, { options, request }: RequestContext, cred
   const secrets = encodingsOf(secretsOf(credentials))
   if (!secrets.some((secret) => next.href.includes(secret))) return
   throw insecureTransport(
-    `The server redirects to ${next.host} over plain HTTP with a credential in the URL, where others can read it; the redirect was not followed`,
+    `The server redirects to ${next.host} over plain HTTP with a credential in the URL, where others can read it`,
+    'The redirect was not followed',
   )
 }
 

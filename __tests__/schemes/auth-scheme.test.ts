@@ -1,7 +1,4 @@
-/**
- * A scheme on the wire: it signs method, URL and body with a counter, and a server written here says whether what arrived is
- * what was signed.
- */
+/** A scheme that signs method, URL, body and a counter, and a server that checks the signature of what arrives. */
 import { createHmac } from 'node:crypto'
 import { Readable } from 'node:stream'
 import axios, { type AxiosInstance } from 'axios'
@@ -16,9 +13,9 @@ function mac(method: string, url: string, body: string, count: string): string {
   return createHmac('sha256', SECRET).update([method, url, body, count].join('\n')).digest('hex')
 }
 
-/** What this scheme is asked, in order. */
+/** The requests that the scheme was called with, in order. */
 let asked: SchemeRequest[]
-let answered: number
+let retries: number
 
 function signing(more: Partial<AuthScheme> = {}): AuthScheme {
   return {
@@ -35,7 +32,7 @@ function signing(more: Partial<AuthScheme> = {}): AuthScheme {
   }
 }
 
-/** Whether a request is signed as it arrived. */
+/** Whether a request arrived as it was signed. */
 function isSigned({ method, url, body, headers }: Seen): boolean {
   const [, count = '', signature] = /^MAC (\d+):(\w+)$/.exec(headers.authorization ?? '') ?? []
   return headers['x-count'] === count && signature === mac(method, url, body, count)
@@ -46,14 +43,14 @@ const verifying = (seen: Seen): Answer => (isSigned(seen) ? {} : { status: 403 }
 const servers = serverGroup()
 beforeEach(() => {
   asked = []
-  answered = 0
+  retries = 0
 })
 afterEach(servers.close)
 
 const withScheme = (scheme: AuthScheme, instance: AxiosInstance = axios.create()) =>
   applyIgwnAuth(instance, { scheme })
 
-it('sees the final URL and the final body, whatever interceptors and transforms made of them', async () => {
+it('sees the final URL and body, after all interceptors and transforms', async () => {
   const { origin, seen } = await servers.serve(verifying)
   const instance = withScheme(signing(), axios.create({ baseURL: `${origin}/api`, params: { key: 'a b' } }))
   instance.interceptors.request.use((config) => ({ ...config, url: `${config.url}/more` }))
@@ -67,7 +64,7 @@ it('sees the final URL and the final body, whatever interceptors and transforms 
   expect(asked[0]).toMatchObject({ method: 'POST', isStream: false, body: 'wrapped {"ä":1}' })
 })
 
-it('sees bytes as bytes, and of a stream only that it is one', async () => {
+it('gets the bytes of a body, and of a stream only isStream', async () => {
   const { origin, seen } = await servers.serve(() => ({}))
   const instance = withScheme(signing())
   await instance.put(origin, Buffer.from([1, 2, 3]))
@@ -84,13 +81,13 @@ it('sees bytes as bytes, and of a stream only that it is one', async () => {
   expect(isSigned(seen[0] as Seen)).toBe(true)
 })
 
-it('is told what tokens are wanted for', async () => {
+it('gets the requirements of a token in its query', async () => {
   const { origin } = await servers.serve(() => ({}))
   await withScheme(signing()).get(origin, { igwnAuth: { tokenScope: 'gracedb.read', tokenAudience: 'a' } })
   expect(asked[0]?.query).toMatchObject({ scope: ['gracedb.read'], audience: ['a'], minTimeLeft: 60 })
 })
 
-it('may put a token into the URL or the body, and neither shows in what comes back', async () => {
+it('may put a token into the URL or the body, and no result or error shows it', async () => {
   const { origin, seen } = await servers.serve(({ url }) => ({ status: url.startsWith('/no') ? 403 : 200 }))
   const inUrl = signing({
     authorize: ({ url }) => {
@@ -121,7 +118,7 @@ it('may put a token into the URL or the body, and neither shows in what comes ba
   expect(seen[1]?.headers['content-length']).toBe(String(seen[1]?.body.length))
 })
 
-it('is asked anew after a redirect on the same origin, with the method that the redirect made', async () => {
+it('is called again after a redirect on the same origin, with the method of the redirected request', async () => {
   const { origin, seen } = await servers.serve((one) => {
     if (!isSigned(one)) return { status: 403 }
     return one.url === '/begin' ? { status: 303, headers: { Location: '/end?x=1' } } : {}
@@ -132,7 +129,7 @@ it('is asked anew after a redirect on the same origin, with the method that the 
   expect(asked).toHaveLength(2)
 })
 
-it('keeps a body that a redirect keeps, and signs it again', async () => {
+it('is called again with the body that a redirect keeps', async () => {
   const { origin, seen } = await servers.serve((one) => {
     if (!isSigned(one)) return { status: 403 }
     return one.url === '/begin' ? { status: 307, headers: { Location: '/end' } } : {}
@@ -141,7 +138,7 @@ it('keeps a body that a redirect keeps, and signs it again', async () => {
   expect(seen.map(({ body }) => body)).toEqual(['{"a":1}', '{"a":1}'])
 })
 
-it('stays behind where a redirect leads elsewhere, with every field of its', async () => {
+it('is not applied after a redirect to another origin, and none of its fields is sent there', async () => {
   const target = await servers.serve(() => ({}))
   const { origin } = await servers.serve(() => ({ status: 307, headers: { Location: `${target.origin}/x` } }))
   await withScheme(signing()).post(origin, 'text')
@@ -154,7 +151,7 @@ it('stays behind where a redirect leads elsewhere, with every field of its', asy
   }
 })
 
-it('is shown to no beforeRedirect hook', async () => {
+it('adds nothing that a beforeRedirect hook can see', async () => {
   const { origin } = await servers.serve(({ url }) =>
     url.startsWith('/begin') ? { status: 302, headers: { Location: '/end' } } : {},
   )
@@ -175,13 +172,13 @@ it('is shown to no beforeRedirect hook', async () => {
   expect(String(shown[0])).not.toContain(SECRET)
 })
 
-it('answers a 401 once where it says that it can, and is asked anew for that', async () => {
+it('is called again once after a 401 when shouldRetry returns true, with the scope of the challenge apart', async () => {
   const { origin, seen } = await servers.serve(() => challenge('realm="x", scope="a b"'))
   const refusals: unknown[] = []
   const scheme = signing({
     shouldRetry: ({ status, challenges, header }, sent) => {
       refusals.push([status, challenges[0]?.scheme, header('CONTENT-TYPE'), sent.headers?.['X-Count']])
-      return (answered += 1) > 0
+      return (retries += 1) > 0
     },
   })
   const error = (await withScheme(scheme)
@@ -190,26 +187,32 @@ it('answers a 401 once where it says that it can, and is asked anew for that', a
   expect(error.response?.status).toBe(401)
   expect(refusals).toEqual([[401, 'bearer', 'application/json', '1']])
   expect(seen).toHaveLength(2)
-  expect(asked[1]?.query.scope).toEqual(['a', 'b'])
+  expect(asked.map(({ query }) => [query.scope, query.challengeScope])).toEqual([
+    [[], []],
+    [[], ['a', 'b']],
+  ])
 })
 
 it.each<[string, Partial<AuthScheme>, string]>([
-  ['no', { shouldRetry: () => false }, 'Counting MAC was refused by the server'],
+  ['false', { shouldRetry: () => false }, 'Counting MAC was refused by the server'],
   [
-    'by an error',
+    'an error',
     { shouldRetry: () => Promise.reject(new Error('no nonce')) },
     'Finding another credential failed: no nonce',
   ],
-])('lets a 401 stand with the reason where it says %s', async (_, more, message) => {
-  const { origin, seen } = await servers.serve(() => challenge())
-  const failing = withScheme(signing(more)).get(origin)
-  const error = (await failing.catch((one: unknown) => one)) as IgwnAxiosError
-  expect(error.response?.status).toBe(401)
-  expect(error.igwnAuth?.reasons.map((reason) => reason.message)).toContain(message)
-  expect(seen).toHaveLength(1)
-})
+])(
+  'is not called again when shouldRetry gives %s, and the error of the 401 has the reason',
+  async (_, more, message) => {
+    const { origin, seen } = await servers.serve(() => challenge())
+    const failing = withScheme(signing(more)).get(origin)
+    const error = (await failing.catch((one: unknown) => one)) as IgwnAxiosError
+    expect(error.response?.status).toBe(401)
+    expect(error.igwnAuth?.reasons.map((reason) => reason.message)).toContain(message)
+    expect(seen).toHaveLength(1)
+  },
+)
 
-it('does not answer for a body that is a stream, nor where it has no word on that', async () => {
+it('is not called again for a body that is a stream, or without shouldRetry', async () => {
   const { origin, seen } = await servers.serve(() => challenge())
   const answering = signing({ shouldRetry: () => true })
   const error = (await withScheme(answering)
@@ -220,25 +223,25 @@ it('does not answer for a body that is a stream, nor where it has no word on tha
   expect(seen).toHaveLength(2)
 })
 
-it('hears every answer of the server', async () => {
+it('gets every response in onResponse', async () => {
   const { origin } = await servers.serve(({ url }) => ({
     status: Number(url.slice(1)),
     headers: { 'DPoP-Nonce': url },
   }))
-  const heard: unknown[] = []
+  const responses: unknown[] = []
   const scheme = signing({
     onResponse: ({ status, header }, sent) =>
-      heard.push([status, header('dpop-nonce'), sent.headers?.['X-Count']]),
+      responses.push([status, header('dpop-nonce'), sent.headers?.['X-Count']]),
   })
   const instance = withScheme(scheme, axios.create({ validateStatus: (status) => status < 400 }))
   for (const status of [200, 404]) await instance.get(`${origin}/${status}`).catch(() => undefined)
-  expect(heard).toEqual([
+  expect(responses).toEqual([
     [200, '/200', '1'],
     [404, '/404', '2'],
   ])
 })
 
-it("leaves the caller's own Authorization alone, and a request that withholds it", async () => {
+it('is not applied to a request with its own Authorization, withholdToken or igwnAuth: false', async () => {
   const { origin, authorizations } = await servers.serve(() => ({}))
   const instance = withScheme(signing())
   await instance.get(origin, { headers: { authorization: 'Mine' } })
@@ -248,7 +251,7 @@ it("leaves the caller's own Authorization alone, and a request that withholds it
   expect(asked).toHaveLength(0)
 })
 
-it('gives way to a token that a request names, and takes the place of one of the instance', async () => {
+it('is replaced by a token of the request, and replaces a token of the instance', async () => {
   const { origin, authorizations } = await servers.serve(() => ({}))
   await withScheme(signing()).get(origin, { igwnAuth: { token: 'abc' } })
   await applyIgwnAuth(axios.create(), { token: 'abc' }).get(origin, { igwnAuth: { scheme: signing() } })
@@ -257,26 +260,26 @@ it('gives way to a token that a request names, and takes the place of one of the
   expect(() => applyIgwnAuth(axios.create(), { token: 'abc', scheme: signing() })).toThrow(
     ours(
       'ERR_IGWN_INVALID_OPTION',
-      'scheme and token contradict each other: a scheme takes the place of the token. Set one of them.',
+      'scheme and token exclude each other: a scheme replaces the token. Set one of them.',
     ),
   )
 })
 
-it('is not asked for another server than url names', async () => {
+it('is not applied to another server than url names', async () => {
   const { origin, authorizations } = await servers.serve(() => ({}))
   const instance = applyIgwnAuth(axios.create(), { scheme: signing(), url: 'https://gracedb.example.org' })
   await instance.get(origin)
   expect(authorizations).toEqual([undefined])
 })
 
-it('does not go in clear unless it says that it may', async () => {
+it('is an error over plain HTTP unless it has allowOverHttp', async () => {
   const scheme = signing({ allowOverHttp: false })
   const url = 'http://gracedb.example.org/'
   await expect(withScheme(scheme).get(url)).rejects.toThrow(
     ours(
       'ERR_IGWN_INSECURE_TRANSPORT',
-      'gracedb.example.org is reached over clear-text http, where everybody on the way can read what Counting MAC puts on a ' +
-        'request. Use https; or set allowInsecureHttp where nobody listens. Nothing was sent.',
+      'gracedb.example.org is reached over plain HTTP, where others can read what Counting MAC adds to a request. ' +
+        'Nothing was sent. Use https, or set allowInsecureHttp on a network that only you can read.',
     ),
   )
   expect(asked).toHaveLength(0)
@@ -284,16 +287,16 @@ it('does not go in clear unless it says that it may', async () => {
 
 it.each<[string, AuthScheme['authorize'], string]>([
   [
-    'leads to another origin',
+    'changes the URL to another origin',
     () => ({ url: new URL('https://elsewhere.example.org') }),
-    'The scheme Counting MAC leads to another origin. Nothing was sent.',
+    'The scheme Counting MAC changes the URL to another origin. Nothing was sent.',
   ],
   [
-    'gives a line break for a header',
+    'sets a header with a line break',
     () => ({ headers: { Authorization: `${SECRET}\r\nX-Evil: 1` } }),
-    'The scheme Counting MAC gives for Authorization what no header field can hold (RFC 9110 section 5.5). Nothing was sent.',
+    'The scheme Counting MAC sets Authorization to a value with characters that no header field allows (RFC 9110 section 5.5). Nothing was sent.',
   ],
-])('sends nothing where it %s', async (_, authorize, message) => {
+])('sends nothing when it %s', async (_, authorize, message) => {
   const { origin, seen } = await servers.serve(() => ({}))
   const failing = withScheme(signing({ authorize })).get(origin)
   await expect(failing).rejects.toThrow(ours('ERR_IGWN_INVALID_OPTION', message))
@@ -301,7 +304,7 @@ it.each<[string, AuthScheme['authorize'], string]>([
   expect(seen).toHaveLength(0)
 })
 
-it('sends nothing where it throws, or the request is aborted meanwhile (trap 7)', async () => {
+it('sends nothing when it throws, or when the request is aborted meanwhile (trap 7)', async () => {
   const { origin, seen } = await servers.serve(() => ({}))
   const broken = signing({ authorize: () => Promise.reject(new Error('no key')) })
   await expect(withScheme(broken).get(origin)).rejects.toThrow('no key')
