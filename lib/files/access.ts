@@ -5,7 +5,15 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { pathName } from '../secrets/sanitize'
-import { isStats, notRegular, statOf, unreadable, type AccessCheck, type FileProblem } from './read-file'
+import {
+  isStats,
+  notRegular,
+  REPLACED,
+  statOf,
+  unreadable,
+  type AccessCheck,
+  type FileProblem,
+} from './read-file'
 
 /** Permissions as in `chmod`: `0600`. */
 export function formatPermissions({ mode }: Pick<fs.Stats, 'mode'>): string {
@@ -77,7 +85,7 @@ function walk(file: string, opened: fs.Stats, user: number): FileProblem | undef
     }
   }
   if (stats.ino === opened.ino && stats.dev === opened.dev) return undefined
-  return { problem: 'unreadable', what: 'was replaced while it was read', transient: true }
+  return REPLACED
 }
 
 /** The last component first, so that each is a `pop`. */

@@ -52,6 +52,12 @@ export function fileReader<T>(
   const remembered = new Map<string, { stats: FileStats; value: T | FileProblem }>()
 
   return (path, stats) => {
+    let value = readOnce(path, stats)
+    for (let tries = 1; value === REPLACED && tries < MAX_TRIES; tries++) value = readOnce(path)
+    return value
+  }
+
+  function readOnce(path: string, stats?: fs.Stats): T | FileProblem | undefined {
     const before = stats ?? statOf(path)
     if (!isStats(before)) {
       remembered.delete(path)
@@ -76,6 +82,15 @@ export function fileReader<T>(
     return value
   }
 }
+
+/** The check of a file whose path leads to another one by now: it was renewed by a rename. The next try may succeed. */
+export const REPLACED: FileProblem = {
+  problem: 'unreadable',
+  what: 'was replaced while it was read',
+  transient: true,
+}
+
+const MAX_TRIES = 5
 
 /** More files than any host has credentials. */
 const MAX_REMEMBERED = 10_000
