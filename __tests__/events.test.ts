@@ -26,16 +26,16 @@ afterEach(servers.close)
 const listening = (options: IgwnAuthOptions = {}): AxiosInstance =>
   applyIgwnAuth(axios.create(), { onEvent: (event) => events.push(event), ...options })
 
-/** The events without what is looked at and not there. */
-const told = () => events.filter((event) => event.type !== 'skipped' || event.reason.code !== 'absent')
+/** The events without absent candidates. */
+const relevant = () => events.filter((event) => event.type !== 'skipped' || event.reason.code !== 'absent')
 
-it('tells of a request that goes well: what was considered, chosen and attached', async () => {
+it('of a request that succeeds are skipped, selected and attached', async () => {
   process.env.BEARER_TOKEN = 'garbage'
   put(runtimeFile(), mint({ aud: 'ANY', exp: 4e9 }))
   const { origin } = await servers.serve(() => ({}))
   await listening().get(`${origin}/a/b?secret=1`)
   const url = `${origin}/a/b`
-  expect(told()).toEqual([
+  expect(relevant()).toEqual([
     {
       type: 'skipped',
       url,
@@ -46,23 +46,23 @@ it('tells of a request that goes well: what was considered, chosen and attached'
   ])
 })
 
-it('tells of a refusal that is answered', async () => {
+it('of a 401 that is retried are challenged and retrying', async () => {
   let count = 0
   const { origin } = await servers.serve((_, index) => (index === 0 ? challenge('scope="a"') : {}))
   await listening({ token: () => `token-${(count += 1)}` }).get(origin)
   const url = `${origin}/`
-  const chosen = { type: 'selected', url, kind: 'token', source: 'the token source', expiresAt: undefined }
-  expect(told()).toEqual([
-    chosen,
+  const selected = { type: 'selected', url, kind: 'token', source: 'the token source', expiresAt: undefined }
+  expect(relevant()).toEqual([
+    selected,
     { type: 'attached', url, kinds: ['token'] },
     { type: 'challenged', url, challenges: [{ scheme: 'bearer', params: { scope: 'a' } }] },
     { type: 'retrying', url },
-    chosen,
+    selected,
     { type: 'attached', url, kinds: ['token'] },
   ])
 })
 
-it('tells and explains without the token or the login what a server repeats of them', async () => {
+it('and explanations have no token or password that a server repeats', async () => {
   const token = mint({ aud: 'ANY' })
   const netrc = put(room('.netrc'), 'machine 127.0.0.1 login albert password sosecretpassword')
   const basic = Buffer.from('albert:sosecretpassword').toString('base64')
@@ -75,7 +75,7 @@ it('tells and explains without the token or the login what a server repeats of t
     const error: unknown = await listening(options)
       .get(origin)
       .catch((failure: unknown) => failure)
-    expect(told().filter(({ type }) => type === 'challenged')).toHaveLength(1)
+    expect(relevant().filter(({ type }) => type === 'challenged')).toHaveLength(1)
     expect(error).toMatchObject({ igwnAuth: { summary: expect.stringContaining('a [hidden]') as string } })
     const { igwnAuth } = error as IgwnAxiosError
     const all = [events, igwnAuth, igwnAuth?.explanation, String(igwnAuth?.explanation)]
@@ -84,21 +84,21 @@ it('tells and explains without the token or the login what a server repeats of t
   }
 })
 
-it('tells of a refusal that stands, once, whether or not axios makes an error of it', async () => {
+it('of a refusal that is returned is refused, once, also when validateStatus accepts it', async () => {
   const { origin } = await servers.serve(() => challenge())
-  const summary = expect.stringContaining('the server wants a token') as string
+  const summary = expect.stringContaining('the server requires a token') as string
   for (const validateStatus of [null, undefined]) {
     let count = 0
     events = []
     const instance = listening({ token: () => `token-${(count += 1)}` })
     await instance.get(origin, { ...(validateStatus === null && { validateStatus }) }).catch(() => undefined)
-    expect(told().filter(({ type }) => type === 'refused')).toEqual([
+    expect(relevant().filter(({ type }) => type === 'refused')).toEqual([
       { type: 'refused', url: `${origin}/`, status: 401, summary },
     ])
   }
 })
 
-it('tells of a redirect elsewhere, and whether the credentials go along', async () => {
+it('of a redirect to another origin is redirected, and whether the credentials are kept', async () => {
   const target = await servers.serve(() => ({}))
   const { origin } = await servers.serve(() => ({
     status: 302,
@@ -106,32 +106,32 @@ it('tells of a redirect elsewhere, and whether the credentials go along', async 
   }))
   await listening({ token: 'abc' }).get(origin)
   await listening({ token: 'abc', trustedOrigins: [origin, target.origin] }).get(origin)
-  expect(told().filter(({ type }) => type === 'redirected')).toEqual([
+  expect(relevant().filter(({ type }) => type === 'redirected')).toEqual([
     { type: 'redirected', url: `${origin}/`, to: `${target.origin}/x`, trusted: false },
     { type: 'redirected', url: `${origin}/`, to: `${target.origin}/x`, trusted: true },
   ])
 })
 
-it('tells what was considered where nothing leaves', async () => {
+it('of a request that is not sent is skipped', async () => {
   process.env.BEARER_TOKEN = 'garbage'
   await listening({ token: true })
     .get('https://127.0.0.1:1/')
     .catch(() => undefined)
-  expect(told().map(({ type }) => type)).toEqual(['skipped'])
+  expect(relevant().map(({ type }) => type)).toEqual(['skipped'])
 })
 
-it('tells all who subscribe to the channel, of every instance', async () => {
-  const heard: unknown[] = []
-  const listener = (message: unknown) => heard.push(message)
+it('of every instance are published on the diagnostics channel', async () => {
+  const published: unknown[] = []
+  const listener = (message: unknown) => published.push(message)
   diagnostics.subscribe(EVENT_CHANNEL, listener)
   const { origin } = await servers.serve(() => ({}))
   await applyIgwnAuth(axios.create(), { token: 'abc' }).get(origin)
   diagnostics.unsubscribe(EVENT_CHANNEL, listener)
   await applyIgwnAuth(axios.create(), { token: 'abc' }).get(origin)
-  expect(heard).toMatchObject([{ type: 'selected' }, { type: 'attached', kinds: ['token'] }])
+  expect(published).toMatchObject([{ type: 'selected' }, { type: 'attached', kinds: ['token'] }])
 })
 
-it('goes on where a listener throws, and warns of it', async () => {
+it('continue after a listener throws, with a warning', async () => {
   const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   const { origin } = await servers.serve(() => ({}))
   const onEvent = () => {
@@ -143,7 +143,7 @@ it('goes on where a listener throws, and warns of it', async () => {
   warn.mockRestore()
 })
 
-it('prints a line for each event with NODE_DEBUG=igwn-auth, without a secret', async () => {
+it('are printed with NODE_DEBUG=igwn-auth, a line each, without a secret', async () => {
   const { origin } = await servers.serve(() => ({}))
   const program = `
     const axios = require('axios')
@@ -154,14 +154,14 @@ it('prints a line for each event with NODE_DEBUG=igwn-auth, without a secret', a
     env: { ...process.env, NODE_DEBUG: 'igwn-auth' },
   })
   expect(stderr.trim().split('\n')).toEqual([
-    expect.stringMatching(/^IGWN-AUTH \d+: chosen \{ url: .*, kind: 'token', source: 'the token option'/),
+    expect.stringMatching(/^IGWN-AUTH \d+: selected \{ url: .*, kind: 'token', source: 'the token option'/),
     expect.stringMatching(/^IGWN-AUTH \d+: attached \{ url: /),
   ])
   expect(stderr).toContain("kinds: [ 'token' ]")
   expectNoSecret(stderr, ['sosecret'])
 })
 
-it('holds no secret in any event of anything that can happen', async () => {
+it('of any outcome have no secret', async () => {
   const token = mint({ aud: 'ANY' })
   put(runtimeFile(), token)
   put(room('.netrc'), 'machine localhost login albert password sosecretword')

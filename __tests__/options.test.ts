@@ -1,17 +1,24 @@
 import axios from 'axios'
-import { checkOptions, environmentSwitch, mergeOptions, queryFor, tokenChoice } from '../lib/options'
+import { mergeOptions, resolveOptions, tokenChoice, type ResolvedOptions } from '../lib/options'
 import { SciToken } from '../lib/tokens/scitoken'
 import { staticToken } from '../lib/tokens/static-token'
-import { processEnvironment, type Environment } from '../lib/environment'
-import { applyAutoRetry, applyIgwnAuth, igwnAxios } from './support/all'
+import {
+  applyAutoRetry,
+  applyIgwnAuth,
+  explain,
+  get,
+  igwnAxios,
+  post,
+  type IgwnAuthOptions,
+} from './support/all'
 import { thrownBy } from './support/thrown-by'
 import { mint, ours, signatureOf } from './support/tokens'
 
 const SWITCH = 'IGWN_AUTH_UTILS_FIND_SCITOKEN'
-const withSwitch = (value?: string): Environment => ({ ...processEnvironment, env: { [SWITCH]: value } })
+const withSwitch = (value?: string) => ({ [SWITCH]: value })
 
 describe('options', () => {
-  it('that fit come back without the undefined ones', () => {
+  it('that are valid are returned without the undefined ones, and without a prototype', () => {
     const options = {
       token: true,
       tokenAudience: ['https://a', 'https://b'],
@@ -21,34 +28,74 @@ describe('options', () => {
       failIfNoAuth: false,
       verify: axios.create(),
     }
-    const checked = checkOptions({ ...options, tokenIssuer: undefined }, 'options')
-    expect(checked).toStrictEqual(options)
-    expect(checkOptions({}, 'options')).toEqual({})
+    const resolved = resolveOptions({ ...options, tokenIssuer: undefined }, 'options')
+    expect(resolved).toEqual({ ...options, netrcFallback: true })
+    expect(Object.keys(resolved)).not.toContain('tokenIssuer')
+    expect(Object.getPrototypeOf(resolved)).toBeNull()
+    expect(Object.keys(resolveOptions({}, 'options'))).toEqual([])
   })
 
-  it.each(['token', 'tokenScope', 'cert', 'failIfNoAuth'])(
-    'that stand in the config itself, as %s, are an error',
-    (name) => {
-      expect(() => igwnAxios.create({ [name]: true })).toThrow(
-        ours(
-          'ERR_IGWN_INVALID_OPTION',
-          `${name} stands in the config itself, where nothing reads it: write igwnAxios.create({ igwnAuth: { ${name}: ... } }).`,
-        ),
-      )
-      expect(igwnAxios.create({ url: 'https://host.example.org' }).defaults.url).toBe(
-        'https://host.example.org',
-      )
-    },
-  )
+  it.each([
+    ['token', 'token'],
+    ['tokenScope', 'tokenScope'],
+    ['token_scope', 'tokenScope'],
+    ['cert', 'cert'],
+    ['failIfNoAuth', 'failIfNoAuth'],
+    ['fail_if_noauth', 'failIfNoAuth'],
+    ['force_noauth', 'forceNoAuth'],
+    ['force_no_auth', 'forceNoAuth'],
+  ])('at the top level of a config, such as %s, are an error', async (key, name) => {
+    const misplaced = ours(
+      'ERR_IGWN_INVALID_OPTION',
+      `${key} has no effect at the top level of a config. Write { igwnAuth: { ${name}: ... } }.`,
+    )
+    const config = { [key]: true }
+    expect(() => igwnAxios.create(config)).toThrow(misplaced)
+    for (const send of [
+      () => igwnAxios.get('https://127.0.0.1:1/', config),
+      () => igwnAxios.create().request({ url: 'https://127.0.0.1:1/', ...config }),
+      () => get('https://127.0.0.1:1/', config),
+      () => post('https://127.0.0.1:1/', {}, config),
+    ])
+      await expect(send()).rejects.toThrow(misplaced)
+  })
+
+  it('at the top level of a config do not include url, which is an option of axios', () => {
+    expect(igwnAxios.create({ url: 'https://host.example.org' }).defaults.url).toBe(
+      'https://host.example.org',
+    )
+  })
+
+  it.each(['token', 'cert', 'scheme', 'netrc'])('are an error when %s is undefined', async (name) => {
+    const undefinedOption = (owner: string) =>
+      ours('ERR_IGWN_INVALID_OPTION', `${owner}.${name} is undefined. Leave it out to search, or set false.`)
+    const options = { [name]: undefined } as IgwnAuthOptions
+    expect(() => applyIgwnAuth(axios.create(), options)).toThrow(undefinedOption('options'))
+    expect(() => igwnAxios.create({ igwnAuth: options })).toThrow(undefinedOption('igwnAuth'))
+    const sending = igwnAxios.get('https://127.0.0.1:1/', { igwnAuth: options })
+    await expect(sending).rejects.toThrow(undefinedOption('igwnAuth'))
+    await expect(explain('https://127.0.0.1:1/', options)).rejects.toThrow(undefinedOption('options'))
+  })
+
+  it('are read as own properties only', () => {
+    const polluted = Object.prototype as Record<string, unknown>
+    polluted.allowInsecureHttp = true
+    try {
+      const merged = mergeOptions(resolveOptions({}, 'options'), resolveOptions({ strict: true }, 'igwnAuth'))
+      expect(merged.allowInsecureHttp).toBeUndefined()
+    } finally {
+      delete polluted.allowInsecureHttp
+    }
+  })
 
   it.each([undefined, null, {}, 'axios', () => undefined])(
-    'are for an axios instance, not for %p',
+    'are installed on an axios instance, not on %p',
     (what) => {
       for (const install of [applyIgwnAuth, applyAutoRetry])
         expect(thrownBy(() => install(what as never))).toMatchObject({
           code: 'ERR_IGWN_INVALID_OPTION',
           message: expect.stringMatching(
-            /^What this is to be installed on must be an axios instance, as axios\.create\(\) makes one, not .+\.$/,
+            /^applyIgwnAuth\(\) needs an axios instance, such as the result of axios\.create\(\); got .+\.$/,
           ) as string,
         })
     },
@@ -93,7 +140,7 @@ describe('options', () => {
     ['allowInsecureHttp', 'http://opensesame', 'must be true or false, not a string'],
   ])('%s cannot be %p', (name, value, problem) => {
     const error = ours('ERR_IGWN_INVALID_OPTION', `igwnAuth.${name} ${problem}.`)
-    expect(() => checkOptions({ [name]: value }, 'igwnAuth')).toThrow(error)
+    expect(() => resolveOptions({ [name]: value }, 'igwnAuth')).toThrow(error)
     expect(problem).not.toContain('opensesame')
   })
 
@@ -105,7 +152,7 @@ describe('options', () => {
     [() => ({}), 'a function'],
     [undefined, 'undefined'],
   ])('cannot be %p', (options, kind) => {
-    expect(() => checkOptions(options as object, 'igwnAuth')).toThrow(
+    expect(() => resolveOptions(options as object, 'igwnAuth')).toThrow(
       ours('ERR_IGWN_INVALID_OPTION', `igwnAuth must be an object, not ${kind}.`),
     )
   })
@@ -114,7 +161,7 @@ describe('options', () => {
     'have no %s',
     (name) => {
       const options = JSON.parse(`{"${name}": true}`) as object
-      expect(() => checkOptions(options, 'options')).toThrow(
+      expect(() => resolveOptions(options, 'options')).toThrow(
         expect.objectContaining({
           code: 'ERR_IGWN_INVALID_OPTION',
           message: expect.stringMatching(
@@ -126,7 +173,7 @@ describe('options', () => {
   )
 
   it('of a request win over those of the instance, key by key', () => {
-    const instance = { tokenScope: 'a', tokenAudience: 'https://a', failIfNoAuth: true }
+    const instance: ResolvedOptions = { tokenScope: 'a', tokenAudience: 'https://a', failIfNoAuth: true }
     expect(mergeOptions(instance, { tokenScope: ['b'], failIfNoAuth: false })).toEqual({
       tokenScope: ['b'],
       tokenAudience: 'https://a',
@@ -135,11 +182,10 @@ describe('options', () => {
     expect(instance).toEqual({ tokenScope: 'a', tokenAudience: 'https://a', failIfNoAuth: true })
   })
 
-  it('forceNoAuth and failIfNoAuth together contradict each other', () => {
+  it('forceNoAuth and failIfNoAuth exclude each other', () => {
     const error = ours(
       'ERR_IGWN_INVALID_OPTION',
-      'forceNoAuth and failIfNoAuth contradict each other: one sends no credential, the other sends nothing without one. ' +
-        'Set one of them.',
+      'forceNoAuth and failIfNoAuth exclude each other: one sends no credential, the other requires one. Set one of them.',
     )
     expect(() => mergeOptions({ forceNoAuth: true, failIfNoAuth: true }, {})).toThrow(error)
     expect(() => mergeOptions({ forceNoAuth: true }, { failIfNoAuth: true })).toThrow(error)
@@ -147,38 +193,34 @@ describe('options', () => {
   })
 })
 
-describe('the switch', () => {
+describe('the environment switch', () => {
   const cases = (words: string[]) =>
     words.flatMap((word) => [word, word.toUpperCase(), word[0]!.toUpperCase() + word.slice(1)])
 
   it.each(cases(['y', 'yes', 'true', '1']))('%s requires', (value) => {
-    expect(environmentSwitch({ [SWITCH]: value }, SWITCH)).toBe(true)
     expect(tokenChoice(undefined, withSwitch(value))).toEqual({ kind: 'discover', required: true })
   })
 
   it.each(cases(['n', 'no', 'false', '0']))('%s disables', (value) => {
-    expect(environmentSwitch({ [SWITCH]: value }, SWITCH)).toBe(false)
     expect(tokenChoice(undefined, withSwitch(value))).toEqual({ kind: 'never' })
   })
 
-  it.each([undefined, ''])('%p leaves the choice', (value) => {
-    expect(environmentSwitch({ [SWITCH]: value }, SWITCH)).toBeUndefined()
+  it.each([undefined, ''])('%p is the same as unset', (value) => {
     expect(tokenChoice(undefined, withSwitch(value))).toEqual({ kind: 'discover', required: false })
   })
 
-  it.each(['on', 'off', 'Y ', ' 1', '2', 'ja', 'none', 'enable'])(
-    '%j means nothing: an error says so',
+  it.each(['on', 'off', 'Y ', ' 1', '2', 'ja', 'none', 'enable', mint()])(
+    '%j is an error that lists the valid values, and repeats only a short plain word',
     (value) => {
       const error = ours(
         'ERR_IGWN_INVALID_ENVIRONMENT',
-        `${SWITCH} is set to a value that means nothing. Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.`,
+        `${SWITCH} has the invalid value${/^[A-Za-z]+$/.test(value) ? ` "${value}"` : ''}. Use one of y, yes, true, 1 to require, one of n, no, false, 0 to disable, or unset it.`,
       )
-      expect(() => environmentSwitch({ [SWITCH]: value }, SWITCH)).toThrow(error)
       expect(() => tokenChoice(undefined, withSwitch(value))).toThrow(error)
     },
   )
 
-  it('gives way to the option', () => {
+  it('is overridden by the option', () => {
     expect(tokenChoice(false, withSwitch('yes'))).toEqual({ kind: 'never' })
     expect(tokenChoice(true, withSwitch('no'))).toEqual({ kind: 'discover', required: true })
     expect(tokenChoice('abc', withSwitch('on'))).toEqual({ kind: 'given', text: 'abc' })
@@ -195,59 +237,62 @@ describe('the token option', () => {
   it('is a source, or a function', async () => {
     const source = { getToken: () => 'abc' }
     expect(tokenChoice(source, withSwitch())).toEqual({ kind: 'source', source })
-    // Checked when it was made, it is as good as a text.
+    // Its text was checked when it was made.
     expect(tokenChoice(staticToken('abc'), withSwitch())).toEqual({ kind: 'given', text: 'abc' })
     const choice = tokenChoice(async () => 'abc', withSwitch())
     expect(choice.kind === 'source' && (await choice.source.getToken({}))).toBe('abc')
   })
 
-  it('that could not be sent is an error which does not repeat it', () => {
-    const token = `${mint()}\r\n`
+  it('that cannot be sent is an error that does not repeat it', () => {
+    const text = mint()
+    const token = `${text}\r\nX-Evil: 1`
     expect(() => tokenChoice(token, withSwitch())).toThrow(
       expect.objectContaining({
         code: 'ERR_IGWN_TOKEN_MALFORMED',
-        message: expect.stringContaining('the token option is no bearer token: character ') as string,
-        stack: expect.not.stringContaining(signatureOf(token).trim()) as string,
+        message: expect.stringContaining('the token option is not a bearer token: character ') as string,
+        stack: expect.not.stringContaining(signatureOf(text)) as string,
       }) as Error,
     )
   })
 })
 
-describe('the query', () => {
-  const of = (url: string, options: Parameters<typeof queryFor>[1] = {}) => queryFor(new URL(url), options)
+describe('the requirements', () => {
+  const of = async (url: string, options: IgwnAuthOptions = {}) => (await explain(url, options)).requirements
 
-  it('is for the audience of the URL', () => {
-    expect(of('https://host.example.org:8443/a')).toEqual({
+  it('have the audience of the URL', async () => {
+    expect(await of('https://host.example.org:8443/a')).toEqual({
       audience: ['https://host.example.org', 'https://host.example.org:8443'],
       scope: [],
       issuer: [],
       minTimeLeft: 60,
+      challengeScope: [],
     })
   })
 
-  it('is as the options say', () => {
+  it('have what the options name', async () => {
     const options = {
       tokenAudience: 'ANY',
       tokenScope: ['a b', 'c'],
       tokenIssuer: 'https://i',
       tokenMinTimeLeft: 0,
     }
-    expect(of('https://host.example.org', options)).toEqual({
+    expect(await of('https://host.example.org', options)).toEqual({
       audience: ['ANY'],
       scope: ['a', 'b', 'c'],
       issuer: ['https://i'],
       minTimeLeft: 0,
+      challengeScope: [],
     })
   })
 
-  it('is for the service that `url` names when the request goes to its host, else for its own', () => {
+  it('have the audience of `url` for requests to its host and port only', async () => {
     const url = 'https://host.example.org:8443/api'
-    expect(of('https://host.example.org:8443/a', { url }).audience).toEqual([
+    expect((await of('https://host.example.org:8443/a', { url })).audience).toEqual([
       'https://host.example.org',
       'https://host.example.org:8443',
     ])
-    expect(of('https://other.example.org/a', { url }).audience).toEqual(['https://other.example.org'])
-    expect(of('https://host.example.org.evil.org/a', { url }).audience).toEqual([
+    expect((await of('https://other.example.org/a', { url })).audience).toEqual(['https://other.example.org'])
+    expect((await of('https://host.example.org.evil.org/a', { url })).audience).toEqual([
       'https://host.example.org.evil.org',
     ])
   })

@@ -1,4 +1,4 @@
-/** What a refusal by the server carries: one sentence, the reasons, and the whole explanation. */
+/** `error.igwnAuth` of a refusal by the server: a summary, the reasons, and the explanation. */
 import { inspect } from 'node:util'
 import axios, { type AxiosInstance } from 'axios'
 import {
@@ -26,7 +26,7 @@ function bearer(status: number, parameters?: string): Answer {
   return { status, headers: { 'WWW-Authenticate': `Bearer${parameters ? ` ${parameters}` : ''}` } }
 }
 
-/** The refusal that a request ends with. */
+/** The `igwnAuth` of the error of a request. */
 async function refused(
   answer: Answer,
   {
@@ -40,75 +40,75 @@ async function refused(
     .get(origin + path)
     .catch((one: unknown) => one)) as IgwnAxiosError
   expect(error.response?.status).toBe(answer.status)
-  if (!error.igwnAuth) throw new Error('the error carries nothing')
+  if (!error.igwnAuth) throw new Error('the error has no igwnAuth')
   return error.igwnAuth
 }
 
 const audience = { aud: 'ANY' }
 
-it('says what the server wants and what the token has', async () => {
+it('names what the server requires and what the token has', async () => {
   stopClock()
   put(runtimeFile(), mint({ ...audience, scope: 'gracedb.read', exp: now() + 720 }))
   const { summary, reasons, explanation } = await refused(
     bearer(403, 'error="insufficient_scope", scope="gracedb.write"'),
   )
   expect(summary).toBe(
-    `the server wants gracedb.write; the token from ${runtimeFile()} has gracedb.read and 12 minutes left`,
+    `the server requires gracedb.write; the token from ${runtimeFile()} has gracedb.read and expires in 12 minutes`,
   )
   expect(reasons.map(({ code }) => code)).toContain('absent')
   expect(explanation.findings.find(({ source }) => source === runtimeFile())).toMatchObject({
     verdict: 'selected',
     token: { scopes: ['gracedb.read'] },
-    warning: `${runtimeFile()} gives gracedb.read, not gracedb.write`,
+    warning: `${runtimeFile()} has scope gracedb.read, not gracedb.write`,
   })
   expect(explanation.fixes[0]).toMatch(/^htgettoken .* --scopes=gracedb\.write --audience=/)
 })
 
-it('asks for what the server wants where there is no token', async () => {
+it('names the scope of the challenge in its requirements and fixes when there is no token', async () => {
   const { explanation } = await refused(bearer(401, 'scope="gracedb.read"'))
-  expect(explanation.requirements.scope).toEqual(['gracedb.read'])
+  expect(explanation.requirements).toMatchObject({ scope: [], challengeScope: ['gracedb.read'] })
   expect(explanation.fixes[0]).toMatch(/^htgettoken .* --scopes=gracedb\.read --audience=/)
 })
 
-it('says of a bare 403, as of XRootD, what the token gives and whether that covers the path', async () => {
+it('names after a 403 without a reason, as XRootD sends it, the scopes of the token and whether they cover the path', async () => {
   stopClock()
   put(runtimeFile(), mint({ ...audience, scope: 'read:/frames write:/scratch' }))
   expect((await refused({ status: 403 }, { path: '/data/f.txt?authz=1' })).summary).toBe(
-    'the server refuses with 403 and does not say why; ' +
-      `the token from ${runtimeFile()} has read:/frames write:/scratch and 60 minutes left, for audience ANY, ` +
-      'and no scope of it covers /data/f.txt',
+    'the server refused with 403 and gave no reason; ' +
+      `the token from ${runtimeFile()} has read:/frames write:/scratch and expires in 60 minutes, for audience ANY, ` +
+      'and none of its scopes covers /data/f.txt',
   )
   expect((await refused({ status: 403 }, { path: '/frames/f.txt' })).summary).toMatch(/for audience ANY$/)
 })
 
 it.each<[string, Answer, string]>([
-  ['a token, by a challenge', bearer(401), 'the server wants a token'],
+  ['a token, by a challenge', bearer(401), 'the server requires a token'],
   [
-    'a token, as Apache says it',
+    'a token, by the challenge of Apache',
     bearer(401, 'error="invalid_request", error_description="No bearer token"'),
-    'the server wants a token',
+    'the server requires a token',
   ],
-  ['a scope', bearer(401, 'scope="gracedb.read"'), 'the server wants gracedb.read'],
+  ['a scope', bearer(401, 'scope="gracedb.read"'), 'the server requires gracedb.read'],
   [
-    'something else',
+    'another scheme',
     { status: 401, headers: { 'WWW-Authenticate': ['Negotiate', 'Basic realm="a, b"'] } },
-    'the server wants Negotiate or Basic authentication',
+    'the server requires Negotiate or Basic authentication',
   ],
-  ['nothing that it names', { status: 401 }, 'the server refuses with 401 and does not say why'],
-])('says that the server wants %s, and that there is no token', async (_, answer, wants) => {
-  expect((await refused(answer)).summary).toBe(`${wants}; no token was sent: there is none on this machine`)
+  ['nothing by name', { status: 401 }, 'the server refused with 401 and gave no reason'],
+])('reports that the server requires %s, and that no token was found', async (_, answer, required) => {
+  expect((await refused(answer)).summary).toBe(`${required}; no token was sent: none was found`)
 })
 
-it('says why those that there are were not sent', async () => {
+it('lists why the tokens that exist were not sent', async () => {
   put(runtimeFile(), mint({ aud: 'https://y.example.org' }))
   process.env.BEARER_TOKEN = 'garbage'
   const { summary } = await refused(bearer(401))
   expect(summary).toMatch(
-    /^the server wants a token; no token was sent: BEARER_TOKEN holds no SciToken \(not a JWT\); .* is for audience https:\/\/y\.example\.org, not http:\/\/127\.0\.0\.1 or http:\/\/127\.0\.0\.1:\d+$/,
+    /^the server requires a token; no token was sent: BEARER_TOKEN holds no SciToken \(not a JWT\); .* is for audience https:\/\/y\.example\.org, not http:\/\/127\.0\.0\.1 or http:\/\/127\.0\.0\.1:\d+$/,
   )
 })
 
-it('repeats what the server says of a token, made fit to print', async () => {
+it('repeats the error of the server without control characters', async () => {
   put(runtimeFile(), mint(audience))
   const { summary } = await refused(
     bearer(401, 'error="invalid_token", error_description="a\u009bb expired"'),
@@ -117,7 +117,7 @@ it('repeats what the server says of a token, made fit to print', async () => {
   expect((await refused(bearer(401, 'error="odd"'))).summary).toMatch(/^the server says odd; /)
 })
 
-it('repeats no token that the server repeats, and says what is wrong beside what is wanted', async () => {
+it('does not repeat a token that the server repeats, and has its error beside its scopes', async () => {
   const token = mint(audience)
   put(runtimeFile(), token)
   const refusal = await refused(
@@ -127,24 +127,24 @@ it('repeats no token that the server repeats, and says what is wrong beside what
     ),
   )
   expect(refusal.summary).toMatch(
-    /^the server wants read:\/frames and says \[hidden\] has a bad signature; the token/,
+    /^the server requires read:\/frames and says \[hidden\] has a bad signature; the token/,
   )
   expectNoSecret(refusal, [token])
   expectNoSecret(refusal.explanation, [token])
 })
 
 it.each<[string, IgwnAuthOptions, string]>([
-  ['given', { token: 'abc' }, 'a token from the token option that is no JWT was sent'],
-  ['of a source', { token: () => 'abc' }, 'a token from the token source that is no JWT was sent'],
-  ['a scheme', { scheme: { name: 'OAuth 1.0', authorize: () => ({}) } }, 'OAuth 1.0 was on the request'],
-  ['switched off', { token: false }, 'no token was sent: Tokens are switched off for this request'],
-])('says what was sent: %s', async (_, options, sent) => {
+  ['a given token', { token: 'abc' }, 'a token from the token option that is not a JWT was sent'],
+  ['one of a source', { token: () => 'abc' }, 'a token from the token source that is not a JWT was sent'],
+  ['a scheme', { scheme: { name: 'OAuth 1.0', authorize: () => ({}) } }, 'OAuth 1.0 was applied'],
+  ['nothing', { token: false }, 'no token was sent: tokens are switched off for this request'],
+])('names what was sent: %s', async (_, options, sent) => {
   expect((await refused({ status: 403 }, { options })).summary).toBe(
-    `the server refuses with 403 and does not say why; ${sent}`,
+    `the server refused with 403 and gave no reason; ${sent}`,
   )
 })
 
-it('says what the server says to a scheme, in the words of that', async () => {
+it('has what the scheme says about the refusal', async () => {
   const scheme = oauth1({ clientId: 'me', clientSecret: 'sosecret' })
   const header = 'OAuth oauth_problem="timestamp_refused", oauth_acceptable_timestamps="1-2"'
   const { summary } = await refused(
@@ -152,28 +152,30 @@ it('says what the server says to a scheme, in the words of that', async () => {
     { options: { scheme } },
   )
   expect(summary).toBe(
-    'the server wants OAuth authentication; OAuth 1.0 was on the request: timestamp_refused. Set the clock of this machine',
+    'the server requires OAuth authentication; OAuth 1.0 was applied: timestamp_refused. Set the clock of this host',
   )
 })
 
-it('says that a login was sent, and of which file', async () => {
+it('names the netrc file whose username and password were sent', async () => {
   put(room('.netrc'), 'machine 127.0.0.1 login albert password sosecretword')
   const { summary } = await refused({ status: 401, headers: { 'WWW-Authenticate': 'Basic realm="x"' } })
-  expect(summary).toBe(`the server wants Basic authentication; the login of ${room('.netrc')} was sent`)
+  expect(summary).toBe(
+    `the server requires Basic authentication; username and password from ${room('.netrc')} were sent`,
+  )
 })
 
-it('says besides why no token was, where the server wants one', async () => {
+it('adds why no token was sent, when the server requires one', async () => {
   put(room('.netrc'), 'machine 127.0.0.1 login albert password sosecretword')
-  const login = `the server wants gracedb.read; the login of ${room('.netrc')} was sent`
-  expect((await refused(bearer(401, 'scope="gracedb.read"'))).summary).toBe(login)
+  const basic = `the server requires gracedb.read; username and password from ${room('.netrc')} were sent`
+  expect((await refused(bearer(401, 'scope="gracedb.read"'))).summary).toBe(basic)
   put(runtimeFile(), mint({ aud: 'https://y.example.org' }))
   const { summary } = await refused(bearer(401, 'scope="gracedb.read"'))
   expect(summary).toContain(
-    `${login}, and no token: ${runtimeFile()} is for audience https://y.example.org, not`,
+    `${basic}, and no token: ${runtimeFile()} is for audience https://y.example.org, not`,
   )
 })
 
-it('says why none was sent also where none is looked for before the server asks', async () => {
+it('lists why no token was sent also when none is searched before a challenge', async () => {
   put(runtimeFile(), mint({ aud: 'https://y.example.org' }))
   const { origin } = await servers.serve(() => bearer(401, 'scope="gracedb.read"'))
   const error = (await new HTTPSciTokenAuth()
@@ -181,20 +183,18 @@ it('says why none was sent also where none is looked for before the server asks'
     .get(origin)
     .catch((one: unknown) => one)) as IgwnAxiosError
   expect(error.igwnAuth?.summary).toContain(
-    `the server wants gracedb.read; no token was sent: ${runtimeFile()} is for audience https://y.example.org, not`,
+    `the server requires gracedb.read; no token was sent: ${runtimeFile()} is for audience https://y.example.org, not`,
   )
 })
 
-it("says that the credentials were the caller's own", async () => {
+it('reports that the request had its own credentials', async () => {
   const instance = axios.create({ headers: { Authorization: 'Mine sosecret' } })
   const { summary, explanation } = await refused({ status: 403 }, { instance })
-  expect(summary).toBe(
-    'the server refuses with 403 and does not say why; the credentials were those that the request brought itself',
-  )
+  expect(summary).toBe('the server refused with 403 and gave no reason; the request had its own credentials')
   expectNoSecret(explanation, ['sosecret'])
 })
 
-it('names the certificate that was presented, and explains a handshake that ended over it', async () => {
+it('names the certificate that was presented, also when the handshake failed because of it', async () => {
   const authority = await createAuthority()
   const { certificate, key } = await authority.issueServer()
   const alice = await authority.issueUser('Alice Adams')
@@ -215,12 +215,12 @@ it('names the certificate that was presented, and explains a handshake that ende
       [lenient, strict].map(({ origin }) => instance.get(origin).catch((one: unknown) => one)),
     )) as [IgwnAxiosError, IgwnAxiosError]
     expect(bare.igwnAuth?.summary).toBe(
-      'the server refuses with 403 and does not say why; no token was sent: there is none on this machine; ' +
+      'the server refused with 403 and gave no reason; no token was sent: none was found; ' +
         `the certificate /DC=org/DC=example/CN=Alice Adams from ${room('x509up')} (X509_USER_PROXY) expires in 11 hours`,
     )
     expect(ended.response).toBeUndefined()
     expect(ended.igwnAuth?.summary).toMatch(
-      /^The server refused the connection .* The certificate presented was \/DC=org\/DC=example\/CN=Alice Adams/,
+      /^The server (?:refused|closed) the connection .* The certificate presented was \/DC=org\/DC=example\/CN=Alice Adams/,
     )
     expect(ended.igwnAuth?.reasons[0]).toMatchObject({ code: 'refused', source: 'certificate' })
     expect(ended.igwnAuth?.explanation.attached).toMatchObject([{ kind: 'certificate' }])
@@ -229,7 +229,7 @@ it('names the certificate that was presented, and explains a handshake that ende
   }
 })
 
-it('prints sentence and reasons with the error, and neither the explanation nor a secret', async () => {
+it('is printed with summary and reasons, without the explanation and without a secret', async () => {
   const token = mint(audience)
   put(runtimeFile(), token)
   const { origin } = await servers.serve(() => ({ status: 403 }))
@@ -243,7 +243,7 @@ it('prints sentence and reasons with the error, and neither the explanation nor 
   expectNoSecret(error.igwnAuth?.explanation, [token])
 })
 
-it('is on no other error', async () => {
+it('is not added to other errors', async () => {
   const { origin } = await servers.serve(() => ({ status: 404 }))
   const error = (await applyIgwnAuth(axios.create())
     .get(origin)

@@ -59,8 +59,8 @@ function about({ findings }: Explanation, source: string): Finding {
   return found
 }
 
-describe('on a machine without credentials', () => {
-  it('names every place it looked at, in order, and the command that gets a token', async () => {
+describe('on a host without credentials', () => {
+  it('lists every location that was searched, in order, and the command that gets a token', async () => {
     const explanation = await explain(URL_OF_X, { tokenScope: 'read:/frames' })
     expect(explanation.url).toBe('https://x.example.org/frames/O4')
     expect(explanation.requirements).toEqual({
@@ -68,6 +68,7 @@ describe('on a machine without credentials', () => {
       scope: ['read:/frames'],
       issuer: [],
       minTimeLeft: 60,
+      challengeScope: [],
     })
     expect(explanation.findings.map(({ kind, verdict, source }) => `${kind} ${verdict} ${source}`)).toEqual([
       'token absent SCITOKEN',
@@ -77,8 +78,8 @@ describe('on a machine without credentials', () => {
       'token absent BEARER_TOKEN_FILE',
       `token absent ${runtimeFile()}`,
       `token absent ${temporaryFile()}`,
-      `login absent ${room('.netrc')}`,
-      `login absent ${room('_netrc')}`,
+      `basic absent ${room('.netrc')}`,
+      `basic absent ${room('_netrc')}`,
       'certificate absent X509_USER_CERT',
       'certificate absent X509_USER_PROXY',
       `certificate absent ${proxyFile()}`,
@@ -91,7 +92,7 @@ describe('on a machine without credentials', () => {
     ])
   })
 
-  it('says what would stop the request, where something would', async () => {
+  it('has the problem that would stop the request', async () => {
     const { problem, attached } = await explain(URL_OF_X, { failIfNoAuth: true })
     expect(problem?.code).toBe('ERR_IGWN_NO_CREDENTIAL')
     expect(problem?.message).toContain('No credential for https://x.example.org')
@@ -104,26 +105,26 @@ describe('on a machine without credentials', () => {
     expect(explanation.fixes).toContain('unset IGWN_AUTH_UTILS_FIND_SCITOKEN')
   })
 
-  it('shows what a switch is set to only where that is a word of a switch, and no token in the wrong variable', async () => {
+  it('shows the value of an environment switch only if it is a valid one, and no token in the wrong variable', async () => {
     const token = mint()
     process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = token
     process.env.IGWN_AUTH_UTILS_FIND_X509 = 'No'
     const explanation = await explain(URL_OF_X)
     expectNoSecret(explanation, [token, signatureOf(token)])
     const { message } = about(explanation, 'IGWN_AUTH_UTILS_FIND_SCITOKEN')
-    expect(message).toBe('IGWN_AUTH_UTILS_FIND_SCITOKEN is set to a value that means nothing')
+    expect(message).toBe('IGWN_AUTH_UTILS_FIND_SCITOKEN has an invalid value')
     const switchedOff = about(explanation, 'IGWN_AUTH_UTILS_FIND_X509').message
     expect(switchedOff).toBe('IGWN_AUTH_UTILS_FIND_X509 is set to "No"')
   })
 })
 
-describe('what would mend it', () => {
-  it('begins with authorities that cannot be read, for they stop every request', async () => {
+describe('the fixes', () => {
+  it('start with a CA bundle that cannot be read, which stops every request', async () => {
     process.env.REQUESTS_CA_BUNDLE = room('none')
     expect((await explain(URL_OF_X)).fixes[0]).toBe('unset REQUESTS_CA_BUNDLE')
   })
 
-  it('leaves no issuer open where one of the tokens names it', async () => {
+  it('have no placeholder for the issuer when a token names it', async () => {
     process.env.BEARER_TOKEN = mint({ exp: 1 })
     put(runtimeFile(), mint({ iss: 'https://cilogon.org/igwn', exp: 1 }))
     expect((await explain(URL_OF_X)).fixes).toEqual([
@@ -134,7 +135,7 @@ describe('what would mend it', () => {
 })
 
 describe('tokens', () => {
-  it('shows each with what it says, the one that would be attached, and those that are not needed', async () => {
+  it('are listed with their claims: the selected one, usable ones and skipped ones', async () => {
     stopClock()
     process.env.SCITOKEN = 'garbage'
     putCondorCreds({
@@ -152,24 +153,24 @@ describe('tokens', () => {
       `skipped ${inFolder('b.use')}`,
       'absent BEARER_TOKEN',
       'absent BEARER_TOKEN_FILE',
-      `attached ${runtimeFile()}`,
+      `selected ${runtimeFile()}`,
       `usable ${temporaryFile()}`,
     ])
     expect(explanation.attached).toEqual([
       { kind: 'token', source: runtimeFile(), expiresAt: Date.now() / 1000 + 3600 },
     ])
-    expect(about(explanation, 'SCITOKEN')).toMatchObject({ code: 'malformed', mend: 'unset SCITOKEN' })
+    expect(about(explanation, 'SCITOKEN')).toMatchObject({ code: 'malformed', fix: 'unset SCITOKEN' })
     expect(about(explanation, inFolder('a.use'))).toMatchObject({
       code: 'audience',
       claim: 'aud',
       expected: ['https://x.example.org'],
       actual: ['https://y.example.org'],
       permissions: '0600',
-      mend: 'htgettoken -a VAULT -i ISSUER --scopes=read:/frames/O4 --audience=https://x.example.org',
+      fix: 'htgettoken -a VAULT -i ISSUER --scopes=read:/frames/O4 --audience=https://x.example.org',
     })
     expect(about(explanation, inFolder('b.use'))).toMatchObject({ code: 'scope', actual: ['read:/other'] })
     expect(about(explanation, runtimeFile())).toMatchObject({
-      message: `${runtimeFile()} has 60 minutes left`,
+      message: `${runtimeFile()} expires in 60 minutes`,
       permissions: '0600',
       token: {
         profile: 'scitoken:2.0',
@@ -183,13 +184,13 @@ describe('tokens', () => {
     expect(about(explanation, temporaryFile())).toMatchObject({
       permissions: '0644',
       warning: `${temporaryFile()} can be reached by others (mode 0644); chmod 600 ${temporaryFile()}`,
-      mend: `chmod 600 ${temporaryFile()}`,
+      fix: `chmod 600 ${temporaryFile()}`,
     })
-    // What is broken comes before what is only untidy.
+    // After the fixes of what cannot be used.
     expect(explanation.fixes.at(-1)).toBe(`chmod 600 ${temporaryFile()}`)
   })
 
-  it("names IGWN's own server where the token that was found is IGWN's", async () => {
+  it('have the vault of IGWN in the fix for a token of IGWN', async () => {
     put(runtimeFile(), mint({ iss: 'https://cilogon.org/igwn', exp: 1 }))
     expect((await explain(URL_OF_X)).fixes).toEqual([
       'htgettoken -a vault.ligo.org -i igwn --audience=https://x.example.org',
@@ -213,52 +214,52 @@ describe('tokens', () => {
     [
       'is not valid yet',
       () => put(runtimeFile(), mint({ nbf: 2 ** 32, exp: 2 ** 33 })),
-      "wait, or set this machine's clock",
+      "wait, or correct this host's clock",
     ],
-  ])('says what to do where one %s', async (_, prepare, mend) => {
+  ])('have a fix for one that %s', async (_, prepare, fix) => {
     prepare()
-    expect((await explain(URL_OF_X)).fixes).toContain(mend.replace('RUNTIME', runtimeFile()))
+    expect((await explain(URL_OF_X)).fixes).toContain(fix.replace('RUNTIME', runtimeFile()))
   })
 
-  it('sees the time pass', async () => {
+  it('expire while time passes', async () => {
     stopClock()
     put(runtimeFile(), mint())
-    expect(verdicts(await explain(URL_OF_X))).toContain(`attached ${runtimeFile()}`)
+    expect(verdicts(await explain(URL_OF_X))).toContain(`selected ${runtimeFile()}`)
     passTime(3590)
     expect(about(await explain(URL_OF_X), runtimeFile())).toMatchObject({
       verdict: 'skipped',
       code: 'expired',
-      message: `${runtimeFile()} has 10 seconds left, and 60 seconds are wanted`,
+      message: `${runtimeFile()} expires in 10 seconds, less than the required 60 seconds`,
     })
   })
 
-  it('says of one that is given that it is sent as it is, and what speaks against it', async () => {
+  it('that are given are sent as they are, with a warning about a problem', async () => {
     const explanation = await explain(URL_OF_X, { token: mint({ exp: 1 }) })
     const [finding] = explanation.findings
     expect(finding).toMatchObject({
       source: 'the token option',
       verdict: 'selected',
       message: 'the token option is sent as it is',
-      mend: 'htgettoken -a VAULT -i ISSUER --audience=https://x.example.org',
+      fix: 'htgettoken -a VAULT -i ISSUER --audience=https://x.example.org',
     })
     expect(finding?.warning).toMatch(/^the token option expired \d+ days ago$/)
     const opaque = await explain(URL_OF_X, { token: 'abc' })
-    expect(opaque.findings[0]?.message).toBe('the token option is no JWT, and sent as it is')
+    expect(opaque.findings[0]?.message).toBe('the token option is not a JWT, and is sent as it is')
     expect(opaque.attached).toEqual([{ kind: 'token', source: 'the token option' }])
   })
 
-  it('asks no source, for that may use the network, unless verify says so', async () => {
+  it('of a source are deferred, as it may use the network, unless verify is set', async () => {
     let asked = 0
     const token = () => ((asked += 1), mint())
     const explanation = await explain(URL_OF_X, { token })
     expect(asked).toBe(0)
-    expect(verdicts(explanation)).toEqual(['asked the token source'])
+    expect(verdicts(explanation)).toEqual(['deferred the token source'])
     expect(explanation.attached).toEqual([{ kind: 'token', source: 'the token source' }])
     expect((await explain(URL_OF_X, { token, verify: true })).attached).toMatchObject([{ kind: 'token' }])
     expect(asked).toBe(1)
   })
 
-  it('looks into sources that can be explained', async () => {
+  it('of a chain are explained source by source', async () => {
     put(runtimeFile(), mint({ aud: 'https://y.example.org' }))
     const explanation = await explain(URL_OF_X, {
       token: chain(discoveredTokens(), { getToken: () => undefined }),
@@ -271,14 +272,14 @@ describe('tokens', () => {
       'absent BEARER_TOKEN_FILE',
       `skipped ${runtimeFile()}`,
       `absent ${temporaryFile()}`,
-      'asked source 2 of 2',
+      'deferred source 2 of 2',
     ])
   })
 
-  it('goes to the issuer with verify, and says what came of it', async () => {
+  it('are verified with verify, and the result is reported', async () => {
     const issuer = 'https://127.0.0.1:1'
     put(runtimeFile(), mint({ iss: issuer }))
-    expect(about(await explain(URL_OF_X), runtimeFile()).verdict).toBe('attached')
+    expect(about(await explain(URL_OF_X), runtimeFile()).verdict).toBe('selected')
     const explanation = await explain(URL_OF_X, { verify: true })
     expect(about(explanation, runtimeFile())).toMatchObject({ verdict: 'skipped', code: 'not-verified' })
     expect(explanation.attached).toEqual([])
@@ -286,7 +287,7 @@ describe('tokens', () => {
 })
 
 describe('certificates', () => {
-  it('shows each with its subject and its life, and what mends it', async () => {
+  it('are listed with subject and fix', async () => {
     process.env.X509_USER_PROXY = put(
       room('expired'),
       (await authority.issueUser('Old', { notAfter: secondsFromNow(-60) })).bundle,
@@ -297,13 +298,13 @@ describe('certificates', () => {
     expect(verdicts(explanation, 'certificate')).toEqual([
       'absent X509_USER_CERT',
       `skipped ${room('expired')} (X509_USER_PROXY)`,
-      `attached ${proxyFile()}`,
+      `selected ${proxyFile()}`,
       `absent ${room('.globus/usercert.pem')}`,
     ])
     expect(explanation.attached).toMatchObject([{ kind: 'certificate', source: proxyFile() }])
     expect(about(explanation, `${room('expired')} (X509_USER_PROXY)`)).toMatchObject({
       code: 'expired',
-      mend: 'grid-proxy-init, or voms-proxy-init -rfc',
+      fix: 'grid-proxy-init, or voms-proxy-init -rfc',
     })
     expect(about(explanation, proxyFile())).toMatchObject({
       certificates: [
@@ -311,11 +312,11 @@ describe('certificates', () => {
         { subject: '/DC=org/DC=example/CN=Alice Adams' },
       ],
       permissions: '0644',
-      mend: `chmod 600 ${proxyFile()}`,
+      fix: `chmod 600 ${proxyFile()}`,
     })
   })
 
-  it('shows the one that is named, and why it will not do', async () => {
+  it('that are named are listed with the reason why they cannot be used', async () => {
     const bob = await authority.issueUser('Bob')
     const cert = [put(room('c.pem'), alice.certificate), put(room('k.pem'), bob.key)] as const
     const explanation = await explain(URL_OF_X, { cert })
@@ -323,11 +324,11 @@ describe('certificates', () => {
     expect(explanation.findings.find(({ kind }) => kind === 'certificate')).toMatchObject({
       code: 'key-mismatch',
       verdict: 'skipped',
-      mend: 'give a certificate and the key that belongs to it',
+      fix: 'give a certificate and the key that belongs to it',
     })
   })
 
-  it('says that fetch cannot present one', async () => {
+  it('cannot be presented by the fetch adapter', async () => {
     put(proxyFile(), alice.bundle)
     const explanation = await explain(URL_OF_X, applyIgwnAuth(axios.create({ adapter: 'fetch' })))
     expect(about(explanation, proxyFile())).toMatchObject({ verdict: 'skipped', code: 'unsupported' })
@@ -335,62 +336,61 @@ describe('certificates', () => {
   })
 })
 
-describe('logins', () => {
+describe('netrc', () => {
   const netrc = 'machine x.example.org login albert password sosecretword'
 
-  it('shows for whom there is one, and never the password', async () => {
+  it('is listed with the username, and never the password', async () => {
     put(room('.netrc'), netrc)
     const explanation = await explain(URL_OF_X)
     expect(about(explanation, room('.netrc'))).toMatchObject({
       kind: 'basic',
       verdict: 'selected',
       message: `${room('.netrc')} has an entry for x.example.org`,
-      login: { username: 'albert' },
+      basic: { username: 'albert' },
     })
     expect(explanation.attached).toEqual([{ kind: 'basic', source: room('.netrc') }])
     expectNoSecret(explanation, ['sosecretword'])
   })
 
-  it('says that one is not needed where there is a token, and how to close a file that is open', async () => {
+  it('is usable beside a token, and has the fix for a file with open permissions', async () => {
     put(runtimeFile(), mint())
     put(room('.netrc'), netrc)
     expect(about(await explain(URL_OF_X), room('.netrc')).verdict).toBe('usable')
     put(room('.netrc'), netrc, 0o644)
     expect(about(await explain(URL_OF_X), room('.netrc'))).toMatchObject({
       code: 'open-permissions',
-      mend: `chmod 600 ${room('.netrc')}`,
+      fix: `chmod 600 ${room('.netrc')}`,
     })
   })
 })
 
-describe('what the request says', () => {
-  it('is clear text: nothing is attached, and why', async () => {
+describe('the request', () => {
+  it('over plain HTTP gets nothing, with the reason', async () => {
     put(runtimeFile(), mint({ aud: 'http://x.example.org' }))
     const explanation = await explain('http://x.example.org/')
     expect(explanation.attached).toEqual([])
     expect(explanation.findings[0]).toMatchObject({
       kind: 'request',
       code: 'insecure-transport',
-      message:
-        'x.example.org is reached over clear-text http, where everybody on the way can read a token or a password',
+      message: 'x.example.org is reached over plain HTTP, where others can read a token or a password',
     })
     expect(explanation.fixes).toEqual(['use https'])
     expect(verdicts(explanation)).toContain(`skipped ${runtimeFile()}`)
   })
 
   it.each<[string, IgwnAuthOptions, string]>([
-    ['forceNoAuth', { forceNoAuth: true }, 'forceNoAuth says to attach nothing'],
-    ['withholdToken', { withholdToken: true }, 'withholdToken keeps the token off this request'],
+    ['forceNoAuth', { forceNoAuth: true }, 'forceNoAuth is set: nothing is attached'],
+    ['withholdToken', { withholdToken: true }, 'withholdToken is set: no token is attached'],
     ['token: false', { token: false }, 'tokens are switched off'],
-  ])('is %s', async (_, options, message) => {
+  ])('with %s gets nothing', async (_, options, message) => {
     put(runtimeFile(), mint())
     const explanation = await explain(URL_OF_X, options)
     expect(explanation.findings.map((one) => one.message)).toContain(message)
     expect(explanation.attached).toEqual([])
-    expect(verdicts(explanation)).not.toContain(`attached ${runtimeFile()}`)
+    expect(verdicts(explanation)).not.toContain(`selected ${runtimeFile()}`)
   })
 
-  it('is explained for an instance as that is set up', async () => {
+  it('of an instance is explained with its defaults and options', async () => {
     const instance = igwnAxios.create({
       baseURL: 'https://x.example.org/api',
       igwnAuth: { tokenScope: 'gracedb.read' },
@@ -402,40 +402,40 @@ describe('what the request says', () => {
     instance.defaults.headers.common.Authorization = 'Mine sosecret'
     const authenticated = await explain('/', instance)
     expect(authenticated.findings[0]?.message).toBe(
-      'the request brings an Authorization, auth or a login in its URL: no header is added',
+      'the request has its own Authorization, auth or userinfo: no header is added',
     )
     expectNoSecret(authenticated, ['sosecret'])
     expect((await explain(URL_OF_X, axios.create())).attached).toEqual([])
   })
 
-  it('is a scheme', async () => {
+  it('with a scheme selects the scheme', async () => {
     const scheme = { name: 'OAuth 1.0', allowOverHttp: true, authorize: () => ({}) }
     const explanation = await explain(URL_OF_X, { scheme })
     expect(explanation.attached).toEqual([{ kind: 'scheme', source: 'OAuth 1.0' }])
-    expect(about(explanation, 'OAuth 1.0').verdict).toBe('attached')
+    expect(about(explanation, 'OAuth 1.0').verdict).toBe('selected')
   })
 
   it.each(['not a URL', '/relative', 'ftp://x.example.org/', 'data:,x'])(
-    'is no URL of http: %s',
+    'is an error without an http URL: %s',
     async (url) => {
       await expect(explain(url)).rejects.toThrow(
         ours(
           'ERR_IGWN_INVALID_URL',
-          'The URL is no absolute one of http or https; give one, as https://host.example.org/path.',
+          'The URL is not an absolute http or https URL. Give one, such as https://host.example.org/path.',
         ),
       )
     },
   )
 
-  it('is an option that there is not', async () => {
+  it('is an error with an unknown option', async () => {
     await expect(explain(URL_OF_X, { tokenScopes: 'a' } as object)).rejects.toMatchObject({
       code: 'ERR_IGWN_INVALID_OPTION',
     })
   })
 })
 
-describe('ca', () => {
-  it('are named where the environment names some, and what is wrong with them', async () => {
+describe('CAs', () => {
+  it('are listed when the environment names them, with their problems', async () => {
     const file = put(room('ca.pem'), authority.certificate)
     process.env.REQUESTS_CA_BUNDLE = file
     process.env.X509_CERT_DIR = room('none')
@@ -450,29 +450,29 @@ describe('ca', () => {
 })
 
 describe('as text', () => {
-  it('is a line for each thing, and says what would happen and what to do', async () => {
+  it('has the outcome, a line for each finding, and the fixes', async () => {
     stopClock()
     put(runtimeFile(), mint({ scope: 'gracedb.read' }))
     const text = String(await explain(URL_OF_X, { tokenScope: 'gracedb.write', cert: false, netrc: false }))
     expect(text.split('\n')).toEqual([
-      'https://x.example.org/frames/O4: no credential would be attached',
-      '  a token must have audience https://x.example.org, scope gracedb.write',
+      'https://x.example.org/frames/O4: no credential would be sent',
+      '  required of a token: audience https://x.example.org, scope gracedb.write',
       '  absent: SCITOKEN is not set',
       '  absent: SCITOKEN_FILE is not set',
       '  absent: _CONDOR_CREDS is not set',
       '  absent: BEARER_TOKEN is not set',
       '  absent: BEARER_TOKEN_FILE is not set',
-      `  passed-over: ${runtimeFile()} gives gracedb.read, not gracedb.write`,
+      `  skipped: ${runtimeFile()} has scope gracedb.read, not gracedb.write`,
       `  absent: ${temporaryFile()} does not exist`,
-      '  to mend it: htgettoken -a VAULT -i ISSUER --scopes=gracedb.write --audience=https://x.example.org',
+      '  to fix: htgettoken -a VAULT -i ISSUER --scopes=gracedb.write --audience=https://x.example.org',
     ])
     const good = String(await explain(URL_OF_X, { cert: false, netrc: false }))
     expect(good.split('\n')[0]).toBe(
-      `https://x.example.org/frames/O4: the token of ${runtimeFile()} would be attached`,
+      `https://x.example.org/frames/O4: the token from ${runtimeFile()} would be sent`,
     )
   })
 
-  it('holds no secret, in any form, whatever there is on the machine', async () => {
+  it('has no secret, in any form, whatever is found', async () => {
     const key = createSigningKey()
     const tokens = Array.from({ length: 4 }, () => mint({}, key))
     process.env.SCITOKEN = tokens[0]
@@ -482,7 +482,7 @@ describe('as text', () => {
     put(room('.netrc'), 'machine x.example.org login albert password sosecretword')
     const lines = alice.key.split('\n').filter((line) => line.length > 20 && !line.startsWith('-'))
     const secrets = [...tokens, ...tokens.map(signatureOf), 'sosecretword', 'parameter', ...lines]
-    for (const options of [{}, { token: tokens[3] }, { forceNoAuth: true }, { tokenScope: 'x' }]) {
+    for (const options of [{}, { token: String(tokens[3]) }, { forceNoAuth: true }, { tokenScope: 'x' }]) {
       const explanation = await explain('https://me:sosecretpw@x.example.org/?secret=parameter', options)
       expectNoSecret(explanation, [...secrets, 'sosecretpw'])
       expectNoSecret(JSON.stringify(explanation), [...secrets, 'sosecretpw'])
@@ -490,7 +490,7 @@ describe('as text', () => {
   })
 })
 
-it('sends nothing, and asks no server', async () => {
+it('sends nothing and makes no connection', async () => {
   const servers = serverGroup()
   const { origin, connections } = await servers.serve(() => ({}))
   put(runtimeFile(), mint({ aud: 'ANY' }))

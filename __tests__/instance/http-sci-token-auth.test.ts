@@ -65,7 +65,7 @@ describe('apply', () => {
 
   it('refuses a token that could not be sent', () => {
     expect(() => new HTTPSciTokenAuth({ token: 'a\nb' })).toThrow(
-      /^the token option is no bearer token: character 2 of 3/,
+      /^the token option is not a bearer token: character 2 of 3/,
     )
   })
 })

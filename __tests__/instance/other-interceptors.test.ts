@@ -10,14 +10,18 @@ import axiosRetry from 'axios-retry'
 import { applyIgwnAuth } from '../support/all'
 import { challenge, serverGroup } from '../support/server'
 
-/** What others install on the same instance, before ours and after, sees one request and one response (trap 2). */
+/** Interceptors of others on the same instance, registered before or after ours, see one request and one response (trap 2). */
 const servers = serverGroup()
 afterEach(servers.close)
 
 const ORDERS = ['before', 'after'] as const
 
-/** An instance with something of others installed before or after ours, and a source that gives token-1, token-2, … */
-function company(order: (typeof ORDERS)[number], install: (instance: AxiosInstance) => void, config = {}) {
+/** An instance with something installed before or after ours, and a source that returns token-1, token-2, … */
+function instanceWith(
+  order: (typeof ORDERS)[number],
+  install: (instance: AxiosInstance) => void,
+  config = {},
+) {
   let calls = 0
   const instance = axios.create({ proxy: false, ...config })
   if (order === 'before') install(instance)
@@ -32,7 +36,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   it('a logger sees one request and one response, and no token', async () => {
     const server = await servers.serve(refuseFirst)
     const log: unknown[] = []
-    const instance = company(order, ({ interceptors }) => {
+    const instance = instanceWith(order, ({ interceptors }) => {
       interceptors.request.use((config) => {
         log.push(['request', config.headers.get('Authorization')])
         return config
@@ -50,40 +54,40 @@ describe.each(ORDERS)('installed %s ours', (order) => {
     expect(server.seen).toHaveLength(2)
   })
 
-  it('one that unwraps to data runs once', async () => {
+  it('one that returns response.data runs once', async () => {
     const server = await servers.serve(refuseFirst)
-    const instance = company(order, ({ interceptors }) => {
+    const instance = instanceWith(order, ({ interceptors }) => {
       interceptors.response.use((response) => response.data as AxiosResponse)
     })
     expect(await instance.get(server.origin)).toEqual({ ok: true })
   })
 
-  it('an own error class, a fallback and a toast see the final refusal only, once', async () => {
+  it('an error handler sees only the final 401, once, and may throw its own error', async () => {
     const server = await servers.serve(() => challenge())
-    const toasts: unknown[] = []
+    const statuses: unknown[] = []
     class OwnError extends Error {}
-    const instance = company(order, ({ interceptors }) => {
+    const instance = instanceWith(order, ({ interceptors }) => {
       interceptors.response.use(undefined, (error: AxiosError) => {
-        toasts.push(error.response?.status)
+        statuses.push(error.response?.status)
         throw new OwnError('refused')
       })
     })
     await expect(instance.get(server.origin)).rejects.toBeInstanceOf(OwnError)
-    expect(toasts).toEqual([401])
+    expect(statuses).toEqual([401])
     expect(server.seen).toHaveLength(2)
   })
 
-  it('a fallback for errors is not taken for an answered refusal', async () => {
+  it('an error handler with a fallback is not called for a 401 that is retried', async () => {
     const server = await servers.serve(refuseFirst)
-    const instance = company(order, ({ interceptors }) => {
+    const instance = instanceWith(order, ({ interceptors }) => {
       interceptors.response.use(undefined, () => ({ data: 'fallback' }))
     })
     expect((await instance.get(server.origin)).data).toEqual({ ok: true })
   })
 
-  it('an interceptor that returns a copy of the config loses nothing', async () => {
+  it('an interceptor that returns a copy of the config keeps the credential', async () => {
     const server = await servers.serve(refuseFirst)
-    const instance = company(order, ({ interceptors }) => {
+    const instance = instanceWith(order, ({ interceptors }) => {
       interceptors.request.use((config) => ({
         ...config,
         headers: config.headers.concat({ 'X-Trace': 't' }),
@@ -96,46 +100,46 @@ describe.each(ORDERS)('installed %s ours', (order) => {
     ])
   })
 
-  it('one that moves the request elsewhere moves the credential with it', async () => {
+  it('one that sets the baseURL gets the credential for that origin', async () => {
     const server = await servers.serve(() => ({}))
-    const instance = company(order, ({ interceptors }) => {
+    const instance = instanceWith(order, ({ interceptors }) => {
       interceptors.request.use((config) => ({ ...config, baseURL: server.origin }))
     })
     await instance.get('/a')
     expect(server.authorizations).toEqual(['Bearer token-1'])
   })
 
-  it('one that holds requests in a queue does not let tokens age: it is asked when the request leaves', async () => {
+  it('one that delays requests does not delay the token: it is found when the request is sent', async () => {
     const server = await servers.serve(() => ({}))
-    const asked: string[] = []
+    const calls: string[] = []
     const instance = axios.create()
     const queue = () =>
       instance.interceptors.request.use(async (config) => {
         await new Promise((resolve) => setTimeout(resolve, 20))
-        asked.push('queue')
+        calls.push('queue')
         return config
       })
     if (order === 'before') queue()
-    applyIgwnAuth(instance, { token: () => (asked.push('token'), 'abc') })
+    applyIgwnAuth(instance, { token: () => (calls.push('token'), 'abc') })
     if (order === 'after') queue()
     await instance.get(server.origin)
-    expect(asked).toEqual(['queue', 'token'])
+    expect(calls).toEqual(['queue', 'token'])
   })
 
-  it('axios-retry gives each try a fresh token (trap 15)', async () => {
+  it('axios-retry gets a fresh token for each try (trap 15)', async () => {
     const server = await servers.serve((_, index) => (index < 2 ? { status: 503 } : {}))
-    const instance = company(order, (one) => {
+    const instance = instanceWith(order, (one) => {
       axiosRetry(one, { retries: 3, retryDelay: () => 1 })
     })
     await instance.get(server.origin)
     expect(server.authorizations).toEqual(['Bearer token-1', 'Bearer token-2', 'Bearer token-3'])
   })
 
-  it('axios-retry and a refusal: each does its part once', async () => {
+  it('axios-retry and the retry after a 401 do not multiply', async () => {
     const server = await servers.serve((_, index) =>
       index === 0 ? challenge() : index === 1 ? { status: 503 } : {},
     )
-    const instance = company(order, (one) => {
+    const instance = instanceWith(order, (one) => {
       axiosRetry(one, { retries: 3, retryDelay: () => 1 })
     })
     const { status } = await instance.post(
@@ -148,9 +152,9 @@ describe.each(ORDERS)('installed %s ours', (order) => {
     expect(server.seen.map(({ body }) => body)).toEqual(Array(3).fill('{"a":1}'))
   })
 
-  it('works in both orders that axios knows for interceptors', async () => {
+  it('works with both orders of interceptors in axios', async () => {
     const server = await servers.serve(refuseFirst)
-    const instance = company(
+    const instance = instanceWith(
       order,
       ({ interceptors }) => {
         interceptors.request.use((config) => {
@@ -164,37 +168,45 @@ describe.each(ORDERS)('installed %s ours', (order) => {
     expect(server.seen.map(({ headers }) => headers['x-late'])).toEqual(['yes', 'yes'])
   })
 
-  it('axios-mock-adapter answers both sends, and nothing goes to the network', async () => {
+  it('axios-mock-adapter gets both sends with their tokens, and its history keeps none', async () => {
     let mock: MockAdapter | undefined
-    const instance = company(order, (one) => {
+    const sent: unknown[] = []
+    const instance = instanceWith(order, (one) => {
       mock = new MockAdapter(one)
-      mock.onGet('https://gracedb.example.org/a').replyOnce(401, 'no', { 'WWW-Authenticate': 'Bearer' })
-      mock.onGet('https://gracedb.example.org/a').replyOnce(200, 'yes')
+      mock.onGet('https://gracedb.example.org/a').replyOnce(({ headers }) => {
+        sent.push(headers?.Authorization)
+        return [401, 'no', { 'WWW-Authenticate': 'Bearer' }]
+      })
+      mock.onGet('https://gracedb.example.org/a').replyOnce(({ headers }) => {
+        sent.push(headers?.Authorization)
+        return [200, 'yes']
+      })
     })
     expect((await instance.get('https://gracedb.example.org/a')).data).toBe('yes')
+    expect(sent).toEqual(['Bearer token-1', 'Bearer token-2'])
     expect(mock!.history.get.map(({ headers }) => headers?.Authorization as unknown)).toEqual([
-      'Bearer token-1',
-      'Bearer token-2',
+      undefined,
+      undefined,
     ])
   })
 })
 
 describe('the caller', () => {
-  it('gets config, adapter and headers as they would be without us', async () => {
+  it('gets config, adapter and headers as in plain axios', async () => {
     const server = await servers.serve(() => ({}))
     let left: InternalAxiosRequestConfig | undefined
-    const instance = company('before', ({ interceptors }) => {
+    const instance = instanceWith('before', ({ interceptors }) => {
       interceptors.request.use((config) => (left = config))
     })
     const response = await instance.get(server.origin, { params: { a: 1 } })
     expect(response.config.adapter).toEqual(['xhr', 'http', 'fetch'])
     expect(response.config).toMatchObject({ url: server.origin, params: { a: 1 }, method: 'get' })
     expect(response.config.headers).toBe(left!.headers)
-    expect(Object.keys(response.config)).not.toContain('errand')
+    expect(Object.getOwnPropertySymbols(response.config)).toEqual([])
     expect((response.request as { method: string }).method).toBe('GET')
   })
 
-  it('finds the ids of other interceptors as they were, after ours is taken off', async () => {
+  it('can eject its own interceptors by their ids', async () => {
     const server = await servers.serve(() => ({}))
     const instance = axios.create()
     const first = instance.interceptors.request.use((config) => config)
@@ -211,7 +223,7 @@ describe('the caller', () => {
   })
 })
 
-it('requests that an adapter fails by one and the same error are each answered with a credential of their own', async () => {
+it('two requests that an adapter rejects with the same error object are each retried with their own credential', async () => {
   const ok = { status: 200, statusText: 'OK', data: {}, headers: {} }
   const arrived: unknown[] = []
   const refusal = new AxiosError('refused')
@@ -231,11 +243,11 @@ it('requests that an adapter fails by one and the same error are each answered w
     return both
   }
   const instance = applyIgwnAuth(axios.create({ adapter }))
-  const answers = ['alice', 'bob'].map((name) => {
+  const responses = ['alice', 'bob'].map((name) => {
     let calls = 0
     const token = () => `${name}-${(calls += 1)}`
     return instance.get('https://x.example.org/', { igwnAuth: { token } })
   })
-  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200])
+  expect((await Promise.all(responses)).map(({ status }) => status)).toEqual([200, 200])
   expect(arrived.slice(2).sort()).toEqual(['Bearer alice-2', 'Bearer bob-2'])
 })

@@ -240,7 +240,7 @@ describe('mod_auth_openidc', () => {
     expectNoSecret(error, [process.env.SCITOKEN, process.env.BEARER_TOKEN])
   })
 
-  it.each<[what: string, token: IgwnAuthOptions['token']]>([
+  it.each<[what: string, token: NonNullable<IgwnAuthOptions['token']>]>([
     ['that was given', forged],
     ['of a function', () => forged],
     ['of a source', { getToken: async () => forged }],
@@ -385,7 +385,7 @@ describe('mod_ssl', () => {
     expectExplained(error, 'refused', new RegExp(`TLS alert ${alert}: .*No certificate was presented`))
   })
 
-  it.each<[problem: string, make: () => Promise<IgwnAuthOptions['cert']>, alert: string]>([
+  it.each<[problem: string, make: () => Promise<NonNullable<IgwnAuthOptions['cert']>>, alert: string]>([
     [
       'a proxy, which it takes for no certificate',
       async () => gridProxyInit(files, certificates),

@@ -2,13 +2,13 @@ import fs from 'node:fs'
 import path from 'node:path'
 import axios from 'axios'
 import fc from 'fast-check'
-import { checkOptions, mergeOptions } from '../../lib/options'
+import { mergeOptions, resolveOptions } from '../../lib/options'
 import { applyIgwnAuth, igwnAxios, type IgwnAuthOptions } from '../support/all'
 import { mint } from '../support/make-token'
 import { runs, SEEDED } from '../support/properties'
 import { serve, type TestServer } from '../support/server'
 
-/** A token and a login that the machine has. */
+/** A token and a netrc entry that are found. */
 const discovered = mint({ aud: 'ANY', scope: 'read:/' })
 const BASIC = `Basic ${Buffer.from('albert:sesame').toString('base64')}`
 
@@ -26,22 +26,23 @@ afterAll(async () => {
 
 const options: fc.Arbitrary<IgwnAuthOptions> = fc.record(
   {
-    token: fc.constantFrom('aaa', 'bbb', true, false, undefined),
+    // An own undefined is an error for these two.
+    token: fc.constantFrom('aaa', 'bbb', true, false),
+    netrc: fc.constantFrom(true, false),
     tokenScope: fc.constantFrom('read:/a', 'write:/', undefined),
-    netrc: fc.constantFrom(true, false, undefined),
     forceNoAuth: fc.constantFrom(true, false, undefined),
     failIfNoAuth: fc.constantFrom(true, false, undefined),
   },
   { requiredKeys: [] },
 )
 
-/** Without what is undefined, which is absent. */
-const said = (one: IgwnAuthOptions): IgwnAuthOptions =>
+/** Without the undefined options, which count as absent. */
+const present = (one: IgwnAuthOptions): IgwnAuthOptions =>
   Object.fromEntries(Object.entries(one).filter(([, value]) => value !== undefined))
 
-const contradicts = ({ forceNoAuth, failIfNoAuth }: IgwnAuthOptions) => Boolean(forceNoAuth && failIfNoAuth)
+const isContradiction = ({ forceNoAuth, failIfNoAuth }: IgwnAuthOptions) => Boolean(forceNoAuth && failIfNoAuth)
 
-/** What is on the wire with these options, or the code of the error that keeps it off. */
+/** The header that is sent with these options, or the code of the error. */
 function outcomeOf({ token, tokenScope, netrc, forceNoAuth, failIfNoAuth }: IgwnAuthOptions) {
   if (forceNoAuth) return { sent: undefined }
   if (typeof token === 'string') return { sent: `Bearer ${token}` }
@@ -65,46 +66,46 @@ async function outcomeOn(send: () => Promise<unknown>) {
 }
 
 describe(`options ${SEEDED}`, () => {
-  it('of a request stand over those of its instance, and those over the instance it was made of', async () => {
+  it('of a request override those of its instance, which override those of the instance that created it', async () => {
     await fc.assert(
       fc.asyncProperty(options, options, options, async (first, second, third) => {
-        const levels = [said(first), { ...said(first), ...said(second) }]
-        const all = { ...levels[1], ...said(third) }
+        const levels = [present(first), { ...present(first), ...present(second) }]
+        const all = { ...levels[1], ...present(third) }
         const make = () => igwnAxios.create({ igwnAuth: first, proxy: false }).create({ igwnAuth: second })
-        if (levels.some(contradicts)) {
-          expect(make).toThrow('contradict each other')
+        if (levels.some(isContradiction)) {
+          expect(make).toThrow('exclude each other')
           return
         }
         const outcome = await outcomeOn(() => make().get(server.origin, { igwnAuth: third }))
-        expect(outcome).toEqual(contradicts(all) ? { code: 'ERR_IGWN_INVALID_OPTION' } : outcomeOf(all))
+        expect(outcome).toEqual(isContradiction(all) ? { code: 'ERR_IGWN_INVALID_OPTION' } : outcomeOf(all))
       }),
       runs(60),
     )
   })
 
-  it('of a request stand over the defaults of axios, and those over what was installed', async () => {
+  it('of a request override the defaults of axios, which override the installed ones', async () => {
     await fc.assert(
       fc.asyncProperty(
-        options.filter((one) => !contradicts(one)),
+        options.filter((one) => !isContradiction(one)),
         options,
         options,
         async (installed, defaults, request) => {
           const instance = applyIgwnAuth(axios.create({ proxy: false }), installed)
-          instance.defaults.igwnAuth = said(defaults)
-          const all = { ...said(installed), ...said(defaults), ...said(request) }
-          const outcome = await outcomeOn(() => instance.get(server.origin, { igwnAuth: said(request) }))
-          expect(outcome).toEqual(contradicts(all) ? { code: 'ERR_IGWN_INVALID_OPTION' } : outcomeOf(all))
+          instance.defaults.igwnAuth = present(defaults)
+          const all = { ...present(installed), ...present(defaults), ...present(request) }
+          const outcome = await outcomeOn(() => instance.get(server.origin, { igwnAuth: present(request) }))
+          expect(outcome).toEqual(isContradiction(all) ? { code: 'ERR_IGWN_INVALID_OPTION' } : outcomeOf(all))
         },
       ),
       runs(60),
     )
   })
 
-  it('are merged the same in any grouping, and are left as they were', () => {
+  it('are merged with the same result in any grouping, and are not changed', () => {
     const harmless = options.map(({ forceNoAuth: _, ...others }) => others)
     fc.assert(
       fc.property(harmless, harmless, harmless, (a, b, c) => {
-        const [one, two, three] = [a, b, c].map((each) => Object.freeze(checkOptions(each, 'options')))
+        const [one, two, three] = [a, b, c].map((each) => Object.freeze(resolveOptions(each, 'options')))
         const left = mergeOptions(mergeOptions(one!, two!), three!)
         expect(mergeOptions(one!, mergeOptions(two!, three!))).toEqual(left)
         expect(mergeOptions(left, {})).toEqual(left)

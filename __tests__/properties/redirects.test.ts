@@ -20,14 +20,14 @@ interface Arrival {
   readonly hop: number
 }
 
-/** A way through the four origins. */
-interface Way {
+/** A chain of redirects through the four origins. */
+interface Chain {
   readonly hops: readonly number[]
   readonly statuses: readonly number[]
-  /** The hop at which the server asks for another token, once. */
+  /** The redirect after which the server sends one 401. */
   readonly challengeAt: number | null
   readonly trusted: readonly number[]
-  readonly mode: 'discovered' | 'given' | 'source' | 'login'
+  readonly mode: 'discovered' | 'given' | 'source' | 'netrc'
   readonly withCertificate: boolean
   readonly method: 'get' | 'post'
 }
@@ -35,26 +35,26 @@ interface Way {
 const GIVEN = 'given-to-the-first'
 const LONGEST = 6
 
-const way: fc.Arbitrary<Way> = fc.record({
+const chains: fc.Arbitrary<Chain> = fc.record({
   hops: fc.array(fc.nat(3), { minLength: 1, maxLength: LONGEST }),
   statuses: fc.array(fc.constantFrom(301, 302, 303, 307, 308), { minLength: LONGEST, maxLength: LONGEST }),
   challengeAt: fc.option(fc.nat(LONGEST - 1), { freq: 2 }),
   trusted: fc.subarray([0, 1, 2, 3]),
-  mode: fc.constantFrom<Way['mode'][]>('discovered', 'given', 'source', 'login'),
+  mode: fc.constantFrom<Chain['mode'][]>('discovered', 'given', 'source', 'netrc'),
   withCertificate: fc.boolean(),
-  method: fc.constantFrom<Way['method'][]>('get', 'post'),
+  method: fc.constantFrom<Chain['method'][]>('get', 'post'),
 })
 
-/** Two in clear and two by TLS, on two host names: all pairs differ in scheme, host or port. */
+/** Two http and two https origins on two host names: all pairs differ in scheme, host or port. */
 const SCHEMES = ['http', 'http', 'https', 'https'] as const
 const HOSTS = ['127.0.0.1', 'localhost', '127.0.0.1', 'localhost']
 
 const servers: http.Server[] = []
 const origins: string[] = []
-/** Two for each origin: the second is for who refuses the first. */
+/** Two for each origin: the second is sent after the 401. */
 let tokens: [string, string][] = []
 let arrivals: Arrival[] = []
-let current: Way
+let current: Chain
 let challenged = false
 let certificate: [string, string]
 
@@ -101,7 +101,7 @@ afterAll(async () => {
   }
 })
 
-/** The hop is in the path; its answer is a challenge, a redirect to the next, or the end. */
+/** The path is the number of the hop. The response is a 401, the redirect to the next hop, or the end. */
 function handle(origin: number, request: http.IncomingMessage, response: http.ServerResponse): void {
   request.resume()
   const hop = Number(request.url?.slice(1))
@@ -119,27 +119,27 @@ function handle(origin: number, request: http.IncomingMessage, response: http.Se
   else response.writeHead(current.statuses[hop]!, { location: `${origins[next]}/${hop + 1}` }).end()
 }
 
-const login = (origin: number) => `Basic ${Buffer.from(`${HOSTS[origin]}:sesame`).toString('base64')}`
+const basic = (origin: number) => `Basic ${Buffer.from(`${HOSTS[origin]}:sesame`).toString('base64')}`
 const isDowngrade = (from: number, to: number) => SCHEMES[from] === 'https' && SCHEMES[to] === 'http'
 
-/** What arrives where, as the README has it. */
-function expectedOf({ hops, challengeAt, trusted, mode, withCertificate }: Way): Arrival[] {
+/** What has to arrive at each origin. */
+function expectedOf({ hops, challengeAt, trusted, mode, withCertificate }: Chain): Arrival[] {
   const all: Arrival[] = []
   let before: number | undefined
   let header: string | undefined
-  let isAstray = false
+  let isOther = false
   let isBare = false
   for (const [hop, origin] of hops.entries()) {
     if (before !== origin) {
       const isDown = before !== undefined && isDowngrade(before, origin)
       const isShared = before !== undefined && !isDown && trusted.includes(before) && trusted.includes(origin)
       isBare ||= isDown
-      isAstray ||= before !== undefined && !isShared
+      isOther ||= before !== undefined && !isShared
       const carried = isShared ? header : undefined
-      header = isBare ? undefined : (carried ?? foundFor(origin, mode, isAstray))
+      header = isBare ? undefined : (carried ?? foundFor(origin, mode, isOther))
     }
     before = origin
-    const hasCertificate = withCertificate && !isAstray && SCHEMES[origin] === 'https'
+    const hasCertificate = withCertificate && !isOther && SCHEMES[origin] === 'https'
     all.push({ origin, authorization: header, hasCertificate, hop })
     if (hop !== challengeAt) continue
     const second = isBare || mode !== 'discovered' ? undefined : otherToken(origin, header)
@@ -150,31 +150,31 @@ function expectedOf({ hops, challengeAt, trusted, mode, withCertificate }: Way):
   return all
 }
 
-function foundFor(origin: number, mode: Way['mode'], isAstray: boolean): string | undefined {
+function foundFor(origin: number, mode: Chain['mode'], isOther: boolean): string | undefined {
   if (mode === 'discovered') return `Bearer ${tokens[origin]![0]}`
-  if (mode === 'login') return login(origin)
-  // What was given stays behind, and a login is looked for.
-  return isAstray ? login(origin) : `Bearer ${GIVEN}`
+  if (mode === 'netrc') return basic(origin)
+  // A given token is not carried, and options that name one have no fallback to netrc.
+  return isOther ? undefined : `Bearer ${GIVEN}`
 }
 
 function otherToken(origin: number, refused: string | undefined): string | undefined {
   return tokens[origin]!.map((token) => `Bearer ${token}`).find((header) => header !== refused)
 }
 
-const TOKENS: Record<Way['mode'], IgwnAuthOptions['token']> = {
-  discovered: undefined,
-  given: GIVEN,
-  source: { getToken: () => GIVEN },
-  login: false,
+const OPTIONS: Record<Chain['mode'], IgwnAuthOptions> = {
+  discovered: {},
+  given: { token: GIVEN },
+  source: { token: { getToken: () => GIVEN } },
+  netrc: { token: false },
 }
 
-async function travel(chosen: Way): Promise<Arrival[]> {
+async function travel(chosen: Chain): Promise<Arrival[]> {
   current = chosen
   arrivals = []
   challenged = false
   const { hops, trusted, mode, withCertificate, method } = chosen
   const instance: AxiosInstance = applyIgwnAuth(axios.create({ proxy: false, validateStatus: null }), {
-    token: TOKENS[mode],
+    ...OPTIONS[mode],
     cert: withCertificate ? certificate : false,
     trustedOrigins: trusted.map((index) => origins[index]!),
   })
@@ -190,28 +190,28 @@ async function travel(chosen: Way): Promise<Arrival[]> {
   }
 }
 
-it(`on any way through four origins, each gets what is for it and nothing else ${SEEDED}`, async () => {
+it(`any chain of redirects through four origins: each gets its own credentials and nothing else ${SEEDED}`, async () => {
   await fc.assert(
-    fc.asyncProperty(way, async (chosen) => {
+    fc.asyncProperty(chains, async (chosen) => {
       expect(await travel(chosen)).toEqual(expectedOf(chosen))
     }),
     runs(80),
   )
 })
 
-it(`no credential of one origin is ever seen at another that is not trusted with it ${SEEDED}`, async () => {
+it(`no credential of one origin is sent to another without trustedOrigins ${SEEDED}`, async () => {
   await fc.assert(
-    fc.asyncProperty(way, async (chosen) => {
+    fc.asyncProperty(chains, async (chosen) => {
       const seen = await travel(chosen)
       for (const [index, { origin, authorization }] of seen.entries()) {
         const owner = tokens.findIndex((pair) => pair.some((token) => authorization === `Bearer ${token}`))
-        const isOwn = authorization === undefined || authorization === login(origin) || owner === origin
+        const isOwn = authorization === undefined || authorization === basic(origin) || owner === origin
         if (isOwn) continue
         const before = seen.slice(0, index).map((one) => one.origin)
-        // Somebody else's: then all the way from there to here is declared to be one service.
+        // A credential of another origin: all origins since then have to be in trustedOrigins.
         const from = authorization === `Bearer ${GIVEN}` ? 0 : before.lastIndexOf(owner)
-        const stretch = [...new Set(seen.slice(from, index + 1).map((one) => one.origin))]
-        if (stretch.length > 1) expect(chosen.trusted).toEqual(expect.arrayContaining(stretch))
+        const passed = [...new Set(seen.slice(from, index + 1).map((one) => one.origin))]
+        if (passed.length > 1) expect(chosen.trusted).toEqual(expect.arrayContaining(passed))
       }
     }),
     runs(30),

@@ -66,7 +66,7 @@ describe('a discovered token', () => {
     })
     const error = await refused(instance.get('/a'))
     expect(error.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
-    expect(error.message).toContain('BEARER_TOKEN gives gracedb.read, not gracedb.write.')
+    expect(error.message).toContain('BEARER_TOKEN has scope gracedb.read, not gracedb.write.')
     expect(error.reasons.find(({ code }) => code === 'scope')).toMatchObject({
       source: 'BEARER_TOKEN',
       claim: 'scope',
@@ -194,7 +194,7 @@ describe('the token option', () => {
     expect(error.message).toContain(says)
     expect(error.message).not.toContain('abc')
     const fromFunction = await refused(igwnAxios.get(server.origin, { igwnAuth: { token: () => token } }))
-    expect(fromFunction.message).toContain(`what the token source returned is no bearer token: ${says}`)
+    expect(fromFunction.message).toContain(`what the token source returned is not a bearer token: ${says}`)
   })
 })
 
@@ -458,7 +458,7 @@ describe('installing', () => {
 
   it('with a token that cannot be sent is an error at once', () => {
     expect(() => applyIgwnAuth(axios.create(), { token: 'so\nsecret' })).toThrow(
-      /^the token option is no bearer token: character 3 of 9 is a line feed/,
+      /^the token option is not a bearer token: character 3 of 9 is a line feed/,
     )
   })
 

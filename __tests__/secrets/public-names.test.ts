@@ -254,6 +254,8 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => main.SciToken.read(SECRETS.bad),
       () => Object.assign({}, main.SciToken.deserialize(jwt)),
     ],
+    isIgwnAuthError: [() => main.isIgwnAuthError(jwt), () => main.isIgwnAuthError({ token: SECRETS.bad })],
+    noHostCredentials: [() => main.noHostCredentials],
     isValidToken: [
       () => main.isValidToken(jwt),
       () => main.isValidToken(SECRETS.bad),
@@ -267,7 +269,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
     ],
     tokenAuthorizationHeader: [
       () => given(main.tokenAuthorizationHeader(jwt)),
-      () => main.tokenAuthorizationHeader(`${SECRETS.bad}\n`),
+      () => main.tokenAuthorizationHeader(`${SECRETS.bad}\n.`),
       () => main.tokenAuthorizationHeader({ token: SECRETS.bad } as never),
     ],
     parseChallenges: [
@@ -339,7 +341,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
         return kept
       },
       () => main.reuse({ getToken: () => expired }).getToken({}),
-      () => main.reuse({ getToken: () => `${SECRETS.bad}\n` }).getToken({}),
+      () => main.reuse({ getToken: () => `${SECRETS.bad}\n.` }).getToken({}),
       () => main.reuse({ getToken: () => [SECRETS.bad] as never }).getToken({}),
       async () => {
         const kept = main.reuse(source)
@@ -691,7 +693,7 @@ const ENTRIES: Record<string, object> = {
   'axios-igwn-auth/oauth2': oauth2,
 }
 
-it('is looked into for every entry of the package', () => {
+it('every entry of the package is tested', () => {
   const manifest = JSON.parse(fs.readFileSync(path.join(__dirname, '../../package.json'), 'utf8')) as {
     exports: Record<string, unknown>
   }
@@ -701,10 +703,10 @@ it('is looked into for every entry of the package', () => {
   expect(Object.keys(ENTRIES).sort()).toEqual(entries.sort())
 })
 
-describe.each(Object.entries(ENTRIES))('no secret comes of %s', (entry, names) => {
+describe.each(Object.entries(ENTRIES))('no result or error shows a secret: %s', (entry, names) => {
   const acts = ACTS[entry]!
 
-  it('has acts for every public name', () => {
+  it('calls every public name', () => {
     // In a test `delete` cannot be imported by its name.
     const all = Object.keys(names)
     expect(Object.keys(acts).sort()).toEqual(all.sort())

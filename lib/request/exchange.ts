@@ -59,7 +59,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     explain(caller) {
       const url = findDestination(caller)
       if (!url) throw notHttp()
-      return explainUnsent(contextOf(caller, undefined, url), attaching)
+      return explainUnsent(contextOf(caller, caller.adapter, url), attaching)
     },
     isRequired({ igwnAuth }) {
       const { token, failIfNoAuth } = optionsFor(igwnAuth)
