@@ -1,6 +1,7 @@
 import { oneOf, shortName } from '../check-values'
 import { secondsNow } from '../clock'
 import { IgwnAuthError } from '../errors'
+import { isTokenSource } from '../options'
 import type { AuthScheme, SchemeRequest, SchemeResponse, RequestChanges } from '../schemes/auth-scheme'
 import type { StoredToken } from '../stores/token-store'
 import { tokenText, type Token, type TokenSource } from '../tokens/token'
@@ -44,12 +45,12 @@ export class OAuth2Auth implements AuthScheme {
     if (problem) throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `placement ${problem}.`)
     this.placement = placement
     this.#token = token
-    if (!isSource(token)) textIn(token)
+    if (!isTokenSource(token)) textIn(token)
   }
 
   async authorize(request: SchemeRequest): Promise<RequestChanges> {
     const token = this.#token
-    const text = isSource(token) ? await fromSource(token, request) : unexpired(token)
+    const text = isTokenSource(token) ? await fromSource(token, request) : unexpired(token)
     const changes = this.#place(text, request)
     this.#sent.set(changes, text)
     return changes
@@ -58,7 +59,7 @@ export class OAuth2Auth implements AuthScheme {
   shouldRetry({ challenges }: SchemeResponse, sent: RequestChanges): boolean {
     const text = this.#sent.get(sent)
     const isBearer = challenges.some(({ scheme }) => scheme === 'bearer')
-    if (!isSource(this.#token) || text === undefined || !isBearer) return false
+    if (!isTokenSource(this.#token) || text === undefined || !isBearer) return false
     this.#token.invalidate?.(text)
     return true
   }
@@ -115,8 +116,4 @@ function textIn(token: Token | StoredToken): string {
 
 function isTokenResponse(token: unknown): token is StoredToken {
   return typeof token === 'object' && token !== null && 'access_token' in token
-}
-
-function isSource(token: unknown): token is TokenSource {
-  return typeof (token as Partial<TokenSource> | null)?.getToken === 'function'
 }

@@ -1,5 +1,6 @@
 import { nonEmptyText } from '../../check-values'
 import { IgwnAuthError } from '../../errors'
+import { isTokenSource } from '../../options'
 import { tokenText, type Token, type TokenQuery, type TokenSource } from '../../tokens/token'
 import { authorizationServer } from '../server/authorization-server'
 import type { OAuthClient } from '../client'
@@ -76,7 +77,7 @@ export function tokenExchange(client: OAuthClient, options: TokenExchangeOptions
           )
         } catch (error) {
           // The next exchange needs another subject token.
-          if (isRefused(error, 'invalid_grant', 'invalid_request', 'invalid_token') && isSource(subject))
+          if (isRefused(error, 'invalid_grant', 'invalid_request', 'invalid_token') && isTokenSource(subject))
             subject.invalidate?.(subjectToken)
           throw error
         }
@@ -93,15 +94,11 @@ function tokenType(name = 'access_token'): string {
 async function textOf(token: TokenInput, query: TokenQuery, owner: string): Promise<string> {
   const found = await (typeof token === 'function'
     ? token()
-    : isSource(token)
+    : isTokenSource(token)
       ? token.getToken(query)
       : token)
   if (found !== undefined) return tokenText(found, owner)
   throw new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', `${owner} has no token. Nothing was exchanged.`)
-}
-
-function isSource(token: unknown): token is TokenSource {
-  return typeof (token as Partial<TokenSource> | null)?.getToken === 'function'
 }
 
 function tokenInput(value: unknown): string | undefined {
