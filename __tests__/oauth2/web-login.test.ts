@@ -308,6 +308,21 @@ describe('handleCallback', () => {
   })
 })
 
+it('handleCallback removes a forged id_token when openid was not requested', async () => {
+  const forger = createSigningKey('es')
+  const { login, back } = await loggedIn({ scope: 'read:/data' })
+  const steps = web({
+    onResponse(response) {
+      const claims = { iss: provider.issuer, sub: 'admin', aud: 'web', iat: now(), exp: now() + 600 }
+      const body = JSON.parse(response.body) as object
+      response.body = JSON.stringify({ ...body, id_token: forger.sign(claims) })
+    },
+  })
+  const token = await steps.handleCallback(back, login)
+  expect(token).toMatchObject(BEARER)
+  expect(token).not.toHaveProperty('id_token')
+})
+
 describe('with a token', () => {
   const token = async () => {
     const { steps, login, back } = await loggedIn({ params: { prompt: 'consent' } })

@@ -84,8 +84,8 @@ export interface WebLogin {
   /** Starts a login: the URL to redirect to, and what to keep in the session (RFC 6749 section 4.1.1). */
   authorizationUrl(options: LoginOptions): Promise<LoginRedirect>
   /**
-   * Finishes a login: exchanges the code of the callback for a token (RFC 6749 section 4.1.3). An id_token is verified when the scope
-   * `openid` was requested.
+   * Finishes a login: exchanges the code of the callback for a token (RFC 6749 section 4.1.3). An id_token is verified; an invalid one
+   * is an error when the scope `openid` was requested, else it is removed.
    *
    * Rejects with `ERR_IGWN_OAUTH_STATE` for a callback of another login, `ERR_IGWN_OAUTH_REFUSED` when the server or the user
    * refused, and `ERR_IGWN_OAUTH_ID_TOKEN` for an invalid id_token.

@@ -81,7 +81,7 @@ export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAu
                   device_code: device.device_code,
                 }),
               ),
-            requested.scope.includes('openid') ? {} : undefined,
+            requested.scope.includes('openid') ? { isRequested: true } : undefined,
           )
         return untilLoggedIn(
           () => prompt(promptFor(device, expiresAt)),

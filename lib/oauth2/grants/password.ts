@@ -43,7 +43,7 @@ export function password(client: OAuthClient, options: PasswordOptions): OAuthTo
           server,
           { audience: requested.audience[0], signal },
           ({ oc, config }) => oc.genericGrantRequest(config, 'password', parameters),
-          requested.scope.includes('openid') ? {} : undefined,
+          requested.scope.includes('openid') ? { isRequested: true } : undefined,
         )
       },
     },

@@ -148,7 +148,7 @@ export async function exchangeCode(
   const amendBody = (body: URLSearchParams) => {
     body.set('redirect_uri', login.redirectUri)
   }
-  const idToken = nonce === undefined ? undefined : { isRequired: true, checks: { nonce, code } }
+  const isRequested = nonce !== undefined
   return requestToken(
     server,
     { audience, signal, amendBody },
@@ -159,7 +159,7 @@ export async function exchangeCode(
         { expectedState, ...(codeVerifier !== undefined && { pkceCodeVerifier: codeVerifier }) },
         parametersFor({ scope: [], audience: requested.audience }, server.client, params),
       ),
-    idToken,
+    { isRequested, isRequired: isRequested, checks: { nonce, code } },
   )
 }
 

@@ -100,14 +100,19 @@ interface TokenEndpointResponse {
 /**
  * Calls the token endpoint and returns its response with `expires_at`.
  *
- * @param idToken - set when the scope `openid` was requested: an invalid id_token then is an error. Otherwise only its claims are
- *   checked, and an invalid one is removed; the access token is not lost over it
+ * @param idToken - how an id_token is verified. Default: only its claims. An invalid one is an error when the scope `openid` was
+ *   requested, else it is removed and the access token is not lost over it
  */
 export async function requestToken(
   server: AuthorizationServer,
   request: Omit<ServerRequest, 'endpoint'>,
   call: (tools: Tools) => Promise<TokenEndpointResponse>,
-  idToken?: { readonly isRequired?: boolean; readonly checks?: IdTokenChecks },
+  idToken?: {
+    readonly isRequested: boolean
+    /** A response without one is an error, too. */
+    readonly isRequired?: boolean
+    readonly checks?: IdTokenChecks
+  },
 ): Promise<StoredToken> {
   // Before the request: a token that counts as expired early is better than one that counts as valid too long.
   const requestedAt = secondsNow()
@@ -138,13 +143,16 @@ export async function requestToken(
       )
     }
     if (!idToken) return (await server.idTokens.hasValidClaims(text, checks)) ? text : undefined
-    await server.idTokens.verifyDirect(text, checks).catch((error: unknown) => {
+    try {
+      await server.idTokens.verifyDirect(text, checks)
+      return text
+    } catch (error) {
+      if (!idToken.isRequested) return undefined
       // Not temporary, even if the keys cannot be fetched: a second request with the same code would fail.
       if (!(error instanceof OAuthError) || error.retryAfter === undefined) throw error
       const { code, message, status, reasons } = error
       throw new OAuthError(code, message, { status, reasons })
-    })
-    return text
+    }
   }
 }
 
