@@ -1,6 +1,6 @@
 /**
- * The machine and the servers that the examples of the documents take for granted: those of user 1000, who has a token for
- * two services, a proxy, a certificate and a login.
+ * The host and the servers that the examples of the documents use: user 1000 has a token for two services, a proxy, a
+ * certificate, and a netrc entry.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -11,16 +11,16 @@ import { startSite, type Site } from './site'
 
 export interface ExampleMachine {
   readonly site: Site
-  /** Runs an example and gives what it printed. */
+  /** Runs an example. Resolves to what it printed. */
   run(example: Example): Promise<string[]>
-  /** What an example says it prints, in the same form. */
+  /** What an example shows as printed, normalized in the same way. */
   prints(example: Example): string[]
   close(): Promise<void>
 }
 
 const ISSUER = 'https://issuer.example.org'
 const SERVICES = ['https://gracedb.example.org', 'https://datafind.example.org']
-/** For these there is no token on the machine. */
+/** Services without a token on this host. */
 const OTHERS = ['https://dqsegdb.example.org', 'https://storage.example.org', 'https://detchar.example.org']
 
 const LOGIN = { user: 'albert.einstein', password: 'over the rainbow' }
@@ -28,7 +28,7 @@ const LOGIN = { user: 'albert.einstein', password: 'over the rainbow' }
 export async function exampleMachine(): Promise<ExampleMachine> {
   const folder = process.env.XDG_RUNTIME_DIR ?? ''
   const slashTmp = path.join(folder, '..', 'slash-tmp')
-  /** Where a search looks for that of whoever runs the tests, who alone may own it. */
+  /** The default proxy file of the user who runs the tests, who must own it. */
   const proxyFile = path.join(slashTmp, `x509up_u${process.getuid?.() ?? 1000}`)
   const { geteuid } = process
 
@@ -38,7 +38,7 @@ export async function exampleMachine(): Promise<ExampleMachine> {
     '/api/version': 'gwdatafind.read',
     '/dq': 'dqsegdb.read',
   }
-  /** What the portal gives for one service: first a token that the service would not have, then good ones. */
+  /** The portal issues a token that the service refuses, then valid ones. */
   let issued = 0
   const issue = () => {
     const forged = (issued += 1) === 1
@@ -51,10 +51,10 @@ export async function exampleMachine(): Promise<ExampleMachine> {
     login: `${LOGIN.user}:${LOGIN.password}`,
     issue,
   })
-  const leadNoMore = leadHosts(site.port, site.ca)
-  await furnish()
+  const stopRedirects = leadHosts(site.port, site.ca)
+  await writeCredentials()
 
-  async function furnish(): Promise<void> {
+  async function writeCredentials(): Promise<void> {
     const put = (file: string, text: string) => {
       fs.writeFileSync(file, text, { mode: 0o600 })
     }
@@ -71,18 +71,18 @@ export async function exampleMachine(): Promise<ExampleMachine> {
       `machine detchar.example.org login ${user} password "${password}"`,
     )
     put(path.join(folder, 'grid-ca.pem'), site.ca)
-    // Not by X509_CERT_DIR, which has Node's own authorities parsed anew in each example.
+    // With X509_CERT_DIR, each example would parse the root certificates of Node.js again.
     process.env.SSL_CERT_FILE = path.join(folder, 'grid-ca.pem')
   }
 
-  /** The folders of this test under the names that people know, and one time for all. */
+  /** Replaces the folders of this test by the usual ones, and expiry times by a constant. */
   function normal(text: string): string {
     return text
       .replaceAll(proxyFile, '/tmp/x509up_u1000')
       .replaceAll(folder, '/run/user/1000')
       .replaceAll(slashTmp, '/tmp')
       .replace(/CN=\d+/, 'CN=N')
-      .replace(/\n.*grid-ca.pem.*/, '') // which serves this test alone
+      .replace(/\n.*grid-ca.pem.*/, '') // the CA bundle of this test
       .replace(/expiresAt: \d+/, 'expiresAt: 1767225600')
   }
 
@@ -91,7 +91,7 @@ export async function exampleMachine(): Promise<ExampleMachine> {
     run: (example) => runExample(example, { folder, slashTmp, normal }),
     prints: ({ prints }) => prints.map(normal),
     async close() {
-      leadNoMore()
+      stopRedirects()
       Object.assign(process, { geteuid })
       await site.close()
     },
