@@ -26,14 +26,6 @@ export const processEnvironment: Environment & { temporaryFolder: string } = {
   temporaryFolder: '/tmp',
 }
 
-/**
- * The same at this moment, each thing asked once: to get at the variables takes as long as to read one. They themselves are not
- * copied.
- */
-export function snapshotOf({ env, euid, uid, temporaryFolder }: Environment): Environment {
-  return { env, euid, uid, temporaryFolder }
-}
-
 /** The home of this user; undefined for one that has none. */
 export function homeOf(env: Environment['env']): string | undefined {
   try {

@@ -1,6 +1,6 @@
+import { kindOf } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { parseUrl } from '../formats/url'
-import { kindOf } from './token'
 
 /**
  * The audiences of the server of a URL: `scheme://host`, and `scheme://host:port` if the port is not the default. IPv6

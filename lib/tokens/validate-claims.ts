@@ -1,4 +1,4 @@
-import { checkValues, flag, seconds, textOrList, type Check } from '../check-values'
+import { checkValues, flag, kindOf, seconds, textOrList, type Check } from '../check-values'
 import { secondsNow } from '../clock'
 import type { Reason, ReasonCode } from '../errors'
 import { duration } from '../formats/duration'
@@ -6,7 +6,7 @@ import { hasParentSegment, missingScopes, splitScopes } from '../formats/scopes'
 import { printable, sanitize } from '../secrets/sanitize'
 import { SciToken } from './scitoken'
 import { audienceForms, targetAudience } from './target-audience'
-import { kindOf, type Token, type TokenQuery } from './token'
+import type { Token, TokenQuery } from './token'
 
 export { duration }
 
