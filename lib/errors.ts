@@ -112,7 +112,7 @@ export type ReasonCode =
   | 'not-needed'
   /** The server refused it. */
   | 'refused'
-  /** The adapter cannot send it. */
+  /** The adapter cannot send it, or OpenSSL cannot decrypt it. */
   | 'unsupported'
   /** A source failed. */
   | 'failed'

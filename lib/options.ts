@@ -52,7 +52,10 @@ export interface IgwnAuthOptions {
    * Default is absent, or what `IGWN_AUTH_UTILS_FIND_X509` says, in the words of `IGWN_AUTH_UTILS_FIND_SCITOKEN`.
    */
   readonly cert?: string | readonly [cert: string, key: string] | boolean
-  /** Seconds that every certificate of a searched credential must still be good. Default is 600. */
+  /**
+   * How long a searched credential must still be valid, in seconds: its proxies and the first certificate that is no proxy. CA
+   * certificates in its file do not count. Default is 600.
+   */
   readonly certMinTimeLeft?: number | undefined
   /** The passphrase of an encrypted key, or a function that gives it, called only when one is needed. Default is none. */
   readonly passphrase?: string | (() => string) | undefined

@@ -45,14 +45,15 @@ export function explainRequest(
 ): Explanation {
   const { target, options, requirements, attached, isInsecure, error } = request
   const isHttps = target.protocol === 'https:'
+  const reasons = [...request.reasons, ...(error?.reasons ?? [])]
   const found = [
     ...requestFindings(request, environment),
     ...tokenFindings(request, environment),
     ...(options.netrc === false ? [] : describeNetrc(target, options, environment)),
     ...(isHttps ? certificateFindings(options, environment) : []),
-    ...(isHttps ? describeTrustedCas(environment) : []),
+    ...(isHttps ? describeTrustedCas(environment, reasons) : []),
   ]
-  const findings = withReasons(found, [...request.reasons, ...(error?.reasons ?? [])], requirements)
+  const findings = withReasons(found, reasons, requirements)
     .map((finding) => markSelected(finding, attached))
     .map((finding) => (isInsecure ? skipInsecure(finding) : finding))
   return new Explanation({
