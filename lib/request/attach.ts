@@ -54,6 +54,8 @@ export function attacher(
   const findBasic = basicFinder(environment)
   const tls = tlsSettings(environment)
   const requirementsFor = requirementsFinder()
+  let last:
+    { readonly header: Credentials; readonly tls: TlsChoice; readonly credentials: Credentials } | undefined
 
   return {
     attach: (context, refused) => attach(context, refused),
@@ -129,6 +131,8 @@ export function attacher(
   ): Credentials {
     const { options, url, crossOrigin } = context
     const hasHeader = header.authorization !== undefined || header.scheme !== undefined
+    // Unchanged credentials are the same objects.
+    if (hasHeader && last?.header === header && last.tls === tlsChoice) return last.credentials
     // A challenge that asks for a token is not answered with a password.
     const basic =
       hasHeader || refused || options.netrcFallback === false ? header : ofBasic(header, context, findBasic)
@@ -148,6 +152,7 @@ export function attacher(
       changes: undefined,
       unchangedUrl: undefined,
     }
+    if (authorization !== undefined && hasHeader) last = { header, tls: tlsChoice, credentials }
     if (!options.failIfNoAuth || authorization !== undefined || scheme || tlsChoice.credential)
       return credentials
     // A redirect may lead to a URL that needs no credential, such as a signed one.

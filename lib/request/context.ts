@@ -5,6 +5,7 @@ import type { AuthScheme, RequestChanges } from '../schemes/auth-scheme'
 import type { SciToken } from '../tokens/scitoken'
 import type { TokenQuery } from '../tokens/token'
 import type { TlsChoice } from '../x509/tls-settings'
+import type { RedirectOptions } from './redirects'
 import type { FormParts } from './resend'
 import type { Progress } from './transmit'
 
@@ -38,6 +39,8 @@ export interface RequestContext {
   spent: number
   /** The request as redirects on the same origin made it; a retry sends this one. */
   redirected: InternalAxiosRequestConfig | undefined
+  /** The redirects that the current send followed, as the caller's hook got them. */
+  redirects: RedirectOptions[] | undefined
   /** Why a challenge was not answered by a retry; undefined when no retry was considered. */
   notRetried: readonly Reason[] | undefined
 }

@@ -13,12 +13,16 @@ export type FindDestination = (request: Target) => URL | undefined
 export function destinationFinder(): FindDestination {
   let origin = ''
   let parsed: URL | undefined
+  let base: string | undefined
 
   return (request) => {
     if (request.socketPath != null) return undefined
+    const { baseURL } = request
+    if (parsed && baseURL !== undefined && baseURL === base && isPath(request.url)) return parsed
     const text = fullUrl(request)
     const plain = PLAIN_ORIGIN.exec(text)?.[0]
     if (plain === undefined) return httpUrl(text)
+    base = baseURL && PLAIN_ORIGIN.test(baseURL) && isPath(request.url) ? baseURL : undefined
     if (plain === origin && parsed) return parsed
     const url = httpUrl(text)
     if (url) {
@@ -32,6 +36,11 @@ export function destinationFinder(): FindDestination {
 /** The URL of a request with its path; undefined as for {@link destinationFinder}. */
 export function urlOf(request: Target): URL | undefined {
   return request.socketPath != null ? undefined : httpUrl(fullUrl(request))
+}
+
+/** Whether a URL is a path of its base: it begins with one slash. */
+function isPath(url: string | undefined): boolean {
+  return url === undefined || (url.startsWith('/') && !url.startsWith('//'))
 }
 
 /** Scheme and authority without anything that parsers read in different ways (RFC 3986 section 3.2). */

@@ -11,7 +11,7 @@ type Request = InternalAxiosRequestConfig
 type Hook = NonNullable<Request['beforeRedirect']>
 
 /** What follow-redirects is about to send, and lets its hook change. */
-interface RedirectOptions {
+export interface RedirectOptions {
   href: string
   method: string
   headers: Record<string, string>
@@ -33,16 +33,9 @@ export class RedirectToFollow extends Error {
   }
 }
 
-/** One send, as far as its redirects matter. */
-export interface Redirects {
-  readonly hook: Hook
-  /** Removes what is secret from options that a hook of the caller may have kept. */
-  readonly scrub: () => void
-}
-
 /**
- * What a redirect may carry. With the http adapter a hook decides before follow-redirects follows; the fetch adapter asks nobody,
- * so it follows none and {@link redirectOf} does; HTTP/2 follows none.
+ * What a redirect may carry. With the http adapter this hook decides before follow-redirects follows; the fetch adapter asks
+ * nobody, so it follows none and {@link redirectOf} does; HTTP/2 follows none.
  *
  * - on the same origin: everything, except what a scheme made for the original URL; the scheme is asked again
  * - to another origin: nothing. The send ends, and a request of its own starts there, see {@link redirectedContext}
@@ -50,43 +43,36 @@ export interface Redirects {
  *
  * The caller's own hook runs first and sees no credential.
  */
-export function followRedirects(context: RequestContext, credentials: Credentials): Redirects {
-  const { request, url } = context
-  const seen: RedirectOptions[] = []
-
-  return {
-    hook: (options, response, details) => {
-      const redirect = options as RedirectOptions
-      seen.push(redirect)
-      // A scheme sets its fields after this hook was made.
-      const fields = fieldsOf(credentials)
-      assertNotRepeated(new URL(redirect.href), context, credentials)
-      const ours = removeFields(redirect.headers, fields)
-      request.beforeRedirect?.(redirect, response, withoutFields(details, fields, credentials))
-      const next = new URL(redirect.href)
-      assertNotRepeated(next, context, credentials)
-      const isSameOrigin = next.origin === url.origin
-      if (isSameOrigin && !credentials.scheme) {
-        context.redirected = redirectedRequest(request, redirect, seen.length)
-        // Unless the hook set one of its own.
-        if (!Object.keys(redirect.headers).some((name) => name.toLowerCase() === 'authorization'))
-          Object.assign(redirect.headers, ours)
-        return
-      }
-      if (canResend(request.data, context.formParts))
-        throw new RedirectToFollow(redirectedRequest(request, redirect, seen.length))
-      // A stream was read; follow-redirects kept its bytes and continues by itself, without credentials.
-      if (!isSameOrigin && credentials.tls && !isTrustedRedirect(context, next))
-        dropCertificate(redirect, credentials.tls)
-    },
-    scrub: () => {
-      for (const redirect of seen) scrubRedirect(redirect, credentials)
-    },
+export function redirectHook(context: RequestContext, credentials: Credentials): Hook {
+  return (options, response, details) => {
+    const { request, url } = context
+    const redirect = options as RedirectOptions
+    const redirects = (context.redirects ??= [])
+    redirects.push(redirect)
+    assertNotRepeated(new URL(redirect.href), context, credentials)
+    const fields = fieldsOf(credentials)
+    const ours = removeFields(redirect.headers, fields)
+    request.beforeRedirect?.(redirect, response, withoutFields(details, fields, credentials))
+    const next = new URL(redirect.href)
+    assertNotRepeated(next, context, credentials)
+    const isSameOrigin = next.origin === url.origin
+    if (isSameOrigin && !credentials.scheme) {
+      context.redirected = redirectedRequest(request, redirect, redirects.length)
+      // Unless the hook set one of its own.
+      if (!Object.keys(redirect.headers).some((name) => name.toLowerCase() === 'authorization'))
+        Object.assign(redirect.headers, ours)
+      return
+    }
+    if (canResend(request.data, context.formParts))
+      throw new RedirectToFollow(redirectedRequest(request, redirect, redirects.length))
+    // A stream was read; follow-redirects kept its bytes and continues by itself, without credentials.
+    if (!isSameOrigin && credentials.tls && !isTrustedRedirect(context, next))
+      dropCertificate(redirect, credentials.tls)
   }
 }
 
 /** Options that a hook of the caller kept: without our fields, and without what the server's URL repeats of them. */
-function scrubRedirect(redirect: RedirectOptions, credentials: Credentials): void {
+export function scrubRedirect(redirect: RedirectOptions, credentials: Credentials): void {
   removeFields(redirect.headers, fieldsOf(credentials))
   const secrets = secretsOf(credentials)
   const urlParts = redirect as unknown as Record<string, unknown>

@@ -10,7 +10,7 @@ import { isPromise } from '../tokens/token'
 import { abortable, throwIfAborted } from './abort'
 import { adapterKind, isHttp2 } from './adapters'
 import { secretsOf, type Credentials, type RequestContext } from './context'
-import { fieldsOf, followRedirects, redirectOf, removeFields, type Redirects } from './redirects'
+import { fieldsOf, redirectHook, redirectOf, removeFields, scrubRedirect } from './redirects'
 import { discard, ReplayedForm } from './resend'
 import { schemeResponse } from './retry-after-401'
 
@@ -24,39 +24,35 @@ type Loose = Record<string, unknown>
  */
 export async function transmit(context: RequestContext, credentials: Credentials): Promise<AxiosResponse> {
   const { caller, request } = context
-  const redirects = followRedirects(context, credentials)
-  const config = privateCopy(context, credentials, redirects)
-  const begin = performance.now()
+  const config = privateCopy(context, credentials)
+  const begin = request.timeout ? performance.now() : 0
   try {
     if (credentials.scheme) await sign(config, context, credentials, credentials.scheme)
     context.sends += 1
     const response = await callAdapter(context.adapter, config)
     hide(response, credentials)
     response.config = caller
-    afterResponse(credentials, response)
-    followHeld(config, context, credentials, response)
+    afterResponse(config, context, credentials, response)
     return response
   } catch (error) {
     if (typeof error === 'object' && error !== null) hideFailure(error, context, credentials, config)
-    const { response } = (error ?? {}) as { response?: AxiosResponse }
-    if (response) followHeld(config, context, credentials, response)
     throw error
   } finally {
-    context.spent += performance.now() - begin
-    scrub(config, request, credentials)
-    redirects.scrub()
+    if (request.timeout) context.spent += performance.now() - begin
+    scrub(config, context, credentials)
   }
 }
 
 /** What the adapter gets. A new one for each send, as adapters write into it. */
-function privateCopy(context: RequestContext, credentials: Credentials, redirects: Redirects): Request {
+function privateCopy(context: RequestContext, credentials: Credentials): Request {
   const { request } = context
+  context.redirects = undefined
   const config = copyOf(request)
   // Own properties only: another copy would lose what the caller switched off by `false`.
   config.headers = Object.assign(new AxiosHeaders(), request.headers)
   // Not by `set`, which compares all names: there is no other, and ours was checked.
   if (credentials.authorization !== undefined) config.headers.Authorization = credentials.authorization
-  config.beforeRedirect = redirects.hook
+  config.beforeRedirect = redirectHook(context, credentials)
   if (context.sends > 0) {
     if (context.formParts) config.data = new ReplayedForm(request.data, context.formParts)
     // `timeout` covers all sends together.
@@ -108,8 +104,11 @@ function usesProxy({ proxy }: Request, url: URL): boolean {
 const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']
 
 /** Puts the caller's values back into the private copy, so that it holds no credential any more. */
-function scrub(config: Request, request: Request, credentials: Credentials): void {
-  removeFields(config.headers as unknown as Loose, fieldsOf(credentials))
+function scrub(config: Request, context: RequestContext, credentials: Credentials): void {
+  const { request, redirects } = context
+  const fields = fieldsOf(credentials)
+  if (fields.length > 0) removeFields(config.headers as unknown as Loose, fields)
+  for (const redirect of redirects ?? NO_REDIRECTS) scrubRedirect(redirect, credentials)
   const [copy, source] = [config as unknown as Loose, request as unknown as Loose]
   for (const name of RESTORED) {
     if (copy[name] === source[name]) continue
@@ -117,6 +116,8 @@ function scrub(config: Request, request: Request, credentials: Credentials): voi
     else copy[name] = source[name]
   }
 }
+
+const NO_REDIRECTS: readonly never[] = []
 
 /** What a send replaces in its private copy. */
 const RESTORED = [
@@ -169,7 +170,7 @@ function hideFailure(
   if (typeof response === 'object' && (response as unknown) !== null) {
     hide(response, credentials)
     response.config = caller
-    afterResponse(credentials, response)
+    afterResponse(config, context, credentials, response)
   }
   if (!(axios.isAxiosError(error) || axios.isCancel(error)) || !Object.isExtensible(error)) return
   if (failure.config) failure.config = caller
@@ -181,9 +182,16 @@ function hideFailure(
     )
 }
 
-/** Gives a scheme each response to what it changed. */
-function afterResponse({ scheme, changes }: Credentials, response: AxiosResponse): void {
+/** Gives a scheme each response to what it changed, and follows a redirect that the fetch adapter did not. */
+function afterResponse(
+  config: Request,
+  context: RequestContext,
+  credentials: Credentials,
+  response: AxiosResponse,
+): void {
+  const { scheme, changes } = credentials
   if (changes) scheme?.onResponse?.(schemeResponse(response), changes)
+  if (config.fetchOptions !== context.request.fetchOptions) followHeld(context, credentials, response)
 }
 
 /** Gives a scheme the request as it will be sent, and applies its changes. */
@@ -273,18 +281,9 @@ function holdRedirects(config: Request, { request }: RequestContext): void {
     config.fetchOptions = { ...fetchOptions, redirect: 'manual' }
 }
 
-function followHeld(
-  config: Request,
-  context: RequestContext,
-  credentials: Credentials,
-  response: AxiosResponse,
-): void {
-  if (config.fetchOptions === context.request.fetchOptions || adapterKind(context.adapter) !== 'fetch') return
-  const { status } = response
-  const redirect = redirectOf(context, credentials, {
-    status,
-    location: schemeResponse(response).header('Location'),
-  })
+function followHeld(context: RequestContext, credentials: Credentials, response: AxiosResponse): void {
+  const location = schemeResponse(response).header('Location')
+  const redirect = redirectOf(context, credentials, { status: response.status, location })
   if (!redirect) return
   discard(response)
   throw redirect

@@ -35,11 +35,13 @@ export function bearerFinder(environment: Environment): FindBearer {
   const discover = discovery(environment)
   // Discovery returns the same object while nothing changed.
   let last: { readonly discovery: Discovery; readonly credentials: Credentials } | undefined
+  let lastGiven: Credentials | undefined
 
   return (choice, search) => {
     switch (choice.kind) {
       case 'given':
-        return given(choice.text, 'the token option', search.refusedToken)
+        if (lastGiven?.token === choice.text && search.refusedToken === undefined) return lastGiven
+        return (lastGiven = given(choice.text, 'the token option', search.refusedToken))
       case 'source':
         return fromSource(choice.source, search)
       case 'discover':

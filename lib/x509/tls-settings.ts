@@ -65,6 +65,8 @@ export function tlsSettings(environment: Environment): TlsSettings {
 
   return {
     find(request) {
+      // Nothing to present, and the connection is not ours.
+      if (request.cert === false && tlsOwner(request)) return NONE
       if (
         last &&
         since(last.at) < LOOK_AGAIN_AFTER &&
@@ -119,8 +121,7 @@ export function tlsSettings(environment: Environment): TlsSettings {
     reasons: readonly Reason[],
   ): TlsChoice {
     // The fetch adapter takes no TLS options, and an agent of the caller has its own.
-    const tlsOf =
-      request.adapter === 'fetch' ? 'fetch' : request.hasAgent && !request.isHttp2 ? 'httpsAgent' : undefined
+    const tlsOf = tlsOwner(request)
     if (tlsOf) return { credential, reasons, tlsOf }
     const cas = trustedCas()
     if (!credential && !cas) return reasons.length > 0 ? { reasons } : NONE
@@ -134,6 +135,11 @@ export function tlsSettings(environment: Environment): TlsSettings {
       reasons,
     }
   }
+}
+
+/** What makes the TLS connection in place of this package. */
+function tlsOwner({ adapter, hasAgent, isHttp2 }: TlsRequest): TlsOwner | undefined {
+  return adapter === 'fetch' ? 'fetch' : hasAgent && !isHttp2 ? 'httpsAgent' : undefined
 }
 
 const NONE_FOUND: X509Discovery = { reasons: [] }
