@@ -1,4 +1,4 @@
-/** A token file that another thread renews while requests go out: by rename, as it should be, and in pieces, as it should not. */
+/** A token file that another thread renews during requests: by rename, and in pieces. */
 import { Worker } from 'node:worker_threads'
 import axios from 'axios'
 import { applyIgwnAuth } from '../support/all'
@@ -9,7 +9,7 @@ const servers = serverGroup()
 afterEach(servers.close)
 beforeEach(emptyPlaces)
 
-/** Writes each token in its turn, a few a millisecond, and says which is in place now. */
+/** Writes one token after the other, one in about a millisecond, and reports which is in place. */
 const WRITER = `
 const fs = require('node:fs')
 const { workerData: { tokens, file, shared, how } } = require('node:worker_threads')
@@ -38,7 +38,7 @@ tokens.forEach((token, index) => {
 })
 `
 
-/** Sends requests, one after the other, as long as somebody renews the token. */
+/** Sends requests one after the other while the token is renewed. */
 async function requestsWhile(how: 'rename' | 'pieces', count: number) {
   const tokens = Array.from({ length: count }, () => mint({ aud: 'ANY' }))
   const shared = new SharedArrayBuffer(8)
@@ -55,7 +55,7 @@ async function requestsWhile(how: 'rename' | 'pieces', count: number) {
       resolve()
     })
   })
-  /** What was in place when a request set out, and what arrived; -1 for a token that is none of these. */
+  /** The index of the token in place when a request started, and of the one that arrived; -1 for another token. */
   const sent: { before: number; arrived: number; authorization: string | undefined }[] = []
   while (!writing.isOver) {
     const before = Atomics.load(written, 0)
@@ -71,7 +71,7 @@ async function requestsWhile(how: 'rename' | 'pieces', count: number) {
   return sent
 }
 
-it('by rename: each request has a whole token, none older than when it set out', async () => {
+it('by rename: each request has a whole token, none older than at its start', async () => {
   const sent = await requestsWhile('rename', 150)
   for (const { before, arrived } of sent) expect(arrived).toBeGreaterThanOrEqual(before)
   expect(new Set(sent.map(({ arrived }) => arrived)).size).toBeGreaterThan(5)

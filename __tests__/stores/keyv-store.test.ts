@@ -10,7 +10,7 @@ afterEach(() => {
 const end = () => Math.trunc(Date.now() / 1000) + 600
 const token = () => ({ access_token: 'first-token', expires_at: end(), token_type: 'Bearer' })
 
-/** A store that notes what it is asked to keep. */
+/** A store that records the calls of set. */
 function noting(answer?: unknown) {
   const calls: unknown[][] = []
   const kept = new Map<string, unknown>()
@@ -26,7 +26,7 @@ function noting(answer?: unknown) {
   return Object.assign(store, { calls, kept })
 }
 
-it('keeps tokens in Keyv, by key, and forgets them when told', async () => {
+it('stores tokens in Keyv, by key, and deletes them', async () => {
   const store = keyvStore(new Keyv())
   expect(await store.get('a')).toBeUndefined()
   const one = token()
@@ -37,7 +37,7 @@ it('keeps tokens in Keyv, by key, and forgets them when told', async () => {
   expect(await store.get('a')).toBeUndefined()
 })
 
-it('lets Keyv forget a token when it ends', async () => {
+it('lets Keyv delete a token when it expires', async () => {
   stopClock()
   const store = keyvStore(new Keyv())
   await store.set('a', token())
@@ -48,12 +48,12 @@ it('lets Keyv forget a token when it ends', async () => {
 })
 
 it.each([
-  ['one with an end: milliseconds until then', { shift: 0 }, 600_000],
-  ['one that has ended: the least there is, for 0 is for ever', { shift: -5000 }, 1],
-  ['one without an end: for ever', { expires_at: undefined }, undefined],
-  ['one with a refresh token, which outlives it: for ever', { refresh_token: 'r' }, undefined],
+  ['a token with an expiry: milliseconds until then', { shift: 0 }, 600_000],
+  ['an expired one: the minimum, since 0 means never', { shift: -5000 }, 1],
+  ['one without an expiry: never', { expires_at: undefined }, undefined],
+  ['one with a refresh token: never', { refresh_token: 'r' }, undefined],
 ])(
-  'says how long to keep %s',
+  'sets the time to live of %s',
   async (_, { shift = 0, ...more }: { shift?: number; [member: string]: unknown }, ttl) => {
     stopClock()
     const store = noting()
@@ -62,7 +62,7 @@ it.each([
   },
 )
 
-it('gives a store plain data of its own, that it can keep in any way', async () => {
+it('passes a copy as plain data to the store', async () => {
   const store = noting()
   const one = { ...token(), scope: undefined, nested: { list: ['x'] } }
   await keyvStore(store).set('a', one)
@@ -71,7 +71,7 @@ it('gives a store plain data of its own, that it can keep in any way', async () 
   expect((kept as typeof one).nested).not.toBe(one.nested)
 })
 
-it('takes a store that is not asynchronous, as a Map', async () => {
+it('works with a synchronous store, such as a Map', async () => {
   const map = new Map<string, unknown>()
   const store = keyvStore(map)
   await store.set('a', token())
@@ -80,12 +80,12 @@ it('takes a store that is not asynchronous, as a Map', async () => {
   expect(map.size).toBe(0)
 })
 
-it('takes null for nothing, as Redis and cache-manager say it', async () => {
+it('reads null as no value, as in Redis and cache-manager', async () => {
   const store = keyvStore({ get: () => Promise.resolve(null), set: () => undefined, delete: () => undefined })
   expect(await store.get('a')).toBeUndefined()
 })
 
-it('puts a prefix before each key, in the lock too', async () => {
+it('adds a prefix to each key, in the lock too', async () => {
   const store = noting()
   const locked: string[] = []
   const prefixed = keyvStore(store, {
@@ -104,36 +104,36 @@ it('puts a prefix before each key, in the lock too', async () => {
   expect(store.kept.size).toBe(0)
 })
 
-it('has no lock when it is given none', () => {
+it('has no lock by default', () => {
   expect(keyvStore(new Map())).not.toHaveProperty('lock')
 })
 
-it('says so when the store did not keep a token', async () => {
+it('rejects when the store did not keep a token', async () => {
   await expect(keyvStore(noting(false)).set('a', token())).rejects.toMatchObject({
     code: 'ERR_IGWN_STORE_UNUSABLE',
-    message: 'The store says that it did not keep the token. Listen to its error events for the reason.',
+    message: 'The store did not keep the token. Its error events have the reason.',
   })
 })
 
 it.each(['text', 7, {}, { access_token: 7 }, []])(
-  'refuses what others keep under the key: %j',
+  'rejects another value under the key: %j',
   async (value) => {
     await expect(keyvStore(new Map([['a', value]])).get('a')).rejects.toMatchObject({
       code: 'ERR_IGWN_STORE_UNUSABLE',
       message:
-        'The store holds something else than a token under the key of one. Give keyvStore a prefix that nobody else uses.',
+        'The store has a value under this key that is not a token. Set a prefix that nothing else uses.',
     })
   },
 )
 
 it.each([
-  [undefined, 'get is missing in undefined'],
-  [null, 'get is missing in null'],
-  [{ get: () => 1 }, 'set is missing in an object'],
-  ['redis://127.0.0.1', 'get is missing in a string'],
-])('refuses what is no store: %j', (value, problem) => {
+  [undefined, 'undefined has no get'],
+  [null, 'null has no get'],
+  [{ get: () => 1 }, 'an object has no set'],
+  ['redis://127.0.0.1', 'a string has no get'],
+])('rejects what is not a store: %j', (value, problem) => {
   expect(thrownBy(() => keyvStore(value as never))).toMatchObject({
     code: 'ERR_IGWN_INVALID_OPTION',
-    message: `keyvStore needs a store with get, set and delete, as new Keyv(); ${problem}.`,
+    message: `keyvStore needs a store with get, set and delete, such as new Keyv(); ${problem}.`,
   })
 })

@@ -41,7 +41,7 @@ async function vault(token: () => string = () => mint()) {
 }
 
 /** A command that writes its arguments to a file. */
-function teller(): { command: readonly [string, ...string[]]; told: () => string[] } {
+function recorder(): { command: readonly [string, ...string[]]; passed: () => string[] } {
   const report = room('arguments')
   const script = `
     const args = process.argv.slice(1)
@@ -49,7 +49,7 @@ function teller(): { command: readonly [string, ...string[]]; told: () => string
     require('fs').writeFileSync(args[args.indexOf('--outfile') + 1], ${JSON.stringify(mint())})`
   return {
     command: [process.execPath, '-e', script, '--'],
-    told: () => JSON.parse(fs.readFileSync(report, 'utf8')) as string[],
+    passed: () => JSON.parse(fs.readFileSync(report, 'utf8')) as string[],
   }
 }
 
@@ -127,19 +127,19 @@ describe('puts the token into', () => {
 
 describe('turns options into arguments like igwn_auth_utils', () => {
   it('with nooidc without a terminal, and its own defaults first', async () => {
-    const { command, told } = teller()
+    const { command, passed } = recorder()
     await getSciToken({ command })
-    expect(told()).toEqual(['--outfile', runtimeFile(), '--minsecs', '60', '--nooidc'])
+    expect(passed()).toEqual(['--outfile', runtimeFile(), '--minsecs', '60', '--nooidc'])
   })
 
   it('and lets given options override them', async () => {
-    const { command, told } = teller()
+    const { command, passed } = recorder()
     await getSciToken({ command, minsecs: 600, quiet: true, nooidc: false, outfile: room('o') })
-    expect(told()).toEqual(['--outfile', room('o'), '--minsecs', '600', '--quiet'])
+    expect(passed()).toEqual(['--outfile', room('o'), '--minsecs', '600', '--quiet'])
   })
 
   it('true and null are options without a value, false and undefined are left out, others have a value', async () => {
-    const { command, told } = teller()
+    const { command, passed } = recorder()
     await getSciToken({
       command,
       args: ['-a', 'vault.ligo.org'],
@@ -152,7 +152,7 @@ describe('turns options into arguments like igwn_auth_utils', () => {
       vaulttokenttl: '6d',
       'web-open-command': '',
     })
-    expect(told()).toEqual([
+    expect(passed()).toEqual([
       ...['-a', 'vault.ligo.org', '--outfile', runtimeFile(), '--minsecs', '60'],
       ...['--nokerberos', '--verbose', '--issuer', 'igwn', '--scopes', 'a,b', '--vaulttokenttl', '6d'],
       ...['--web-open-command', '', '--nooidc'],
@@ -163,9 +163,9 @@ describe('turns options into arguments like igwn_auth_utils', () => {
     const before = process.stdout.isTTY
     process.stdout.isTTY = true
     try {
-      const { command, told } = teller()
+      const { command, passed } = recorder()
       await getSciToken({ command })
-      expect(told()).toEqual(['--outfile', runtimeFile(), '--minsecs', '60', '--quiet'])
+      expect(passed()).toEqual(['--outfile', runtimeFile(), '--minsecs', '60', '--quiet'])
     } finally {
       process.stdout.isTTY = before
     }
@@ -238,7 +238,7 @@ describe('its error says', () => {
     await expect(getSciToken(options)).rejects.toEqual(
       ours(
         'ERR_IGWN_TOKEN_MALFORMED',
-        `${runtimeFile()} is no SciToken: a JWT has a header and claims in JSON, encoded and joined by dots (RFC 7519).`,
+        `${runtimeFile()} is not a SciToken: a JWT has a header and claims in JSON, encoded and joined by dots (RFC 7519).`,
       ),
     )
   })

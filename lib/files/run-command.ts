@@ -30,7 +30,7 @@ export async function runCommand(
   const child = start(program, args, env, atTerminal)
   const stdout = collect(child.stdout, MAX_STDOUT)
   const stderr = collect(child.stderr, MAX_STDERR)
-  let isLate = false
+  let isLate = false as boolean
   const timer = setTimeout(
     () => {
       isLate = true

@@ -1,41 +1,41 @@
-import { IgwnAuthError } from '../errors'
-import { secondsNow } from '../clock'
 import { kindOf } from '../check-values'
+import { secondsNow } from '../clock'
+import { IgwnAuthError } from '../errors'
 import { storedToken } from './stored-token'
 import type { StoredToken, TokenStore } from './token-store'
 
-/** What Keyv, cache-manager and others of their kind have in common; their methods may be synchronous or not. */
+/** The methods that Keyv, cache-manager and similar stores have in common; they may be synchronous. */
 export interface KeyvLike {
-  /** What is kept under a key, or a promise of it; undefined or null for nothing. */
+  /** The value under a key, or a promise of it; undefined or null for none. */
   get(key: string): unknown
   /**
-   * Keeps a value under a key; `false`, or a promise of it, says that it was not kept.
+   * Stores a value under a key; `false`, or a promise of it, means that it was not stored.
    *
-   * @param ttl - milliseconds after which the value may be forgotten; undefined for never
+   * @param ttl - milliseconds after which the value may be deleted; undefined for never
    */
   set(key: string, value: unknown, ttl?: number): unknown
-  /** Forgets what is kept under a key. What it gives is not looked at. */
+  /** Deletes the value under a key. The result is ignored. */
   delete(key: string): unknown
 }
 
-/** How {@link keyvStore} uses a store. */
+/** Options of {@link keyvStore}. */
 export interface KeyvStoreOptions {
-  /** Put before each key, for a store that others use too. Default is none. */
+  /** A prefix of every key, for a store that is also used otherwise. Default is none. */
   readonly prefix?: string | undefined
   /**
-   * Runs work while nobody else holds the lock of that key, as `lock` of {@link TokenStore} does. Default is none, for stores
-   * of this kind have none: then processes that need a token in the same instant may each get one.
+   * Runs work under the lock of a key, like `lock` of {@link TokenStore}. Default is none, since these stores have no locks: then
+   * processes that need a token at the same moment may each get one.
    */
   readonly lock?: NonNullable<TokenStore['lock']> | undefined
 }
 
 /**
- * A store that others keep: Keyv, and with it Redis, Valkey, Memcached, SQL; cache-manager; or anything with `get`, `set` and
- * `delete`. Tokens are plain objects there, to be forgotten when they end. One with a refresh token stays, for it is good for
- * more than its access token.
+ * A token store on top of another store: Keyv, and with it Redis, Valkey, Memcached and SQL; cache-manager; or anything with
+ * `get`, `set` and `delete`. Tokens are stored as plain objects that may be deleted when they expire; one with a refresh token
+ * never expires there.
  *
- * Its methods reject with what the store throws, and with {@link IgwnAuthError} `ERR_IGWN_STORE_UNUSABLE` when it holds
- * something else than a token under a key, or says that it did not keep one.
+ * Its methods reject with the error of the store, and with {@link IgwnAuthError} `ERR_IGWN_STORE_UNUSABLE` when a value is not a
+ * token, or was not stored.
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when a method is missing
  */
@@ -44,7 +44,7 @@ export function keyvStore(store: KeyvLike, { prefix = '', lock }: KeyvStoreOptio
     if (typeof (store as Partial<KeyvLike> | null | undefined)?.[method] !== 'function')
       throw new IgwnAuthError(
         'ERR_IGWN_INVALID_OPTION',
-        `keyvStore needs a store with get, set and delete, as new Keyv(); ${method} is missing in ${kindOf(store)}.`,
+        `keyvStore needs a store with get, set and delete, such as new Keyv(); ${kindOf(store)} has no ${method}.`,
       )
 
   return {
@@ -53,17 +53,17 @@ export function keyvStore(store: KeyvLike, { prefix = '', lock }: KeyvStoreOptio
       if (token === 'malformed')
         throw new IgwnAuthError(
           'ERR_IGWN_STORE_UNUSABLE',
-          'The store holds something else than a token under the key of one. Give keyvStore a prefix that nobody else uses.',
+          'The store has a value under this key that is not a token. Set a prefix that nothing else uses.',
         )
       return token
     },
     async set(key, token) {
-      // Some stores keep the very object, and some cannot keep undefined.
+      // Some stores keep a reference to the object, and some cannot store undefined.
       const plain = JSON.parse(JSON.stringify(token)) as StoredToken
-      if ((await store.set(prefix + key, plain, lifeOf(token))) === false)
+      if ((await store.set(prefix + key, plain, timeToLive(token))) === false)
         throw new IgwnAuthError(
           'ERR_IGWN_STORE_UNUSABLE',
-          'The store says that it did not keep the token. Listen to its error events for the reason.',
+          'The store did not keep the token. Its error events have the reason.',
         )
     },
     async delete(key) {
@@ -73,8 +73,8 @@ export function keyvStore(store: KeyvLike, { prefix = '', lock }: KeyvStoreOptio
   }
 }
 
-/** Milliseconds until nothing of a token is of use; undefined for never. Not 0, which is never to Keyv. */
-function lifeOf({ expires_at: end, refresh_token: renewable }: StoredToken): number | undefined {
+/** Milliseconds until a token may be deleted; undefined for never. Not 0, which means never to Keyv. */
+function timeToLive({ expires_at: end, refresh_token: renewable }: StoredToken): number | undefined {
   if (end === undefined || renewable !== undefined) return undefined
   return Math.max(1, Math.ceil((end - secondsNow()) * 1000))
 }

@@ -37,9 +37,9 @@ export function bestEffort(store: TokenStore, name: string): SharedStore {
         return error instanceof StoreTimeout ? 'unavailable' : undefined
       }
     },
-    async write(key, { refresh_token: _, ...token }) {
+    async write(key, token) {
       try {
-        await within(WRITE_TIMEOUT, store.set(key, token as StoredToken))
+        await within(WRITE_TIMEOUT, store.set(key, withoutRefreshToken(token)))
       } catch (error) {
         warn(error)
       }
@@ -59,6 +59,11 @@ export function bestEffort(store: TokenStore, name: string): SharedStore {
     },
     forget: forgetter(store, (key, work) => (store.lock ? store.lock(key, work) : work()), name),
   }
+}
+
+/** The access token alone, which does not let a reader of its entry log in. */
+export function withoutRefreshToken({ refresh_token: _, ...token }: StoredToken): StoredToken {
+  return token
 }
 
 /** Deletes refused tokens one after the other; failures are published as warnings. */

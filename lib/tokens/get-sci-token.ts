@@ -101,7 +101,7 @@ function argumentsOf({ outfile, minsecs, quiet, ...others }: GetSciTokenOptions)
   return Object.entries<unknown>({ outfile, minsecs, quiet, ...others }).flatMap(([name, value]) => {
     if (value === undefined || value === false) return []
     if (value === null || value === true) return [`--${name}`]
-    return [`--${name}`, [value].flat().join(',')]
+    return [`--${name}`, [value].flat().map(String).join(',')]
   })
 }
 

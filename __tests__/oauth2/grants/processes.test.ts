@@ -1,4 +1,4 @@
-/** Eight programs of one user, whose refresh token is good once (RFC 9700 section 4.14.2): without a lock, one of them lives. */
+/** Eight processes of one user whose refresh token can be used once (RFC 9700 section 4.14.2): without a lock, only one succeeds. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
@@ -19,8 +19,8 @@ interface Outcome {
   readonly message?: string
 }
 
-/** Runs the program so many times at once, from the package as it is built; all of them want a token at the same moment. */
-async function run(count: number, told: object): Promise<Outcome[]> {
+/** Runs the program several times at once, with the built package; all request a token at the same moment. */
+async function run(count: number, input: object): Promise<Outcome[]> {
   const ca = path.join(String(process.env.HOME), 'ca.pem')
   fs.writeFileSync(ca, provider.ca)
   const programs = Array.from({ length: count }, () => {
@@ -29,18 +29,18 @@ async function run(count: number, told: object): Promise<Outcome[]> {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-    child.stdin.write(`${JSON.stringify(told)}\n`)
+    child.stdin.write(`${JSON.stringify(input)}\n`)
     return { child, lines }
   })
   await Promise.all(programs.map(({ lines }) => lines.next()))
   const ended = programs.map(({ child }) => once(child, 'exit'))
   for (const { child } of programs) child.stdin.write('go\n')
-  const said = await Promise.all(programs.map(async ({ lines }) => String((await lines.next()).value)))
+  const outputs = await Promise.all(programs.map(async ({ lines }) => String((await lines.next()).value)))
   await Promise.all(ended)
-  return said.map((line) => JSON.parse(line) as Outcome)
+  return outputs.map((line) => JSON.parse(line) as Outcome)
 }
 
-it('make one renewal, and none of them fails', async () => {
+it('make one renewal, and none fails', async () => {
   const client = { issuer: provider.issuer, clientId: 'own', clientSecret: 'secret of own' }
   const axios = provider.http
   const login = { username: 'albert', password: 'password of albert' }
@@ -56,13 +56,13 @@ it('make one renewal, and none of them fails', async () => {
   expect(tokens.size).toBe(1)
   expect((await provider.seen()).slice(before)).toEqual([{ grant: 'refresh_token', ok: true }])
 
-  // The grant lives: the provider has seen no refresh token twice.
+  // The provider has seen no refresh token twice.
   const stored = JSON.parse(fs.readFileSync(path.join(folder, 'albert'), 'utf8')) as StoredToken
   expect(stored.refresh_token).not.toBe(first)
   const steps = webLogin({ ...client, axios })
   expect(await steps.introspect([...tokens][0] ?? '')).toMatchObject({ active: true })
   await steps.refresh(stored)
-  // And it does notice: with the first one all of the login is revoked.
+  // It would notice: with the first one it revokes the login.
   await expect(steps.refresh(first)).rejects.toMatchObject({ error: 'invalid_grant' })
   expect(await steps.introspect([...tokens][0] ?? '')).toEqual({ active: false })
 }, 60_000)

@@ -154,7 +154,7 @@ describe('a token', () => {
     const a = await kept.getToken({ audience: 'https://a.test' })
     const b = await kept.getToken({ audience: 'https://b.test' })
     kept.invalidate(String(a))
-    kept.invalidate('of somebody else')
+    kept.invalidate('another token')
     expect(await kept.getToken({ audience: 'https://a.test' })).not.toBe(a)
     expect(await kept.getToken({ audience: 'https://b.test' })).toBe(b)
     kept.invalidate(String(a))
@@ -334,18 +334,18 @@ describe('a refresh token', () => {
 
 describe('onToken', () => {
   it('is called with each new token and the previous one, after it is stored', async () => {
-    const heard: unknown[] = []
+    const calls: unknown[] = []
     const { source } = await endpoint()
     const kept = source({
       onToken: async (token, before) => {
         await turn()
-        heard.push([token.access_token, before?.access_token])
+        calls.push([token.access_token, before?.access_token])
       },
     })
     await kept.getToken({})
     kept.invalidate('token-1')
     await kept.getToken({})
-    expect(heard).toEqual([
+    expect(calls).toEqual([
       ['token-1', undefined],
       ['token-2', 'token-1'],
     ])

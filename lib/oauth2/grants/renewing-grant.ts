@@ -2,7 +2,7 @@ import { checkValues, kindOf, seconds, textOrList, type Check } from '../../chec
 import { secondsNow, since } from '../../clock'
 import { IgwnAuthError } from '../../errors'
 import { grantsScope, hasParentSegment, splitScopes } from '../../formats/scopes'
-import { forgetter, type SharedStore } from '../../stores/shared-store'
+import { forgetter, withoutRefreshToken, type SharedStore } from '../../stores/shared-store'
 import { storedToken, tokenResponse } from '../../stores/stored-token'
 import type { StoredToken, TokenStore } from '../../stores/token-store'
 import { tokenStore } from '../../tokens/reuse'
@@ -16,10 +16,10 @@ import { isRefused, OAuthError } from '../errors'
 import {
   refreshed,
   scopesOf,
-  wantFor,
+  requestedToken,
   type OAuthParameters,
   type ScopeAndAudience,
-  type Want,
+  type RequestedToken,
 } from '../server/token-request'
 
 /** Options of every grant. */
@@ -82,7 +82,7 @@ export interface Grant {
   /** What distinguishes one login by this grant from another, besides server and client. Not secret: it may be part of a file name. */
   readonly identity?: readonly string[] | undefined
   /** Obtains a token without a refresh token; absent when there is no other way than by one. */
-  readonly obtain?: ((want: Want) => Promise<StoredToken>) | undefined
+  readonly obtain?: ((request: RequestedToken) => Promise<StoredToken>) | undefined
   /** The refresh token to start with. */
   readonly refreshToken?: string | undefined
   /** The token may be for another use than requests, with type `N_A` (RFC 8693 section 2.2.1). */
@@ -102,13 +102,14 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
   const { client } = server
   const sessionKey = options.storeKey ?? nameOf(server, grant, options)
   // One at a time: a refresh token may be usable only once.
-  const locked: SharedStore['locked'] = store?.lock ? (_, work) => store.lock!(sessionKey, work) : inTurn()
+  const lock = store?.lock?.bind(store)
+  const locked: SharedStore['locked'] = lock ? (_, work) => lock(sessionKey, work) : inTurn()
   const shared: SharedStore = { read, write, locked, forget: forgetter(store, locked, grant.name) }
   const cache = tokenCache({
     ...options,
     name: grant.name,
-    keyOf: (query) => keyOf(wantOf(query)),
-    obtain: (query) => obtainFor(wantOf(query), query),
+    keyOf: (query) => keyOf(requestOf(query)),
+    obtain: (query) => obtainFor(requestOf(query), query),
     store: shared,
     onToken: async (token, previous) => onToken?.(token, previous ?? replaced),
   })
@@ -136,7 +137,9 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
         `${grant.name} needs a new login at ${server.name}, and the retry after a 401 does not start one. Send the request again.`,
       )
     },
-    invalidate: cache.invalidate,
+    invalidate(rejected) {
+      cache.invalidate(rejected)
+    },
     explain: (query) => cache.explain(query, () => [deferredFinding(`${grant.name} at ${server.name}`)]),
   }
 
@@ -157,19 +160,19 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
   function find(query: TokenQuery): HeldToken | Promise<HeldToken | undefined> {
     const extra = allowedScopes(query, options)
     if (extra.length === 0) return cache.get(query)
-    const want = wantOf(query)
-    const wider = { ...want, scope: [...new Set([...want.scope, ...extra])] }
-    return wider.scope.length > want.scope.length ? obtainOnce(wider, query) : cache.get(query)
+    const request = requestOf(query)
+    const wider = { ...request, scope: [...new Set([...request.scope, ...extra])] }
+    return wider.scope.length > request.scope.length ? obtainOnce(wider, query) : cache.get(query)
   }
 
   /** For the retry of a 401 only: the token is not cached. */
-  function obtainOnce(want: Want, query: TokenQuery): Promise<HeldToken | undefined> {
-    const key = keyOf(want)
+  function obtainOnce(request: RequestedToken, query: TokenQuery): Promise<HeldToken | undefined> {
+    const key = keyOf(request)
     const pending =
       challenged.get(key) ??
       locked(key, async () => {
         try {
-          return await obtainFor(want, query)
+          return await obtainFor(request, query)
         } catch (error) {
           // The login does not include these scopes: the 401 remains.
           if (isRefused(error, 'invalid_scope')) return undefined
@@ -180,11 +183,11 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
     return pending
   }
 
-  function wantOf(query: TokenQuery): Want {
-    return wantFor(query, options, client)
+  function requestOf(query: TokenQuery): RequestedToken {
+    return requestedToken(query, options, client)
   }
 
-  function keyOf({ audience, scope }: Want): string {
+  function keyOf({ audience, scope }: RequestedToken): string {
     return `${sessionKey} ${JSON.stringify([audience, [...scope].sort()])}`
   }
 
@@ -200,18 +203,17 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
   async function write(key: string, token: StoredToken): Promise<void> {
     await keepLogin(token)
     // The refresh token is stored once, under the key of the login.
-    const { refresh_token: _, ...rest } = token
-    await store?.set(key, rest as StoredToken)
+    await store?.set(key, withoutRefreshToken(token))
   }
 
   async function obtainFor(
-    want: Want,
+    request: RequestedToken,
     { challengeScope = [], isRetry = challengeScope.length > 0 }: TokenQuery,
   ): Promise<HeldToken | undefined> {
     const stored = await read(sessionKey)
     const login = stored && !spent.has(stored.refresh_token) ? stored : session
     const mayLogIn = !isRetry || !grant.isInteractive
-    const response = await refreshOrObtain(want, login, mayLogIn)
+    const response = await refreshOrObtain(request, login, mayLogIn)
     if (!response) return undefined
     const token = tokenResponse(response)
     if (token.refresh_token !== login?.refresh_token) spent.add(login?.refresh_token)
@@ -224,7 +226,7 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
   }
 
   async function refreshOrObtain(
-    want: Want,
+    request: RequestedToken,
     login: StoredToken | undefined,
     mayLogIn: boolean,
   ): Promise<StoredToken | undefined> {
@@ -233,7 +235,7 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
     for (const refreshToken of new Set([login?.refresh_token, grant.refreshToken])) {
       if (refreshToken === undefined) continue
       try {
-        return await refreshed(server, refreshToken, beyondLogin(want), { others: params, signal })
+        return await refreshed(server, refreshToken, beyondLogin(request), { others: params, signal })
       } catch (error) {
         refusal = error
         // A grant that does not need the user can obtain scopes that the login lacks.
@@ -243,7 +245,7 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
       }
     }
     if (!obtain) throw refusal === undefined ? noRefreshToken() : asRefusal(refusal)
-    return mayLogIn ? logIn(() => obtain(want)) : undefined
+    return mayLogIn ? logIn(() => obtain(request)) : undefined
   }
 
   /** A login that the user denied is not started again by the next request. */
@@ -276,9 +278,9 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
   }
 
   /** Scopes are named only if more are required than at every login: without, a refresh has those of the login. */
-  function beyondLogin(want: Want): Want {
+  function beyondLogin(request: RequestedToken): RequestedToken {
     const usual = scopesOf(options.scope)
-    return want.scope.some((scope) => !usual.includes(scope)) ? want : { ...want, scope: [] }
+    return request.scope.some((scope) => !usual.includes(scope)) ? request : { ...request, scope: [] }
   }
 
   async function keepLogin(token: StoredToken): Promise<void> {
