@@ -40,7 +40,8 @@ const options: fc.Arbitrary<IgwnAuthOptions> = fc.record(
 const present = (one: IgwnAuthOptions): IgwnAuthOptions =>
   Object.fromEntries(Object.entries(one).filter(([, value]) => value !== undefined))
 
-const isContradiction = ({ forceNoAuth, failIfNoAuth }: IgwnAuthOptions) => Boolean(forceNoAuth && failIfNoAuth)
+const isContradiction = ({ forceNoAuth, failIfNoAuth }: IgwnAuthOptions) =>
+  Boolean(forceNoAuth && failIfNoAuth)
 
 /** The header that is sent with these options, or the code of the error. */
 function outcomeOf({ token, tokenScope, netrc, forceNoAuth, failIfNoAuth }: IgwnAuthOptions) {
