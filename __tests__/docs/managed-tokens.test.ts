@@ -35,7 +35,7 @@ afterAll(async () => {
 
 describe.each(['docs/managed-tokens.md', 'docs/automatic-retry.md'])('%s', (name) => {
   testExamples(name, () => ({
-    prints: machine.prints,
+    prints: (example) => machine.prints(example),
     run(example) {
       // The files of a store belong to the user of the tests, not to user 1000 of the examples.
       process.geteuid = example.heading === 'Share tokens' ? geteuid : () => 1000

@@ -30,9 +30,8 @@ it('compile', () => {
     skipLibCheck: true,
   }
   const host = ts.createCompilerHost(options)
-  const { readFile, fileExists } = host
-  host.readFile = (file) => sources.get(path.normalize(file)) ?? readFile(file)
-  host.fileExists = (file) => sources.has(path.normalize(file)) || fileExists(file)
+  host.readFile = (file) => sources.get(path.normalize(file)) ?? ts.sys.readFile(file)
+  host.fileExists = (file) => sources.has(path.normalize(file)) || ts.sys.fileExists(file)
   const program = ts.createProgram([...sources.keys()], options, host)
   const problems = ts
     .getPreEmitDiagnostics(program)
