@@ -139,7 +139,6 @@ describe('the token option', () => {
         scope: ['a', 'b'],
         issuer: ['https://i'],
         minTimeLeft: 5,
-        challengeScope: [],
       },
     ])
   })

@@ -1,11 +1,10 @@
-/** Redirects that the fetch adapter follows by itself, and those that must not be followed. */
+/** Redirects with the fetch adapter: the same rule as with the http adapter. */
 import axios, { type AxiosRequestConfig } from 'axios'
 import { applyOAuth1 } from '../../lib/oauth1'
 import { clientCredentials, OAuth2Auth, type OAuthClient } from '../../lib/oauth2'
 import { applyIgwnAuth, type AuthScheme } from '../support/all'
 import { expectNoUnhandledRejection } from '../support/record-events'
 import { serverGroup } from '../support/server'
-import { ours } from '../support/tokens'
 
 const servers = serverGroup()
 expectNoUnhandledRejection()
@@ -18,46 +17,64 @@ const byFetch = (config: AxiosRequestConfig = {}) => axios.create({ adapter: 'fe
 async function redirecting(status = 307) {
   const elsewhere = await servers.serve(() => ({}))
   const server = await servers.serve(() => ({ status, headers: { location: elsewhere.origin } }))
-  return { elsewhere, server, host: new URL(server.origin).host }
+  return { elsewhere, server }
 }
 
-const notFollowed = (host: string, name: string, status = 307) =>
-  ours(
-    'ERR_IGWN_UNSUPPORTED',
-    `${host} redirects the request (status ${status}), and the fetch adapter would keep what ${name} added to it. The redirect was not followed. Use the http adapter, or the URL that it leads to.`,
+describe('the fetch adapter, with a scheme that adds', () => {
+  it.each([301, 302, 303, 307, 308])(
+    'a token to the body, follows a %d to another origin without the token',
+    async (status) => {
+      const { elsewhere, server } = await redirecting(status)
+      const scheme = new OAuth2Auth(TOKEN, { placement: 'body' })
+      for (const validateStatus of [undefined, null]) {
+        const instance = applyIgwnAuth(byFetch(), { scheme })
+        const config = validateStatus === null ? { validateStatus } : {}
+        expect((await instance.post(server.origin, FORM(), config)).status).toBe(200)
+      }
+      expect(server.seen).toHaveLength(2)
+      expect(elsewhere.seen.map(({ method, body }) => [method, body])).toEqual(
+        Array(2).fill(status < 304 ? ['GET', ''] : ['POST', 'a=1']),
+      )
+      expect(JSON.stringify(elsewhere.seen)).not.toContain(TOKEN)
+    },
   )
 
-describe('the fetch adapter, with a scheme that adds', () => {
-  it.each([301, 302, 303, 307, 308])('a token to the body, does not follow a %d', async (status) => {
-    const { elsewhere, server, host } = await redirecting(status)
-    const scheme = new OAuth2Auth(TOKEN, { placement: 'body' })
-    for (const validateStatus of [undefined, null]) {
-      const instance = applyIgwnAuth(byFetch(), { scheme })
-      const sending = instance.post(server.origin, FORM(), validateStatus === null ? { validateStatus } : {})
-      await expect(sending).rejects.toEqual(notFollowed(host, 'OAuth 2.0', status))
-    }
-    expect(server.seen).toHaveLength(2)
-    expect(elsewhere.seen).toEqual([])
-  })
-
-  it('a signature with the secrets in it, does not follow a redirect', async () => {
-    const { elsewhere, server, host } = await redirecting()
+  it('a signature with the secrets in it, follows a redirect without it', async () => {
+    const { elsewhere, server } = await redirecting()
     const instance = applyOAuth1(byFetch(), {
       clientId: 'me',
       clientSecret: 'secret of me',
       signatureMethod: 'PLAINTEXT',
       signatureType: 'body',
     })
-    await expect(instance.post(server.origin, FORM())).rejects.toEqual(notFollowed(host, 'OAuth 1.0'))
-    expect(elsewhere.seen).toEqual([])
+    await instance.post(server.origin, FORM())
+    expect(elsewhere.seen.map(({ body }) => body)).toEqual(['a=1'])
   })
 
-  it('its own header field, does not follow a redirect', async () => {
-    const { elsewhere, server, host } = await redirecting()
+  it('its own header field, follows a redirect without it', async () => {
+    const { elsewhere, server } = await redirecting()
     const scheme: AuthScheme = { name: 'API key', authorize: () => ({ headers: { 'X-Api-Key': TOKEN } }) }
     const instance = applyIgwnAuth(byFetch(), { scheme })
-    await expect(instance.get(server.origin)).rejects.toEqual(notFollowed(host, 'API key'))
-    expect(elsewhere.seen).toEqual([])
+    await instance.get(server.origin)
+    expect(server.seen[0]?.headers).toHaveProperty('x-api-key', TOKEN)
+    expect(elsewhere.seen[0]?.headers).not.toHaveProperty('x-api-key')
+  })
+
+  it('a field, asks it again after a redirect on the same origin', async () => {
+    const server = await servers.serve(({ url }) =>
+      url === '/begin' ? { status: 302, headers: { location: '/end' } } : {},
+    )
+    const urls: string[] = []
+    const scheme: AuthScheme = {
+      name: 'path signature',
+      authorize: ({ url }) => {
+        urls.push(url.pathname)
+        return { headers: { 'X-Path': url.pathname } }
+      },
+    }
+    await applyIgwnAuth(byFetch(), { scheme }).get(`${server.origin}/begin`)
+    expect(urls).toEqual(['/begin', '/end'])
+    expect(server.seen.map(({ headers }) => headers['x-path'])).toEqual(['/begin', '/end'])
   })
 
   it('Authorization or a parameter, follows the redirect without it', async () => {
@@ -89,6 +106,33 @@ describe('the fetch adapter, with a scheme that adds', () => {
   })
 })
 
+it('a stream that a 307 would repeat is an error, and a 303 drops it', async () => {
+  for (const [status, outcome] of [
+    [
+      307,
+      { code: 'ERR_IGWN_UNSUPPORTED', message: expect.stringContaining('its body is a stream') as string },
+    ],
+    [303, { status: 200 }],
+  ] as const) {
+    const { server } = await redirecting(status)
+    const instance = applyIgwnAuth(byFetch(), { token: TOKEN })
+    const sending = instance.post(server.origin, new Blob(['text']).stream(), {
+      headers: { 'Content-Type': 'text/plain' },
+    })
+    expect(await sending.catch((error: unknown) => error)).toMatchObject(outcome)
+  }
+})
+
+it('a redirect that never ends is followed as often as maxRedirects says', async () => {
+  const server = await servers.serve(() => ({ status: 302, headers: { location: '/again' } }))
+  const instance = applyIgwnAuth(byFetch(), { token: TOKEN })
+  const error: unknown = await instance
+    .get(server.origin, { maxRedirects: 3 })
+    .catch((reason: unknown) => reason)
+  expect(error).toMatchObject({ response: { status: 302 } })
+  expect(server.seen).toHaveLength(4)
+})
+
 it('an OAuth 2 client does not send its secret after a redirect', async () => {
   const { elsewhere, server } = await redirecting()
   const client: OAuthClient = {
@@ -100,7 +144,7 @@ it('an OAuth 2 client does not send its secret after a redirect', async () => {
   }
   await expect(clientCredentials(client).getTokenResponse()).rejects.toMatchObject({
     code: 'ERR_IGWN_OAUTH_RESPONSE',
-    message: expect.stringContaining(`redirects to ${elsewhere.origin}/, which is not followed`) as string,
+    message: expect.stringContaining(`redirects to ${elsewhere.origin}/. Redirects are not followed`) as string,
   })
   expect(elsewhere.seen).toEqual([])
 })

@@ -59,7 +59,7 @@ describe('a 401 with a Bearer challenge', () => {
     const again = await servers.serve(refuseFirst('scope="b c"'))
     await applyIgwnAuth(axios.create(), { token, tokenScope: ['a', 'b'] }).get(again.origin)
     expect(queries.map(({ scope, challengeScope }) => [scope, challengeScope])).toEqual([
-      [['a', 'b'], []],
+      [['a', 'b'], undefined],
       [
         ['a', 'b'],
         ['b', 'c'],

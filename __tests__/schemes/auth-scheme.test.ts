@@ -188,7 +188,7 @@ it('is called again once after a 401 when shouldRetry returns true, with the sco
   expect(refusals).toEqual([[401, 'bearer', 'application/json', '1']])
   expect(seen).toHaveLength(2)
   expect(asked.map(({ query }) => [query.scope, query.challengeScope])).toEqual([
-    [[], []],
+    [[], undefined],
     [[], ['a', 'b']],
   ])
 })
