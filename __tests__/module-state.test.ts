@@ -8,11 +8,15 @@ const LIB = path.join(__dirname, '../lib')
 /** State at module level that says nothing of a user, and why it is there. docs/code.md has the same list. */
 const ALLOWED: Readonly<Record<string, string>> = {
   'cli/download-lock.ts: held': 'names of lock files, which are removed when the command ends',
+  'files/process-identity.ts: ID': 'an id of this process',
+  'files/process-identity.ts: start': 'when this process started',
   'files/run-command.ts: running': 'programs that are stopped when this process ends',
   'files/write-file.ts: checkShared': 'a function; what it asks is the user id of the process',
   'instance/igwn-axios.ts: igwnAxios': 'the instance that the package exports',
   'instance/install.ts: installations': 'what is installed, by instance; weak',
   'request/transmit.ts: blank': 'an axios without defaults, for its getUri',
+  'stores/file-store.ts: isFromOthers': 'a function; what it asks is the user id of the process',
+  'tokens/token-command.ts: isFromOthers': 'a function; what it asks is the user id of the process',
   'secrets/wrap-agent.ts: wrappers': 'a wrapper for each agent; weak',
 }
 
