@@ -70,13 +70,13 @@ function register(instance: AxiosInstance): Installation {
   )
   const onResponse = response.use(
     (result) => {
-      if (!restore(result.config)) return result
+      if (!restore(result.config, arrive)) return result
       assertSent(result.config, installation.exchange)
       return result
     },
     (error: unknown) => {
       const { config, response: refused } = (error ?? {}) as { config?: Routed; response?: unknown }
-      if (config && restore(config) && refused) assertSent(config, installation.exchange)
+      if (config && restore(config, arrive) && refused) assertSent(config, installation.exchange)
       throw error
     },
   )
@@ -107,7 +107,7 @@ function register(instance: AxiosInstance): Installation {
 
   function arrive(config: Routed): Promise<AxiosResponse> {
     const adapter = config[ROUTE]?.adapter
-    restore(config)
+    restore(config, arrive)
     const { exchange, retry } = installation
     const next: Adapter = exchange ? (copy) => exchange.send(copy, adapter) : adapter
     return retry && config.igwnRetry !== false ? retry(config, next) : callAdapter(next, config)
@@ -131,11 +131,12 @@ function isLast(interceptors: object): boolean {
   return handlers?.length === 1
 }
 
-/** Gives a config its own adapter back. Returns whether it had not reached us. */
-function restore(config: Routed | undefined): boolean {
+/** Gives a config its own adapter back, unless a copy of it got another one. Returns whether it had not reached us. */
+function restore(config: Routed | undefined, arrive: Adapter): boolean {
   const route = config?.[ROUTE]
   if (!config || !route) return false
   Reflect.deleteProperty(config, ROUTE)
+  if (config.adapter !== arrive) return true
   Reflect.deleteProperty(config, 'adapter')
   if (route.adapter !== undefined) config.adapter = route.adapter
   return true

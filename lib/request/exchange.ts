@@ -53,7 +53,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
       try {
         return send(contextOf(caller, adapter, url))
       } catch (error) {
-        return Promise.reject(error as Error)
+        return Promise.reject(error)
       }
     },
     explain(caller) {

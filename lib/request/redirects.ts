@@ -164,7 +164,7 @@ const PER_SEND = ['host', 'content-length', 'transfer-encoding', 'proxy-authoriz
 function headersOf(request: Request, options: RedirectOptions): Request['headers'] {
   const Headers = request.headers.constructor as new (fields: object) => Request['headers']
   const headers = new Headers(options.headers)
-  removeFields(headers as unknown as Record<string, unknown>, PER_SEND)
+  removeFields(headers, PER_SEND)
   // A field that the caller switched off is in no header, and would return as a default.
   for (const [name, value] of Object.entries<unknown>(request.headers))
     if ((value === false || value === null) && !headers.has(name)) headers.set(name, value)

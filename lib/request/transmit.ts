@@ -336,6 +336,8 @@ const HELD_BYTES = 64 * 1024
 function reportProgress(config: Request, request: Request, progress: Progress, isRetry: boolean): void {
   const { onUploadProgress, onDownloadProgress } = request
   progress.send += 1
+  // Of a response that the caller does not get.
+  progress.drop()
   const { send } = progress
   if (onUploadProgress)
     config.onUploadProgress = (event) => {

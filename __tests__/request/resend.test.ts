@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import axios from 'axios'
+import FormDataPackage from 'form-data'
+import { formParts } from '../../lib/request/resend'
+import { applyIgwnAuth } from '../support/all'
+import { challenge, serverGroup } from '../support/server'
+
+const servers = serverGroup()
+afterEach(servers.close)
+
+const refuseFirst = (_: unknown, index: number) => (index === 0 ? challenge() : {})
+
+/** A source that returns token-1, token-2, … */
+function counting() {
+  let calls = 0
+  return () => `token-${(calls += 1)}`
+}
+
+describe('a form of the form-data package', () => {
+  /** 20 MB in 100 fields. */
+  const largeForm = () => {
+    const form = new FormDataPackage()
+    for (let field = 0; field < 100; field += 1) form.append(`f${field}`, Buffer.alloc(200_000, field))
+    return form
+  }
+
+  it('is sent in about the processor time of plain axios, also with 20 MB in 100 fields', async () => {
+    const server = http.createServer((request, response) => {
+      request.resume().on('end', () => response.end('{}'))
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const timeOf = async (instance: ReturnType<typeof axios.create>) => {
+      const form = largeForm()
+      const begin = process.cpuUsage()
+      await instance.post(url, form, { maxBodyLength: Infinity })
+      const { user, system } = process.cpuUsage(begin)
+      return (user + system) / 1000
+    }
+    const plain = axios.create()
+    const ours = applyIgwnAuth(axios.create(), { token: 'abc', cert: false })
+    await timeOf(plain)
+    const [bare, withUs] = [await timeOf(plain), await timeOf(ours)]
+    // Quadratic time was a hundred times as much.
+    expect(withUs).toBeLessThan(3 * bare + 200)
+    server.closeAllConnections()
+    server.close()
+  }, 60_000)
+
+  it('is not copied: its parts are the buffers of the caller', () => {
+    const value = Buffer.alloc(1000)
+    const form = new FormDataPackage()
+    form.append('file', value, { filename: 'a.bin' })
+    expect(formParts(form)?.[1]).toBe(value)
+  })
+
+  it('with a part given as a function is sent whole, once', async () => {
+    const server = await servers.serve(refuseFirst)
+    const form = new FormDataPackage()
+    form.append('first', 'one')
+    const part = (next: (stream: Readable) => void) => {
+      next(Readable.from([Buffer.from('from the function')]))
+    }
+    form.append('late', part, { filename: 'late.txt', knownLength: 'from the function'.length })
+    const sending = applyIgwnAuth(axios.create(), { token: counting() }).post(server.origin, form)
+    await expect(sending).rejects.toMatchObject({ response: { status: 401 } })
+    expect(server.seen).toHaveLength(1)
+    expect(server.seen[0]?.body).toContain('one')
+    expect(server.seen[0]?.body).toContain('from the function')
+  })
+
+  it.each([
+    ['content-only', undefined],
+    ['legacy', 'yes'],
+  ] as const)('has its headers by formDataHeaderPolicy %s, in both sends', async (policy, expected) => {
+    const server = await servers.serve(refuseFirst)
+    const form = new FormDataPackage()
+    form.append('a', '1')
+    const headers = { ...form.getHeaders(), 'x-form': 'yes' }
+    form.getHeaders = () => headers
+    await applyIgwnAuth(axios.create(), { token: counting() }).post(server.origin, form, {
+      formDataHeaderPolicy: policy,
+    } as object)
+    expect(server.seen.map((one) => one.headers['x-form'])).toEqual([expected, expected])
+    for (const one of server.seen)
+      expect(one.headers['content-type']).toMatch(/^multipart\/form-data; boundary=/)
+  })
+})
