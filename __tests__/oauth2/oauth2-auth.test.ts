@@ -81,7 +81,7 @@ describe('a token that cannot be sent', () => {
       'with a line break',
       () => new OAuth2Auth('a\nb'),
       'ERR_IGWN_TOKEN_MALFORMED',
-      'the token is no bearer token: character 2 of 3 is a line feed, which RFC 6750 section 2.1 does not allow. Give the token alone, without "Bearer" and without white space.',
+      'the token is not a bearer token: character 2 of 3 is a line feed, which RFC 6750 section 2.1 does not allow. Give the token alone, without "Bearer" and white space.',
     ],
     [
       'with an unknown placement',

@@ -1,7 +1,7 @@
 import { kindOf } from '../check-values'
-import { secondsNow } from '../clock'
 import { IgwnAuthError } from '../errors'
 import { decodeJwt } from '../formats/jwt'
+import { tokenResponse } from '../stores/stored-token'
 import type { StoredToken } from '../stores/token-store'
 import type { OAuthClient } from './client'
 import { isRefused, OAuthError } from './errors'
@@ -239,23 +239,17 @@ export function webLogin(client: OAuthClient): WebLogin {
     { nonce }: PendingLogin,
     signal: AbortSignal | undefined,
   ): Promise<StoredToken> {
-    const { access_token: token, expires_in: lifetime, ...others } = Object.fromEntries(callback)
+    const { access_token: token, ...others } = Object.fromEntries(callback)
     delete others.state
-    const { id_token: idToken } = others
+    const { id_token: idToken, token_type: type } = others
     if (token === undefined && idToken === undefined)
       throw new OAuthError(
         'ERR_IGWN_OAUTH_RESPONSE',
         `The callback of ${server.name} has no token in its fragment. Check response_type.`,
       )
     if (idToken !== undefined) await server.idTokens.verify(idToken, { nonce, accessToken: token, signal })
-    const seconds = Number(lifetime)
-    return {
-      ...others,
-      access_token: token ?? '',
-      token_type: /^bearer$/i.test(others.token_type ?? '') ? 'Bearer' : others.token_type,
-      ...(lifetime !== undefined &&
-        Number.isFinite(seconds) && { expires_at: Math.floor(secondsNow() + seconds) }),
-    }
+    const isBearer = /^bearer$/i.test(type ?? '')
+    return tokenResponse({ ...others, access_token: token ?? '', token_type: isBearer ? 'Bearer' : type })
   }
 }
 

@@ -1,9 +1,18 @@
-import { checkValues, kindOf, seconds, textOrList, type Check } from '../../check-values'
+import {
+  aFunction,
+  anObject,
+  checkValues,
+  kindOf,
+  nonEmptyText,
+  seconds,
+  textOrList,
+  type Check,
+} from '../../check-values'
 import { secondsNow, since } from '../../clock'
 import { IgwnAuthError } from '../../errors'
 import { grantsScope, hasParentSegment, splitScopes } from '../../formats/scopes'
 import { forgetter, withoutRefreshToken, type SharedStore } from '../../stores/shared-store'
-import { storedToken, tokenResponse } from '../../stores/stored-token'
+import { storedToken } from '../../stores/stored-token'
 import type { StoredToken, TokenStore } from '../../stores/token-store'
 import { tokenStore } from '../../tokens/reuse'
 import type { TokenQuery, TokenSource } from '../../tokens/token'
@@ -11,7 +20,6 @@ import { deferredFinding } from '../../tokens/describe-token'
 import { tokenCache } from '../../tokens/token-cache'
 import { heldToken, type HeldToken } from '../../tokens/token-response'
 import type { AuthorizationServer } from '../server/authorization-server'
-import { aFunction, anObject, aText } from '../checks'
 import { isRefused, OAuthError } from '../errors'
 import {
   refreshed,
@@ -215,7 +223,7 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
     const mayLogIn = !isRetry || !grant.isInteractive
     const response = await refreshOrObtain(request, login, mayLogIn)
     if (!response) return undefined
-    const token = tokenResponse(response)
+    const token = response
     if (token.refresh_token !== login?.refresh_token) spent.add(login?.refresh_token)
     replaced = login
     session = token.refresh_token === undefined ? undefined : token
@@ -376,7 +384,7 @@ const CHECKS: Readonly<Record<keyof FlowOptions, Check>> = {
   minTimeLeft: seconds,
   renewBefore: seconds,
   store: tokenStore,
-  storeKey: aText,
+  storeKey: nonEmptyText,
   onToken: aFunction,
   signal: (value) =>
     value instanceof AbortSignal ? undefined : `must be an AbortSignal, not ${kindOf(value)}`,

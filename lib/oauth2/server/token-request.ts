@@ -1,7 +1,7 @@
 import { secondsNow } from '../../clock'
 import { splitScopes } from '../../formats/scopes'
+import { tokenResponse } from '../../stores/stored-token'
 import type { StoredToken } from '../../stores/token-store'
-import { SciToken } from '../../tokens/scitoken'
 import type { TokenQuery } from '../../tokens/token'
 import type { OAuthClient } from '../client'
 import { OAuthError } from '../errors'
@@ -94,7 +94,6 @@ export function parametersFor(
 interface TokenEndpointResponse {
   readonly access_token: string
   readonly token_type: string
-  readonly expires_in?: number | undefined
 }
 
 /**
@@ -120,18 +119,9 @@ export async function requestToken(
     response: await call(tools),
     received: tools.lastResponse()?.json?.id_token,
   }))
-  const { expires_in: lifetime, token_type: type, ...others } = response
-  const expiresAt =
-    lifetime === undefined
-      ? SciToken.read(others.access_token)?.expiresAt
-      : Math.floor(requestedAt + lifetime)
-  const accepted = await acceptedIdToken(received, others.access_token)
-  return {
-    ...others,
-    ...(accepted !== undefined && { id_token: accepted }),
-    token_type: TOKEN_TYPES[type] ?? type,
-    ...(expiresAt !== undefined && { expires_at: expiresAt }),
-  }
+  const idTokenText = await acceptedIdToken(received, response.access_token)
+  const token_type = TOKEN_TYPES[response.token_type] ?? response.token_type
+  return tokenResponse({ ...response, token_type, id_token: idTokenText }, requestedAt)
 
   async function acceptedIdToken(text: unknown, accessToken: string): Promise<string | undefined> {
     const checks = { ...idToken?.checks, accessToken, signal: request.signal }
@@ -179,8 +169,3 @@ export async function refreshed(
   )
   return { refresh_token: refreshToken, ...token }
 }
-
-/** @deprecated Use {@link RequestedToken}. */
-export type Want = RequestedToken
-/** @deprecated Use {@link requestedToken}. */
-export const wantFor = requestedToken

@@ -1,1 +1,0 @@
-export { aFunction, anObject, nonEmptyText as aText } from '../check-values'
