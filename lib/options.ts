@@ -191,11 +191,11 @@ function invalid(message: string): IgwnAuthError {
 }
 
 /** Credentials of this host are neither searched for nor sent: for services that act for their users with per-user tokens. */
-export const noHostCredentials = Object.freeze({
+export const noHostCredentials: Readonly<Record<'token' | 'cert' | 'netrc', false>> = Object.freeze({
   token: false,
   cert: false,
   netrc: false,
-} as const satisfies IgwnAuthOptions)
+})
 
 const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   token: (value) =>

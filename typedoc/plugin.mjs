@@ -10,21 +10,21 @@ const CATEGORIES = [
     title: 'Sending requests',
     guides: ['redirects-and-trust', 'tokens', 'per-user-tokens', 'testing'],
     symbols: `igwnAxios request get delete del head patch post put IgwnAxiosInstance applyIgwnAuth removeIgwnAuth IgwnAuthOptions
-      noHostCredentials HTTPSciTokenAuth HTTPSciTokenAuthOptions Environment`,
+      noHostCredentials HTTPSciTokenAuth HTTPSciTokenAuthOptions`,
   },
   {
     title: 'Finding credentials',
     guides: ['tokens', 'certificates', 'netrc'],
     symbols: `findSciToken FindSciTokenOptions SciToken TokenProfile isValidToken TokenRequirements targetAudience
       tokenAuthorizationHeader findX509Credentials FindX509Options X509Credential PemPair createX509Agent X509AgentOptions
-      Passphrase CertificateLife CertificateInfo CertificateFacts findNetrcCredentials NetrcOptions BasicCredentials parseChallenges Challenge`,
+      Passphrase CertificateInfo findNetrcCredentials NetrcOptions BasicCredentials parseChallenges Challenge`,
   },
   {
     title: 'Token sources',
     guides: ['managed-tokens', 'tokens'],
     symbols: `Token TokenQuery TokenSource TokenFunction staticToken discoveredTokens chain reuse ReuseOptions autoRenew
       AutoRenewingSource AutoRenewOptions externallyManagedJwt ExternallyManagedJwt ExternallyManagedJwtOptions Jwt JwtResult
-      JwtProvider JwtOptions tokenCommand TokenCommandOptions getSciToken GetSciTokenOptions`,
+      JwtProvider JwtOptions TokenResponse tokenCommand TokenCommandOptions getSciToken GetSciTokenOptions`,
   },
   {
     title: 'Token stores',
@@ -52,7 +52,7 @@ const CATEGORIES = [
     title: 'OAuth 2 grants',
     guides: ['oauth2'],
     symbols: `clientCredentials password PasswordOptions refreshToken RefreshTokenOptions authorizationCode
-      AuthorizationCodeOptions deviceCode DeviceCodeOptions DevicePrompt jwtBearer JwtBearerOptions tokenExchange TokenInput
+      AuthorizationCodeOptions LoopbackHost deviceCode DeviceCodeOptions DevicePrompt jwtBearer JwtBearerOptions tokenExchange TokenInput
       TokenExchangeOptions FlowOptions GrantOptions OAuthTokenSource OAuthParameters ScopeAndAudience igwn Igwn IgwnService`,
   },
   {
