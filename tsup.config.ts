@@ -1,12 +1,12 @@
 import fs from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import { isBuiltin } from 'node:module'
 import path from 'node:path'
+import { build } from 'esbuild'
 import { defineConfig, type Options } from 'tsup'
 
 /**
- * tsup makes CommonJS of what it has split by turning `import()` into `require`, by which Node before 22.12 loads no ES module,
- * as openid-client is one. It is turned back.
+ * In split CommonJS files tsup turns `import()` into `require`, with which Node before 22.12 cannot load an ES module such as
+ * openid-client. This turns it back.
  */
 const dynamicImports: NonNullable<Options['plugins']>[number] = {
   name: 'dynamic-imports',
@@ -22,41 +22,39 @@ const REQUIRED = /Promise\.resolve\(\)\.then\(\(\) => _interopRequireWildcard\(r
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
 
-/** What the CommonJS packages of the command require of Node.js, without a `require`: ES modules have none. */
-const builtins: Plugin = {
-  name: 'builtins',
+/** commander uses it for commands that are programs of their own. We have none, and it takes milliseconds to load. */
+const withoutChildProcess: Plugin = {
+  name: 'without-child-process',
   setup(build) {
-    build.onResolve({ filter: /./ }, ({ path, kind }) =>
-      kind === 'require-call' && isBuiltin(path) ? { path, namespace: 'builtins' } : undefined,
+    build.onResolve({ filter: /^node:child_process$/ }, ({ path, importer }) =>
+      importer.includes('commander') ? { path, namespace: 'empty' } : undefined,
     )
-    build.onLoad({ filter: /./, namespace: 'builtins' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
-    }))
+    build.onLoad({ filter: /./, namespace: 'empty' }, () => ({ contents: 'module.exports = {}' }))
   },
 }
 
-/** Packages that are built in take their licences along, as these ask for. */
-const licences: Plugin = {
-  name: 'licences',
+/** Writes the licenses of the bundled packages, as these require. */
+const licenses: Plugin = {
+  name: 'licenses',
   setup(build) {
     build.onEnd(({ metafile }) => {
       const folders = new Set(Object.keys(metafile?.inputs ?? {}).flatMap((file) => packageOf(file) ?? []))
-      const texts = new Set([...folders].map(licenceOf))
+      const texts = new Set([...folders].map(licenseOf))
       if (texts.size > 0)
         fs.writeFileSync('dist/LICENSES.txt', [...texts].sort().join(`\n${'-'.repeat(80)}\n\n`))
     })
   },
 }
 
-/** The folder of the package that a file is of; undefined for a file of ours. */
+/** The folder of the package of a file; undefined for our own files. */
 function packageOf(file: string): string | undefined {
   return /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]
 }
 
-function licenceOf(folder: string): string {
+function licenseOf(folder: string): string {
   const { name, version } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8')) as Named
   const file = fs.readdirSync(folder).find((one) => /^licen[cs]e/i.test(one))
-  if (file === undefined) throw new Error(`${name} is built in and has no licence in its folder`)
+  if (file === undefined) throw new Error(`${name} is bundled and has no license in its folder`)
   return `${name} ${version}\n\n${fs.readFileSync(path.join(folder, file), 'utf8').trim()}\n`
 }
 
@@ -67,28 +65,45 @@ interface Named {
 
 const library = { index: 'lib/index.ts', oauth1: 'lib/oauth1/index.ts', oauth2: 'lib/oauth2/index.ts' }
 
+/**
+ * The command as one CommonJS file: modules, packages and built-ins are loaded where they are first used, which imports of an
+ * ES module cannot do, and Node starts without its loader of ES modules. Packages of the command alone are bundled, so that
+ * users of the library need not install them.
+ */
+async function buildCommand(): Promise<void> {
+  const { dependencies, peerDependencies } = JSON.parse(fs.readFileSync('package.json', 'utf8')) as Record<
+    string,
+    object
+  >
+  await build({
+    entryPoints: ['lib/cli/main.ts'],
+    outfile: 'dist/cli.cjs',
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    metafile: true,
+    external: Object.keys({ ...dependencies, ...peerDependencies }),
+    plugins: [withoutChildProcess, licenses],
+  })
+}
+
 export default defineConfig({
-  entry: { ...library, cli: 'lib/cli/main.ts' },
-  // What the entries have in common is there once: an `IgwnAuthError` of one is an `IgwnAuthError` of the others.
+  entry: library,
+  // Shared code is there once: an `IgwnAuthError` of one entry is an `IgwnAuthError` of the others.
   splitting: true,
-  // Both: axios itself has two copies, one for `import` and one for `require`, and ours must use the caller's.
+  // Both, because axios has a copy for `import` and one for `require`, and ours must use the caller's.
   format: ['esm', 'cjs'],
   plugins: [dynamicImports],
-  // Nobody requires the command.
-  esbuildOptions(options, { format }) {
-    if (format === 'cjs') options.entryPoints = library
-  },
-  esbuildPlugins: [builtins, licences],
+  onSuccess: buildCommand,
   // Writes index.d.ts and index.d.cts: a CommonJS user of the one for ESM would not see `igwnAuth` in a request config.
   dts: { entry: library },
   target: 'node20',
   platform: 'node',
-  // tsup takes it off else, and some bundlers and runtimes know built-ins by it alone.
+  // Some bundlers and runtimes recognize built-ins by `node:` only.
   removeNodeProtocol: false,
   clean: true,
-  // Errors alone: other commands build first, and what they print is their own.
+  // Only errors: other commands build first.
   silent: true,
-  // What package.json names as dependency or peer is left outside of its own accord; what the command alone needs is built in,
-  // so that nobody installs it who only uses the library. No source maps: what is built is readable, and maps would bring the
-  // sources along.
+  // No source maps: the output is readable, and maps would contain the sources.
 })

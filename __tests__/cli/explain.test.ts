@@ -231,7 +231,7 @@ describe('options', () => {
     expect(site.requests).toEqual([])
     const { code, stdout } = await igwnAuth([...words, '--verify'], { env })
     expect(code).toBe(1)
-    expect(stdout.replace(/\s+/g, ' ')).toMatch(/skipped \S+ has a signature that/)
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(/skipped \S+ has an invalid signature/)
     put(runtimeFile(), site.mint())
     expect(await igwnAuth([...words, '--verify'], { env })).toMatchObject({ code: 0 })
     expect(site.requests.map(({ url }) => url)).toContain('/jwks')

@@ -6,10 +6,10 @@ import path from 'node:path'
 import { runWarm } from './warm-command'
 
 const ROOT = path.join(__dirname, '..', '..')
-export const CLI = path.join(ROOT, 'dist', 'cli.js')
+export const CLI = path.join(ROOT, 'dist', 'cli.cjs')
 const USER = path.join(__dirname, 'user-1000.cjs')
 
-if (!fs.existsSync(CLI)) throw new Error('There is no dist/cli.js: npm run build')
+if (!fs.existsSync(CLI)) throw new Error('There is no dist/cli.cjs: npm run build')
 
 /** What is in the folders of a test for user 1000. */
 export const runtimeFile = () => path.join(String(process.env.XDG_RUNTIME_DIR), 'bt_u1000')

@@ -3,11 +3,11 @@
  * that a command does. Each run has arguments, variables and a folder of its own, and writes to stdout and stderr as ever;
  * `END` on both says that it has ended. What it keeps in memory stays, as in any program that makes many requests.
  */
-import { pathToFileURL } from 'node:url'
+import { createRequire } from 'node:module'
 
 const [cli, end] = process.argv.slice(2)
 const write = (stream, text) => new Promise((resolve) => stream.write(text, resolve))
-let runs = 0
+const require = createRequire(import.meta.url)
 
 process.on('message', async ({ words, env, cwd }) => {
   for (const name of Object.keys(process.env)) delete process.env[name]
@@ -15,7 +15,8 @@ process.on('message', async ({ words, env, cwd }) => {
   process.chdir(cwd)
   process.argv = [process.execPath, cli, ...words]
   process.exitCode = undefined
-  await import(`${pathToFileURL(cli).href}?run=${runs++}`)
+  delete require.cache[cli]
+  await require(cli).ended
   const code = process.exitCode ?? 0
   for (const stream of [process.stdout, process.stderr]) {
     stream.removeAllListeners('error')

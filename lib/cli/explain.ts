@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Explanation } from '../explain/explanation'
-import { explain } from '../instance/explain'
+import { explainUrl } from '../request/explain-url'
 import { abortOnSignal, asUsageError, EXIT } from './errors'
 import { explanationText } from './findings-text'
 import { authOptions, parseUrlArgument, useTrustFlags, type CredentialFlags } from './flags'
@@ -19,7 +19,7 @@ export async function explainCommand(word: string, flags: ExplainFlags): Promise
   useTrustFlags(flags)
   const look = async () => {
     try {
-      return await explain(url, options)
+      return await explainUrl(url.href, options)
     } catch (error) {
       throw asUsageError(error)
     }

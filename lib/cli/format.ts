@@ -1,6 +1,6 @@
 import { secondsNow } from '../clock'
 import { printable } from '../secrets/sanitize'
-import { duration } from '../tokens/validate-claims'
+import { duration } from '../formats/duration'
 
 /** A number of bytes for people: `1.3 MB`. */
 export function bytes(count: number): string {

@@ -4,7 +4,10 @@ import { CommandError, EXIT, fileError, Interrupted } from './errors'
 import { messageOfParser, program } from './program'
 import { printError } from './terminal'
 
-process.exitCode = await main(process.argv.slice(2))
+/** Resolves when the command has ended. */
+export const ended = main(process.argv.slice(2)).then((exitCode) => {
+  process.exitCode = exitCode
+})
 
 /** Runs the command. Resolves to its exit code. */
 async function main(words: readonly string[]): Promise<number> {

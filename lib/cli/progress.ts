@@ -1,8 +1,8 @@
 import path from 'node:path'
 import { SingleBar, type Options, type Params } from 'cli-progress'
-import stringWidth from 'string-width'
+import { textWidth } from './table'
 import { printable } from '../secrets/sanitize'
-import { duration } from '../tokens/validate-claims'
+import { duration } from '../formats/duration'
 import { bytes } from './format'
 
 /** Reports the progress of a transfer. */
@@ -97,7 +97,7 @@ function line(name: string, params: Params, start: number): string {
   ]
   for (const choice of choices) {
     const text = choice.filter(Boolean).join('  ')
-    const length = stringWidth(text)
+    const length = textWidth(text)
     if (length > room) continue
     if (total === 0 || room - length < MIN_BAR + 2) return text
     const width = Math.min(MAX_BAR, room - length - 2)

@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import tty from 'node:tty'
+import type { ReadStream } from 'node:tty'
 import { styleText } from 'node:util'
 import { printable } from '../secrets/sanitize'
 import { Interrupted, usageError, type CommandError } from './errors'
@@ -52,7 +52,7 @@ export function printError({ message, details }: CommandError): void {
 
 /** Asks for a password on the terminal, without echo. Also when stdin is a pipe. */
 export async function askPassword(prompt: string): Promise<string> {
-  const { input, output } = openTerminal()
+  const { input, output } = await openTerminal()
   output.write(prompt)
   input.setRawMode(true)
   try {
@@ -64,8 +64,9 @@ export async function askPassword(prompt: string): Promise<string> {
   }
 }
 
-function openTerminal(): { input: tty.ReadStream; output: NodeJS.WritableStream } {
+async function openTerminal(): Promise<{ input: ReadStream; output: NodeJS.WritableStream }> {
   try {
+    const { default: tty } = await import('node:tty')
     const input = new tty.ReadStream(fs.openSync('/dev/tty', 'r'))
     return { input, output: fs.createWriteStream('/dev/tty') }
   } catch {
@@ -73,7 +74,7 @@ function openTerminal(): { input: tty.ReadStream; output: NodeJS.WritableStream 
   }
 }
 
-async function readLine(input: tty.ReadStream): Promise<string> {
+async function readLine(input: ReadStream): Promise<string> {
   let text = ''
   for await (const chunk of input.setEncoding('utf8') as AsyncIterable<string>)
     for (const character of chunk) {

@@ -1,6 +1,5 @@
 import { processEnvironment } from '../environment'
 import { IgwnAuthError } from '../errors'
-import { withReasons } from '../explain/explain-request'
 import { printable } from '../secrets/sanitize'
 import { describeTokens } from '../tokens/describe-token'
 import { findSciToken } from '../tokens/find-sci-token'
@@ -41,7 +40,11 @@ async function find(query: TokenQuery, { strict, verify }: TokenCommandFlags): P
     const usage = asUsageError(error)
     if (usage instanceof CommandError || !(error instanceof IgwnAuthError)) throw usage
     const required = requirementsOf(query)
-    const findings = withReasons(describeTokens(required, processEnvironment), error.reasons, required)
+    const described = describeTokens(required, processEnvironment)
+    // Only a search that verifies has reasons that the descriptions lack.
+    const findings = verify
+      ? (await import('../explain/explain-request')).withReasons(described, error.reasons, required)
+      : described
     const message = error.code === 'ERR_IGWN_TOKEN_NOT_FOUND' ? 'no suitable token found' : error.message
     throw notFoundError(message, findings, { requirements: requirementLines(required) })
   }

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import type { IgwnAuthErrorCode } from '../errors'
-import { TO_FILL_IN } from '../tokens/find-sci-token'
+import { UNKNOWN_ISSUER } from '../formats/htgettoken'
 import type { TokenRequirements } from '../tokens/validate-claims'
 import type { AttachedCredential } from './attached-credentials'
 import type { Finding } from './finding'
@@ -103,6 +103,6 @@ export function fixesOf(findings: readonly Finding[]): readonly string[] {
     ...where(({ warning }) => warning !== undefined),
   ])
   // Where a token names its issuer, a command with a placeholder for it adds nothing.
-  const isKnown = [...all].some((fix) => fix.startsWith('htgettoken') && !fix.includes(TO_FILL_IN))
-  return [...all].filter((fix) => !isKnown || !fix.includes(TO_FILL_IN))
+  const isKnown = [...all].some((fix) => fix.startsWith('htgettoken') && !fix.includes(UNKNOWN_ISSUER))
+  return [...all].filter((fix) => !isKnown || !fix.includes(UNKNOWN_ISSUER))
 }

@@ -5,8 +5,9 @@ import {
   type RawAxiosHeaders,
 } from 'axios'
 import type { Explanation } from '../explain/explanation'
-import { mergeOptions, resolveOptions, type IgwnAuthOptions } from '../options'
+import type { IgwnAuthOptions } from '../options'
 import { exchange } from '../request/exchange'
+import { explainUrl } from '../request/explain-url'
 import { exchangeOf } from './install'
 
 /**
@@ -27,12 +28,7 @@ export async function explain(
     const installed = exchangeOf(options) ?? exchange({ forceNoAuth: true })
     return installed.explain(requestOf(options, String(url)))
   }
-  const temporary = exchange(mergeOptions({}, resolveOptions(options, 'options')))
-  try {
-    return await temporary.explain({ url: String(url), method: 'get', headers: new AxiosHeaders() })
-  } finally {
-    temporary.close()
-  }
+  return explainUrl(String(url), options)
 }
 
 /** The request that an instance would make, except for what its interceptors do. */

@@ -1,4 +1,5 @@
 import type { InternalAxiosRequestConfig } from 'axios'
+import { IgwnAuthError } from '../errors'
 
 type Target = Pick<InternalAxiosRequestConfig, 'url' | 'baseURL' | 'allowAbsoluteUrls' | 'socketPath'>
 
@@ -63,3 +64,11 @@ function fullUrl({ url = '', baseURL, allowAbsoluteUrls }: Target): string {
 
 /** What axios treats as absolute: with a scheme, or with an authority only (RFC 3986 section 4.2). */
 const ABSOLUTE = /^(?:[a-z][a-z\d+\-.]*:)?\/\//i
+
+/** The URL is not repeated: it may hold a password. */
+export function notHttpUrl(): IgwnAuthError {
+  return new IgwnAuthError(
+    'ERR_IGWN_INVALID_URL',
+    'The URL is not an absolute http or https URL. Give one, such as https://host.example.org/path.',
+  )
+}

@@ -8,7 +8,7 @@ import { isPromise } from '../tokens/token'
 import { abortable, throwIfAborted } from './abort'
 import { attacher, type AttachBehavior } from './attach'
 import type { Credentials, RequestContext } from './context'
-import { destinationFinder } from './destination'
+import { destinationFinder, notHttpUrl } from './destination'
 import { explainUnsent, isRefusal, refusalOf } from './explain-refusal'
 import { isFromNetworkProxy } from './network-proxy'
 import { RedirectToFollow, redirectedContext } from './redirects'
@@ -58,7 +58,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     },
     explain(caller) {
       const url = findDestination(caller)
-      if (!url) throw notHttp()
+      if (!url) throw notHttpUrl()
       return explainUnsent(contextOf(caller, caller.adapter, url), attaching)
     },
     isRequired({ igwnAuth }) {
@@ -212,14 +212,6 @@ function emitRefused(context: RequestContext, response: AxiosResponse | undefine
 function toJSON(this: IgwnAxiosError): object {
   const { summary, reasons } = this.igwnAuth ?? {}
   return { ...axios.AxiosError.prototype.toJSON.call(this), summary, reasons }
-}
-
-/** The URL is not repeated: it may hold a password. */
-function notHttp(): IgwnAuthError {
-  return new IgwnAuthError(
-    'ERR_IGWN_INVALID_URL',
-    'The URL is not an absolute http or https URL. Give one, such as https://host.example.org/path.',
-  )
 }
 
 /** Whether the caller authenticates: with an `Authorization`, even one set to false or null, `auth`, or userinfo in the URL. */

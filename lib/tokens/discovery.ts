@@ -4,8 +4,19 @@ import type { SciToken } from './scitoken'
 import { processEnvironment, type Environment } from '../environment'
 import { secondsNow } from '../clock'
 import { fileVersion, isStillValid, type FileVersion, type SearchState } from '../files/file-version'
-import { verifiers } from './verify-signature'
+import type { verifiers } from './verify-signature'
 import { tokenLocations, type Candidate, type TokenLocation } from './token-locations'
+
+type VerifierFor = ReturnType<typeof verifiers>
+
+/** Loaded on first use: few programs verify, and it needs TLS and cryptography. */
+function lazyVerifiers(environment: Environment): VerifierFor {
+  let made: Promise<VerifierFor> | undefined
+  return async (verify) => {
+    made ??= import('./verify-signature').then(({ verifiers }) => verifiers(environment))
+    return (await made)(verify)
+  }
+}
 
 /** The result of a search. */
 export interface Discovery {
@@ -28,7 +39,7 @@ export interface SearchOptions {
 export interface TokenSearch {
   (requirements: TokenRequirements, options?: SearchOptions): Discovery
   /** The verifier for a `verify` option, with a cache that belongs to this search. */
-  readonly verifierFor: ReturnType<typeof verifiers>
+  readonly verifierFor: VerifierFor
 }
 
 /**
@@ -65,7 +76,7 @@ export function discovery(environment: Environment = processEnvironment): TokenS
     else searches.delete(key)
     return made.result
   }
-  return Object.assign(find, { verifierFor: verifiers(environment) })
+  return Object.assign(find, { verifierFor: lazyVerifiers(environment) })
 }
 
 /** Requirements differ by server, and a program talks to few. */

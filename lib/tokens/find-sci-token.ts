@@ -9,6 +9,7 @@ import {
   type ClaimProblem,
   type TokenRequirements,
 } from './validate-claims'
+import { UNKNOWN_ISSUER } from '../formats/htgettoken'
 import { printable } from '../secrets/sanitize'
 import type { SciToken } from './scitoken'
 import { discovery, type Discovery, type SearchOptions, type TokenSearch } from './discovery'
@@ -99,12 +100,9 @@ export function tokenNotFound(requirements: TokenRequirements, reasons: readonly
 export function htgettokenFor(requirements: TokenRequirements): string {
   const { audience, issuer } = requirements
   const scope = requiredScopes(requirements)
-  const server = issuer.includes('https://cilogon.org/igwn') ? 'vault.ligo.org -i igwn' : TO_FILL_IN
+  const server = issuer.includes('https://cilogon.org/igwn') ? 'vault.ligo.org -i igwn' : UNKNOWN_ISSUER
   return `htgettoken -a ${server}${argument('--scopes', scope.join(','))}${argument('--audience', audience.at(-1))}`
 }
-
-/** The arguments that only the user knows. */
-export const TO_FILL_IN = 'VAULT -i ISSUER'
 
 /** An argument to paste into a shell. Left out if a shell would interpret the value: a server may have chosen it. */
 function argument(name: string, value = ''): string {

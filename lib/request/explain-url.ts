@@ -1,0 +1,46 @@
+import type { InternalAxiosRequestConfig } from 'axios'
+import type { Explanation } from '../explain/explanation'
+import { mergeOptions, resolveOptions, type IgwnAuthOptions } from '../options'
+import { attacher } from './attach'
+import type { RequestContext } from './context'
+import { notHttpUrl, urlOf } from './destination'
+import { explainUnsent } from './explain-refusal'
+
+/**
+ * Explains what a GET request to a URL would send, without an axios instance. Imports no value from axios, because the command
+ * must start fast.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_URL` or `ERR_IGWN_INVALID_OPTION`
+ */
+export async function explainUrl(word: string, options: IgwnAuthOptions): Promise<Explanation> {
+  const resolved = mergeOptions({}, resolveOptions(options, 'options'))
+  const url = urlOf({ url: word })
+  if (!url) throw notHttpUrl()
+  // No rule about what is attached reads the headers: `authenticated` says all of them.
+  const request = { url: word, method: 'get' } as InternalAxiosRequestConfig
+  const context: RequestContext = {
+    caller: request,
+    request,
+    adapter: undefined,
+    url,
+    options: resolved,
+    authenticated: url.username !== '' || url.password !== '',
+    crossOrigin: false,
+    withoutCredentials: false,
+    carriedOver: undefined,
+    retried: false,
+    formParts: undefined,
+    progress: undefined,
+    sends: 0,
+    spent: 0,
+    redirected: undefined,
+    redirects: undefined,
+    notRetried: undefined,
+  }
+  const attaching = attacher()
+  try {
+    return await explainUnsent(context, attaching)
+  } finally {
+    attaching.close()
+  }
+}
