@@ -4,6 +4,7 @@ import axios from 'axios'
 import {
   applyIgwnAuth,
   igwnAxios,
+  noHostCredentials,
   removeIgwnAuth,
   get,
   post,
@@ -157,6 +158,21 @@ describe('the token option', () => {
     )
   })
 
+  it('a function that returns undefined sends the request without a header, also with a netrc entry', async () => {
+    const netrc = path.join(process.env.HOME!, '.netrc')
+    fs.writeFileSync(netrc, 'machine 127.0.0.1 login albert password sosecret', { mode: 0o600 })
+    try {
+      await applyIgwnAuth(axios.create(), { token: () => undefined }).get(server.origin)
+      await applyIgwnAuth(axios.create(), { token: () => undefined, netrc: true }).get(server.origin)
+      expect(server.authorizations).toEqual([undefined, expect.stringMatching(/^Basic /)])
+      server.seen.length = 0
+      const required = applyIgwnAuth(axios.create(), { token: () => undefined, failIfNoAuth: true })
+      expect((await refused(required.get(server.origin))).code).toBe('ERR_IGWN_NO_CREDENTIAL')
+    } finally {
+      fs.rmSync(netrc)
+    }
+  })
+
   it('an error of a function is the error of the request, unchanged', async () => {
     const failure = new Error('no vault today')
     const instance = applyIgwnAuth(axios.create(), {
@@ -232,6 +248,14 @@ describe('forceNoAuth and failIfNoAuth', () => {
     process.env.BEARER_TOKEN = mint()
     await igwnAxios.get(server.origin, { igwnAuth: { forceNoAuth: true } })
     expect(server.authorizations).toEqual([undefined])
+  })
+
+  it('noHostCredentials sends nothing that is found on this host, whatever the environment switches', async () => {
+    process.env.BEARER_TOKEN = mint()
+    process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = 'yes'
+    await applyIgwnAuth(axios.create(), noHostCredentials).get(server.origin)
+    await applyIgwnAuth(axios.create(), { ...noHostCredentials, token: 'abc' }).get(server.origin)
+    expect(server.authorizations).toEqual([undefined, 'Bearer abc'])
   })
 
   it('failIfNoAuth sends nothing without a credential, and the error lists the reasons', async () => {
@@ -429,6 +453,18 @@ describe('plain HTTP', () => {
     expect(error.message).toContain(
       `far.example.org:${server.port} is reached over plain HTTP, where others can read a token. Nothing was sent.`,
     )
+  })
+
+  it('a polluted Object.prototype.allowInsecureHttp has no effect', async () => {
+    process.env.BEARER_TOKEN = mint()
+    const polluted = Object.prototype as Record<string, unknown>
+    polluted.allowInsecureHttp = true
+    try {
+      await igwnAxios.request(far())
+    } finally {
+      delete polluted.allowInsecureHttp
+    }
+    expect(server.authorizations).toEqual([undefined])
   })
 
   it('allowInsecureHttp sends it', async () => {

@@ -144,7 +144,9 @@ it('an OAuth 2 client does not send its secret after a redirect', async () => {
   }
   await expect(clientCredentials(client).getTokenResponse()).rejects.toMatchObject({
     code: 'ERR_IGWN_OAUTH_RESPONSE',
-    message: expect.stringContaining(`redirects to ${elsewhere.origin}/. Redirects are not followed`) as string,
+    message: expect.stringContaining(
+      `redirects to ${elsewhere.origin}/. Redirects are not followed`,
+    ) as string,
   })
   expect(elsewhere.seen).toEqual([])
 })

@@ -4,12 +4,13 @@
  */
 import path from 'node:path'
 import type { AxiosError } from 'axios'
-import { igwnAxios } from '../../lib/index'
+import { igwnAxios, type IgwnAuthOptions } from '../../lib/index'
+import { OAuth2Auth } from '../../lib/oauth2'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { mint } from '../support/make-token'
 import { createAuthority } from '../support/pki'
 import { serverGroup, type TestServer } from '../support/server'
-import { ours, put } from '../support/tokens'
+import { ours, put, room } from '../support/tokens'
 
 const servers = serverGroup()
 let token: string
@@ -17,7 +18,7 @@ let proxy: TestServer
 let bundles = 0
 
 /** Redirects to an origin, with the token in the URL. */
-async function redirectorTo(origin: string): Promise<TestServer> {
+async function redirectorTo(origin: string, repeated?: string): Promise<TestServer> {
   const authority = await createAuthority()
   // Another path for each test: a replaced file takes effect within a second.
   const { certificate: cert, key } = await authority.issueServer()
@@ -27,7 +28,7 @@ async function redirectorTo(origin: string): Promise<TestServer> {
   )
   const answer = ({ headers }: { headers: { authorization?: string | undefined } }) => ({
     status: 302,
-    headers: { Location: `${origin}/f?authz=${encodeURIComponent(headers.authorization ?? '')}` },
+    headers: { Location: `${origin}/f?authz=${repeated ?? encodeURIComponent(headers.authorization ?? '')}` },
   })
   return await servers.serve(answer, { host: 'localhost', tls: { cert, key } })
 }
@@ -66,4 +67,18 @@ it('is not printed with a redirect that is not followed', async () => {
   expectNoSecret(error, [token])
   // For code it is there.
   expect((error as AxiosError).response?.headers.location).toContain(token)
+})
+
+it.each<[string, IgwnAuthOptions, string]>([
+  ['a token of a scheme', { scheme: new OAuth2Auth('token-of-the-scheme') }, 'token-of-the-scheme'],
+  ['a password', { token: false, netrc: room('netrc') }, 'sesame%2Fword'],
+])('%s is not followed over plain HTTP either', async (_, igwnAuth, shown) => {
+  put(room('netrc'), 'machine localhost login me password sesame/word')
+  const redirector = await redirectorTo('http://data.example.org', shown)
+  await expect(igwnAxios.get(`${redirector.origin}/f`, { igwnAuth })).rejects.toMatchObject({
+    code: 'ERR_IGWN_INSECURE_TRANSPORT',
+    message: expect.not.stringContaining(shown) as string,
+  })
+  expect(redirector.authorizations[0]).toMatch(/^(Bearer|Basic) /)
+  expect(proxy.seen).toEqual([])
 })

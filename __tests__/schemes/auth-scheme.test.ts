@@ -151,6 +151,18 @@ it('is not applied after a redirect to another origin, and none of its fields is
   }
 })
 
+it('is not sent to another origin with white space around its value', async () => {
+  const target = await servers.serve(() => ({}))
+  const { origin, seen } = await servers.serve(() => ({ status: 302, headers: { Location: target.origin } }))
+  const scheme = signing({
+    authorize: () => ({ headers: { Authorization: ` MAC ${SECRET} `, 'X-Proof': `${SECRET}\t` } }),
+  })
+  await withScheme(scheme).get(origin)
+  expect(seen[0]?.headers).toMatchObject({ authorization: `MAC ${SECRET}`, 'x-proof': SECRET })
+  expect(JSON.stringify(target.seen)).not.toContain(SECRET)
+  expect(target.seen).toHaveLength(1)
+})
+
 it('adds nothing that a beforeRedirect hook can see', async () => {
   const { origin } = await servers.serve(({ url }) =>
     url.startsWith('/begin') ? { status: 302, headers: { Location: '/end' } } : {},

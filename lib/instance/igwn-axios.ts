@@ -23,7 +23,7 @@ export interface IgwnAxiosInstance extends AxiosInstance {
 }
 
 /** axios with IGWN auth, ready to use: it finds the credentials of this host and attaches them. */
-export const igwnAxios: IgwnAxiosInstance = withIgwnAuth(axios.create(), {})
+export const igwnAxios: IgwnAxiosInstance = withIgwnAuth(axios.create(), resolveOptions({}, 'igwnAuth'))
 
 function withIgwnAuth(instance: AxiosInstance | undefined, options: ResolvedOptions): IgwnAxiosInstance {
   if (instance === undefined) return unusable()
