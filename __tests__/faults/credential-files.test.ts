@@ -115,7 +115,7 @@ describe.each(KINDS)('the file of %s', (_kind, variable, content) => {
 })
 
 describe('files that may not be read', () => {
-  it('are told of, each kind in its place', () => {
+  it('are reported, each kind with its location', () => {
     const file = put(room('closed/file'), 'x', 0o000)
     fs.chmodSync(path.dirname(file), 0o700)
     for (const name of VARIABLES) process.env[name] = file
@@ -125,7 +125,7 @@ describe('files that may not be read', () => {
     expect(asOtherUser(() => codeOf(netrcLookup()('https://127.0.0.1').reasons))).toBe('unreadable')
   })
 
-  it('are used as soon as they may be', () => {
+  it('are used as soon as they can be read', () => {
     const file = (process.env.BEARER_TOKEN_FILE = put(room('closed/file'), mint(), 0o000))
     fs.chmodSync(path.dirname(file), 0o700)
     const look = discovery()
@@ -144,7 +144,7 @@ describe('a disk that is full', () => {
     return fs.statSync(file).size
   }
 
-  it('leaves a token that is cut short, which is passed over, also where only its signature is', async () => {
+  it('leaves a truncated token, which is skipped, also when only its signature is truncated', async () => {
     const justTooLong = (length = 300): string => {
       const token = mint({ aud: 'ANY', sub: 'x'.repeat(length) })
       return token.length > 1024 ? token : justTooLong(length + 1)
@@ -157,7 +157,7 @@ describe('a disk that is full', () => {
     }
   })
 
-  it('leaves an empty file, which is passed over', async () => {
+  it('leaves an empty file, which is skipped', async () => {
     spawnSync('bash', ['-c', 'ulimit -f 0; trap "" XFSZ; exec cat > "$1"', 'bash', runtimeFile()], {
       input: mint(),
     })

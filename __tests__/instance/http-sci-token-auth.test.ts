@@ -16,7 +16,7 @@ const needsToken = (accepted: string) => (seen: { headers: { authorization?: str
   seen.headers.authorization === `Bearer ${accepted}` ? {} : challenge('realm="a, b", scope="read:/"')
 
 describe('apply', () => {
-  it('without a token sends nothing until the server asks, and then what it finds', async () => {
+  it('without a token sends none before the challenge, and then the one that is found', async () => {
     const token = (process.env.BEARER_TOKEN = mint())
     const server = await servers.serve(needsToken(token))
     const instance = axios.create()
@@ -25,7 +25,7 @@ describe('apply', () => {
     expect(server.authorizations).toEqual([undefined, `Bearer ${token}`])
   })
 
-  it('gives the 401 back when there is no token, where the Python class raises', async () => {
+  it('returns the 401 when there is no token, where the Python class raises', async () => {
     const server = await servers.serve(needsToken('none'))
     const { status, data } = await new HTTPSciTokenAuth()
       .apply(axios.create(whatever))
@@ -34,7 +34,7 @@ describe('apply', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('sends a given token at once, and after a refusal what it finds', async () => {
+  it('sends a given token at once, and after a refusal the one that is found', async () => {
     const found = (process.env.BEARER_TOKEN = mint())
     const server = await servers.serve(needsToken(found))
     await new HTTPSciTokenAuth({ token: 'given' }).apply(axios.create()).get(server.origin)
@@ -55,7 +55,7 @@ describe('apply', () => {
     },
   )
 
-  it('wants the audience it was given', async () => {
+  it('requires the given audience', async () => {
     process.env.SCITOKEN = mint({ aud: 'https://one' })
     const second = (process.env.BEARER_TOKEN = mint({ aud: 'https://two' }))
     const server = await servers.serve(needsToken(second))
@@ -63,7 +63,7 @@ describe('apply', () => {
     expect(server.authorizations.at(-1)).toBe(`Bearer ${second}`)
   })
 
-  it('refuses a token that could not be sent', () => {
+  it('rejects a token that cannot be sent', () => {
     expect(() => new HTTPSciTokenAuth({ token: 'a\nb' })).toThrow(
       /^the token option is not a bearer token: character 2 of 3/,
     )
@@ -78,7 +78,7 @@ describe('findToken', () => {
     expect(token?.source).toBe('BEARER_TOKEN')
   })
 
-  it('throws without one, or gives undefined when asked to', async () => {
+  it('throws without one, or returns undefined with error: false', async () => {
     const auth = new HTTPSciTokenAuth()
     await expect(auth.findToken('https://a.example.org')).rejects.toMatchObject({
       code: 'ERR_IGWN_TOKEN_NOT_FOUND',
@@ -102,7 +102,7 @@ describe('handleResponse', () => {
   const refusal = async (origin: string, config = {}) =>
     axios.request({ url: origin, ...whatever, ...config })
 
-  it('answers a 401 with a Bearer challenge by sending the same request with a token', async () => {
+  it('retries a 401 with a Bearer challenge with a token', async () => {
     const token = (process.env.BEARER_TOKEN = mint())
     const server = await servers.serve(needsToken(token))
     const first = await refusal(`${server.origin}/a?b=c`, {
@@ -144,7 +144,7 @@ describe('handleResponse', () => {
     expect(server.seen).toHaveLength(sent)
   })
 
-  it('gives the 401 back without a token, and with the one that was refused', async () => {
+  it('returns the 401 without a token, and with the refused one', async () => {
     const server = await servers.serve(() => challenge())
     const first = await refusal(server.origin)
     expect(await new HTTPSciTokenAuth().handle401(first)).toBe(first)
@@ -154,7 +154,7 @@ describe('handleResponse', () => {
     expect(server.seen).toHaveLength(2)
   })
 
-  it('gives a second refusal as a response: it asks no third time', async () => {
+  it('returns a second refusal as the response', async () => {
     process.env.BEARER_TOKEN = mint()
     const server = await servers.serve(() => challenge())
     const response = await new HTTPSciTokenAuth().handleResponse(await refusal(server.origin))
