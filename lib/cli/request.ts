@@ -44,10 +44,11 @@ export async function requestCommand(words: readonly string[], flags: RequestFla
     }
     const { error } = current
     const isLast = index === transfers.length - 1
-    // The last error is thrown, and printed by the caller.
-    if (error && !isLast && !(error instanceof Interrupted)) printError(error)
+    // The caller prints an error that is thrown. The exit code is that of the first error.
+    const isThrown = error instanceof Interrupted || (isLast && exitCode === EXIT.ok)
+    if (error && !isThrown) printError(error)
     if (format !== undefined) writeOut(format, current)
-    if (error instanceof Interrupted || (error && isLast)) throw error
+    if (error && isThrown) throw error
     exitCode ||= error?.exitCode ?? EXIT.ok
   }
   return exitCode
