@@ -8,48 +8,49 @@ import { SciToken } from './tokens/scitoken'
 import { StaticToken } from './tokens/static-token'
 import type { Environment } from './environment'
 import { tokenText, type Token, type TokenQuery, type TokenSource } from './tokens/token'
+import type { TokenResult } from './tokens/token-response'
 
 /** Options of an instance, and of one request under the config key `igwnAuth`; those of the request win, key by key. */
 export interface IgwnAuthOptions {
   /**
    * The bearer token.
-   * - absent: searched for; without one the request goes on without (igwn-auth-utils: `None`)
-   * - `true`: searched for; without one the request is not sent
-   * - `false`: never
-   * - a string, `Uint8Array` or `SciToken`: used as it is
-   * - a {@link TokenSource}, or a function that returns or resolves to a token: asked for each request with what is wanted.
-   *   (axios copies plain objects in the config of a request: a source with a state of its own belongs in a class or a
-   *   closure there, or is given to the instance.)
+   * - absent: searched for; without one the request is sent without (igwn-auth-utils: `None`)
+   * - `true`: searched for and required; without one the request is not sent
+   * - `false`: none
+   * - a string, `Uint8Array` or `SciToken`: this token
+   * - a {@link TokenSource}, or a function that returns or resolves to a token: asked for each request. (axios copies plain
+   *   objects in the config of a request: there, a source with state has to be a class or a closure.)
    *
    * Default is absent, or what `IGWN_AUTH_UTILS_FIND_SCITOKEN` says: `y`, `yes`, `true`, `1` for `true`; `n`, `no`,
-   * `false`, `0` for `false`.
+   * `false`, `0` for `false`. `undefined` is an error.
    */
   readonly token?: Token | TokenSource | TokenFunction | boolean
-  /** The audience the token must be for, or several of which one will do. Default is that of the URL, see {@link targetAudience}. */
+  /** The required audience; any one of several matches. Default is that of the URL, see {@link targetAudience}. */
   readonly tokenAudience?: string | readonly string[] | undefined
-  /** The scopes the token must give, all of them: a list, or a string with spaces between. Default is none. */
+  /** The required scopes, all of them: a list, or one string separated by spaces. Default is none. */
   readonly tokenScope?: string | readonly string[] | undefined
-  /** The issuer the token must be of, or several of which one will do. Default is any. */
+  /** The required issuer; any one of several matches. Default is any. */
   readonly tokenIssuer?: string | readonly string[] | undefined
-  /** Seconds of life a token must have left to be used. Default is 60. */
+  /** Seconds for which a token must not expire. Default is 60. */
   readonly tokenMinTimeLeft?: number | undefined
   /**
-   * A scheme that sees each request as it leaves, in the place of token and login: one that signs (OAuth 1), proves
-   * possession of a key (DPoP), or puts a token elsewhere than into the header. Default is none. Not together with `token`;
-   * a request that names one of the two has that one.
+   * A scheme that changes each request when it is sent, instead of a token or Basic credentials: one that signs (OAuth 1), proves
+   * possession of a key (DPoP), or sends a token elsewhere than in the header. Default is none. It excludes `token`; a request
+   * that names one of the two uses that one. `undefined` is an error.
    */
   readonly scheme?: AuthScheme
-  /** Keep token and scheme of the instance off this request. Default is false. */
+  /** Do not send the token or scheme of the instance with this request. Default is false. */
   readonly withholdToken?: boolean | undefined
   /**
-   * The X.509 credential, presented to servers that ask for one, besides any token.
-   * - absent: searched for; without one the request goes on without
-   * - `true`: searched for; without one the request is not sent
+   * The X.509 credential, presented to servers that request a certificate, in addition to any token.
+   * - absent: searched for; without one the request is sent without
+   * - `true`: searched for and required; without one the request is not sent
    * - `false`: none
-   * - the path of a file with certificate and key, as proxies are, or the paths of both: used, and an error before
-   *   anything is sent when it cannot be
+   * - the path of a file with certificate and key, such as a proxy, or the paths of both: used, and an error before
+   *   anything is sent when it is unusable
    *
-   * Default is absent, or what `IGWN_AUTH_UTILS_FIND_X509` says, in the words of `IGWN_AUTH_UTILS_FIND_SCITOKEN`.
+   * Default is absent, or what `IGWN_AUTH_UTILS_FIND_X509` says, with the values of `IGWN_AUTH_UTILS_FIND_SCITOKEN`.
+   * `undefined` is an error.
    */
   readonly cert?: string | readonly [cert: string, key: string] | boolean
   /**
@@ -57,48 +58,49 @@ export interface IgwnAuthOptions {
    * certificates in its file do not count. Default is 600.
    */
   readonly certMinTimeLeft?: number | undefined
-  /** The passphrase of an encrypted key, or a function that gives it, called only when one is needed. Default is none. */
+  /** The passphrase of an encrypted key, or a function that returns it, called only when one is needed. Default is none. */
   readonly passphrase?: string | (() => string) | undefined
   /**
-   * The netrc file with logins for Basic authentication (RFC 7617), used where there is no token; `false` for none. Default
-   * and `true` is `$NETRC`, else `~/.netrc`, else `~/_netrc`.
+   * The netrc file with username and password for Basic authentication (RFC 7617), used where there is no token; `false` for
+   * none. Default and `true` is `$NETRC`, else `~/.netrc`, else `~/_netrc`. Not used where `token` or `scheme` names an identity,
+   * unless it is set in the same object. `undefined` is an error.
    */
   readonly netrc?: string | boolean
   /**
-   * The service this instance is for: its audience is wanted for requests to that host and port, and a token that is given
-   * goes nowhere else. A request to another goes by its own URL. Default is the URL of each request.
+   * The service that the credentials are for: its audience is required for requests to its host and port, and a given token is
+   * sent to no other. Default is the URL of each request.
    */
   readonly url?: string | undefined
-  /** Attach nothing. Default is false. Not together with `failIfNoAuth`. */
+  /** Attach nothing. Default is false. It excludes `failIfNoAuth`. */
   readonly forceNoAuth?: boolean | undefined
-  /** Send nothing without a credential: with none found, the request fails before it leaves. Default is false. */
+  /** Require a credential: without one, the request fails before it is sent. Default is false. */
   readonly failIfNoAuth?: boolean | undefined
-  /** Stop at the first broken candidate in place of passing it over (WLCG Bearer Token Discovery). Default is false. */
+  /** Fail on the first malformed token instead of skipping it (WLCG Bearer Token Discovery). Default is false. */
   readonly strict?: boolean | undefined
-  /** Check the signature of discovered tokens with the issuer's published keys. Default is false. See {@link FindSciTokenOptions}. */
+  /** Verify the signature of found tokens with the issuer's keys. Default is false. See {@link FindSciTokenOptions}. */
   readonly verify?: boolean | AxiosInstance | undefined
   /**
-   * Let credentials cross a clear-text connection to a host that is not this machine. Default is false: without it,
-   * discovered ones are left out and given ones are an error. Only for networks where nobody listens.
+   * Send credentials over plain HTTP to hosts other than loopback. Default is false: found ones are skipped, and given ones are an
+   * error. Set it only on a network that only you can read.
    */
   readonly allowInsecureHttp?: boolean | undefined
   /**
-   * Origins (`https://host` or `https://host:port`) that are one service: a redirect from one of them to another takes the
-   * credentials along, the certificate too; the header not in clear. Default is none: each origin has its own (WLCG profile
-   * 1.3 section 2.1.1).
+   * Origins (`https://host` or `https://host:port`) that are one service: a redirect from one of them to another keeps the
+   * credentials and the certificate; the header not over plain HTTP. Default is none: each origin is a service of its own (WLCG
+   * profile 1.3 section 2.1.1).
    */
   readonly trustedOrigins?: readonly string[] | undefined
   /**
-   * Hears what happens to the credentials of each request, see {@link IgwnAuthEventListener}. Default is nobody; whoever subscribes to
-   * the diagnostics channel `axios-igwn-auth` hears all instances, and `NODE_DEBUG=igwn-auth` prints them.
+   * Receives the events of the instance, see {@link IgwnAuthEventListener}. Default is none. The diagnostics channel
+   * `axios-igwn-auth` has the events of all instances, and `NODE_DEBUG=igwn-auth` prints them.
    */
   readonly onEvent?: IgwnAuthEventListener | undefined
 }
 
-/** Gives a token for what is wanted; undefined when there is none. */
-export type TokenFunction = (query: TokenQuery) => Token | undefined | Promise<Token | undefined>
+/** Returns a token, or a token response, for a query; undefined when there is none. */
+export type TokenFunction = (query: TokenQuery) => TokenResult | undefined | Promise<TokenResult | undefined>
 
-/** Where the token of a request comes from, with the forms of the option told apart. */
+/** Where the token of a request comes from. */
 export type TokenChoice =
   | { readonly kind: 'never' }
   | { readonly kind: 'discover'; readonly required: boolean }
@@ -214,12 +216,12 @@ const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   scheme: (value) =>
     typeof (value as AuthScheme | null)?.authorize === 'function'
       ? undefined
-      : `must be a scheme, as oauth1() makes one, not ${kindOf(value)}`,
+      : `must be a scheme, such as the result of oauth1(), not ${kindOf(value)}`,
   withholdToken: flag,
   url: (value) =>
     typeof value === 'string' && isHttpUrl(value)
-      ? loginIn(value)
-      : `must be an absolute URL, as https://host.example.org, not ${typeof value === 'string' ? 'this text' : kindOf(value)}`,
+      ? userinfoProblem(value)
+      : `must be an absolute URL, such as https://host.example.org, not ${typeof value === 'string' ? 'this text' : kindOf(value)}`,
   cert: (value) =>
     typeof value === 'boolean' ||
     isPath(value) ||
@@ -230,7 +232,7 @@ const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   passphrase: (value) =>
     typeof value === 'string' || typeof value === 'function'
       ? undefined
-      : `must be a string or a function that gives one, not ${kindOf(value)}`,
+      : `must be a string or a function that returns one, not ${kindOf(value)}`,
   netrc: (value) =>
     typeof value === 'boolean' || isPath(value)
       ? undefined
@@ -247,23 +249,14 @@ const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   onEvent: (value) => (typeof value === 'function' ? undefined : `must be a function, not ${kindOf(value)}`),
 }
 
-/** The option that a misplaced key means. */
+/** The option that a misplaced key means. igwn_auth_utils writes `noauth` as one word. */
 const MISPLACED: ReadonlyMap<string, string> = new Map(
   Object.keys(CHECKS)
     .filter((name) => name !== 'url')
-    .flatMap((name) => [
-      [name, name],
-      [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), name],
-      [
-        name
-          .toLowerCase()
-          .replace(
-            /^(force|failif)(noauth)$/,
-            (_, verb: string) => `${verb.replace('failif', 'fail_if')}_noauth`,
-          ),
-        name,
-      ],
-    ]),
+    .flatMap((name) => {
+      const snakeCase = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+      return [name, snakeCase, snakeCase.replace('no_auth', 'noauth')].map((key) => [key, name] as const)
+    }),
 )
 
 function isPath(value: unknown): value is string {
@@ -274,13 +267,13 @@ function isOrigin(value: unknown): boolean {
   return typeof value === 'string' && parseUrl(value)?.origin === value
 }
 
-/** A login would be printed with the options; axios has `auth` for it, and we have netrc. */
-function loginIn(url: string): string | undefined {
+/** Userinfo would be printed with the options. */
+function userinfoProblem(url: string): string | undefined {
   const { username, password } = new URL(url)
-  return username || password ? 'must not hold a login; use auth of axios, or netrc' : undefined
+  return username || password ? 'must not have userinfo; use auth of axios, or netrc' : undefined
 }
 
-/** "localhost:8080" is a URL too, of a scheme "localhost:" and without a host. */
+/** "localhost:8080" is also a URL, with the scheme "localhost:" and without a host. */
 function isHttpUrl(text: string): boolean {
   return /^https?:/i.test(text) && parseUrl(text) !== undefined
 }

@@ -59,7 +59,7 @@ function progressBar(name: string, terminal: NodeJS.WriteStream): Progress {
         stream: terminal,
         format: (_options, params) => line(name, params, position),
         clearOnComplete: true,
-        // Lines fit the terminal, so its line-wrapping mode is left alone: after a SIGKILL nobody would restore it.
+        // Lines fit the terminal, so its line-wrapping mode is left alone: it could not be restored after a SIGKILL.
         linewrap: true,
         fps: 5,
       } satisfies Options)

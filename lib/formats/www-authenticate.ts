@@ -2,11 +2,11 @@ import { splitScopes } from './scopes'
 
 /** One challenge of a `WWW-Authenticate` field: what a server wants to see, in which scheme. */
 export interface Challenge {
-  /** The scheme in lower case, for schemes have no case (RFC 9110 section 11.1): `bearer`, `basic`, `negotiate`. */
+  /** The scheme in lower case, because schemes have no case (RFC 9110 section 11.1): `bearer`, `basic`, `negotiate`. */
   readonly scheme: string
   /** The parameters by lower-cased name, as an object without prototype; empty where there are none. */
   readonly params: Readonly<Record<string, string>>
-  /** What some schemes send in the place of parameters: `Negotiate oYIB…==`. */
+  /** What some schemes send instead of parameters: `Negotiate oYIB…==`. */
   readonly token68?: string
 }
 
@@ -25,9 +25,9 @@ export interface BearerChallenge {
  * Reads the challenges of a `WWW-Authenticate` field, in their order: several in one field, several fields joined by
  * commas (as axios gives them) or as a list. A parameter named twice in one challenge counts once, the first time.
  *
- * Never throws. What cannot be read is left out and the rest kept: a malformed parameter costs that parameter, a
- * malformed scheme its parameters too, and nothing inside quotes is ever taken for a challenge. A comma forgotten
- * between two parameters is forgiven, and so are characters that a value should have had quotes for.
+ * Never throws. What cannot be read is left out and the rest kept: a malformed parameter is dropped, a
+ * malformed scheme with its parameters too, and nothing inside quotes is read as a challenge. A missing comma between two
+ * parameters is accepted, and so are characters for which a value needs quotes.
  *
  * @see RFC 9110 sections 5.6 and 11.2 to 11.6.1
  */
@@ -62,7 +62,7 @@ interface Draft {
 
 /**
  * `WWW-Authenticate = [ challenge ] *( OWS "," OWS [ challenge ] )` (RFC 9110 section 11.6.1, list of section 5.6.1).
- * The parameters of a challenge are separated by commas too: a name with `=` behind it goes on with the challenge
+ * The parameters of a challenge are separated by commas too: a name followed by `=` belongs to the challenge
  * before it, anything else begins a new one.
  */
 function readField(reader: Reader, challenges: Challenge[]): void {

@@ -97,7 +97,7 @@ function retrying(instanceOptions: AutoRetryOptions): Send {
       const data: unknown = parts && tries > 1 ? new ReplayedForm(caller.data, parts) : caller.data
       const result = await tryOnce(caller, data, next, policy)
       if (!('isCarriedOut' in result)) return result
-      const { error, response } = result
+      const { response } = result
       if (tries > policy.retries || !isRetryable(result, policy)) return outcome(result)
       if (response) discard(response)
       await abortable(wait(delayBefore(tries, policy, response), undefined, { ref: true }), caller)

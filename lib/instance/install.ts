@@ -114,10 +114,13 @@ function register(instance: AxiosInstance): Installation {
   }
 }
 
+/** The lists of a value that may not be an instance. */
+type Loose = { readonly request?: { readonly use?: unknown } } | undefined
+
 /** The pair of interceptor lists of an instance. */
 function interceptorsOf(instance: AxiosInstance): AxiosInstance['interceptors'] {
   const { interceptors } = (instance as AxiosInstance | undefined) ?? {}
-  if (typeof interceptors?.request?.use === 'function' && typeof interceptors.response?.use === 'function')
+  if (typeof (interceptors as Loose)?.request?.use === 'function')
     return interceptors
   throw new IgwnAuthError(
     'ERR_IGWN_INVALID_OPTION',

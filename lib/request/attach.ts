@@ -27,7 +27,7 @@ export interface Refused {
 
 /** The finders and caches of one instance. */
 export interface Attacher {
-  /** What goes on a request; a promise only when a source has to be waited for. */
+  /** What is attached to a request; a promise only when a source has to be waited for. */
   readonly attach: (context: RequestContext, refused?: Refused) => Credentials | Promise<Credentials>
   /** What a token for a request has to satisfy. */
   readonly requirementsFor: (context: RequestContext, refused?: Refused) => TokenRequirements
@@ -87,7 +87,7 @@ export function attacher(
       return nothing('not-needed', forAnotherServer(scheme.name, context), scheme.name)
     if (!scheme.allowOverHttp && !options.allowInsecureHttp && isInsecure(url, request.proxy))
       throw insecureTransport(readableOnTheWay(url, `what ${scheme.name} adds to a request`))
-    return { scheme, query: queryOf(requirementsFor(context), refused?.challengeScope), reasons: [] }
+    return { scheme, query: queryOf(requirementsFor(context), refused), reasons: [] }
   }
 
   function ofBearer(
@@ -114,7 +114,7 @@ export function attacher(
       // A source gets the scopes of a challenge apart: it decides whether to request them.
       requirements:
         choice.kind === 'given' ? undefined : requirementsFor(context, isSearch ? refused : undefined),
-      challengeScope: refused?.challengeScope.length ? refused.challengeScope : undefined,
+      challengeScope: refused?.challengeScope,
       refusedToken: refused?.credentials.token,
       isRequired,
       mustName: crossOrigin ? url : undefined,
@@ -263,11 +263,8 @@ function requirementsFinder(): Attacher['requirementsFor'] {
 }
 
 /** The query for a scheme: the scopes of a challenge are kept apart. */
-function queryOf(
-  requirements: TokenRequirements | undefined,
-  challengeScope: readonly string[] = [],
-): TokenQuery {
-  return challengeScope.length > 0 ? { ...requirements, challengeScope } : (requirements ?? {})
+function queryOf(requirements: TokenRequirements, refused: Refused | undefined): TokenQuery {
+  return refused ? { ...requirements, challengeScope: refused.challengeScope, isRetry: true } : requirements
 }
 
 /** The URL whose audience is required: that of the service, for requests to its host and port only. */

@@ -34,8 +34,8 @@ export class RedirectToFollow extends Error {
 }
 
 /**
- * What a redirect may carry. With the http adapter this hook decides before follow-redirects follows; the fetch adapter asks
- * nobody, so it follows none and {@link redirectOf} does; HTTP/2 follows none.
+ * What a redirect may carry. With the http adapter this hook decides before follow-redirects follows; the fetch adapter has
+ * no hook, so it follows none and {@link redirectOf} does; HTTP/2 follows none.
  *
  * - on the same origin: everything, except what a scheme made for the original URL; the scheme is asked again
  * - to another origin: nothing. The send ends, and a request of its own starts there, see {@link redirectedContext}
@@ -196,7 +196,7 @@ export function redirectOf(
   const isPost = /^post$/i.test(method)
   const toGet =
     status === 303 ? !/^(?:get|head)$/i.test(method) : (status === 301 || status === 302) && isPost
-  const headers = { ...request.headers } as unknown as Record<string, string>
+  const headers = Object.fromEntries(Object.entries(request.headers)) as Record<string, string>
   if (toGet) removeFields(headers, BODY_FIELDS)
   else if (!canResend(request.data, formParts))
     throw new IgwnAuthError(

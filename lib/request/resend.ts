@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { AxiosResponse, InternalAxiosRequestConfig } from 'axios'
+import type { AxiosResponse } from 'axios'
 
 export type FormParts = readonly (string | Buffer)[]
 

@@ -107,9 +107,9 @@ const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY
 function scrub(config: Request, context: RequestContext, credentials: Credentials): void {
   const { request, redirects } = context
   const fields = fieldsOf(credentials)
-  if (fields.length > 0) removeFields(config.headers as unknown as Loose, fields)
+  if (fields.length > 0) removeFields(config.headers, fields)
   for (const redirect of redirects ?? NO_REDIRECTS) scrubRedirect(redirect, credentials)
-  const [copy, source] = [config as unknown as Loose, request as unknown as Loose]
+  const [copy, source] = [config, request]
   for (const name of RESTORED) {
     if (copy[name] === source[name]) continue
     if (source[name] === undefined) Reflect.deleteProperty(copy, name)

@@ -6,7 +6,8 @@ import { isNotFound } from '../tokens/chain'
 import { discovery, type Discovery } from '../tokens/discovery'
 import { findVerified, tokenNotFound } from '../tokens/find-sci-token'
 import { SciToken } from '../tokens/scitoken'
-import { isPromise, tokenText, type Token, type TokenSource } from '../tokens/token'
+import { isPromise, type Token, type TokenSource } from '../tokens/token'
+import { tokenOf, type TokenResult } from '../tokens/token-response'
 import { namesOrigin, refusedByServer, type TokenRequirements } from '../tokens/validate-claims'
 
 /** How a token is searched for a request. */
@@ -94,11 +95,15 @@ function skipReason(
 function fromSource(source: TokenSource, search: BearerSearch): Credentials | Promise<Credentials> {
   const { requirements, challengeScope, refusedToken } = search
   if (refusedToken !== undefined) source.invalidate?.(refusedToken)
-  const take = (token: Token | undefined): Credentials =>
-    token === undefined
-      ? { reasons: [{ code: 'absent', source: 'token', message: 'the token source has no token' }] }
-      : given(tokenText(token, 'what the token source returned'), sourceName(token), refusedToken)
-  const token = source.getToken(challengeScope ? { ...requirements, challengeScope } : (requirements ?? {}))
+  const take = (result: TokenResult | undefined): Credentials => {
+    if (result === undefined)
+      return { reasons: [{ code: 'absent', source: 'token', message: 'the token source has no token' }] }
+    const { token, text } = tokenOf(result, 'what the token source returned')
+    return given(text, sourceName(token), refusedToken)
+  }
+  const isRetry = refusedToken !== undefined || challengeScope !== undefined
+  const query = isRetry ? { ...requirements, challengeScope, isRetry } : (requirements ?? {})
+  const token = source.getToken(query)
   return isPromise(token) ? token.then(take, withoutToken) : take(token)
 }
 

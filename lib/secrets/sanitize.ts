@@ -1,6 +1,6 @@
 /**
- * What somebody else wrote (a claim, the name of a file), fit to stand in a message: what could move a terminal's cursor,
- * break a log line or turn the direction of the text is taken out, and what is long is cut.
+ * Prepares foreign text (a claim, the name of a file) for a message: characters that move a terminal's cursor, break a log line or
+ * change the direction of text are replaced, and long text is cut.
  */
 export function sanitize(text: string): string {
   const cut = text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}... (${text.length} characters)` : text

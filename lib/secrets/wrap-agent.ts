@@ -44,10 +44,10 @@ export function wrapAgent<T>(agent: T): T {
 export function hideInAgent(request: ClientRequest, options: RequestOptions): void {
   hideFromInspection(request)
   const taker = request as ClientRequest & SocketTaker
-  const onSocket = taker.onSocket
+  const onSocket = taker.onSocket.bind(taker)
   taker.onSocket = (socket, ...rest) => {
     if (socket) hideFromInspection(socket)
-    onSocket.call(request, socket, ...rest)
+    onSocket(socket, ...rest)
   }
   // This object is the request's own copy. The header lines are written already; sockets keep the options that opened them.
   options.headers = options.href = options.search = options.pathname = undefined

@@ -1,3 +1,4 @@
+import type { TokenResult } from './token-response'
 import fs from 'node:fs'
 import { kindOf } from '../check-values'
 import { IgwnAuthError } from '../errors'
@@ -37,7 +38,7 @@ export interface TokenSource {
    * The token for a query; undefined if this source has none. An error means that the source is broken: no other source is
    * asked, and the request is not sent.
    */
-  getToken(query: TokenQuery): Token | undefined | Promise<Token | undefined>
+  getToken(query: TokenQuery): TokenResult | undefined | Promise<TokenResult | undefined>
   /** Forgets this token, which the server refused, and no other. */
   invalidate?(rejected: string): void
   /** What this source has for a query, for `explain`. Uses no network, and has no secret. */
