@@ -102,7 +102,6 @@ function retrying(instanceOptions: AutoRetryOptions): Send {
       if (response) discard(response)
       await abortable(wait(delayBefore(tries, policy, response), undefined, { ref: true }), caller)
       throwIfAborted(caller)
-      error
     }
   }
 }

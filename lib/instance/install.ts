@@ -114,14 +114,10 @@ function register(instance: AxiosInstance): Installation {
   }
 }
 
-/** The lists of a value that may not be an instance. */
-type Loose = { readonly request?: { readonly use?: unknown } } | undefined
-
 /** The pair of interceptor lists of an instance. */
 function interceptorsOf(instance: AxiosInstance): AxiosInstance['interceptors'] {
-  const { interceptors } = (instance as AxiosInstance | undefined) ?? {}
-  if (typeof (interceptors as Loose)?.request?.use === 'function')
-    return interceptors
+  const { interceptors } = (instance as Partial<AxiosInstance> | undefined) ?? {}
+  if (interceptors && 'use' in interceptors.request) return interceptors
   throw new IgwnAuthError(
     'ERR_IGWN_INVALID_OPTION',
     `applyIgwnAuth() needs an axios instance, such as the result of axios.create(); got ${kindOf(instance)}.`,

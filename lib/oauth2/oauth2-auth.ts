@@ -1,3 +1,4 @@
+import { tokenOf } from '../tokens/token-response'
 import { oneOf, shortName } from '../check-values'
 import { secondsNow } from '../clock'
 import { IgwnAuthError } from '../errors'
@@ -87,7 +88,7 @@ export class OAuth2Auth implements AuthScheme {
 
 async function fromSource(source: TokenSource, { query }: SchemeRequest): Promise<string> {
   const token = await source.getToken(query)
-  if (token !== undefined) return tokenText(token, 'the token of the source')
+  if (token !== undefined) return tokenOf(token, 'the token of the source').text
   throw new IgwnAuthError(
     'ERR_IGWN_TOKEN_NOT_FOUND',
     'The token source has no token for this request. Nothing was sent.',

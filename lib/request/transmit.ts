@@ -109,11 +109,13 @@ function scrub(config: Request, context: RequestContext, credentials: Credential
   const fields = fieldsOf(credentials)
   if (fields.length > 0) removeFields(config.headers, fields)
   for (const redirect of redirects ?? NO_REDIRECTS) scrubRedirect(redirect, credentials)
-  const [copy, source] = [config, request]
+  const copy: object = config
+  const source: object = request
   for (const name of RESTORED) {
-    if (copy[name] === source[name]) continue
-    if (source[name] === undefined) Reflect.deleteProperty(copy, name)
-    else copy[name] = source[name]
+    const value: unknown = Reflect.get(source, name)
+    if (Reflect.get(copy, name) === value) continue
+    if (value === undefined) Reflect.deleteProperty(copy, name)
+    else Reflect.set(copy, name, value)
   }
 }
 

@@ -1,3 +1,4 @@
+import { tokenOf } from '../../tokens/token-response'
 import { nonEmptyText } from '../../check-values'
 import { IgwnAuthError } from '../../errors'
 import { isTokenSource } from '../../options'
@@ -97,7 +98,7 @@ async function textOf(token: TokenInput, query: TokenQuery, owner: string): Prom
     : isTokenSource(token)
       ? token.getToken(query)
       : token)
-  if (found !== undefined) return tokenText(found, owner)
+  if (found !== undefined) return tokenOf(found, owner).text
   throw new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', `${owner} has no token. Nothing was exchanged.`)
 }
 
