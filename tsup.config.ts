@@ -92,6 +92,7 @@ export default defineConfig({
   entry: library,
   // Shared code is there once: an `IgwnAuthError` of one entry is an `IgwnAuthError` of the others.
   splitting: true,
+  treeshake: true,
   // Both, because axios has a copy for `import` and one for `require`, and ours must use the caller's.
   format: ['esm', 'cjs'],
   plugins: [dynamicImports],

@@ -109,8 +109,9 @@ function register(instance: AxiosInstance): Installation {
     const adapter = config[ROUTE]?.adapter
     restore(config, arrive)
     const { exchange, retry } = installation
-    const next: Adapter = exchange ? (copy) => exchange.send(copy, adapter) : adapter
-    return retry && config.igwnRetry !== false ? retry(config, next) : callAdapter(next, config)
+    if (retry && config.igwnRetry !== false)
+      return retry(config, exchange ? (copy) => exchange.send(copy, adapter) : adapter)
+    return exchange ? exchange.send(config, adapter) : callAdapter(adapter, config)
   }
 }
 

@@ -190,11 +190,8 @@ function ofBasic(header: Credentials, context: RequestContext, find: FindBasic):
   return { ...found, reasons: [...header.reasons, ...found.reasons] }
 }
 
-function tlsFor(
-  { url, request, options, ...context }: RequestContext,
-  tls: TlsSettings,
-  { env }: Environment,
-): TlsChoice {
+function tlsFor(context: RequestContext, tls: TlsSettings, { env }: Environment): TlsChoice {
+  const { url, request, options } = context
   const withoutCertificate = options.forceNoAuth || context.crossOrigin || context.withoutCredentials
   if (url.protocol !== 'https:') return options.cert && !withoutCertificate ? NO_TLS : NO_TLS_SETTINGS
   const adapter = adapterKind(context.adapter)

@@ -20,7 +20,8 @@ export function hideResponse(response: ResponseLike, secrets: readonly string[])
   const { headers } = response
   if (typeof headers !== 'object' || headers === null || secrets.length === 0) return
   const fields = headers as Record<string, unknown>
-  const encodings = mayRepeat(fields, secrets) ? encodingsOf(secrets) : []
+  if (!mayRepeat(fields, secrets)) return
+  const encodings = encodingsOf(secrets)
   const repeated = Object.keys(fields).filter((name) => {
     const value = String(fields[name])
     return encodings.some((secret) => value.includes(secret))
@@ -35,8 +36,11 @@ export function hideResponse(response: ResponseLike, secrets: readonly string[])
 
 /** A value shorter than every secret repeats none; most responses need no more than this. */
 function mayRepeat(fields: Record<string, unknown>, secrets: readonly string[]): boolean {
-  const shortest = Math.min(...secrets.map(({ length }) => length))
-  for (const name in fields) if (String(fields[name]).length >= shortest) return true
+  for (const name in fields) {
+    const value = fields[name]
+    const length = typeof value === 'string' ? value.length : String(value).length
+    for (const secret of secrets) if (length >= secret.length) return true
+  }
   return false
 }
 
@@ -69,10 +73,10 @@ function redactTexts(error: object, secrets: readonly string[]): void {
 function hideRequestOf(owner: { request?: unknown }): void {
   const { request } = owner as { request?: NativeRequest }
   if (typeof request !== 'object' || (request as unknown) === null) return
-  for (const object of [request, request._currentRequest, request.socket])
-    if (object) hideFromInspection(object)
-  const property = Object.getOwnPropertyDescriptor(owner, 'request')
-  if (property?.enumerable && property.configurable)
+  hideFromInspection(request)
+  if (request._currentRequest) hideFromInspection(request._currentRequest)
+  if (request.socket) hideFromInspection(request.socket)
+  if (Object.hasOwn(owner, 'request') && Object.isExtensible(owner))
     Object.defineProperty(owner, 'request', { enumerable: false })
 }
 
@@ -89,16 +93,19 @@ export function isStream(data: unknown): data is object {
 
 /** Makes `inspect` and JSON show the class of an object and nothing else. Code that reads its properties sees no difference. */
 export function hideFromInspection(object: object): void {
-  if (!Object.hasOwn(object, inspect.custom) && Object.isExtensible(object))
-    Object.defineProperties(object, CLASS_ONLY)
+  const hidden = object as Hidden
+  if (hidden[inspect.custom] === className || !Object.isExtensible(object)) return
+  // Assigned, as defining properties takes ten times as long; neither is shown, as the first one replaces the listing.
+  hidden[inspect.custom] = className
+  hidden.toJSON = className
+}
+
+interface Hidden {
+  [inspect.custom]?: () => string
+  toJSON?: () => string
 }
 
 function className(this: { readonly constructor?: { readonly name: string } }): string {
   // Configs of axios have no prototype.
   return `${this.constructor?.name ?? 'Object'} {}`
-}
-
-const CLASS_ONLY = {
-  [inspect.custom]: { value: className, configurable: true },
-  toJSON: { value: className, configurable: true },
 }

@@ -1,4 +1,4 @@
-import type { Agent, ClientRequest } from 'node:http'
+import { ClientRequest, type Agent } from 'node:http'
 import { hideFromInspection } from './hide-response'
 
 /** Methods that Node calls on agents and requests and that its types lack. */
@@ -14,7 +14,7 @@ interface RequestOptions {
 }
 
 interface SocketTaker {
-  onSocket: (socket: object | null, ...rest: unknown[]) => void
+  onSocket: (this: ClientRequest, socket: object | null, ...rest: unknown[]) => void
 }
 
 /** Wrappers by agent; they hold nothing about a user. */
@@ -43,14 +43,19 @@ export function wrapAgent<T>(agent: T): T {
 /** Hides a request before its agent stores it, and its socket as soon as it is assigned. */
 export function hideInAgent(request: ClientRequest, options: RequestOptions): void {
   hideFromInspection(request)
-  const taker = request as ClientRequest & SocketTaker
-  const onSocket = taker.onSocket.bind(taker)
-  taker.onSocket = (socket, ...rest) => {
-    if (socket) hideFromInspection(socket)
-    onSocket(socket, ...rest)
-  }
+  ;(request as ClientRequest & SocketTaker).onSocket = onHiddenSocket
   // This object is the request's own copy. The header lines are written already; sockets keep the options that opened them.
-  options.headers = options.href = options.search = options.pathname = undefined
+  options.headers = undefined
+  if (options.href !== undefined) options.href = undefined
+  if (options.search !== undefined) options.search = undefined
+  if (options.pathname !== undefined) options.pathname = undefined
+}
+
+const { onSocket } = ClientRequest.prototype as ClientRequest & SocketTaker
+
+function onHiddenSocket(this: ClientRequest, socket: object | null, ...rest: unknown[]): void {
+  if (socket) hideFromInspection(socket)
+  onSocket.call(this, socket, ...rest)
 }
 
 function addsRequests(agent: unknown): agent is AddingAgent {
