@@ -44,7 +44,8 @@ describe.each(['1.2', '1.3'] as const)('under TLS %s, openssl s_server', (tls) =
     ])
   })
 
-  const get = (url: string, cert?: Credential) => igwnAxios.create({ igwnAuth: cert ? { cert } : {} }).get<string>(url)
+  const get = (url: string, cert?: Credential) =>
+    igwnAxios.create({ igwnAuth: cert ? { cert } : {} }).get<string>(url)
 
   it.each<[what: string, make: () => Credential | Promise<Credential>]>([
     ['a user certificate', () => [alice.cert, alice.key]],

@@ -257,7 +257,7 @@ describe('a source that returns a token response', () => {
     clock(NOW)
     let calls = 0
     const kept = reuse({
-      getToken: () => ({ access_token: `opaque-${(calls += 1)}`, expires_in: '900' }) as never,
+      getToken: () => ({ access_token: `opaque-${(calls += 1)}`, expires_in: '900' }),
     })
     expect(await kept.getToken({})).toBe('opaque-1')
     clock(NOW + 839)
@@ -274,14 +274,14 @@ describe('a source that returns a token response', () => {
   ])('or from expires_at as %s', async (_, expires_at) => {
     clock(NOW)
     let calls = 0
-    const kept = reuse({ getToken: () => ({ access_token: `opaque-${(calls += 1)}`, expires_at }) as never })
+    const kept = reuse({ getToken: () => ({ access_token: `opaque-${(calls += 1)}`, expires_at }) })
     expect([await kept.getToken({}), await kept.getToken({})]).toEqual(['opaque-1', 'opaque-1'])
     clock(NOW + 841)
     expect(await kept.getToken({})).toBe('opaque-2')
   })
 
   it('of another type than Bearer is rejected', async () => {
-    const kept = reuse({ getToken: () => ({ access_token: 'abc', token_type: 'DPoP' }) as never })
+    const kept = reuse({ getToken: () => ({ access_token: 'abc', token_type: 'DPoP' }) })
     await expect(kept.getToken({})).rejects.toMatchObject({ code: 'ERR_IGWN_INVALID_OPTION' })
   })
 })

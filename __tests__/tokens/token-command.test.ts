@@ -234,7 +234,10 @@ describe('its error says', () => {
     const other = (process.geteuid?.() ?? 0) + 1
     const user = jest.spyOn(processEnvironment, 'euid', 'get').mockReturnValue(other)
     try {
-      if (other === 1) (fs.writeFileSync(outFile, ''), fs.chownSync(outFile, 2, 2))
+      if (other === 1) {
+        fs.writeFileSync(outFile, '')
+        fs.chownSync(outFile, 2, 2)
+      }
       expect(await failure({ command, outFile })).toMatchObject({
         code: 'ERR_IGWN_COMMAND_FAILED',
         message: expect.stringContaining(

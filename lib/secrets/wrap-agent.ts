@@ -51,11 +51,11 @@ export function hideInAgent(request: ClientRequest, options: RequestOptions): vo
   if (options.pathname !== undefined) options.pathname = undefined
 }
 
-const { onSocket } = ClientRequest.prototype as ClientRequest & SocketTaker
+const prototype = ClientRequest.prototype as ClientRequest & SocketTaker
 
 function onHiddenSocket(this: ClientRequest, socket: object | null, ...rest: unknown[]): void {
   if (socket) hideFromInspection(socket)
-  onSocket.call(this, socket, ...rest)
+  prototype.onSocket.call(this, socket, ...rest)
 }
 
 function addsRequests(agent: unknown): agent is AddingAgent {
