@@ -8,6 +8,7 @@ const LIB = path.join(__dirname, '../lib')
 /** State at module level that says nothing of a user, and why it is there. docs/code.md has the same list. */
 const ALLOWED: Readonly<Record<string, string>> = {
   'cli/download-lock.ts: held': 'names of lock files, which are removed when the command ends',
+  'cli/main.ts: ended': 'the exit code of the command, when it has ended',
   'files/process-identity.ts: ID': 'an id of this process',
   'files/process-identity.ts: start': 'when this process started',
   'files/run-command.ts: running': 'programs that are stopped when this process ends',

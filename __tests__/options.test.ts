@@ -121,15 +121,15 @@ describe('options', () => {
     ['tokenMinTimeLeft', '60', `${secs} a string`],
     ['tokenMinTimeLeft', -1, `${secs} -1`],
     ['tokenMinTimeLeft', NaN, `${secs} NaN`],
-    ['url', 7, 'must be an absolute URL, as https://host.example.org, not a number'],
-    ['url', '/opensesame', 'must be an absolute URL, as https://host.example.org, not this text'],
-    ['url', 'localhost:8080', 'must be an absolute URL, as https://host.example.org, not this text'],
-    ['url', 'mailto:opensesame', 'must be an absolute URL, as https://host.example.org, not this text'],
-    ['url', 'https://', 'must be an absolute URL, as https://host.example.org, not this text'],
+    ['url', 7, 'must be an absolute URL, such as https://host.example.org, not a number'],
+    ['url', '/opensesame', 'must be an absolute URL, such as https://host.example.org, not this text'],
+    ['url', 'localhost:8080', 'must be an absolute URL, such as https://host.example.org, not this text'],
+    ['url', 'mailto:opensesame', 'must be an absolute URL, such as https://host.example.org, not this text'],
+    ['url', 'https://', 'must be an absolute URL, such as https://host.example.org, not this text'],
     [
       'url',
       new URL('https://host.example.org'),
-      'must be an absolute URL, as https://host.example.org, not an object',
+      'must be an absolute URL, such as https://host.example.org, not an object',
     ],
     ['forceNoAuth', 'yes', 'must be true or false, not a string'],
     ['failIfNoAuth', 1, 'must be true or false, not a number'],
@@ -265,7 +265,6 @@ describe('the requirements', () => {
       scope: [],
       issuer: [],
       minTimeLeft: 60,
-      challengeScope: [],
     })
   })
 
@@ -281,7 +280,6 @@ describe('the requirements', () => {
       scope: ['a', 'b', 'c'],
       issuer: ['https://i'],
       minTimeLeft: 0,
-      challengeScope: [],
     })
   })
 

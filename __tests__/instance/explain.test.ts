@@ -68,7 +68,6 @@ describe('on a host without credentials', () => {
       scope: ['read:/frames'],
       issuer: [],
       minTimeLeft: 60,
-      challengeScope: [],
     })
     expect(explanation.findings.map(({ kind, verdict, source }) => `${kind} ${verdict} ${source}`)).toEqual([
       'token absent SCITOKEN',

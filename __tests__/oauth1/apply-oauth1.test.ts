@@ -416,7 +416,7 @@ describe('over plain HTTP', () => {
     const { outcome, seen } = await overHttp({ signatureMethod })
     expect(outcome).toMatchObject({
       code: 'ERR_IGWN_INSECURE_TRANSPORT',
-      message: expect.stringContaining('everybody on the way can read what OAuth 1.0 puts on a request'),
+      message: expect.stringContaining('where others can read what OAuth 1.0 adds to a request'),
     })
     expect(seen).toEqual([])
   })

@@ -43,7 +43,10 @@ describe('a form of the form-data package', () => {
     const plain = axios.create()
     const ours = applyIgwnAuth(axios.create(), { token: 'abc', cert: false })
     await timeOf(plain)
-    const [bare, withUs] = [await timeOf(plain), await timeOf(ours)]
+    // The least of three: garbage collection counts too.
+    const least = async (one: typeof plain) =>
+      Math.min(await timeOf(one), await timeOf(one), await timeOf(one))
+    const [bare, withUs] = [await least(plain), await least(ours)]
     // Quadratic time was a hundred times as much.
     expect(withUs).toBeLessThan(3 * bare + 200)
     server.closeAllConnections()

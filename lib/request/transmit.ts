@@ -278,9 +278,8 @@ const NOT_IN_FIELD = /[^\t\x20-\x7e\x80-\xff]/
 
 /** The fetch adapter follows redirects without asking; where a credential is sent, it follows none, and we do. */
 function holdRedirects(config: Request, { request }: RequestContext): void {
-  const { fetchOptions, maxRedirects } = request as Request & { fetchOptions?: { redirect?: unknown } }
-  if (maxRedirects !== 0 && fetchOptions?.redirect === undefined)
-    config.fetchOptions = { ...fetchOptions, redirect: 'manual' }
+  const { fetchOptions } = request as Request & { fetchOptions?: { redirect?: unknown } }
+  if (fetchOptions?.redirect === undefined) config.fetchOptions = { ...fetchOptions, redirect: 'manual' }
 }
 
 function followHeld(context: RequestContext, credentials: Credentials, response: AxiosResponse): void {
