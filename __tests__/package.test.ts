@@ -191,6 +191,13 @@ describe('the command', () => {
   })
 })
 
+/** Settings of a project besides NodeNext. */
+const MODULE_SETTINGS = {
+  'module: Node16': { module: 'Node16' },
+  'moduleResolution: bundler': { module: 'ESNext', moduleResolution: 'bundler' },
+  'moduleResolution: node10': { module: 'CommonJS', moduleResolution: 'node10', esModuleInterop: true },
+}
+
 describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
   const project = path.join(scratch, `with-${axios}`)
   const version = versionOf(axios)
@@ -218,11 +225,7 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
       for (const name of [`${entry}.mts`, `${entry}.cts`]) fs.writeFileSync(path.join(project, name), ofEntry)
     }
     fs.writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG))
-    const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
-    const compiled = await run(process.execPath, [tsc, '--project', project], project).catch(
-      (error: unknown) => (error as { stdout: string }).stdout,
-    )
-    expect(compiled).toBe('')
+    expect(await compile(project)).toBe('')
 
     for (const consumer of ['out/typed.mjs', 'out/typed.cjs']) {
       server.seen.length = 0
@@ -245,6 +248,23 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
       expect(said).toEqual({ status: 200, types: ['Bearer', null], isOurs: true, code })
     }
   }, 30_000)
+
+  it.each(Object.entries(MODULE_SETTINGS))(
+    'compiles with %s, the subpaths too',
+    async (name, settings) => {
+      for (const entry of ['consumer', 'oauth1', 'oauth2'])
+        fs.copyFileSync(
+          path.join(__dirname, `package/typed-${entry}.ts`),
+          path.join(project, `typed-${entry}.ts`),
+        )
+      const compilerOptions = { ...TSCONFIG.compilerOptions, ...settings, noEmit: true }
+      const files = ['typed-consumer.ts', 'typed-oauth1.ts', 'typed-oauth2.ts']
+      const config = path.join(project, `tsconfig-${name.replaceAll(/\W+/g, '-')}.json`)
+      fs.writeFileSync(config, JSON.stringify({ compilerOptions, files }))
+      expect(await compile(config)).toBe('')
+    },
+    30_000,
+  )
 })
 
 it.each(['axios-igwn-auth', 'axios-igwn-auth/oauth1', 'axios-igwn-auth/oauth2'])(
@@ -271,10 +291,11 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'X509Credential',
     'applyAutoRetry',
     'applyIgwnAuth',
+    'autoRenew',
     'chain',
     'createX509Agent',
     'delete',
-    'discovered',
+    'discoveredTokens',
     'explain',
     'externallyManagedJwt',
     'fileStore',
@@ -285,9 +306,10 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'getSciToken',
     'head',
     'igwnAxios',
+    'isIgwnAuthError',
     'isValidToken',
-    'autoRenew',
     'keyvStore',
+    'noHostCredentials',
     'parseChallenges',
     'patch',
     'post',
@@ -320,10 +342,10 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'dpopKey',
     'igwn',
     'jwtBearer',
-    'oauth2',
     'password',
     'refreshToken',
     'tokenExchange',
+    'webLogin',
   ],
 }
 
@@ -354,6 +376,14 @@ const TSCONFIG = {
     outDir: 'out',
   },
   files: ['typed.mts', 'typed.cts', 'oauth1.mts', 'oauth1.cts', 'oauth2.mts', 'oauth2.cts'],
+}
+
+/** Runs the compiler of TypeScript. Resolves to its errors. */
+function compile(config: string): Promise<string> {
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
+  return run(process.execPath, [tsc, '--project', config], path.dirname(config)).catch(
+    (error: unknown) => (error as { stdout: string }).stdout,
+  )
 }
 
 function arrived(): string[] {
@@ -393,7 +423,7 @@ function install(project: string, axios: string): void {
 
 /** Runs a program of the project against the server; what it printed, as JSON. */
 async function runConsumer(project: string, file: string): Promise<unknown> {
-  const preload = path.join(__dirname, 'package/nobody.cjs')
+  const preload = path.join(__dirname, 'package/other-user.cjs')
   const printed = await run(process.execPath, ['--require', preload, file, server.origin], project)
   return JSON.parse(printed)
 }

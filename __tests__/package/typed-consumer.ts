@@ -1,5 +1,5 @@
 // The same in TypeScript. Compiled twice, as `.mts` and as `.cts`, against the declarations of the package.
-import axios, { type AxiosInstance, type AxiosResponse } from 'axios'
+import axios, { isAxiosError, type AxiosInstance, type AxiosResponse } from 'axios'
 import {
   applyIgwnAuth,
   delete as del,
@@ -7,6 +7,7 @@ import {
   IgwnAuthError,
   igwnAxios,
   type IgwnAuthOptions,
+  type IgwnAxiosError,
   type Reason,
 } from 'axios-igwn-auth'
 
@@ -35,6 +36,20 @@ async function main(origin: string): Promise<void> {
       reasons: reasons.map(({ code, source }) => `${source}: ${code}`),
     }),
   )
+}
+
+/** Never called: `igwnAuth` is typed after `isAxiosError`, also with type arguments, and in both of its forms. */
+export function summaries(error: unknown): (string | undefined)[] {
+  const own: IgwnAxiosError = error as IgwnAxiosError<{ detail: string }>
+  if (axios.isAxiosError<{ detail: string }, string>(error)) {
+    const detail: string | undefined = error.response?.data.detail
+    const data: string | undefined = error.config?.data
+    // @ts-expect-error a summary is a string
+    const wrong: number | undefined = error.igwnAuth?.summary
+    return [error.igwnAuth?.summary, detail, data, String(wrong), own.igwnAuth?.summary]
+  }
+  if (isAxiosError(error)) return error.igwnAuth?.reasons.map(({ code }) => code) ?? []
+  return axios.isAxiosError(error) ? [error.igwnAuth?.explanation.url] : []
 }
 
 /** Never called: these are mistakes, and the compiler must say so. */

@@ -15,11 +15,18 @@ export interface Refusal {
   readonly explanation: Explanation
 }
 
+declare module 'axios' {
+  interface AxiosError {
+    /** Why the server refused the request; undefined for other errors. */
+    igwnAuth?: Refusal
+  }
+}
+
 /**
- * An error of axios that passed through IGWN auth. (It cannot be declared on the class of axios for CommonJS; `axios.isAxiosError`
- * narrows to it.)
+ * An error of axios from an instance with IGWN auth. `axios.isAxiosError(error)` narrows to it too; this type is for casts and
+ * for your own functions.
  */
 export type IgwnAxiosError<T = unknown> = AxiosError<T> & {
-  /** What IGWN auth knows of this refusal; undefined for other errors. */
+  /** Why the server refused the request; undefined for other errors. */
   igwnAuth?: Refusal
 }
