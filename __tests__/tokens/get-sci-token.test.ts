@@ -3,6 +3,7 @@ import path from 'node:path'
 import axios from 'axios'
 import { findSciToken, getSciToken, applyIgwnAuth, autoRenew, SciToken } from '../support/all'
 import { processEnvironment } from '../../lib/environment'
+import { defaultOutFile } from '../../lib/tokens/get-sci-token'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { serverGroup, type Seen } from '../support/server'
 import {
@@ -115,8 +116,8 @@ describe('puts the token into', () => {
     }
   })
 
-  it('no default file on a platform without user ids', async () => {
-    await expect(getSciToken({}, { ...processEnvironment, env: {}, euid: undefined })).rejects.toEqual(
+  it('no default file on a platform without user ids', () => {
+    expect(() => defaultOutFile({ ...processEnvironment, env: {}, euid: undefined })).toThrow(
       ours(
         'ERR_IGWN_INVALID_OPTION',
         'This platform has no user ids, so there is no default file. Set options.outfile or BEARER_TOKEN_FILE.',

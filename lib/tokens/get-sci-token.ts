@@ -53,20 +53,16 @@ export interface GetSciTokenOptions {
  * Gets a SciToken with `htgettoken` from a Vault server and puts it where discovery finds it. An existing token with `minsecs`
  * left is kept. At a terminal `htgettoken` may let the user log in with a browser; elsewhere it may not.
  *
- * @param environment - variables and user instead of those of this process, for tests
  * @throws {@link IgwnAuthError} `ERR_IGWN_COMMAND_FAILED` when `htgettoken` is not installed, fails or takes too long, or when
  *   another user could have put the token file there; `ERR_IGWN_TOKEN_MALFORMED` when the file has no SciToken;
  *   `ERR_IGWN_INVALID_OPTION`
  * @returns the token; its `source` is the path of the file
  * @see igwn_auth_utils.get_scitoken, which returns only the path
  */
-export async function getSciToken(
-  options: GetSciTokenOptions = {},
-  environment: Environment = processEnvironment,
-): Promise<SciToken> {
+export async function getSciToken(options: GetSciTokenOptions = {}): Promise<SciToken> {
   const { command = ['htgettoken'], args = [], timeout, env = {}, ...own } = checked(options)
   const atTerminal = process.stdout.isTTY
-  const outfile = own.outfile ?? defaultOutFile({ ...environment, env: { ...environment.env, ...env } })
+  const outfile = own.outfile ?? defaultOutFile({ ...processEnvironment, env: { ...process.env, ...env } })
   const [program, ...before] = command
   const nooidc = own.nooidc ?? !atTerminal
   const all = { ...own, outfile, minsecs: own.minsecs ?? 60, quiet: own.quiet ?? atTerminal, nooidc }
@@ -85,7 +81,7 @@ function checked(options: GetSciTokenOptions): GetSciTokenOptions {
 }
 
 /** The file of htgettoken and igwn_auth_utils: the files of WLCG Bearer Token Discovery 1.0. */
-function defaultOutFile({ env, euid, temporaryFolder }: Environment): string {
+export function defaultOutFile({ env, euid, temporaryFolder }: Environment): string {
   const named = variable(env, 'BEARER_TOKEN_FILE')
   if (named !== undefined) return named
   if (euid === undefined)
