@@ -65,6 +65,13 @@ interface Named {
 
 const library = { index: 'lib/index.ts', oauth1: 'lib/oauth1/index.ts', oauth2: 'lib/oauth2/index.ts' }
 
+/** Code that runs before everything else in the command: Node.js 18 would fail later, at a function that it does not have. */
+const NODE_VERSION_CHECK = `"use strict";
+if (Number.parseInt(process.versions.node, 10) < 20) {
+  console.error("igwn-auth: Node.js " + process.versions.node + " is too old. Install Node.js 20.19 or later.");
+  process.exit(2);
+}`
+
 /**
  * The command as one CommonJS file: modules, packages and built-ins are loaded where they are first used, which imports of an
  * ES module cannot do, and Node starts without its loader of ES modules. Packages of the command alone are bundled, so that
@@ -81,7 +88,9 @@ async function buildCommand(): Promise<void> {
     bundle: true,
     format: 'cjs',
     platform: 'node',
-    target: 'node20',
+    // Older versions must be able to read the file to print the error at its top.
+    target: 'node18',
+    banner: { js: NODE_VERSION_CHECK },
     metafile: true,
     external: Object.keys({ ...dependencies, ...peerDependencies }),
     plugins: [withoutChildProcess, licenses],

@@ -12,6 +12,18 @@ it('prints the version of the package', async () => {
   expect(await igwnAuth(['-V'])).toMatchObject(expected)
 })
 
+it('says on Node.js 18 that it is too old', async () => {
+  const file = path.join(String(process.env.HOME), 'node-18.cjs')
+  const versions = "{ value: { ...process.versions, node: '18.20.4' } }"
+  fs.writeFileSync(file, `Object.defineProperty(process, 'versions', ${versions})`)
+  const env = { NODE_OPTIONS: `--require "${file}"` }
+  expect(await igwnAuth(['--version'], { env, stdin: '' })).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: 'igwn-auth: Node.js 18.20.4 is too old. Install Node.js 20.19 or later.\n',
+  })
+})
+
 it.each<[string[], number]>([
   [['--version'], 0],
   [['--help'], 0],
