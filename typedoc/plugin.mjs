@@ -24,7 +24,7 @@ const CATEGORIES = [
     guides: ['managed-tokens', 'tokens'],
     symbols: `Token TokenQuery TokenSource TokenFunction staticToken discoveredTokens chain reuse ReuseOptions autoRenew
       AutoRenewingSource AutoRenewOptions externallyManagedJwt ExternallyManagedJwt ExternallyManagedJwtOptions Jwt JwtResult
-      JwtProvider JwtOptions TokenResponse tokenCommand TokenCommandOptions getSciToken GetSciTokenOptions`,
+      JwtProvider JwtOptions TokenResponse TokenResult tokenCommand TokenCommandOptions getSciToken GetSciTokenOptions`,
   },
   {
     title: 'Token stores',

@@ -715,7 +715,7 @@ describe('an interactive login', () => {
     })
     const source = interactive(authorizationServer(client), obtain)
     const tokens = [source.getToken({}), source.getToken({}), source.getToken({ isRetry: true })]
-    expect(await Promise.all(tokens)).toEqual(['abc', 'abc', 'abc'])
+    expect(await Promise.all(tokens.map(async (token) => token))).toEqual(['abc', 'abc', 'abc'])
     expect(obtain).toHaveBeenCalledTimes(1)
   })
 
