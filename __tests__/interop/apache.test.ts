@@ -89,7 +89,7 @@ machine localhost
       await refusalOf(get('/basic/file')),
       'absent',
       /netrc \(NETRC\) has no entry for localhost/,
-      /the server wants Basic authentication; no token was sent/,
+      /the server requires Basic authentication; no token was sent/,
     )
     expect(statuses(await apache.requests())).toEqual([401])
   })
@@ -124,7 +124,7 @@ machine localhost
     expectExplained(
       error,
       'not-needed',
-      /has no entry for 127\.0\.0\.1, and its default is not for redirects/,
+      /has no entry for 127\.0\.0\.1, and its default entry is not used for redirects/,
     )
     expect(await apache.requests()).toMatchObject([
       { status: 307, path: '/other/basic/file' },
@@ -195,7 +195,7 @@ describe('mod_auth_openidc', () => {
         await refusalOf(get(`/${place}/file`)),
         'absent',
         /BEARER_TOKEN_FILE is not set/,
-        /the server wants a token; no token was sent/,
+        /the server requires a token; no token was sent/,
       )
       expect(statuses(await apache.requests())).toEqual([401])
     },
@@ -260,7 +260,7 @@ describe('mod_auth_openidc', () => {
     process.env.BEARER_TOKEN = issuer.mint()
     const error = await refusalOf(get('/shipped/file'))
     expect(error.response?.status).toBe(401)
-    expect(error.igwnAuth?.summary).toMatch(/does not say why; the token from SCITOKEN has read:\/elsewhere/)
+    expect(error.igwnAuth?.summary).toMatch(/gave no reason; the token from SCITOKEN has read:\/elsewhere/)
     expect(statuses(await apache.requests())).toEqual([401])
   })
 
@@ -295,7 +295,7 @@ describe('mod_auth_openidc', () => {
       waiting.put(`${apache.origin}/files/stream`, Readable.from(['some ', 'text'])),
     )
     expect(error.response?.status).toBe(401)
-    expectExplained(error, 'unsupported', /body of the request is a stream/, /the server wants a token/)
+    expectExplained(error, 'unsupported', /body of the request is a stream/, /the server requires a token/)
     expect(statuses(await apache.requests())).toEqual([401])
   })
 
@@ -389,7 +389,7 @@ describe('mod_ssl', () => {
     [
       'a proxy, which it takes for no certificate',
       async () => gridProxyInit(files, certificates),
-      'certificate_unknown: a certificate is not acceptable, as proxies are where a server is not set up for them',
+      'certificate_unknown: a certificate is not accepted; the server may not be configured for proxies',
     ],
     [
       'one of a CA that it does not know',
@@ -397,7 +397,7 @@ describe('mod_ssl', () => {
         const mallory = userFiles(await (await createAuthority('Foreign CA')).issueUser('Mallory'))
         return [mallory.cert, mallory.key]
       },
-      'unknown_ca: it does not know the CA of the certificate',
+      'unknown_ca: the CA of the certificate is not known',
     ],
   ])('refuses %s, and the refusal says what was presented', async (_problem, make, alert) => {
     const cert = await make()

@@ -62,6 +62,6 @@ it.each([
   expect(JSON.parse(stdout)).toEqual([
     'secret data',
     'grid data',
-    'the server refuses with 403 and does not say why; no token was sent: Tokens are switched off for this request',
+    'the server refused with 403 and gave no reason; no token was sent: tokens are switched off for this request',
   ])
 })

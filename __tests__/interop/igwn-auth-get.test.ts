@@ -57,7 +57,7 @@ it('is taken up where it was interrupted, by a range that XRootD understands', a
   const first = await get(['--same-size'], interrupt)
   expect(first.signal).toBe('SIGINT')
   expect(first.stderr).toMatch(
-    /interrupted\n {2}\S+\.part has \d+(?:\.\d)? MB of 67\.1 MB: the same command goes on from there/,
+    /interrupted\n {2}\S+\.part has \d+(?:\.\d)? MB of 67\.1 MB; run the same command again to resume/,
   )
   expect(fs.readdirSync(folder).sort()).toEqual(['big.gwf.part', 'big.gwf.part.json'])
   const begun = fs.statSync(`${file}.part`).size
@@ -81,7 +81,7 @@ it('is refused with the reason where no scope covers it, and nothing is there', 
   put(runtimeFile(), issuer.mint({ aud: xrootd.origin, scope: 'read:/other' }))
   const { code, stderr } = await get()
   expect(code).toBe(1)
-  expect(stderr).toContain('the server refuses with 403 and does not say why')
-  expect(stderr).toContain('and no scope of it covers /data/big.gwf')
+  expect(stderr).toContain('the server refused with 403 and gave no reason')
+  expect(stderr).toContain('and none of its scopes covers /data/big.gwf')
   expect(fs.readdirSync(folder)).toEqual([])
 })

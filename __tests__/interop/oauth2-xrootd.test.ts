@@ -60,7 +60,7 @@ it('a scope that does not cover the file is refused, and the refusal says so', a
   const error = await refusalOf(storage('read:/data').get('/other/f.txt'))
   expect(error.response?.status).toBe(403)
   expect(error.igwnAuth?.summary).toMatch(
-    /^the server refuses with 403 and does not say why; the token from the token source has read:\/data and \d+ \w+ left, for audience .*, and no scope of it covers \/other\/f\.txt$/,
+    /^the server refused with 403 and gave no reason; the token from the token source has read:\/data and expires in \d+ \w+, for audience .*, and none of its scopes covers \/other\/f\.txt$/,
   )
 })
 

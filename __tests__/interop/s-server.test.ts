@@ -92,19 +92,19 @@ describe.each(['1.2', '1.3'] as const)('under TLS %s, openssl s_server', (tls) =
       async () =>
         opensslProxy(userFiles(await (await createAuthority('Foreign CA', RSA)).issueUser('Mallory'))),
       () => now,
-      'unknown_ca: it does not know the CA',
+      'unknown_ca: the CA of the certificate is not known',
     ],
     [
       'is of before RFC 3820',
       () => gridProxyInit(alice, certificates, '-old'),
       () => now,
-      'unknown_ca: .*or lacks one of the chain',
+      'unknown_ca: .*or a certificate of the chain is missing',
     ],
     [
       'is longer than its chain allows',
       () => opensslProxy(ofProxy(opensslProxy(alice, { pathLength: 0 }))),
       () => now,
-      'certificate_unknown: .*their path is too long',
+      'certificate_unknown: .*or the path of the proxy is too long',
     ],
   ])('refuses what %s, and the refusal says so', async (_what, make, server, alert) => {
     const cert = await make()

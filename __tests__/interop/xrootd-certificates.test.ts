@@ -182,17 +182,17 @@ describe('a certificate that will not do', () => {
           userFiles(await (await createAuthority('Foreign CA', RSA)).issueUser('Mallory')),
           certificates,
         ),
-      'unknown_ca: it does not know the CA of the certificate, or lacks one of the chain',
+      'unknown_ca: the CA of the certificate is not known, or a certificate of the chain is missing',
     ],
     [
       'is of before RFC 3820',
       async () => gridProxyInit(files, certificates, '-old'),
-      'unknown_ca: it does not know the CA of the certificate, or lacks one of the chain',
+      'unknown_ca: the CA of the certificate is not known, or a certificate of the chain is missing',
     ],
     [
       'is longer than a proxy of its chain allows',
       async () => opensslProxy(ofProxy(opensslProxy(files, { pathLength: 0 }))),
-      'certificate_unknown: a certificate is not acceptable, as proxies are where .* their path is too long',
+      'certificate_unknown: a certificate is not accepted; .* or the path of the proxy is too long',
     ],
   ])('since it %s is refused, and the refusal says what was presented', async (_problem, make, alert) => {
     const cert = await make()

@@ -120,7 +120,7 @@ describe('a token that will not do', () => {
       'gives something else',
       () => issuer.mint({ scope: 'read:/elsewhere' }),
       'scope',
-      /BEARER_TOKEN gives read:\/elsewhere, not read:\/data$/,
+      /BEARER_TOKEN has scope read:\/elsewhere, not read:\/data$/,
     ],
   ])('since it %s is not sent, and the refusal says so', async (_problem, token, code, says) => {
     process.env.BEARER_TOKEN = token()
