@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import diagnostics from 'node:diagnostics_channel'
 import path from 'node:path'
-import { promisify } from 'node:util'
+import { inspect, promisify } from 'node:util'
 import axios, { type AxiosInstance } from 'axios'
 import {
   applyIgwnAuth,
@@ -141,6 +141,32 @@ it('continue after a listener throws, with a warning', async () => {
   expect(status).toBe(200)
   expect(warn).toHaveBeenCalledWith('onEvent failed: the log is full', { type: 'IgwnAuthWarning' })
   warn.mockRestore()
+})
+
+it('continue after an async listener rejects, with a warning', async () => {
+  const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  const { origin } = await servers.serve(() => ({}))
+  const onEvent = () => Promise.reject(new Error('the log is full'))
+  const options = { token: 'abc', onEvent } as unknown as IgwnAuthOptions
+  await applyIgwnAuth(axios.create(), options).get(origin)
+  expect(warn).toHaveBeenCalledWith('onEvent failed: the log is full', { type: 'IgwnAuthWarning' })
+  warn.mockRestore()
+})
+
+it('do not show a token that a redirect repeats in the path', async () => {
+  const events: unknown[] = []
+  const last = await servers.serve(() => ({ status: 403 }))
+  const first = await servers.serve(({ url }) => ({
+    status: 302,
+    headers: { Location: url === '/' ? '/f/sosecret' : `${last.origin}/f/sosecret` },
+  }))
+  const options = { token: 'sosecret', onEvent: (event: unknown) => events.push(event) }
+  const error: unknown = await applyIgwnAuth(axios.create(), options)
+    .get(first.origin)
+    .catch((failure: unknown) => failure)
+  expect(last.seen).toHaveLength(1)
+  const { explanation } = (error as IgwnAxiosError).igwnAuth!
+  expect(inspect([events, error, explanation], { depth: 20 })).not.toContain('sosecret')
 })
 
 it('are printed with NODE_DEBUG=igwn-auth, a line each, without a secret', async () => {

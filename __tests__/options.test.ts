@@ -88,6 +88,16 @@ describe('options', () => {
     }
   })
 
+  it.each(['token', 'passphrase'])('do not take a %s from a polluted Object.prototype', (name) => {
+    const polluted = Object.prototype as Record<string, unknown>
+    polluted[name] = 'of-an-attacker'
+    try {
+      expect(Object.keys(resolveOptions({ strict: true }, 'options'))).toEqual(['strict'])
+    } finally {
+      Reflect.deleteProperty(polluted, name)
+    }
+  })
+
   it.each([undefined, null, {}, 'axios', () => undefined])(
     'are installed on an axios instance, not on %p',
     (what) => {

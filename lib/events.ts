@@ -103,14 +103,20 @@ export function publish(event: IgwnAuthEvent, listener?: IgwnAuthEventListener):
 }
 
 function callListener(listener: IgwnAuthEventListener, event: IgwnAuthEvent): void {
+  // A listener that fails must not fail the request, nor end the process when it is an async function.
+  const call: (event: IgwnAuthEvent) => unknown = listener
   try {
-    listener(event)
+    const result = call(event)
+    if (result instanceof Promise) result.catch(warn)
   } catch (error) {
-    // A listener that fails must not fail the request.
-    process.emitWarning(`onEvent failed: ${error instanceof Error ? error.message : 'without an error'}`, {
-      type: 'IgwnAuthWarning',
-    })
+    warn(error)
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`onEvent failed: ${error instanceof Error ? error.message : 'without an error'}`, {
+    type: 'IgwnAuthWarning',
+  })
 }
 
 /** A URL for printing: without userinfo, parameters and fragment, which may be secret. */

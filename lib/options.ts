@@ -136,7 +136,8 @@ export function resolveOptions(options: IgwnAuthOptions, owner: string): Resolve
 /** Wraps `token` and `passphrase` so that `inspect` and JSON cannot show them. Values of a wrong type stay, for the check. */
 export function hideOptions(options: IgwnAuthOptions): IgwnAuthOptions {
   if (typeof options !== 'object' || (options as unknown) === null) return options
-  const { token, passphrase } = options
+  // Without the properties of a polluted prototype.
+  const { token, passphrase } = Object.assign(withoutPrototype(), options)
   return {
     ...options,
     ...(isText(token) && { token: new StaticToken(token, 'the token option') }),

@@ -467,6 +467,19 @@ describe('plain HTTP', () => {
     expect(server.authorizations).toEqual([undefined])
   })
 
+  it('a polluted Object.prototype.igwnAuth has no effect where an interceptor copies the config', async () => {
+    const instance = applyIgwnAuth(axios.create(), { token: false, netrc: false })
+    instance.interceptors.request.use((config) => ({ ...config }))
+    const polluted = Object.prototype as Record<string, unknown>
+    polluted.igwnAuth = { token: 'of-an-attacker' }
+    try {
+      await instance.get(server.origin)
+    } finally {
+      delete polluted.igwnAuth
+    }
+    expect(server.authorizations).toEqual([undefined])
+  })
+
   it('allowInsecureHttp sends it', async () => {
     process.env.BEARER_TOKEN = mint()
     await igwnAxios.request({ ...far(), igwnAuth: { allowInsecureHttp: true } })

@@ -1,5 +1,6 @@
 import axios, { AxiosHeaders, type InternalAxiosRequestConfig } from 'axios'
 import { destinationFinder } from '../../lib/request/destination'
+import { applyIgwnAuth } from '../support/all'
 
 const blank = new axios.Axios({})
 
@@ -89,3 +90,20 @@ it.each([undefined, true, false])(
     expect(compared).toBeGreaterThan(400)
   },
 )
+
+it('of a URL that cannot be parsed is unknown each time, also after a request to another server', () => {
+  const find = destinationFinder()
+  expect(find({ baseURL: 'https://a.example.org', url: '/x' })?.origin).toBe('https://a.example.org')
+  for (let time = 0; time < 2; time++)
+    expect(find({ baseURL: 'https://b.example.org:99999', url: '/x' })).toBeUndefined()
+})
+
+it('a credential that is required is not left out for a UNIX socket: nothing is sent', async () => {
+  const adapter = jest.fn()
+  const instance = applyIgwnAuth(axios.create({ adapter, socketPath: '/run/service.sock' }))
+  for (const igwnAuth of [{ failIfNoAuth: true }, { token: true }])
+    await expect(instance.get('http://localhost/', { igwnAuth })).rejects.toMatchObject({
+      code: 'ERR_IGWN_NO_CREDENTIAL',
+    })
+  expect(adapter).not.toHaveBeenCalled()
+})

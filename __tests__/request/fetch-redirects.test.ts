@@ -150,3 +150,12 @@ it('an OAuth 2 client does not send its secret after a redirect', async () => {
   })
   expect(elsewhere.seen).toEqual([])
 })
+
+it("a scheme's field is not sent to another origin when the caller sets redirect to follow", async () => {
+  const { elsewhere, server } = await redirecting()
+  const scheme: AuthScheme = { name: 'Test', authorize: () => ({ headers: { 'X-Token': TOKEN } }) }
+  const instance = applyIgwnAuth(byFetch(), { scheme })
+  await instance.get(server.origin, { fetchOptions: { redirect: 'follow' } } as AxiosRequestConfig)
+  expect(server.seen.map(({ headers }) => headers['x-token'])).toEqual([TOKEN])
+  expect(elsewhere.seen.map(({ headers }) => headers['x-token'])).toEqual([undefined])
+})

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { Readable } from 'node:stream'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
 import axios, { type AxiosRequestConfig } from 'axios'
 import FormDataPackage from 'form-data'
 import { applyIgwnAuth, type IgwnAxiosError, type TokenQuery } from '../support/all'
@@ -465,4 +466,54 @@ describe('a custom adapter', () => {
       applyIgwnAuth(axios.create({ adapter }), { token: 'a' }).get('https://127.0.0.1/'),
     ).rejects.toBe(thrown)
   })
+})
+
+it('a body that is an async iterable is not sent a second time, when it would be empty', async () => {
+  const server = await servers.serve(refuseFirst())
+  async function* body() {
+    yield await Promise.resolve(Buffer.from('abc'))
+  }
+  const instance = applyIgwnAuth(axios.create({ adapter: 'fetch' }), { token: counting() })
+  const config = { transformRequest: [(data: unknown) => data], fetchOptions: { duplex: 'half' } }
+  const error = await failure(instance.post(server.origin, body(), config as AxiosRequestConfig))
+  expect(error.response?.status).toBe(401)
+  expect(server.seen.map(({ body }) => body)).toEqual(['abc'])
+})
+
+it('a refusal is released when its request is aborted while a source is waited for', async () => {
+  let closed: () => void = () => undefined
+  const isClosed = new Promise<void>((resolve) => (closed = resolve))
+  const server = http.createServer((_, response) => {
+    response.writeHead(401, { 'WWW-Authenticate': 'Bearer' }).write('never ends')
+    response.once('close', closed)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const abort = new AbortController()
+  let calls = 0
+  const token = () => {
+    if ((calls += 1) === 1) return 'token-1'
+    setImmediate(() => {
+      abort.abort()
+    })
+    return new Promise<string>(() => undefined)
+  }
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const config = { responseType: 'stream', signal: abort.signal } as const
+  const error = await failure(applyIgwnAuth(axios.create(), { token }).get(url, config))
+  expect(error.code).toBe('ERR_CANCELED')
+  await isClosed
+  await new Promise((resolve) => server.close(resolve))
+})
+
+it('a refused token that a later response repeats is not shown by errors and events', async () => {
+  const events: unknown[] = []
+  const server = await servers.serve((_, index) =>
+    challenge(index === 0 ? undefined : 'error_description="token-1 was refused"'),
+  )
+  const onEvent = (event: unknown) => events.push(event)
+  const error = await failure(
+    applyIgwnAuth(axios.create(), { token: counting(), onEvent }).get(server.origin),
+  )
+  expect(server.authorizations).toEqual(['Bearer token-1', 'Bearer token-2'])
+  expect(inspect([error, events], { depth: 20 })).not.toContain('token-1')
 })

@@ -82,3 +82,18 @@ it.each<[string, IgwnAuthOptions, string]>([
   expect(redirector.authorizations[0]).toMatch(/^(Bearer|Basic) /)
   expect(proxy.seen).toEqual([])
 })
+
+it('is not followed over plain HTTP when another origin repeats the token of the first', async () => {
+  const target = `http://data.example.org/f?authz=${token}`
+  const second = await servers.serve(() => ({ status: 302, headers: { Location: target } }))
+  const first = await servers.serve(() => ({ status: 302, headers: { Location: second.origin } }))
+  process.env.NO_PROXY = '127.0.0.1'
+  try {
+    const request = igwnAxios.get(first.origin, { igwnAuth: { token, netrc: false } })
+    await expect(request).rejects.toMatchObject({ code: 'ERR_IGWN_INSECURE_TRANSPORT' })
+  } finally {
+    delete process.env.NO_PROXY
+  }
+  expect(second.authorizations).toEqual([undefined])
+  expect(proxy.seen).toEqual([])
+})

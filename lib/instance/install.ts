@@ -2,7 +2,7 @@ import type { AxiosInstance, AxiosResponse, InternalAxiosRequestConfig } from 'a
 import { kindOf } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { hideOptions } from '../options'
-import type { Exchange } from '../request/exchange'
+import { igwnAuthOf, type Exchange } from '../request/exchange'
 import { callAdapter } from '../request/transmit'
 
 type Request = InternalAxiosRequestConfig
@@ -56,7 +56,8 @@ function register(instance: AxiosInstance): Installation {
   const { request, response } = interceptorsOf(instance)
   const onRequest = request.use(
     (config: Routed) => {
-      const { igwnAuth, igwnRetry } = config
+      const { igwnRetry } = config
+      const igwnAuth = igwnAuthOf(config)
       installation.check?.(config)
       if (igwnAuth && typeof igwnAuth === 'object') config.igwnAuth = hideOptions(igwnAuth)
       const isUsed =
@@ -144,7 +145,7 @@ function restore(config: Routed | undefined, arrive: Adapter): boolean {
 
 /** A response to a request that another interceptor sent past us, by copying its config, had no credential. */
 function assertSent(config: Request, exchange: Exchange | undefined): void {
-  if (config.igwnAuth === false || !exchange?.isRequired(config)) return
+  if (igwnAuthOf(config) === false || !exchange?.isRequired(config)) return
   throw new IgwnAuthError(
     'ERR_IGWN_NO_CREDENTIAL',
     'Another interceptor replaced the adapter of a copied config, so the request was sent without a credential, which its ' +

@@ -35,6 +35,8 @@ export interface RequestContext {
   readonly progress: Progress | undefined
   /** How often it was sent so far. */
   sends: number
+  /** What the sends so far carried; any server on the way may repeat it. Secret. */
+  secrets: readonly string[]
   /** Milliseconds that the sends so far took: `timeout` covers all of them. */
   spent: number
   /** The request as redirects on the same origin made it; a retry sends this one. */
@@ -69,8 +71,14 @@ export interface Credentials {
   unchangedUrl?: string | undefined
 }
 
-/** Everything secret that was sent with a request, for redaction of what a server repeats. */
-export function secretsOf({ authorization, token, basic, changes }: Credentials): readonly string[] {
+/** Adds what a request is about to carry to what it carried before, for redaction of what a server repeats. */
+export function rememberSecrets(context: RequestContext, credentials: Credentials): void {
+  const secrets = secretsOf(credentials)
+  context.secrets = context.sends === 0 ? secrets : [...new Set([...context.secrets, ...secrets])]
+}
+
+/** Everything secret in credentials. */
+function secretsOf({ authorization, token, basic, changes }: Credentials): readonly string[] {
   if (token !== undefined) return [token]
   if (basic && authorization !== undefined)
     return [authorization.slice(authorization.indexOf(' ') + 1), basic.password]

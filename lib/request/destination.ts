@@ -23,13 +23,12 @@ export function destinationFinder(): FindDestination {
     const text = fullUrl(request)
     const plain = PLAIN_ORIGIN.exec(text)?.[0]
     if (plain === undefined) return httpUrl(text)
+    const url = plain === origin && parsed ? parsed : httpUrl(text)
+    // Of a URL that cannot be parsed nothing is remembered: the next one with its base would get the last origin.
+    if (!url) return undefined
+    origin = plain
+    parsed = url
     base = baseURL && PLAIN_ORIGIN.test(baseURL) && isPath(request.url) ? baseURL : undefined
-    if (plain === origin && parsed) return parsed
-    const url = httpUrl(text)
-    if (url) {
-      origin = plain
-      parsed = url
-    }
     return url
   }
 }

@@ -12,11 +12,10 @@ import { destinationFinder, notHttpUrl } from './destination'
 import { explainUnsent, isRefusal, refusalOf } from './explain-refusal'
 import { isFromNetworkProxy } from './network-proxy'
 import { RedirectToFollow, redirectedContext } from './redirects'
-import { emit, emitChallenged, emitCredentials, emitSkipped, isObserved } from './request-events'
+import { emit, emitChallenged, emitCredentials, emitSkipped, isObserved, shownUrl } from './request-events'
 import { discard, formParts } from './resend'
-import { isRetryConsidered, retryAfter401 } from './retry-after-401'
+import { isRetryConsidered, retryAfter401, type Retry } from './retry-after-401'
 import { callAdapter, Progress, transmit } from './transmit'
-import { urlWithoutSecrets } from '../events'
 
 type Request = InternalAxiosRequestConfig
 
@@ -48,9 +47,9 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
   return {
     send(caller, adapter) {
       const url = findDestination(caller)
-      // Anything but http(s) gets no credential, and an interceptor that ran after ours may have switched us off.
-      if (!url || caller.igwnAuth === false) return callAdapter(adapter, caller)
       try {
+        // Anything but http(s) gets no credential, and an interceptor that ran after ours may have switched us off.
+        if (!url || igwnAuthOf(caller) === false) return sendWithout(caller, adapter)
         return send(contextOf(caller, adapter, url))
       } catch (error) {
         return Promise.reject(error)
@@ -61,11 +60,22 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
       if (!url) throw notHttpUrl()
       return explainUnsent(contextOf(caller, caller.adapter, url), attaching)
     },
-    isRequired({ igwnAuth }) {
-      const { token, failIfNoAuth } = optionsFor(igwnAuth)
-      return token === true || failIfNoAuth === true
-    },
+    isRequired,
     close: attaching.close,
+  }
+
+  function isRequired(caller: Request): boolean {
+    const { token, failIfNoAuth } = optionsFor(igwnAuthOf(caller))
+    return token === true || failIfNoAuth === true
+  }
+
+  function sendWithout(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {
+    if (caller.socketPath != null && igwnAuthOf(caller) !== false && isRequired(caller))
+      throw new IgwnAuthError(
+        'ERR_IGWN_NO_CREDENTIAL',
+        'No credential is sent to a UNIX socket (socketPath), and the options require one. Nothing was sent. Set igwnAuth to false for this request.',
+      )
+    return callAdapter(adapter, caller)
   }
 
   async function send(context: RequestContext, replacement?: Credentials): Promise<AxiosResponse> {
@@ -124,7 +134,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     const next = redirectedContext(context, credentials, request, isProxy, isAuthenticated)
     const { isOtherOrigin, isTrusted } = next
     if (isOtherOrigin)
-      emit(context, { type: 'redirected', to: urlWithoutSecrets(next.context.url), trusted: isTrusted })
+      emit(context, { type: 'redirected', to: shownUrl(next.context.url, context), trusted: isTrusted })
     return send(next.context)
   }
 
@@ -138,9 +148,8 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     const last = context.redirected
       ? { ...context, request: context.redirected, redirected: undefined }
       : context
-    if (isRetryConsidered(context, response)) emitChallenged(last, credentials, response)
-    const retrying = retryAfter401(last, credentials, response, attaching.attach)
-    const retry = await abortable(retrying, context.request)
+    if (isRetryConsidered(context, response)) emitChallenged(last, response)
+    const retry = await retryOf(last, credentials, response)
     if (retry?.credentials) {
       emit(last, { type: 'retrying' })
       discard(response)
@@ -159,6 +168,20 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
       return response
     }
     throw explained(last, credentials, error, refusalOf(last, credentials, response, error, attaching))
+  }
+
+  async function retryOf(
+    context: RequestContext,
+    credentials: Credentials,
+    response: AxiosResponse,
+  ): Promise<Retry | undefined> {
+    try {
+      return await abortable(retryAfter401(context, credentials, response, attaching.attach), context.request)
+    } catch (error) {
+      // An abort: the caller does not get the response.
+      discard(response)
+      throw error
+    }
   }
 
   function explained(
@@ -187,7 +210,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
       request: caller,
       adapter,
       url,
-      options: optionsFor(caller.igwnAuth),
+      options: optionsFor(igwnAuthOf(caller)),
       authenticated: isAuthenticated(caller, url),
       crossOrigin: false,
       withoutCredentials: false,
@@ -196,12 +219,18 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
       formParts: formParts(caller.data),
       progress: caller.onUploadProgress || caller.onDownloadProgress ? new Progress() : undefined,
       sends: 0,
+      secrets: [],
       spent: 0,
       redirected: undefined,
       redirects: undefined,
       notRetried: undefined,
     }
   }
+}
+
+/** The options of a request. Interceptors may copy a config into an object with a prototype, which may be polluted. */
+export function igwnAuthOf(config: Request): Request['igwnAuth'] {
+  return Object.hasOwn(config, 'igwnAuth') ? config.igwnAuth : undefined
 }
 
 function emitRefused(context: RequestContext, response: AxiosResponse | undefined, summary: string): void {

@@ -1,6 +1,5 @@
 import type { AxiosResponse } from 'axios'
 import { IgwnAuthError, type Reason } from '../errors'
-import { urlWithoutSecrets } from '../events'
 import { attachedCredentials } from '../explain/attached-credentials'
 import { explainRequest, TOKEN_SOURCE } from '../explain/explain-request'
 import type { Explanation } from '../explain/explanation'
@@ -12,10 +11,11 @@ import { StaticToken } from '../tokens/static-token'
 import { tlsRefusal } from '../x509/tls-refusal'
 import { untrustedServer } from '../x509/untrusted-server'
 import type { Attacher } from './attach'
-import { secretsOf, type Credentials, type RequestContext } from './context'
+import type { Credentials, RequestContext } from './context'
 import { urlOf } from './destination'
 import { isInsecure } from './insecure-transport'
 import { isFromNetworkProxy } from './network-proxy'
+import { shownUrl } from './request-events'
 import { challengesOf, schemeResponse } from './retry-after-401'
 
 type Response = Pick<AxiosResponse, 'status' | 'headers' | 'request'>
@@ -34,7 +34,7 @@ export function refusalOf(
   attacher: Attacher,
 ): Refusal | undefined {
   if (isFromNetworkProxy(response, context.url, context.request.proxy)) return undefined
-  const challenges = response && isRefusal(response) ? challengesOf(response, credentials) : undefined
+  const challenges = response && isRefusal(response) ? challengesOf(response, context.secrets) : undefined
   const bearer = challenges && bearerChallenge(challenges)
   const refusal = challenges
     ? {
@@ -49,7 +49,7 @@ export function refusalOf(
           target: urlOf(context.request) ?? context.url,
           authenticated: context.authenticated,
           credentials,
-          secrets: secretsOf(credentials),
+          secrets: context.secrets,
           notRetried: context.notRetried ?? [],
         }),
         reasons: context.notRetried ?? credentials.reasons,
@@ -104,7 +104,7 @@ function explanationOf(context: RequestContext, attacher: Attacher, outcome: Out
   const attached = attachedCredentials(credentials)
   return explainRequest({
     target: url,
-    url: urlWithoutSecrets(urlOf(request) ?? url),
+    url: shownUrl(urlOf(request) ?? url, context),
     options,
     authenticated,
     requirements: attacher.requirementsFor(context, refused),

@@ -32,6 +32,7 @@ export async function explainUrl(word: string, options: IgwnAuthOptions): Promis
     formParts: undefined,
     progress: undefined,
     sends: 0,
+    secrets: [],
     spent: 0,
     redirected: undefined,
     redirects: undefined,

@@ -2,7 +2,7 @@ import type { InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError } from '../errors'
 import { encodingsOf, redactSecrets } from '../secrets/redact'
 import { dropCertificate } from '../x509/tls-settings'
-import { secretsOf, type Credentials, type RequestContext } from './context'
+import type { Credentials, RequestContext } from './context'
 import { urlOf } from './destination'
 import { insecureTransport, isInsecure } from './insecure-transport'
 import { canResend } from './resend'
@@ -49,12 +49,12 @@ export function redirectHook(context: RequestContext, credentials: Credentials):
     const redirect = options as RedirectOptions
     const redirects = (context.redirects ??= [])
     redirects.push(redirect)
-    assertNotRepeated(new URL(redirect.href), context, credentials)
+    assertNotRepeated(new URL(redirect.href), context)
     const fields = fieldsOf(credentials)
     const ours = removeFields(redirect.headers, fields)
     request.beforeRedirect?.(redirect, response, withoutFields(details, fields, credentials))
     const next = new URL(redirect.href)
-    assertNotRepeated(next, context, credentials)
+    assertNotRepeated(next, context)
     const isSameOrigin = next.origin === url.origin
     if (isSameOrigin && !credentials.scheme) {
       context.redirected = redirectedRequest(request, redirect, redirects.length)
@@ -72,9 +72,12 @@ export function redirectHook(context: RequestContext, credentials: Credentials):
 }
 
 /** Options that a hook of the caller kept: without our fields, and without what the server's URL repeats of them. */
-export function scrubRedirect(redirect: RedirectOptions, credentials: Credentials): void {
+export function scrubRedirect(
+  redirect: RedirectOptions,
+  { secrets }: RequestContext,
+  credentials: Credentials,
+): void {
   removeFields(redirect.headers, fieldsOf(credentials))
-  const secrets = secretsOf(credentials)
   const urlParts = redirect as unknown as Record<string, unknown>
   for (const name of ['href', 'path', 'pathname', 'search', 'query']) {
     const part = urlParts[name]
@@ -121,10 +124,9 @@ function withoutFields(
 }
 
 /** Redirectors of XRootD repeat the token in the URL (`?authz=Bearer%20…`); over plain HTTP others could read it. */
-function assertNotRepeated(next: URL, { options, request }: RequestContext, credentials: Credentials): void {
+function assertNotRepeated(next: URL, { options, request, secrets }: RequestContext): void {
   if (options.allowInsecureHttp || !isInsecure(next, request.proxy)) return
-  const secrets = encodingsOf(secretsOf(credentials))
-  if (!secrets.some((secret) => next.href.includes(secret))) return
+  if (!encodingsOf(secrets).some((secret) => next.href.includes(secret))) return
   throw insecureTransport(
     `The server redirects to ${next.host} over plain HTTP with a credential in the URL, where others can read it`,
     'The redirect was not followed',
@@ -192,7 +194,7 @@ export function redirectOf(
   const from = urlOf(request) ?? url
   if (!URL.canParse(location, from.href)) return undefined
   const next = new URL(location, from.href)
-  assertNotRepeated(next, context, credentials)
+  assertNotRepeated(next, context)
   const isPost = /^post$/i.test(method)
   const toGet =
     status === 303 ? !/^(?:get|head)$/i.test(method) : (status === 301 || status === 302) && isPost

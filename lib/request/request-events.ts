@@ -2,6 +2,7 @@ import type { AxiosResponse } from 'axios'
 import type { Reason } from '../errors'
 import { hasListeners, publish, urlWithoutSecrets, type IgwnAuthEvent } from '../events'
 import { attachedCredentials } from '../explain/attached-credentials'
+import { redactSecrets } from '../secrets/redact'
 import type { Credentials, RequestContext } from './context'
 import { urlOf } from './destination'
 import { challengesOf } from './retry-after-401'
@@ -17,9 +18,15 @@ export function isObserved({ options }: RequestContext): boolean {
   return hasListeners(options.onEvent)
 }
 
-export function emit({ options, request, url }: RequestContext, event: EventWithoutUrl): void {
+export function emit(context: RequestContext, event: EventWithoutUrl): void {
+  const { options, request, url } = context
   if (hasListeners(options.onEvent))
-    publish({ url: urlWithoutSecrets(urlOf(request) ?? url), ...event }, options.onEvent)
+    publish({ url: shownUrl(urlOf(request) ?? url, context), ...event }, options.onEvent)
+}
+
+/** A URL for printing. A redirect may have put what the request carried into its path. */
+export function shownUrl(url: URL, { secrets }: RequestContext): string {
+  return redactSecrets(urlWithoutSecrets(url), secrets)
 }
 
 /** What was skipped and selected for a request, and that it is sent. */
@@ -35,11 +42,7 @@ export function emitSkipped(context: RequestContext, reasons: readonly Reason[])
   for (const reason of reasons) emit(context, { type: 'skipped', reason })
 }
 
-export function emitChallenged(
-  context: RequestContext,
-  credentials: Credentials,
-  response: AxiosResponse,
-): void {
+export function emitChallenged(context: RequestContext, response: AxiosResponse): void {
   if (isObserved(context))
-    emit(context, { type: 'challenged', challenges: challengesOf(response, credentials) })
+    emit(context, { type: 'challenged', challenges: challengesOf(response, context.secrets) })
 }

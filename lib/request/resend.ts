@@ -87,14 +87,19 @@ export class ReplayedForm extends Readable {
 }
 
 /**
- * Whether a body can be sent a second time. A stream cannot: it has been read, and axios would send an empty one without an
- * error.
+ * Whether a body can be sent a second time. A stream cannot, nor can an async iterable such as a generator: it has been read, and
+ * axios would send an empty one without an error.
  *
  * @param parts - those of a form, taken before it was sent
  */
 export function canResend(data: unknown, parts?: FormParts): boolean {
-  const { pipe, getReader } = (data ?? {}) as { pipe?: unknown; getReader?: unknown }
-  return parts !== undefined || (typeof pipe !== 'function' && typeof getReader !== 'function')
+  const body = (data ?? {}) as { pipe?: unknown; getReader?: unknown; [Symbol.asyncIterator]?: unknown }
+  return (
+    parts !== undefined ||
+    (typeof body.pipe !== 'function' &&
+      typeof body.getReader !== 'function' &&
+      typeof body[Symbol.asyncIterator] !== 'function')
+  )
 }
 
 /**

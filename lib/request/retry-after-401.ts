@@ -10,7 +10,7 @@ import type { SchemeResponse } from '../schemes/auth-scheme'
 import { redactSecrets } from '../secrets/redact'
 import { refusedByServer } from '../tokens/validate-claims'
 import type { Attacher } from './attach'
-import { secretsOf, type Credentials, type RequestContext } from './context'
+import type { Credentials, RequestContext } from './context'
 import { isFromNetworkProxy } from './network-proxy'
 import { canResend } from './resend'
 
@@ -34,7 +34,7 @@ export async function retryAfter401(
   attach: Attacher['attach'],
 ): Promise<Retry | undefined> {
   if (!isRetryConsidered(context, response)) return undefined
-  const challenge = bearerChallenge(challengesOf(response, credentials))
+  const challenge = bearerChallenge(challengesOf(response, context.secrets))
   try {
     return await (credentials.scheme
       ? withSameScheme(context, credentials, response, challenge, attach)
@@ -105,8 +105,10 @@ const INVALID_REQUEST: Reason = {
 }
 
 /** The challenges of a response, without credentials that the server repeats in them. */
-export function challengesOf({ headers }: Pick<Response, 'headers'>, credentials?: Credentials): Challenge[] {
-  const secrets = credentials ? secretsOf(credentials) : []
+export function challengesOf(
+  { headers }: Pick<Response, 'headers'>,
+  secrets: readonly string[] = [],
+): Challenge[] {
   return parseChallenges(
     fieldsNamed(headers, 'www-authenticate').map((field) => redactSecrets(field, secrets)),
   )

@@ -9,7 +9,7 @@ import { wrapAgent } from '../secrets/wrap-agent'
 import { isPromise } from '../tokens/token'
 import { abortable, throwIfAborted } from './abort'
 import { adapterKind, isHttp2 } from './adapters'
-import { secretsOf, type Credentials, type RequestContext } from './context'
+import { rememberSecrets, type Credentials, type RequestContext } from './context'
 import { fieldsOf, redirectHook, redirectOf, removeFields, scrubRedirect } from './redirects'
 import { discard, ReplayedForm } from './resend'
 import { schemeResponse } from './retry-after-401'
@@ -28,9 +28,10 @@ export async function transmit(context: RequestContext, credentials: Credentials
   const begin = request.timeout ? performance.now() : 0
   try {
     if (credentials.scheme) await sign(config, context, credentials, credentials.scheme)
+    rememberSecrets(context, credentials)
     context.sends += 1
     const response = await callAdapter(context.adapter, config)
-    hide(response, credentials)
+    hide(response, context, credentials)
     response.config = caller
     afterResponse(config, context, credentials, response)
     return response
@@ -108,7 +109,7 @@ function scrub(config: Request, context: RequestContext, credentials: Credential
   const { request, redirects } = context
   const fields = fieldsOf(credentials)
   if (fields.length > 0) removeFields(config.headers, fields)
-  for (const redirect of redirects ?? NO_REDIRECTS) scrubRedirect(redirect, credentials)
+  for (const redirect of redirects ?? NO_REDIRECTS) scrubRedirect(redirect, context, credentials)
   const copy: object = config
   const source: object = request
   for (const name of RESTORED) {
@@ -151,10 +152,10 @@ interface Redirectable {
   readonly _options?: { readonly headers?: Loose }
 }
 
-function hide(response: AxiosResponse, credentials: Credentials): void {
+function hide(response: AxiosResponse, { secrets }: RequestContext, credentials: Credentials): void {
   // A stream may fail later, with an error that leads to follow-redirects' request.
   if (isStream(response.data)) scrubRequest(response.request, credentials)
-  hideResponse(response, secretsOf(credentials))
+  hideResponse(response, secrets)
 }
 
 /** An error of axios gets the caller's config; any other one passes unchanged, except for secrets that its texts repeat. */
@@ -167,10 +168,10 @@ function hideFailure(
   const { caller, request } = context
   const failure = error as { config?: unknown; request?: unknown; response?: AxiosResponse; message?: string }
   scrubRequest(failure.request, credentials)
-  hideError(error, secretsOf(credentials))
+  hideError(error, context.secrets)
   const { response } = failure
   if (typeof response === 'object' && (response as unknown) !== null) {
-    hide(response, credentials)
+    hide(response, context, credentials)
     response.config = caller
     afterResponse(config, context, credentials, response)
   }
@@ -279,7 +280,8 @@ const NOT_IN_FIELD = /[^\t\x20-\x7e\x80-\xff]/
 /** The fetch adapter follows redirects without asking; where a credential is sent, it follows none, and we do. */
 function holdRedirects(config: Request, { request }: RequestContext): void {
   const { fetchOptions } = request as Request & { fetchOptions?: { redirect?: unknown } }
-  if (fetchOptions?.redirect === undefined) config.fetchOptions = { ...fetchOptions, redirect: 'manual' }
+  const { redirect = 'follow' } = fetchOptions ?? {}
+  if (redirect === 'follow') config.fetchOptions = { ...fetchOptions, redirect: 'manual' }
 }
 
 function followHeld(context: RequestContext, credentials: Credentials, response: AxiosResponse): void {
