@@ -463,8 +463,10 @@ function versionOf(name: string): string {
 }
 
 function manifestOf(name: string): { version: string; license: string } {
-  const text = fs.readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8')
-  return JSON.parse(text) as { version: string; license: string }
+  // What cli-progress needs in another version than others is installed below it.
+  const folders = ['node_modules/cli-progress/node_modules', 'node_modules']
+  const file = folders.map((folder) => path.join(root, folder, name, 'package.json')).find(fs.existsSync)
+  return JSON.parse(fs.readFileSync(file ?? name, 'utf8')) as { version: string; license: string }
 }
 
 function textOf(name: string): string {
