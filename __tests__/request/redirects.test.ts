@@ -212,6 +212,23 @@ describe('a redirect from https to http (trap 9)', () => {
 })
 
 describe('a 401 after a redirect to another origin (trap 10)', () => {
+  it('of a request whose body was a stream asks for no other token', async () => {
+    const elsewhere = await servers.serve(() => challenge('scope="admin"'))
+    const server = await servers.serve(({ url }) => ({
+      status: url === '/create' ? 303 : 302,
+      headers: { location: url === '/create' ? '/result' : `${elsewhere.origin}/` },
+    }))
+    let calls = 0
+    const token = () => `token-${(calls += 1)}`
+    const error = await failure(
+      instanceWith({ token }).post(`${server.origin}/create`, Readable.from(['body'])),
+    )
+    expect(error.response?.status).toBe(401)
+    expect(calls).toBe(1)
+    expect(server.seen).toHaveLength(2)
+    expect(elsewhere.seen.map(({ headers }) => headers.authorization)).toEqual([undefined])
+  })
+
   it('is retried there, with a token for that origin', async () => {
     const { from, to } = await pair({ target: () => (to_seen() === 1 ? challenge() : {}) })
     const to_seen = () => to.seen.length

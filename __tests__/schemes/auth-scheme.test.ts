@@ -306,7 +306,7 @@ it.each<[string, AuthScheme['authorize'], string]>([
   [
     'sets a header with a line break',
     () => ({ headers: { Authorization: `${SECRET}\r\nX-Evil: 1` } }),
-    'The scheme Counting MAC sets Authorization to a value with characters that no header field allows (RFC 9110 section 5.5). Nothing was sent.',
+    'The scheme Counting MAC sets Authorization to something else than a text that a header field allows (RFC 9110 section 5.5). Nothing was sent.',
   ],
 ])('sends nothing when it %s', async (_, authorize, message) => {
   const { origin, seen } = await servers.serve(() => ({}))

@@ -43,6 +43,8 @@ export interface RequestContext {
   redirected: InternalAxiosRequestConfig | undefined
   /** The redirects that the current send followed, as the caller's hook got them. */
   redirects: RedirectOptions[] | undefined
+  /** follow-redirects left the origin by itself, without credentials: a 401 is then of another server. */
+  hasLeft: boolean
   /** Why a challenge was not answered by a retry; undefined when no retry was considered. */
   notRetried: readonly Reason[] | undefined
 }

@@ -222,6 +222,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
       secrets: [],
       spent: 0,
       redirected: undefined,
+      hasLeft: false,
       redirects: undefined,
       notRetried: undefined,
     }

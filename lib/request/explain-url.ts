@@ -36,6 +36,7 @@ export async function explainUrl(word: string, options: IgwnAuthOptions): Promis
     spent: 0,
     redirected: undefined,
     redirects: undefined,
+    hasLeft: false,
     notRetried: undefined,
   }
   const attaching = attacher()

@@ -66,6 +66,7 @@ export function redirectHook(context: RequestContext, credentials: Credentials):
     if (canResend(request.data, context.formParts))
       throw new RedirectToFollow(redirectedRequest(request, redirect, redirects.length))
     // A stream was read; follow-redirects kept its bytes and continues by itself, without credentials.
+    context.hasLeft ||= !isSameOrigin
     if (!isSameOrigin && credentials.tls && !isTrustedRedirect(context, next))
       dropCertificate(redirect, credentials.tls)
   }

@@ -48,10 +48,11 @@ export async function retryAfter401(
 
 /** Whether a response is a 401 of the server itself to a credential that is ours to replace. */
 export function isRetryConsidered(
-  { url, request, authenticated }: RequestContext,
+  { url, request, authenticated, hasLeft }: RequestContext,
   response: Response,
 ): boolean {
-  return response.status === 401 && !authenticated && !isFromNetworkProxy(response, url, request.proxy)
+  if (response.status !== 401 || authenticated || hasLeft) return false
+  return !isFromNetworkProxy(response, url, request.proxy)
 }
 
 async function withOtherToken(

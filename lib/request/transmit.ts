@@ -260,9 +260,9 @@ function apply(
     new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `The scheme ${name} ${message}. Nothing was sent.`)
   if (url && url.origin !== before.origin) throw invalid('changes the URL to another origin')
   for (const [field, value] of Object.entries(headers)) {
-    if (NOT_IN_FIELD.test(value))
+    if (typeof (value as unknown) !== 'string' || NOT_IN_FIELD.test(value))
       throw invalid(
-        `sets ${field} to a value with characters that no header field allows (RFC 9110 section 5.5)`,
+        `sets ${field} to something else than a text that a header field allows (RFC 9110 section 5.5)`,
       )
     config.headers.set(field, value)
   }
