@@ -123,7 +123,7 @@ it('the body of a 401 that never ends does not keep the process alive', async ()
     const axios = require('axios')
     const { applyIgwnAuth } = require('axios-igwn-auth')
     let calls = 0
-    const instance = applyIgwnAuth(axios.create({ responseType: 'stream' }), { token: () => 'token-' + (calls += 1) })
+    const instance = applyIgwnAuth(axios.create({ responseType: 'stream', proxy: false }), { token: () => 'token-' + (calls += 1) })
     instance.get(process.argv[1]).then(({ data }) => data.on('end', () => process.stdout.write('done')).resume())`
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const child = spawn(process.execPath, ['--eval', program, url], { cwd: path.join(__dirname, '../..') })
