@@ -1,24 +1,7 @@
 import fs from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { build } from 'esbuild'
 import { defineConfig, type Options } from 'tsup'
-
-/**
- * In split CommonJS files tsup turns `import()` into `require`, with which Node before 22.12 cannot load an ES module such as
- * openid-client. This turns it back.
- */
-const dynamicImports: NonNullable<Options['plugins']>[number] = {
-  name: 'dynamic-imports',
-  async buildEnd({ writtenFiles }) {
-    for (const { name } of writtenFiles.filter((file) => file.name.endsWith('.cjs'))) {
-      const text = await readFile(name, 'utf8')
-      await writeFile(name, text.replace(REQUIRED, 'import($1)'))
-    }
-  },
-}
-
-const REQUIRED = /Promise\.resolve\(\)\.then\(\(\) => _interopRequireWildcard\(require\(("[^"]+")\)\)\)/g
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
 
@@ -104,7 +87,6 @@ export default defineConfig({
   treeshake: true,
   // Both, because axios has a copy for `import` and one for `require`, and ours must use the caller's.
   format: ['esm', 'cjs'],
-  plugins: [dynamicImports],
   onSuccess: buildCommand,
   // Writes index.d.ts and index.d.cts: a CommonJS user of the one for ESM would not see `igwnAuth` in a request config.
   dts: { entry: library },

@@ -49,6 +49,38 @@ export interface RequestContext {
   notRetried: readonly Reason[] | undefined
 }
 
+/** What is known of a request before its first send. */
+type NewRequest = Pick<
+  RequestContext,
+  'caller' | 'adapter' | 'url' | 'options' | 'authenticated' | 'formParts' | 'progress'
+>
+
+/** The context of a request that was not sent yet. */
+export function newContext(known: NewRequest): RequestContext {
+  const { caller, adapter, url, options, authenticated, formParts, progress } = known
+  return {
+    caller,
+    request: caller,
+    adapter,
+    url,
+    options,
+    authenticated,
+    crossOrigin: false,
+    withoutCredentials: false,
+    carriedOver: undefined,
+    retried: false,
+    formParts,
+    progress,
+    sends: 0,
+    secrets: [],
+    spent: 0,
+    redirected: undefined,
+    redirects: undefined,
+    hasLeft: false,
+    notRetried: undefined,
+  }
+}
+
 /** What is attached to a request, and why other candidates were skipped. */
 export interface Credentials {
   /** The value of `Authorization`. Secret. */

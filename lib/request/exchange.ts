@@ -7,7 +7,7 @@ import { mergeOptions, resolveOptions, type ResolvedOptions } from '../options'
 import { isPromise } from '../tokens/token'
 import { abortable, throwIfAborted } from './abort'
 import { attacher, type AttachBehavior } from './attach'
-import type { Credentials, RequestContext } from './context'
+import { newContext, type Credentials, type RequestContext } from './context'
 import { destinationFinder, notHttpUrl } from './destination'
 import { explainUnsent, isRefusal, refusalOf } from './explain-refusal'
 import { isFromNetworkProxy } from './network-proxy'
@@ -121,7 +121,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     const { response } = (error ?? {}) as Partial<AxiosError>
     if (response && isRefusal(response)) return afterRefusal(context, credentials, response, error)
     context.progress?.deliver()
-    throw explained(context, credentials, error, refusalOf(context, credentials, response, error, attaching))
+    throw explained(context, error, refusalOf(context, credentials, response, error, attaching))
   }
 
   function follow(
@@ -167,7 +167,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
         )
       return response
     }
-    throw explained(last, credentials, error, refusalOf(last, credentials, response, error, attaching))
+    throw explained(last, error, refusalOf(last, credentials, response, error, attaching))
   }
 
   async function retryOf(
@@ -184,12 +184,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     }
   }
 
-  function explained(
-    context: RequestContext,
-    _: Credentials,
-    error: unknown,
-    refusal: Refusal | undefined,
-  ): unknown {
+  function explained(context: RequestContext, error: unknown, refusal: Refusal | undefined): unknown {
     if (!refusal || !axios.isAxiosError(error) || !Object.isExtensible(error)) return error
     const failure: IgwnAxiosError = error
     if (failure.igwnAuth) return error
@@ -205,27 +200,15 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
   }
 
   function contextOf(caller: Request, adapter: Request['adapter'], url: URL): RequestContext {
-    return {
+    return newContext({
       caller,
-      request: caller,
       adapter,
       url,
       options: optionsFor(igwnAuthOf(caller)),
       authenticated: isAuthenticated(caller, url),
-      crossOrigin: false,
-      withoutCredentials: false,
-      carriedOver: undefined,
-      retried: false,
       formParts: formParts(caller.data),
       progress: caller.onUploadProgress || caller.onDownloadProgress ? new Progress() : undefined,
-      sends: 0,
-      secrets: [],
-      spent: 0,
-      redirected: undefined,
-      hasLeft: false,
-      redirects: undefined,
-      notRetried: undefined,
-    }
+    })
   }
 }
 

@@ -2,7 +2,7 @@ import type { InternalAxiosRequestConfig } from 'axios'
 import type { Explanation } from '../explain/explanation'
 import { mergeOptions, resolveOptions, type IgwnAuthOptions } from '../options'
 import { attacher } from './attach'
-import type { RequestContext } from './context'
+import { newContext } from './context'
 import { notHttpUrl, urlOf } from './destination'
 import { explainUnsent } from './explain-refusal'
 
@@ -18,27 +18,15 @@ export async function explainUrl(word: string, options: IgwnAuthOptions): Promis
   if (!url) throw notHttpUrl()
   // No rule about what is attached reads the headers: `authenticated` says all of them.
   const request = { url: word, method: 'get' } as InternalAxiosRequestConfig
-  const context: RequestContext = {
+  const context = newContext({
     caller: request,
-    request,
     adapter: undefined,
     url,
     options: resolved,
     authenticated: url.username !== '' || url.password !== '',
-    crossOrigin: false,
-    withoutCredentials: false,
-    carriedOver: undefined,
-    retried: false,
     formParts: undefined,
     progress: undefined,
-    sends: 0,
-    secrets: [],
-    spent: 0,
-    redirected: undefined,
-    redirects: undefined,
-    hasLeft: false,
-    notRetried: undefined,
-  }
+  })
   const attaching = attacher()
   try {
     return await explainUnsent(context, attaching)

@@ -15,11 +15,11 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || /^127(?:\.\d{1,3}){3}$/.test(hostname) || hostname === '[::1]'
 }
 
-/** Variables that name a proxy for `http:`. Usually none is set, and nothing else has to be looked at. */
-const PROXY_VARIABLES = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']
+/** Variables that name a proxy. Usually none is set, and nothing else has to be looked at. */
+const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']
 
 /** As axios decides it: its option, else the environment. */
-function usesProxy(url: URL, proxy: AxiosRequestConfig['proxy']): boolean {
+export function usesProxy(url: URL, proxy: AxiosRequestConfig['proxy']): boolean {
   if (proxy === false || proxy) return Boolean(proxy)
   return PROXY_VARIABLES.some((name) => process.env[name]) && getProxyForUrl(url) !== ''
 }

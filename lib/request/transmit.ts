@@ -1,5 +1,4 @@
 import axios, { AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
-import { getProxyForUrl } from 'proxy-from-env'
 import http from 'node:http'
 import https from 'node:https'
 import { IgwnAuthError } from '../errors'
@@ -10,6 +9,7 @@ import { isPromise } from '../tokens/token'
 import { abortable, throwIfAborted } from './abort'
 import { adapterKind, isHttp2 } from './adapters'
 import { rememberSecrets, type Credentials, type RequestContext } from './context'
+import { usesProxy } from './insecure-transport'
 import { fieldsOf, redirectHook, redirectOf, removeFields, scrubRedirect } from './redirects'
 import { discard, ReplayedForm } from './resend'
 import { schemeResponse } from './retry-after-401'
@@ -91,18 +91,10 @@ function setAgents(
   const name = isHttps ? 'httpsAgent' : 'httpAgent'
   // Without an agent axios builds its tunnel through a network proxy by other rules.
   config[name] = wrapAgent(
-    config[name] ?? (usesProxy(request, url) ? undefined : isHttps ? https.globalAgent : http.globalAgent),
+    config[name] ??
+      (usesProxy(url, request.proxy) ? undefined : isHttps ? https.globalAgent : http.globalAgent),
   )
 }
-
-/** As axios decides it. */
-function usesProxy({ proxy }: Request, url: URL): boolean {
-  if (proxy === false || proxy) return Boolean(proxy)
-  const { env } = process
-  return PROXY_VARIABLES.some((name) => env[name]) && getProxyForUrl(url) !== ''
-}
-
-const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']
 
 /** Puts the caller's values back into the private copy, so that it holds no credential any more. */
 function scrub(config: Request, context: RequestContext, credentials: Credentials): void {

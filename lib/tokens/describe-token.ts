@@ -56,7 +56,7 @@ export function deferredFinding(source: string): Finding {
   return { kind: 'token', source, verdict: 'deferred', message: `${source} is asked when a request is sent` }
 }
 
-/** The finding for a token whose claims are validated, wherever it comes from. */
+/** The finding for a token with its claims validated, from any source. */
 export function tokenFinding(
   token: SciToken,
   source: string,
