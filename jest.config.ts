@@ -7,10 +7,10 @@ export const common: Config = {
   setupFilesAfterEnv: ['<rootDir>/__tests__/support/isolate.ts'],
   // One compile cache in the checkout, for all projects.
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
-  // openid-client and its dependencies are ES modules, which Jest does not load, so they are compiled too.
-  transformIgnorePatterns: ['/node_modules/(?!(openid-client|oauth4webapi|jose)/)'],
+  // openid-client, and dependencies of it and of msw, are ES modules, which Jest does not load, so they are compiled too.
+  transformIgnorePatterns: ['/node_modules/(?!(openid-client|oauth4webapi|jose|until-async)/|.+\\.mjs$)'],
   transform: {
-    '^.+\\.[jt]s$': [
+    '^.+\\.m?[jt]s$': [
       'ts-jest',
       {
         tsconfig: {

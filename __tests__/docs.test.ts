@@ -18,7 +18,6 @@ const DOCUMENTS = [
   'docs/coming-from-python.md',
   'docs/coming-from-authlib.md',
   'docs/per-user-tokens.md',
-  'docs/testing.md',
   'CONTRIBUTING.md',
 ]
 
