@@ -414,7 +414,7 @@ function install(project: string, axios: string): void {
     fs.symlinkSync(path.relative(path.join(modules, '.bin'), target), path.join(modules, '.bin', name))
   }
   link('axios', axios)
-  // The declarations speak of https.Agent; whoever writes TypeScript for Node has these.
+  // The declarations use https.Agent; TypeScript programs for Node.js have these types.
   link('@types/node', '@types/node')
 
   function link(name: string, target: string): void {

@@ -8,21 +8,15 @@ import { answerAtOnce } from './requests'
 import type { Setting } from './setting'
 
 /**
- * Where the time goes: what each thing that we do adds to a request, without a network and on the wire, where what our code
- * and data had in the caches of the processor has been pushed out by the request before.
+ * Where the time is spent: the cost that each step adds to a request, without a network and over a connection, where earlier
+ * work evicts this package from the processor caches.
  */
 export async function* breakdown({ token, listening, quick }: Setting): AsyncGenerator<Result> {
   const rounds = quick ? 9 : 151
   const lookups = await lookupsOf(applyIgwnAuth(axios.create({ ...instant })))
-  yield counted('environment variables that are read for a request', lookups.variables.length)
-  yield counted(
-    '  files that are looked at: there',
-    lookups.files.filter((file) => fs.existsSync(file)).length,
-  )
-  yield counted(
-    '  files that are looked at: not there',
-    lookups.files.filter((file) => !fs.existsSync(file)).length,
-  )
+  yield counted('environment variables read for a request', lookups.variables.length)
+  yield counted('  files checked: existing', lookups.files.filter((file) => fs.existsSync(file)).length)
+  yield counted('  files checked: missing', lookups.files.filter((file) => !fs.existsSync(file)).length)
 
   const httpAgent = new http.Agent({ keepAlive: true })
   const wire = { baseURL: listening.http, httpAgent }
@@ -68,20 +62,20 @@ async function* steps(
   yield measured(`${where}: axios alone`, 'µs', bare.time.cpu)
   const added = (what: string, { extra }: typeof bare) =>
     measured(`  ${where}: added by ${what}`, 'µs', extra.cpu)
-  yield added('those lookups and nothing else', lookupsAlone)
-  yield added('a private copy, its sending, concealment', times.neither)
-  yield added('these and the search for a certificate', times.certificate)
-  yield added('these and the search for a token', times.token)
-  yield added('all of it', times.both)
+  yield added('these lookups alone', lookupsAlone)
+  yield added('a private copy, sending it, hiding secrets', times.neither)
+  yield added('the same and the search for a certificate', times.certificate)
+  yield added('the same and the search for a token', times.token)
+  yield added('everything', times.both)
 }
 
-/** What is asked of the machine for one request. */
+/** The variables and files that one request looks up. */
 interface Lookups {
   readonly variables: readonly string[]
   readonly files: readonly string[]
 }
 
-/** Axios alone, which asks the machine the same things before each request and does nothing with the answers. */
+/** axios alone, with an interceptor that does the same lookups and ignores the results. */
 function looking(config: AxiosRequestConfig, { variables, files }: Lookups): AxiosInstance {
   const instance = axios.create(config)
   instance.interceptors.request.use(
@@ -97,7 +91,7 @@ function looking(config: AxiosRequestConfig, { variables, files }: Lookups): Axi
   return instance
 }
 
-/** Counts what a second request of an instance reads of the environment and asks of the file system. */
+/** Records the variables and files that the second request of an instance looks up. */
 async function lookupsOf(instance: AxiosInstance): Promise<Lookups> {
   await instance.get('/')
   const { env } = process

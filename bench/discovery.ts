@@ -9,7 +9,7 @@ import { settled } from './environment'
 const AUDIENCE = 'https://service.example.org'
 const COUNTS = [1, 10, 1000] as const
 
-/** First discovery and the second with nothing changed: how long it takes, and what it asks of the file system. */
+/** The first discovery, and the second without changes: time and file system calls. */
 export async function* discovery({ mint, environment, quick }: Setting): AsyncGenerator<Result> {
   const effort = { rounds: quick ? 9 : 101, batch: quick ? 100 : 500 }
   const usual = () => findSciToken({ audience: AUDIENCE })
@@ -51,7 +51,7 @@ function candidateWord(count: number): string {
   return count === 1 ? '1 .use file' : `${count} .use files`
 }
 
-/** A folder as of HTCondor where only the last token by name is for our audience: all before it have to be passed over. */
+/** A folder of HTCondor credentials in which only the last token by name is suitable: all others are skipped. */
 function candidates(count: number, mint: (audience: string) => string, folder: string): string {
   for (let index = 1; index <= count; index++) {
     const token = mint(index === count ? AUDIENCE : `https://other-${index}.example.org`)
@@ -62,14 +62,14 @@ function candidates(count: number, mint: (audience: string) => string, folder: s
   return folder
 }
 
-/** A discovery with a memory of its own, which remembers nothing yet. */
+/** A discovery with an empty cache of its own. */
 function freshFind(): () => Promise<unknown> {
   const source = discoveredTokens()
   const query = { audience: [AUDIENCE], scope: [], issuer: [], minTimeLeft: 60 }
   return () => Promise.resolve(source.getToken(query))
 }
 
-/** The first discovery of those that have found nothing yet, in microseconds by the clock. */
+/** The wall time of the first discovery with an empty cache, in microseconds. */
 async function cold(make: () => () => Promise<unknown>, times: number): Promise<Spread> {
   const taken: number[] = []
   for (let one = 0; one < times; one++) {
@@ -81,7 +81,7 @@ async function cold(make: () => () => Promise<unknown>, times: number): Promise<
   return spreadOf(taken)
 }
 
-/** What one run asks of the file system, and whether it reads a token again. */
+/** The file system calls of one run, and whether it reads a token again. */
 async function* callsOf(what: string, run: () => Promise<unknown>): AsyncGenerator<Result> {
   const calls = await watched(run)
   const stats = ['statSync', 'lstatSync'].reduce((sum, name) => sum + (calls.get(name) ?? 0), 0)
@@ -109,7 +109,7 @@ async function watched(run: () => Promise<unknown>): Promise<Map<string, number>
 function countCalls(owner: object, name: string, label: string, calls: Map<string, number>): () => void {
   const methods = owner as Record<string, unknown>
   const original = methods[name]
-  // Classes, as fs.Stats, are not called.
+  // Classes such as fs.Stats are not called.
   if (typeof original !== 'function' || /^[A-Z]/.test(name)) return () => undefined
   methods[name] = (...args: unknown[]): unknown => {
     calls.set(label, (calls.get(label) ?? 0) + 1)

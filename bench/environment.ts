@@ -2,21 +2,21 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
-/** A machine of our own to measure on. */
+/** An isolated environment for measurements. */
 export interface Environment {
   /** Makes a folder in it. */
   folder(name: string): string
-  /** Takes it off the disk again. */
+  /** Deletes its folders. */
   remove(): void
 }
 
-/** What would change the result, or lead to somebody's credentials. */
+/** Variables that would change the result, or lead to credentials of the user. */
 const FROM_OUTSIDE =
   /^(SCITOKEN|BEARER_TOKEN|_CONDOR|X509_|IGWN_|NETRC$|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT|NODE_EXTRA_CA|ALL_PROXY$|HTTPS?_PROXY$|NO_PROXY$)/i
 
 /**
- * Gives this process, and those it starts, a home and a runtime folder that are empty, and an environment without
- * credentials. What is in the default places of the machine, in `/tmp`, is named by user ids that nobody has.
+ * Gives this process and its children an empty home and runtime folder, and an environment without credentials. The default
+ * files in `/tmp` are named after the user id, so an unused id is set.
  */
 export function isolatedEnvironment(): Environment {
   for (const name of Object.keys(process.env))
@@ -30,7 +30,7 @@ export function isolatedEnvironment(): Environment {
   process.env.HOME = folder('home')
   process.env.XDG_RUNTIME_DIR = folder('run')
   process.env.TMPDIR = folder('tmp')
-  process.getuid = process.geteuid = () => NOBODY
+  process.getuid = process.geteuid = () => UNUSED_ID
   return {
     folder,
     remove() {
@@ -39,14 +39,14 @@ export function isolatedEnvironment(): Environment {
   }
 }
 
-const NOBODY = 4_200_000_123
+const UNUSED_ID = 4_200_000_123
 
-/** Where htgettoken puts a token, and where discovery finds it: the usual case, and the one with most places before it. */
+/** Where htgettoken stores a token: the usual case, with the most locations before it. */
 export function usualTokenFile(): string {
-  return path.join(process.env.XDG_RUNTIME_DIR ?? '', `bt_u${NOBODY}`)
+  return path.join(process.env.XDG_RUNTIME_DIR ?? '', `bt_u${UNUSED_ID}`)
 }
 
-/** Writes a file and lets the clock of the file system move on, past the time in which a change could go unseen. */
+/** Writes files, and waits until a later change is certain to have another modification time. */
 export async function settled(write: () => void): Promise<void> {
   write()
   await new Promise((resolve) => setTimeout(resolve, 200))

@@ -1,4 +1,4 @@
-/** The middle of what was measured, and the quartiles about it. */
+/** The median and the quartiles of a measurement. */
 export interface Spread {
   readonly median: number
   readonly low: number
@@ -6,15 +6,15 @@ export interface Spread {
 }
 
 export interface Effort {
-  /** How often all variants take their turn. */
+  /** How often all variants run. */
   readonly rounds: number
-  /** How often a variant runs in its turn. */
+  /** How many times a variant runs in each round. */
   readonly batch: number
-  /** Turns before the first that counts, until everything is compiled. Default is 40. */
+  /** Rounds before the first that counts, so that all code is compiled. Default is 40. */
   readonly warmUp?: number
 }
 
-/** What a clock says, and what the processor time of this process says, which other processes hardly touch. */
+/** Wall time, and processor time of this process, which other processes affect little. */
 interface Times<T> {
   readonly wall: T
   readonly cpu: T
@@ -30,8 +30,8 @@ export interface Compared {
 }
 
 /**
- * Times variants against the first of them. They run by turns, a batch each, in an order that reverses every round, so
- * that what else the machine does falls on all alike; ratios are of batches of the same round.
+ * Times variants against the first of them. They run in turn, one batch each, in an order that reverses every round, so that
+ * other load affects all of them equally. Ratios are between batches of the same round.
  */
 export async function compare<Name extends string>(
   variants: Record<Name, () => unknown>,
@@ -40,7 +40,7 @@ export async function compare<Name extends string>(
   const names = Object.keys(variants) as Name[]
   const times = new Map<Name, Times<number>[]>(names.map((name) => [name, []]))
   for (let turn = 0; turn < warmUp; turn++) for (const name of names) await timed(variants[name], batch)
-  globalThis.gc?.() // what was left behind before is on nobody's account
+  globalThis.gc?.() // earlier garbage must not count
   for (let round = 0; round < rounds; round++)
     for (const name of round % 2 === 0 ? names : [...names].reverse())
       times.get(name)?.push(await timed(variants[name], batch))
@@ -52,7 +52,7 @@ export async function compare<Name extends string>(
   >
 }
 
-/** Microseconds that one run takes, as the mean of a batch: what it leaves for later counts too. */
+/** Microseconds of one run, as the mean of a batch, so that work it defers counts too. */
 async function timed(run: () => unknown, batch: number): Promise<Times<number>> {
   const cpuBefore = process.cpuUsage()
   const begin = performance.now()
@@ -62,7 +62,7 @@ async function timed(run: () => unknown, batch: number): Promise<Times<number>> 
   return { wall: (wall * 1000) / batch, cpu: (user + system) / batch }
 }
 
-/** What the batches of one variant say beside those of the first. */
+/** Compares the batches of one variant with those of the first. */
 export function compared(own: readonly Times<number>[], baseline: readonly Times<number>[]): Compared {
   const both = (of: (time: number, base: number) => number): Times<Spread> => {
     const spread = (clock: keyof Times<number>) =>
@@ -88,7 +88,7 @@ function quantile(sorted: readonly number[], share: number): number {
   return below + (above - below) * (at - Math.floor(at))
 }
 
-/** The straight line through points that leaves the least squares, and how far its slope may be off by chance. */
+/** The slope of the least-squares line through points, and its standard error. */
 export function slopeOf(points: readonly (readonly [x: number, y: number])[]): {
   slope: number
   error: number

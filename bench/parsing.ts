@@ -83,7 +83,7 @@ export async function* parsing({ token, listening, quick }: Setting): AsyncGener
     const worst = whole.reduce((one, other) => (other.median > one.median ? other : one))
     yield measured(`  1 MB, the worst of ${hostile.length}`, 'ms', worst, 50)
     const growth = whole.map(({ median }, index) => median / (eighth[index]?.median ?? NaN))
-    // What takes no time at all has no growth to speak of.
+    // Times below the resolution of the clock have no meaningful growth.
     const slow = growth.filter((_, index) => (whole[index]?.median ?? 0) > 1)
     if (name === 'netrc') yield* netrcOfLogins(quick ? 1 : 5)
     yield counted('  1 MB over an eighth of it (8 is linear, 64 quadratic)', Math.max(...slow, 0), 16, '×')
@@ -92,7 +92,7 @@ export async function* parsing({ token, listening, quick }: Setting): AsyncGener
 
 const MEGABYTE = 2 ** 20
 
-/** As many logins as a megabyte can have, which is nobody's file; and what of the time is the package's that makes the entries. */
+/** A netrc file of one megabyte with as many entries as possible, and the share of the time that the netrc package takes. */
 function* netrcOfLogins(times: number): Generator<Result> {
   let text = ''
   let count = 0

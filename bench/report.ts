@@ -7,7 +7,7 @@ export interface Result {
   readonly value: number
   /** Lower and upper quartile, where it was measured more than once. */
   readonly quartiles?: readonly [number, number]
-  /** The same by the processor time of our process, where that is told beside the clock. */
+  /** The same in processor time, if both are shown. */
   readonly cpu?: number
   /** It may be at most this. */
   readonly target?: number
@@ -15,12 +15,12 @@ export interface Result {
 
 type Unit = '×' | 's' | 'ms' | 'µs' | 'MB' | 'kB' | 'per s' | 'bytes' | ''
 
-/** What could not be measured here, and why. */
+/** A measurement that was not possible, and why. */
 export interface Note {
   readonly note: string
 }
 
-/** What belongs together, in the order in which it is told. */
+/** A group of results, in the order in which they are shown. */
 export interface Section {
   readonly title: string
   readonly results: readonly Result[]
@@ -36,7 +36,7 @@ export function measured(
   return { what, unit, value, quartiles: [low, high], ...(target !== undefined && { target }) }
 }
 
-/** By the clock, with the processor time beside it. */
+/** Wall time, with the processor time in another column. */
 export function measuredTwice(
   what: string,
   unit: Unit,
@@ -54,7 +54,7 @@ export function isMissed({ value, target }: Result): boolean {
   return target !== undefined && !(value <= target)
 }
 
-/** Ratios and what is small with two digits behind the point, all else with three that count. */
+/** Ratios and small values with two decimals, others with three significant digits. */
 export function numberText(value: number, unit: Unit): string {
   if (unit === '×' || (!Number.isInteger(value) && Math.abs(value) < 10)) return value.toFixed(2)
   return Math.abs(value) < 100 && !Number.isInteger(value) ? value.toFixed(1) : grouped(Math.round(value))
@@ -64,7 +64,7 @@ function grouped(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
-/** What a line says, column by column: what it is, the median, the quartiles, the processor time, the target. */
+/** The columns of a line: label, median, quartiles, processor time, target. */
 export function cells(result: Result): [string, string, string, string, string] {
   const { what, unit, value, quartiles, cpu, target } = result
   const number = (one: number) => numberText(one, unit)

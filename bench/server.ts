@@ -1,6 +1,6 @@
 /**
- * The server that requests are timed against, in a process of its own: what it does with them is on nobody's account.
- * Tells its parent where it listens and what to trust, and ends when the parent does.
+ * The server for timed requests, in a process of its own, so that its time does not count. It sends its addresses and CA to its
+ * parent, and ends when the parent ends.
  */
 import { once } from 'node:events'
 import http from 'node:http'
@@ -14,13 +14,13 @@ export interface Listening {
   readonly https: string
   /** The certificate of its CA, PEM. */
   readonly ca: string
-  /** Asks for a client certificate; tells how many handshakes there were, and how many connections there are. */
+  /** Requests a client certificate; returns the number of handshakes and of open connections. */
   readonly asking: string
   /** A user's proxy certificate with key and chain, PEM. */
   readonly proxy: string
-  /** The next of that user. */
+  /** The next proxy certificate of that user. */
   readonly renewedProxy: string
-  /** A network proxy that makes tunnels. */
+  /** A network proxy with CONNECT. */
   readonly tunnel: string
 }
 
@@ -45,7 +45,7 @@ const listening: Listening = {
 process.on('disconnect', () => process.exit())
 process.send?.(listening)
 
-/** A small JSON document for whoever shows a bearer token. */
+/** A small JSON document for requests with a bearer token. */
 function answer(request: http.IncomingMessage, response: http.ServerResponse): void {
   const allowed = request.headers.authorization?.startsWith('Bearer ') === true
   const body = JSON.stringify({ allowed, path: request.url })
@@ -56,7 +56,7 @@ function answer(request: http.IncomingMessage, response: http.ServerResponse): v
   response.end(body)
 }
 
-/** How many handshakes there were, and how many connections there are, for whoever asks. */
+/** The number of handshakes and of open connections. */
 function answerAll(_: http.IncomingMessage, response: http.ServerResponse): void {
   asking.getConnections((_error, connections) => {
     response.writeHead(200, { 'Content-Type': 'application/json' })

@@ -1,2 +1,2 @@
-/** The login that the site in clear takes. */
+/** The username and password for the plain HTTP site. */
 export const LOGIN = { username: 'albert.einstein', password: 'over the rainbow' }

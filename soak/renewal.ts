@@ -10,18 +10,18 @@ import type { Ask } from './start-site'
 const EVERY = 1000
 
 /**
- * The credentials of this machine, and their renewal again and again: mostly by rename, as it should be, at times in pieces;
- * at times with all older ones refused at once.
+ * Writes the credentials and renews them every second: usually by rename, sometimes in place and in pieces. Sometimes all
+ * older tokens are refused at once.
  */
-export async function renewal(surroundings: Environment, site: Site, ask: Ask) {
-  const folder = surroundings.folder('credentials')
+export async function renewal(environment: Environment, site: Site, ask: Ask) {
+  const folder = environment.folder('credentials')
   const file = (name: string) => path.join(folder, name)
   const byRename = (name: string, text: string) => {
     fs.writeFileSync(file('new'), text, { mode: 0o600 })
     fs.renameSync(file('new'), file(name))
   }
   process.env.SCITOKEN_FILE = file('token-a')
-  process.env._CONDOR_CREDS = surroundings.folder('condor')
+  process.env._CONDOR_CREDS = environment.folder('condor')
   process.env.BEARER_TOKEN_FILE = file('token-b')
   process.env.X509_USER_PROXY = file('proxy')
   process.env.NETRC = file('netrc')
@@ -44,7 +44,7 @@ export async function renewal(surroundings: Environment, site: Site, ask: Ask) {
 
   async function renew(): Promise<void> {
     const { a, b } = await ask('renew')
-    // Where one is in pieces just now, this is the next candidate.
+    // The next candidate while the first file is incomplete.
     fs.writeFileSync(path.join(folder, 'new'), a, { mode: 0o600 })
     fs.renameSync(file('new'), path.join(String(process.env._CONDOR_CREDS), 'a.use'))
     byRename('token-b', b)

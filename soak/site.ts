@@ -1,6 +1,6 @@
 /**
- * The servers that are soaked: two origins by TLS, which take tokens of their own audience and ask for a certificate, and one
- * in clear for logins. They fail on purpose at some paths. They make the credentials too, and know which are replaced.
+ * The servers of the soak test: two TLS origins, which accept tokens for their own audience and request a certificate, and a plain
+ * HTTP server for passwords. Some paths fail on purpose. The process also issues the credentials and records which are replaced.
  */
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
@@ -21,11 +21,11 @@ export interface Site {
 }
 
 export interface Answers {
-  /** New tokens, one for each origin; those of three renewals before are refused from now on. */
+  /** New tokens, one for each origin. Tokens that are three renewals old are refused from now on. */
   readonly renew: { readonly a: string; readonly b: string }
-  /** The newest tokens are where they are looked for. */
+  /** The newest tokens have been written. */
   readonly placed: true
-  /** Refuses all tokens but the newest. */
+  /** Refuses all tokens except the newest. */
   readonly revoke: true
   /** A new proxy certificate with key and chain, PEM. */
   readonly proxy: string
@@ -34,9 +34,9 @@ export interface Answers {
 
 export interface Tally {
   requests: number
-  /** Tokens of another origin, or not signed by the issuer. */
+  /** Requests with a token for another origin, or with an invalid signature. */
   foreign: number
-  /** Tokens that were replaced long before. */
+  /** Requests with a token that was replaced more than 5 seconds before. */
   stale: number
 }
 
@@ -47,10 +47,10 @@ const alice = await authority.issueUser()
 const tls = { cert: certificate, key, requestCert: true, rejectUnauthorized: false }
 
 const tally: Tally = { requests: 0, foreign: 0, stale: 0 }
-/** Milliseconds that a request may be on its way on a machine that has much to do. */
+/** Milliseconds that a request can take on a busy host. */
 const LONG = 5_000
 
-/** By generation: when another took its place. */
+/** By generation: when it was replaced. */
 const replacedAt = new Map<number, number>()
 let newest = 0
 let oldestAccepted = 0
@@ -114,14 +114,14 @@ async function answer(
   const { pathname: path } = new URL(request.url ?? '', site[origin])
   request.resume()
   await once(request, 'end').catch(() => undefined)
-  // For a source: a token with seconds to live.
+  // For a token source: a token that expires in 3 seconds.
   if (path === '/token') json(response, 200, { access_token: mint(site.b, 3) })
   else if (path === '/open') json(response, 200, {})
   else if (isAccepted(request, site[origin])) answerTo(path, request, response)
   else json(response, 401, {}, { 'WWW-Authenticate': 'Bearer realm="soak", error="invalid_token"' })
 }
 
-/** What comes of a request with a token that is good. */
+/** Responds to a request with a valid token. */
 function answerTo(path: string, request: http.IncomingMessage, response: http.ServerResponse): void {
   switch (path) {
     case '/reset':
@@ -163,7 +163,7 @@ function isAccepted({ headers }: http.IncomingMessage, audience: string): boolea
     if (Date.now() - (replacedAt.get(generation) ?? Infinity) > LONG) tally.stale += 1
     return generation >= oldestAccepted
   } catch (error) {
-    // A token of the source may end on its way: that is no stranger.
+    // A token of the source may expire in transit, which is not an error.
     if (!(error instanceof jsonwebtoken.TokenExpiredError) && token !== '') tally.foreign += 1
     return false
   }

@@ -2,10 +2,10 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Answers, Site } from './site'
 
-/** Asks the site for something; it answers in the order of the questions. */
+/** Sends a request to the site process, which replies in the same order. */
 export type Ask = <Question extends keyof Answers>(question: Question) => Promise<Answers[Question]>
 
-/** Starts the servers in a process of their own: what they need is on nobody's account. */
+/** Starts the servers in a process of their own, whose memory and sockets are not counted. */
 export async function startSite(): Promise<{ site: Site; ask: Ask; stop: () => void }> {
   const child = fork(new URL('site.ts', import.meta.url), { execArgv: ['--import', 'tsx'] })
   const [site] = (await once(child, 'message')) as [Site]

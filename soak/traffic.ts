@@ -16,25 +16,25 @@ import {
 } from 'axios-igwn-auth'
 import type { Site } from './site'
 
-/** How many things are done at once. */
+/** The number of concurrent actions. */
 const WORKERS = 8
 
-/** Requests of every kind, each of which knows what must come of it. */
+/** Requests of every kind; each checks its result. */
 export function traffic(site: Site) {
   const wrong = new Map<string, number>()
   const ours = applyIgwnAuth(axios.create(), { onEvent: () => undefined })
   const kept = portal(site)
   const bySource = applyIgwnAuth(axios.create({ baseURL: site.b }), { token: kept.source })
-  const acts = actsOn(site, ours, bySource)
+  const actions = actionsOn(site, ours, bySource)
   let count = 0
 
   return {
     get count() {
       return count
     },
-    kinds: Object.keys(acts).length,
+    kinds: Object.keys(actions).length,
     get wrong() {
-      const twice = kept.most() > 1 ? ['reuse had two flights at once'] : []
+      const twice = kept.most() > 1 ? ['reuse sent two token requests at once'] : []
       return [...twice, ...Array.from(wrong, ([what, times]) => `${what} (${times} times)`)]
     },
     async until(end: number): Promise<void> {
@@ -46,12 +46,12 @@ export function traffic(site: Site) {
   }
 
   async function work(end: number): Promise<void> {
-    const names = Object.keys(acts)
+    const names = Object.keys(actions)
     while (Date.now() < end) {
       const name = names[Math.floor(Math.random() * names.length)] ?? ''
       count += 1
       try {
-        await acts[name]?.()
+        await actions[name]?.()
       } catch (error) {
         const what = `${name}: ${error instanceof Error ? error.message : String(error)}`
         wrong.set(what, (wrong.get(what) ?? 0) + 1)
@@ -60,9 +60,9 @@ export function traffic(site: Site) {
   }
 }
 
-type Acts = Record<string, () => Promise<unknown>>
+type Actions = Record<string, () => Promise<unknown>>
 
-function actsOn(site: Site, ours: AxiosInstance, bySource: AxiosInstance): Acts {
+function actionsOn(site: Site, ours: AxiosInstance, bySource: AxiosInstance): Actions {
   const { a, b, clear } = site
   const get = (url: string, config: AxiosRequestConfig = {}) => ours.get<Record<string, unknown>>(url, config)
   const body = { event: 'x'.repeat(1000) }
@@ -70,22 +70,23 @@ function actsOn(site: Site, ours: AxiosInstance, bySource: AxiosInstance): Acts 
   return {
     async 'a token and a certificate'() {
       const { data } = await get(`${a}/data`)
-      if (data.certificate !== true) throw new Error('no certificate was shown')
+      if (data.certificate !== true) throw new Error('no certificate was presented')
     },
     'a token of another origin': () => get(`${b}/data`),
     'a body': () => ours.post(`${a}/data`, body),
-    'the ready instance': () => igwnAxios.get(`${a}/data`),
-    'a hundred at once': () => Promise.all(Array.from({ length: 100 }, () => get(`${a}/data`))),
+    igwnAxios: () => igwnAxios.get(`${a}/data`),
+    'a hundred concurrent requests': () => Promise.all(Array.from({ length: 100 }, () => get(`${a}/data`))),
     'a redirect to another origin': () => get(`${a}/away`),
-    'a redirect here': () => ours.post(`${a}/around`, body),
+    'a redirect to the same origin': () => ours.post(`${a}/around`, body),
     'no credential at all': () => get(`${a}/open`, { igwnAuth: { forceNoAuth: true } }),
-    'a login in the place of a token': () => get(clear, { igwnAuth: { token: false } }),
-    'a source of tokens': () => bySource.get('/data'),
-    'many with a source': () => Promise.all(Array.from({ length: 20 }, () => bySource.get('/data'))),
+    'a password instead of a token': () => get(clear, { igwnAuth: { token: false } }),
+    'a token source': () => bySource.get('/data'),
+    'concurrent requests with a token source': () =>
+      Promise.all(Array.from({ length: 20 }, () => bySource.get('/data'))),
     'a 403': () => fails(get(`${a}/forbidden`), 'ERR_BAD_REQUEST'),
     'a connection that is reset': () => fails(get(`${a}/reset`), 'ECONNRESET'),
-    'an answer that is cut': () => fails(get(`${a}/cut`), 'ECONNRESET', 'ECONNABORTED', 'ERR_BAD_RESPONSE'),
-    'a time-out': () => fails(get(`${a}/slow`, { timeout: 30 }), 'ECONNABORTED'),
+    'a response that is cut': () => fails(get(`${a}/cut`), 'ECONNRESET', 'ECONNABORTED', 'ERR_BAD_RESPONSE'),
+    'a timeout': () => fails(get(`${a}/slow`, { timeout: 30 }), 'ECONNABORTED'),
     'an abort': () =>
       fails(
         get(`${a}/slow`, { signal: AbortSignal.timeout(Math.floor(Math.random() * 40)) }),
@@ -97,22 +98,22 @@ function actsOn(site: Site, ours: AxiosInstance, bySource: AxiosInstance): Acts 
       for await (const chunk of await streamOf(`${a}/stream`)) bytes += (chunk as Buffer).length
       if (bytes !== 1024 * 1024) throw new Error(`${bytes} bytes came`)
     },
-    async 'a stream that is left'() {
+    async 'a stream that is abandoned'() {
       ;(await streamOf(`${a}/stream`)).destroy()
     },
-    async 'an instance of its own'() {
+    async 'a new instance'() {
       const instance = applyIgwnAuth(axios.create(), { tokenScope: 'read:/data' })
       await instance.get(`${a}/data`)
       removeIgwnAuth(instance)
     },
-    async 'an agent of its own'() {
+    async 'a new agent'() {
       const httpsAgent = createX509Agent(await findX509Credentials())
       await get(`${a}/data`, { httpsAgent })
       httpsAgent.destroy()
     },
-    async 'the parts alone'() {
+    async 'functions without an instance'() {
       await findSciToken({ audience: a })
-      if (!findNetrcCredentials(clear)) throw new Error('no login was found')
+      if (!findNetrcCredentials(clear)) throw new Error('no netrc entry was found')
     },
     async 'an explanation'() {
       await explain(`${a}/data`)
@@ -124,26 +125,26 @@ function actsOn(site: Site, ours: AxiosInstance, bySource: AxiosInstance): Acts 
   }
 }
 
-/** A source that asks the site for a token that ends soon, and how many such requests there were at most at once. */
+/** A source of short-lived tokens from the site, and the maximum number of its concurrent requests. */
 function portal(site: Site): { source: TokenSource; most: () => number } {
-  // Of its own: what it needs is no part of what is soaked, but for the authorities.
+  // An instance without the package: only its CA is shared.
   const plain = axios.create({ httpsAgent: new https.Agent({ ca: site.ca }), httpAgent: new http.Agent() })
-  let flights = 0
+  let concurrent = 0
   let most = 0
   const source: TokenSource = {
     async getToken() {
-      most = Math.max(most, (flights += 1))
+      most = Math.max(most, (concurrent += 1))
       try {
         return (await plain.get<{ access_token: string }>(`${site.b}/token`)).data.access_token
       } finally {
-        flights -= 1
+        concurrent -= 1
       }
     },
   }
   return { source: reuse(source, { minTimeLeft: 1, renewBefore: 1 }), most: () => most }
 }
 
-/** Waits for a request that must fail, with one of these codes. */
+/** Waits for a request that must fail with one of these codes. */
 async function fails(request: Promise<unknown>, ...codes: string[]): Promise<void> {
   const error = await request.then(
     () => undefined,
@@ -151,5 +152,5 @@ async function fails(request: Promise<unknown>, ...codes: string[]): Promise<voi
   )
   if (!error) throw new Error('it did not fail')
   if (!codes.includes(error.code ?? ''))
-    throw new Error(`it failed otherwise: ${error.code ?? ''} ${error.message}`)
+    throw new Error(`unexpected error: ${error.code ?? ''} ${error.message}`)
 }

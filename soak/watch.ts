@@ -1,9 +1,9 @@
 import fs from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 
-/** What this process holds at one moment. */
+/** The resources of this process at one time. */
 interface Sample {
-  /** Megabytes after a collection. */
+  /** Megabytes after a garbage collection. */
   readonly heap: number
   /** Megabytes of memory of the process. */
   readonly memory: number
@@ -12,7 +12,7 @@ interface Sample {
   readonly handles: number
 }
 
-/** By how much the end may be above the beginning: in parts of it, and besides. */
+/** Allowed growth: a share of the value at the beginning, plus an amount. */
 const ALLOWED: Record<keyof Sample, readonly [share: number, more: number]> = {
   heap: [0.15, 3],
   memory: [0.25, 30],
@@ -20,10 +20,10 @@ const ALLOWED: Record<keyof Sample, readonly [share: number, more: number]> = {
   handles: [0.3, 15],
 }
 
-/** Seconds at the beginning in which things are compiled, and connections made. */
+/** Seconds at the beginning in which code is compiled and connections are made. */
 const WARM_UP = 20
 
-/** Looks once a second what this process holds. */
+/** Samples the resources of this process once a second. */
 export function watch(count: () => number) {
   const samples: Sample[] = []
 
@@ -39,17 +39,17 @@ export function watch(count: () => number) {
         if (second % 10 === 0 || Date.now() >= end) print(second, count(), now)
       }
     },
-    /** What has grown: the middle of the last third, against that of the first after the warm-up. */
+    /** What has grown: the median of the last third, compared with the first third after the warm-up. */
     grown(): string[] {
       const all = samples.slice(Math.min(WARM_UP, Math.floor(samples.length / 3)))
       const third = Math.floor(all.length / 3)
       if (third < 5) {
-        console.log('Too short to say what grows; that takes a minute.')
+        console.log('Too short to measure growth; that takes a minute.')
         return []
       }
       return NAMES.flatMap((name) => {
         const [before, after] = [all.slice(0, third), all.slice(-third)].map((some) =>
-          middle(some.map((one) => one[name])),
+          median(some.map((one) => one[name])),
         ) as [number, number]
         const [share, more] = ALLOWED[name]
         return after <= before * (1 + share) + more
@@ -73,7 +73,7 @@ function sample(): Sample {
   }
 }
 
-/** Open files and sockets; where the system does not tell, the connections that Node waits for. */
+/** Open files and sockets; on systems without /proc, TCP connections only. */
 export function openHandles(): number {
   try {
     return fs.readdirSync('/proc/self/fd').length
@@ -87,6 +87,6 @@ function print(second: number, count: number, one: Sample): void {
   console.log(`${`${second} s`.padStart(8)} ${String(count).padStart(9)} ${values.join(' ')}`)
 }
 
-function middle(values: number[]): number {
+function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }

@@ -204,7 +204,7 @@ describe('a refusal', () => {
     put(runtimeFile(), site.mint({ scope: 'gracedb.write' }))
     const { code, stdout, stderr } = await igwnAuth(['get', `${site.origin}/gracedb/x`], { env })
     expect(code).toBe(1)
-    expect(JSON.parse(stdout)).toEqual({ error: 'the token does not give gracedb.read' })
+    expect(JSON.parse(stdout)).toEqual({ error: 'the token does not have scope gracedb.read' })
     expect(stderr).toMatch(/^igwn-auth: 403 Forbidden: .*gracedb\.read.*bt_u1000.*gracedb\.write/)
   })
 

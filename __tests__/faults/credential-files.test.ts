@@ -97,14 +97,14 @@ describe.each(KINDS)('the file of %s', (_kind, variable, content) => {
   })
 
   it.each(FAULTS.filter(([name]) => hasFifos || name !== 'is a FIFO'))(
-    'that %s is told of before anything is sent, and used for nothing',
+    'that %s is reported before anything is sent, and is not used',
     async (fault, harm, code) => {
       const file = (process.env[variable] = room('folder/file'))
       harm(file, content())
       const error = (await request()) as IgwnAuthError
       expect(error).toBeInstanceOf(IgwnAuthError)
       expect(server.seen).toEqual([])
-      // Whoever names authorities must not be served by others without a word.
+      // A named CA bundle must not be replaced silently by the default CAs.
       const isAuthority = variable === 'REQUESTS_CA_BUNDLE'
       expect(error.code).toBe(isAuthority ? 'ERR_IGWN_CA_UNUSABLE' : 'ERR_IGWN_NO_CREDENTIAL')
       expect(error.message).toContain(file)

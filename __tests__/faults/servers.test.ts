@@ -109,7 +109,7 @@ const FAULTS: [string, Fault, AxiosRequestConfig?][] = [
     { timeout: 100 },
   ],
   [
-    'has no end of body',
+    'sends an endless body',
     (socket) =>
       flood(
         socket,
@@ -119,7 +119,7 @@ const FAULTS: [string, Fault, AxiosRequestConfig?][] = [
     { maxContentLength: 100_000 },
   ],
   [
-    'redirects to where nobody listens',
+    'redirects to a closed port',
     (socket) =>
       socket.end('HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n'),
   ],
@@ -128,12 +128,12 @@ const FAULTS: [string, Fault, AxiosRequestConfig?][] = [
     (socket) => socket.end('HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n'),
   ],
   [
-    'redirects to itself for ever',
+    'redirects to itself forever',
     (socket) => socket.write('HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n'),
   ],
 ]
 
-/** Writes until nobody listens any more. */
+/** Writes until the socket is closed. */
 function flood(socket: Socket, begin: string, more: string): void {
   socket.write(begin)
   const again = () => {

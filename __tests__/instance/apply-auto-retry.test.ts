@@ -63,8 +63,8 @@ async function cutting() {
   }
 }
 
-/** A port where nobody listens. */
-async function nobody(): Promise<string> {
+/** An origin whose port is closed. */
+async function closedPort(): Promise<string> {
   const { origin, close } = await cutting()
   await close()
   return origin
@@ -126,7 +126,7 @@ describe('a connection', () => {
   })
 
   it('that is refused is retried', async () => {
-    const origin = await nobody()
+    const origin = await closedPort()
     let tries = 0
     const instance = retrying({ retries: 2 })
     instance.interceptors.request.use((config) => {
@@ -333,7 +333,7 @@ describe('a method that is not idempotent', () => {
   })
 
   it('is retried when no connection was made', async () => {
-    const origin = await nobody()
+    const origin = await closedPort()
     const begin = performance.now()
     await failureOf(retrying({ backoff: 50, retries: 2 }).post(origin, { a: 1 }))
     expect(performance.now() - begin).toBeGreaterThan(149)
@@ -675,9 +675,9 @@ describe('the instance', () => {
   })
 
   it.each([
-    ['nobody is there', nobody],
+    ['the port there is closed', closedPort],
     ['the server there is busy', async () => (await servers.serve(answering({ status: 503 }))).origin],
-  ])('does not repeat a POST that was answered by a redirect, when %s', async (_, elsewhere) => {
+  ])('does not repeat a POST after a redirect response, when %s', async (_, elsewhere) => {
     const location = await elsewhere()
     for (const status of [301, 302, 303])
       for (const apply of [(instance: AxiosInstance) => instance, applyIgwnAuth]) {
@@ -691,14 +691,14 @@ describe('the instance', () => {
       }
   })
 
-  it("retries a POST whose redirect kept the method, as it had no effect yet; the caller's hook sees each redirect", async () => {
-    const location = await nobody()
+  it("retries a POST whose redirect kept the method, because it had no effect yet; the caller's hook sees each redirect", async () => {
+    const location = await closedPort()
     const server = await servers.serve(() => ({ status: 307, headers: { location } }))
-    const heard: unknown[] = []
-    const beforeRedirect = ({ href }: Record<string, unknown>) => heard.push(href)
+    const hrefs: unknown[] = []
+    const beforeRedirect = ({ href }: Record<string, unknown>) => hrefs.push(href)
     await failureOf(retrying().post(server.origin, { a: 1 }, { beforeRedirect }))
     expect(server.seen).toHaveLength(4)
-    expect(heard).toEqual(Array.from({ length: 4 }, () => `${location}/`))
+    expect(hrefs).toEqual(Array.from({ length: 4 }, () => `${location}/`))
   })
 
   it('counts the tries of concurrent requests separately', async () => {

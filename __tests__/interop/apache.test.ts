@@ -60,22 +60,25 @@ const statuses = (requests: readonly Logged[]) => requests.map(({ status }) => s
 describe('mod_auth_basic', () => {
   const netrc = (text: string) => (process.env.NETRC = put(path.join(newFolder('netrc'), 'netrc'), text))
 
-  it.each(Object.entries(LOGINS))('lets in who logs in from netrc: %s', async (login, password) => {
-    const quoted = `"${password.replace(/["\\]/g, '\\$&')}"`
-    netrc(`machine elsewhere.example.org login nobody password nothing
+  it.each(Object.entries(LOGINS))(
+    'accepts a username and password from netrc: %s',
+    async (login, password) => {
+      const quoted = `"${password.replace(/["\\]/g, '\\$&')}"`
+      netrc(`machine elsewhere.example.org login unused password unused
 machine localhost
   login ${login}
   password ${quoted}
 `)
-    const response = await get('/basic/file')
-    expect(response.data).toBe('a file in basic')
-    expectNoSecret(response, [password])
-    expect(await apache.requests()).toMatchObject([
-      { status: 200, authorization: `Basic ${Buffer.from(`${login}:${password}`).toString('base64')}` },
-    ])
-  })
+      const response = await get('/basic/file')
+      expect(response.data).toBe('a file in basic')
+      expectNoSecret(response, [password])
+      expect(await apache.requests()).toMatchObject([
+        { status: 200, authorization: `Basic ${Buffer.from(`${login}:${password}`).toString('base64')}` },
+      ])
+    },
+  )
 
-  it('refuses a wrong password once, and it is in nothing that is printed', async () => {
+  it('refuses a wrong password once, and nothing that can be printed contains it', async () => {
     netrc('machine localhost login albert password wrong-password')
     const error = await refusalOf(get('/basic/file'))
     expect(error.response?.headers['www-authenticate']).toBe('Basic realm="Loopback realm"')
@@ -83,8 +86,8 @@ machine localhost
     expectNoSecret(error, ['wrong-password'])
   })
 
-  it('refuses who has no login, and the refusal says where there was none', async () => {
-    netrc('machine elsewhere.example.org login nobody password nothing')
+  it('refuses a request without credentials, and the refusal names the file without an entry', async () => {
+    netrc('machine elsewhere.example.org login unused password unused')
     expectExplained(
       await refusalOf(get('/basic/file')),
       'absent',
@@ -255,7 +258,7 @@ describe('mod_auth_openidc', () => {
     expect(statuses(await apache.requests())).toEqual([401])
   })
 
-  it('refuses what gives too little without a challenge, and is asked once', async () => {
+  it('refuses a token with another scope without a challenge, and gets one request', async () => {
     process.env.SCITOKEN = issuer.mint({ scope: 'read:/elsewhere' })
     process.env.BEARER_TOKEN = issuer.mint()
     const error = await refusalOf(get('/shipped/file'))
@@ -264,7 +267,7 @@ describe('mod_auth_openidc', () => {
     expect(statuses(await apache.requests())).toEqual([401])
   })
 
-  it('forbids what gives too little, is asked once, and the refusal says what was passed over', async () => {
+  it('forbids a token with another scope, gets one request, and the refusal says what was skipped', async () => {
     process.env.SCITOKEN = issuer.mint({ exp: now() - 600 })
     process.env.BEARER_TOKEN = issuer.mint({ scope: 'read:/elsewhere' })
     const error = await refusalOf(get('/forbidden/file'))

@@ -13,7 +13,7 @@ import { subjectOf } from './support/subject-of'
 import { startTinyproxy, type Tinyproxy } from './support/tinyproxy'
 import { startXrootd, type Xrootd } from './support/xrootd'
 
-/** tinyproxy between us and the servers. What goes through its tunnels it cannot read; what goes in clear it can. */
+/** tinyproxy between this package and the servers. It can read plain HTTP, but not what passes through its tunnels. */
 const issuer = createIssuer()
 let authority: Authority
 let alice: CredentialFiles
@@ -124,7 +124,7 @@ it.each([
   expect(proxy.requests().map((line) => line.split(' ')[0])).toEqual(expected)
 })
 
-it('is handed no token with a request in clear, not even for this machine', async () => {
+it('gets no token with a plain HTTP request, not even to a loopback address', async () => {
   const token = (process.env.BEARER_TOKEN = issuer.mint())
   process.env.HTTP_PROXY = proxy.url
   const url = `http://localhost:${apache.ports.clear}/token/file`
@@ -132,7 +132,7 @@ it('is handed no token with a request in clear, not even for this machine', asyn
   expect(proxy.requests()).toEqual([`GET ${url} HTTP/1.1`])
   expect(await apache.requests()).toMatchObject([{ status: 401, authorization: '' }])
 
-  // Without a proxy nobody listens on the way.
+  // Without a proxy, the request does not leave this host.
   delete process.env.HTTP_PROXY
   expect((await igwnAxios.create().get(url)).status).toBe(200)
   expect(await apache.requests()).toMatchObject([{ authorization: `Bearer ${token}` }])

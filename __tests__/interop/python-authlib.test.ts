@@ -7,11 +7,11 @@ import { numbers, picker } from './support/numbers'
 import { python } from './support/python'
 
 /**
- * Requests signed as OAuth 1.0 by us, as they crossed the wire, and by Authlib with the same nonce and timestamp: every
- * parameter of the protocol must be the same, the signature above all.
+ * OAuth 1.0 requests as this package sends them, and as Authlib signs them with the same nonce and timestamp: all protocol
+ * parameters must be equal, including the signature.
  */
 
-/** What Authlib is to sign: the request without what we put on it. */
+/** What Authlib signs: the request without OAuth parameters. */
 interface Bare {
   readonly method: string
   readonly url: string
@@ -84,10 +84,10 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-/** While Python works, nobody here sees that a connection has been closed. */
+/** Python blocks the event loop, so a connection that the server closed meanwhile would be reused. */
 const httpAgent = new http.Agent({ keepAlive: false })
 
-/** Sends a request, and gives what arrived, part for part. */
+/** Sends a request, and returns the parts that arrived. */
 async function signed(options: OAuth1Options, config: AxiosRequestConfig): Promise<Signed> {
   const before = server.seen.length
   await applyOAuth1(axios.create({ baseURL: server.origin, timeout: 5000, httpAgent }), options).request(
@@ -97,7 +97,7 @@ async function signed(options: OAuth1Options, config: AxiosRequestConfig): Promi
   return { options, ...apart(seen!, options.signatureType ?? 'header') }
 }
 
-/** Takes what we put on a request off it again. */
+/** Removes the OAuth parameters from a request. */
 function apart({ method, url, headers, body }: Seen, signatureType: SignatureType): Omit<Signed, 'options'> {
   const { pathname: path, search } = new URL(url, server.origin)
   const query = search.slice(1)
@@ -224,7 +224,7 @@ it('signs as Authlib does, whatever is sent, and wherever the signature stands',
     expect({ ...all[index], ours: theirs }).toEqual(all[index])
 })
 
-/** It reads no parameters where one holds a sign that it expects to be encoded; RFC 5849 section 3.4.1.3 has no such rule. */
+/** Authlib ignores all parameters if one has a character that it expects encoded; RFC 5849 section 3.4.1.3 has no such rule. */
 describe('where Authlib does not read what is sent, we sign as it does once that is encoded', () => {
   const options = { clientId: 'key', signatureMethod: 'HMAC-SHA1', signatureType: 'header' } as const
 

@@ -8,8 +8,9 @@ import { python } from './support/python'
 import { newFolder, write } from './support/room'
 
 /**
- * The same netrc files through Python's `netrc` and `requests.utils.get_netrc_auth`, and through us. Where Python reads a
- * file, we read the same; where it refuses one for a fault, requests goes on without a word, and we use the rest and say it.
+ * The same netrc files, read by Python's `netrc` and `requests.utils.get_netrc_auth` and by this package. Where Python reads a
+ * file, the results are equal. Where Python rejects a file for a fault, requests silently sends no credentials, while this
+ * package uses the rest of the file and emits a warning.
  */
 
 /** What `netrc.netrc(file).hosts` has: login, account and password by name; or its error. */
@@ -39,7 +40,7 @@ answer = {
 }
 `
 
-/** Files as people write them, and as they should not. */
+/** Valid and invalid files. */
 const WRITTEN = [
   '',
   ' ',
@@ -146,7 +147,7 @@ const ODD = [
   '"',
 ]
 
-/** Files put together by chance: most of them nearly right, some of them from words alone. */
+/** Random files: most are almost valid, some consist of random words. */
 function madeUp(count: number): string[] {
   const next = numbers(20_261_125)
   const pick = picker(next)
@@ -213,7 +214,7 @@ it('every file that Python refuses has a fault that says where', () => {
   for (const [index, { reading }] of answer.files.entries()) {
     if (!('error' in reading)) continue
     const text = TEXTS[index] ?? ''
-    // A byte order mark is no part of the first word; to Python it is.
+    // Python treats a byte order mark as part of the first word; this package ignores it.
     const { faults } = parseNetrc(text)
     expect([text, faults.length > 0 || text.startsWith('\ufeff')]).toEqual([text, true])
   }
@@ -243,20 +244,19 @@ it('every login is that of requests, but for what is listed here', () => {
 
 const DIFFERENCES = {
   refused:
-    'Python refuses the whole file for one fault, and requests goes on without a login; we use the rest',
-  empty: 'an entry with neither login nor password is none; requests sends an empty login',
-  spelling:
-    'names of hosts compare without case, and a dot at their end is no other host; to requests they do',
+    'Python rejects the whole file for one fault, and requests sends no credentials; this package uses the rest',
+  empty: 'an entry with neither login nor password is ignored; requests sends empty credentials',
+  spelling: 'host names are compared without case and without a final dot; requests compares them literally',
 } as const
 
-/** Why we may differ from requests; undefined: we may not. */
+/** Why this package may differ from requests; undefined if it may not. */
 function difference(reading: Reading, host: string, theirs: [string, string] | null): string | undefined {
   if ('error' in reading) return theirs === null ? DIFFERENCES.refused : undefined
   if (theirs?.join('') === '') return DIFFERENCES.empty
   const spelledOtherwise = Object.keys(reading).some(
     (name) => name !== host && name.toLowerCase().replace(/\.$/, '') === host.toLowerCase(),
   )
-  // A URL has its host in small letters, however it was typed.
+  // The host of a URL is lower case, whatever was typed.
   const sameAsTyped = host === host.toLowerCase() && Object.hasOwn(reading, host)
   return spelledOtherwise && !sameAsTyped ? DIFFERENCES.spelling : undefined
 }

@@ -28,7 +28,7 @@ withRedis(`with Redis ${redisVersion ?? '(redis-server is not installed)'}`, () 
     await redis.stop()
   })
 
-  /** A store as a program would have it, and the client behind it. */
+  /** A store as a program would create it, and its client. */
   function connect(url = redis.url) {
     const client = new KeyvRedis<unknown>(
       { url, disableOfflineQueue: true, socket: { reconnectStrategy: false } },
@@ -41,7 +41,7 @@ withRedis(`with Redis ${redisVersion ?? '(redis-server is not installed)'}`, () 
     return { client, store: keyvStore(keyv, { prefix: `igwn:${randomUUID()}:`, lock: lockOf(client) }) }
   }
 
-  it('keeps a token, and forgets it when told', async () => {
+  it('keeps a token until it is deleted', async () => {
     const { store } = connect()
     const token = { access_token: mint(), expires_at: now() + 600, token_type: 'Bearer', custom: { a: [1] } }
     expect(await store.get('a')).toBeUndefined()
@@ -51,7 +51,7 @@ withRedis(`with Redis ${redisVersion ?? '(redis-server is not installed)'}`, () 
     expect(await store.get('a')).toBeUndefined()
   })
 
-  it('has Redis forget a token when it ends, and not one that can be renewed', async () => {
+  it('lets Redis delete an expired token, but not one that can be renewed', async () => {
     const { store, client } = connect()
     await store.set('short', { access_token: 'a', expires_at: Date.now() / 1000 + 0.3 })
     await store.set('long', { access_token: 'a', expires_at: now() + 600 })
@@ -109,21 +109,21 @@ withRedis(`with Redis ${redisVersion ?? '(redis-server is not installed)'}`, () 
     expect(renewals).toBe(1)
   }, 60_000)
 
-  it('that is gone loses no token: that is published, and the source is asked', async () => {
+  it('that cannot be reached loses no token: a warning is emitted, and the source is called', async () => {
     const mine = await startRedis()
     const { store } = connect(mine.url)
     await store.set('warm', { access_token: 'a' })
     await mine.stop()
     const events: IgwnAuthEvent[] = []
-    const hear = (event: unknown) => void events.push(event as IgwnAuthEvent)
-    diagnostics.subscribe(EVENT_CHANNEL, hear)
+    const record = (event: unknown) => void events.push(event as IgwnAuthEvent)
+    diagnostics.subscribe(EVENT_CHANNEL, record)
     const token = mint()
     const kept = reuse({ getToken: () => token }, { store: withoutLock(store), storeKey: 'k' })
     try {
       expect(await kept.getToken({})).toBe(token)
       expect(await kept.getToken({})).toBe(token)
     } finally {
-      diagnostics.unsubscribe(EVENT_CHANNEL, hear)
+      diagnostics.unsubscribe(EVENT_CHANNEL, record)
     }
     const warnings = events.filter(({ type }) => type === 'warning')
     expect(warnings.length).toBeGreaterThan(0)
@@ -136,7 +136,7 @@ withRedis(`with Redis ${redisVersion ?? '(redis-server is not installed)'}`, () 
   }, 60_000)
 })
 
-/** The lock that Redis documents for one server: a key that exists once, and is gone by itself if its holder is. */
+/** The lock that Redis documents for one server: a key that only one client can create, and that expires. */
 function lockOf(client: { getClient(): Promise<unknown> }): NonNullable<TokenStore['lock']> {
   return async (key, work) => {
     const redis = (await client.getClient()) as {

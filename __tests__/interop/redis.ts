@@ -4,15 +4,15 @@ import fs from 'node:fs'
 import net, { type AddressInfo } from 'node:net'
 import path from 'node:path'
 
-/** A Redis of a test's own. */
+/** A Redis server for one test. */
 export interface Redis {
   /** `redis://127.0.0.1:<port>`. */
   readonly url: string
-  /** Ends it, by its own id. */
+  /** Ends it, by its process id. */
   stop(): Promise<void>
 }
 
-/** The version of `redis-server` that is installed (Debian's package redis-server); undefined where there is none. */
+/** The version of `redis-server` that is installed (Debian package redis-server), or undefined. */
 export const redisVersion: string | undefined = (() => {
   try {
     return /v=(\S+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1]
@@ -50,7 +50,7 @@ export async function startRedis(): Promise<Redis> {
   }
 }
 
-/** Redis itself does not say which port it took. */
+/** Redis does not print the port that it chose. */
 async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

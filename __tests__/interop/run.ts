@@ -1,10 +1,9 @@
 /**
- * `npm run test:interop`: the tests against real servers. Says which Debian packages are missing, and runs nothing without
- * them. The arguments go to Jest, but for `--missing`: that prints the missing packages, one a line, and nothing else.
+ * `npm run test:interop`: the tests against real servers. If Debian packages are missing, it lists them and runs nothing.
+ * `--missing` prints the missing packages, one per line, and nothing else; other arguments are passed to Jest.
  *
- * Servers that listen on every address of the machine, as XRootD does, shall be reached by nobody from outside: where the
- * kernel allows, the tests run in a network of their own; with INTEROP_NETWORK=shared in that of the machine. At the end
- * nothing is left, neither processes nor files.
+ * XRootD listens on all addresses of the host. So that it cannot be reached from outside, the tests run in a network namespace
+ * of their own where the kernel allows it, except with INTEROP_NETWORK=shared. No process or file is left at the end.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -37,26 +36,26 @@ if (process.argv.includes('--missing')) {
 }
 
 async function run(args: readonly string[]): Promise<number> {
-  sayVersions()
+  printVersions()
   const folder = makeFolder()
-  const network = networkOfOurOwn()
+  const network = networkNamespace()
   console.log(
     network.length > 0
-      ? 'In a network of their own: nobody outside of these tests reaches the servers.\n'
-      : 'In the network of this machine: servers that cannot be bound to 127.0.0.1 are told to hear nobody else.\n',
+      ? 'In a network namespace of their own: the servers cannot be reached from outside.\n'
+      : 'In the network of this host: servers that cannot be bound to 127.0.0.1 accept only connections from it.\n',
   )
-  // Should this process be killed, the tests end too, and with them their servers.
+  // If this process is killed, the tests and their servers end too.
   const bound = ['setpriv', '--pdeathsig', 'KILL', process.execPath]
   const [program = '', ...rest] = [...network, ...bound, ...JEST, ...jestDefaults(args), ...args]
   const jest = spawn(program, rest, {
     cwd: ROOT,
     stdio: 'inherit',
-    detached: true, // a process group of its own, to be ended as one
+    detached: true, // a process group of its own, which can be ended as a whole
     env: { ...process.env, INTEROP_FOLDER: folder, TMPDIR: path.join(folder, 'tmp') },
   })
   let signalled: NodeJS.Signals | undefined
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    // More than once: from the terminal, and from npm.
+    // It may come twice: from the terminal and from npm.
     process.on(signal, () => {
       if (!signalled && jest.pid !== undefined) process.kill(-jest.pid, 'SIGKILL')
       signalled = signal
@@ -73,14 +72,14 @@ async function run(args: readonly string[]): Promise<number> {
   return code ?? 1
 }
 
-function sayVersions(): void {
+function printVersions(): void {
   const versions = [['node', process.versions.node], ['axios', axios.VERSION], ...installed] as const
   console.log('Against:')
   for (const [name, version] of versions) console.log(`  ${name.padEnd(28)} ${version}`)
   console.log()
 }
 
-/** In the temporary folder, if other users get through that: servers that refuse root run as users of their own. */
+/** In the temporary folder if other users can enter it: servers that refuse to run as root run as other users. */
 function makeFolder(): string {
   const parent = process.getuid?.() === 0 && !isPassable(os.tmpdir()) ? '/tmp' : os.tmpdir()
   const folder = fs.mkdtempSync(path.join(parent, 'axios-igwn-auth-interop-'))
@@ -89,17 +88,17 @@ function makeFolder(): string {
   return folder
 }
 
-/** Whether anybody who knows a name in the folder can go there. */
+/** Whether all users can enter the folder. */
 function isPassable(folder: string): boolean {
   const above = path.dirname(folder)
   return (fs.statSync(folder).mode & 0o001) !== 0 && (above === folder || isPassable(above))
 }
 
 /**
- * What to put before a command to have it run with a loopback device and no other network; nothing where the kernel does
- * not allow that. Who is not root needs a user namespace, in which they stay who they are.
+ * The words before a command that run it with a loopback device and no other network; none if the kernel does not allow that.
+ * Without root, that takes a user namespace, in which the user keeps the same id.
  */
-function networkOfOurOwn(): string[] {
+function networkNamespace(): string[] {
   if (process.env.INTEROP_NETWORK === 'shared') return []
   const start =
     process.getuid?.() === 0
@@ -115,7 +114,7 @@ function networkOfOurOwn(): string[] {
   return spawnSync(inside[0] ?? '', [...inside.slice(1), 'true']).status === 0 ? inside : []
 }
 
-/** The compiled tests of before, which a fresh temporary folder would not have. */
+/** Reuses the compiled tests of earlier runs, which a new temporary folder does not have. */
 function jestDefaults(args: readonly string[]): string[] {
   if (args.some((argument) => argument.startsWith('--cacheDirectory'))) return []
   return ['--cacheDirectory', path.join(os.tmpdir(), `jest_${(process.getuid?.() ?? 0).toString(36)}`)]

@@ -10,9 +10,9 @@ import {
 } from './support/scitokens-cpp'
 
 /**
- * Tokens judged by scitokens-cpp, as it judges them behind XRootD and HTCondor, and by us. It guards a door; we choose which
- * token to show there. So where it is too strict to be relied on, as about claims that not every issuer writes, we show the
- * token and let the server decide. Every difference stands here with its reason. It is version 0.7.3, of Debian 12.
+ * Tokens checked by scitokens-cpp, which XRootD and HTCondor use, and by this package. scitokens-cpp protects a server; this
+ * package selects the token to send. Where scitokens-cpp is stricter than some issuers, for example about claims that they
+ * omit, the token is sent, and the server decides. Every difference is listed here with its reason. Version 0.7.3 (Debian 12).
  */
 const issuer = createIssuer()
 let cpp: ScitokensCpp
@@ -24,7 +24,7 @@ beforeEach(emptyPlaces)
 const HERE = 'https://localhost'
 const ELSEWHERE = 'https://elsewhere.example.org'
 
-/** Whether a token is good for something, to us; without the time that we want it to have left. */
+/** Whether this package finds a token suitable, without a minimum lifetime. */
 const isGood = (token: string, audience?: string, scope?: string) =>
   isValidToken(token, { audience, scope, issuer: issuer.url, minTimeLeft: 0 })
 
@@ -132,7 +132,7 @@ describe('scopes and paths', () => {
     '',
   ]
 
-  /** By reason, then by what the token gives: the paths for which we differ. All are refused by us but for the last. */
+  /** By reason and scope: the paths with different results. This package rejects all but the last. */
   const DIFFERENCES: Record<string, Record<string, string[]>> = {
     'WLCG profile 1.3 section 2.2.1 has whole segments, where it compares letters (later ones do not)': {
       'read:/data': ['/database', '/data%2Ff', 'data'],
@@ -182,7 +182,7 @@ describe('scopes and paths', () => {
 
 describe('claims', () => {
   type Question = 'verify' | 'here' | 'elsewhere'
-  /** Claims, and where they are judged differently: by scitokens-verify, and by scitokens-test-access for two audiences. */
+  /** Claims, and which results differ: of scitokens-verify, and of scitokens-test-access for two audiences. */
   type Row = [what: string, token: string, differs?: Question[]]
 
   const ALWAYS: Question[] = ['verify', 'here', 'elsewhere']
@@ -190,30 +190,30 @@ describe('claims', () => {
 
   it.each<[why: string, rows: () => Row[]]>([
     [
-      'as they should be',
+      'equal results',
       () => [
         ['a SciToken for a server', issuer.mint({ aud: HERE })],
         ['a SciToken for several', issuer.mint({ aud: ['https://x.example.org', HERE] })],
         ['a SciToken for any', issuer.mint({ aud: 'ANY' })],
-        ['a SciToken 2.0 for nobody', issuer.mint({ aud: undefined })],
+        ['a SciToken 2.0 without audience', issuer.mint({ aud: undefined })],
         ['a SciToken 1.0 for a server', issuer.mint({ ver: 'scitokens:1.0', aud: HERE })],
         ['a SciToken without version for a server', issuer.mint({ ver: undefined, aud: HERE })],
         ['a token of the type at+jwt', issuer.mint({ aud: HERE }, { header: { typ: 'at+jwt' } })],
-        ['a signature by RSA', issuer.mint({}, { algorithm: 'RS256' })],
+        ['an RSA signature', issuer.mint({}, { algorithm: 'RS256' })],
         ['a version in the plural', issuer.mint({ ver: 'scitokens:2.0' })],
         ['a WLCG token', issuer.mint(WLCG)],
         ['a WLCG token for any', issuer.mint({ ...WLCG, aud: 'https://wlcg.cern.ch/jwt/v1/any' })],
-        ['a WLCG token for nobody', issuer.mint({ ...WLCG, aud: undefined })],
-        ['a WLCG token for any as SciTokens write it', issuer.mint({ ...WLCG, aud: 'ANY' })],
-        ['a SciToken for any as WLCG writes it', issuer.mint({ aud: 'https://wlcg.cern.ch/jwt/v1/any' })],
+        ['a WLCG token without audience', issuer.mint({ ...WLCG, aud: undefined })],
+        ['a WLCG token with the audience "ANY" of SciTokens', issuer.mint({ ...WLCG, aud: 'ANY' })],
+        ['a SciToken with the any-audience of WLCG', issuer.mint({ aud: 'https://wlcg.cern.ch/jwt/v1/any' })],
         ['a WLCG token of another major version', issuer.mint({ ...WLCG, 'wlcg.ver': '2.0' })],
         ['a WLCG token without scope', issuer.mint({ ...WLCG, scope: undefined })],
-        ['a claim that nobody knows', issuer.mint({ uid: 'albert' })],
+        ['an unknown claim', issuer.mint({ uid: 'albert' })],
         ['the same in a WLCG token', issuer.mint({ ...WLCG, uid: 'albert' })],
-        ['an end in the past', issuer.mint({ exp: now() - 5 })],
-        ['no end', issuer.mint({ exp: undefined })],
-        ['an end that is text', issuer.mint({ exp: String(now() + 600) })],
-        ['a beginning in five minutes', issuer.mint({ nbf: now() + 300 })],
+        ['an exp in the past', issuer.mint({ exp: now() - 5 })],
+        ['no exp', issuer.mint({ exp: undefined })],
+        ['an exp that is text', issuer.mint({ exp: String(now() + 600) })],
+        ['an nbf in five minutes', issuer.mint({ nbf: now() + 300 })],
         ['no id', issuer.mint({ jti: undefined })],
         ['no subject', issuer.mint({ sub: undefined })],
         ['another issuer', createIssuer('https://localhost:1').mint()],
@@ -222,16 +222,20 @@ describe('claims', () => {
       ],
     ],
     [
-      'SciTokens 1.0 has the audience optional, and "ANY" for any',
+      'in SciTokens 1.0, the audience is optional, and "ANY" is any audience',
       () => [
         ['1.0 for any', issuer.mint({ ver: 'scitokens:1.0', aud: 'ANY' }), ['here', 'elsewhere']],
         ['no version, for any', issuer.mint({ ver: undefined, aud: 'ANY' }), ['here', 'elsewhere']],
-        ['1.0 for nobody', issuer.mint({ ver: 'scitokens:1.0', aud: undefined }), ['here', 'elsewhere']],
-        ['no version, for nobody', issuer.mint({ ver: undefined, aud: undefined }), ['here', 'elsewhere']],
+        [
+          '1.0 without audience',
+          issuer.mint({ ver: 'scitokens:1.0', aud: undefined }),
+          ['here', 'elsewhere'],
+        ],
+        ['no version, no audience', issuer.mint({ ver: undefined, aud: undefined }), ['here', 'elsewhere']],
       ],
     ],
     [
-      'a version that we do not know is for the server to know; the singular is what SciTokens writes',
+      'the server decides about unknown versions; SciTokens issuers write the singular',
       () => [
         ['1.0 in the singular', issuer.mint({ ver: 'scitoken:1.0' }), ALWAYS],
         ['a minor version', issuer.mint({ ver: 'scitoken:2.1' }), ALWAYS],
@@ -244,15 +248,15 @@ describe('claims', () => {
       () => [['a minor version', issuer.mint({ ...WLCG, 'wlcg.ver': '1.2' }), ['verify', 'here']]],
     ],
     [
-      'clocks differ, and issuers back-date by as much (WLCG section 4.3.1)',
-      () => [['a beginning in 45 seconds', issuer.mint({ nbf: now() + 45 }), ALWAYS]],
+      'clocks differ, and issuers set nbf as early (WLCG section 4.3.1)',
+      () => [['an nbf in 45 seconds', issuer.mint({ nbf: now() + 45 }), ALWAYS]],
     ],
     [
-      'not every issuer writes what it demands, and not every server demands it',
+      'some issuers omit these claims, and some servers do not require them',
       () => [
-        ['no beginning', issuer.mint({ nbf: undefined }), ALWAYS],
-        ['no time of issue', issuer.mint({ iat: undefined }), ALWAYS],
-        ['a claim that nobody knows, in 1.0', issuer.mint({ ver: undefined, aud: HERE, uid: 'x' }), ['here']],
+        ['no nbf', issuer.mint({ nbf: undefined }), ALWAYS],
+        ['no iat', issuer.mint({ iat: undefined }), ALWAYS],
+        ['an unknown claim in 1.0', issuer.mint({ ver: undefined, aud: HERE, uid: 'x' }), ['here']],
         ['the older scp', issuer.mint({ scope: undefined, scp: ['read:/data'] }), ['here', 'elsewhere']],
       ],
     ],
@@ -274,7 +278,7 @@ describe('claims', () => {
     ],
   ])('%s', async (_why, rows) => {
     for (const [what, token, differs = []] of rows()) {
-      // To scitokens-test-access, WLCG's name for it is the same.
+      // scitokens-test-access treats the WLCG name for it as equal.
       const scope = profileOf(token) === 'wlcg' ? 'storage.read:/data/f' : 'read:/data/f'
       const ask: Record<Question, [ours: boolean, theirs: Objection]> = {
         verify: [isGood(token), await cpp.verify(token)],

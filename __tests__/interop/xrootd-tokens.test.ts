@@ -16,7 +16,7 @@ import { expectExplained, refusalOf } from './support/refusal'
 import { newFolder } from './support/room'
 import { startXrootd, type Xrootd } from './support/xrootd'
 
-/** XRootD never asks for a token, and says of none why it is refused. */
+/** XRootD sends no challenge, and does not say why it refuses a token. */
 const issuer = createIssuer()
 let authority: Authority
 let xrootd: Xrootd
@@ -94,7 +94,7 @@ describe('a token that is found', () => {
     expect(xrootd.read(file).toString()).toBe(`written by a ${kind}`)
   })
 
-  it('that fits is taken, and those before it that do not are passed over', async () => {
+  it('that is suitable is sent, and unsuitable ones before it are skipped', async () => {
     process.env.SCITOKEN = issuer.mint({ aud: xrootd.origin, exp: now() - 1 })
     process.env.BEARER_TOKEN = issuer.mint({ aud: 'https://elsewhere.example.org' })
     put(runtimeFile(), issuer.mint({ ...WLCG, aud: xrootd.origin, scope: 'storage.read:/elsewhere' }))
@@ -102,12 +102,12 @@ describe('a token that is found', () => {
     expect((await get('/data/f.txt', { tokenScope: 'storage.read:/data/f.txt' })).data).toBe('secret data')
   })
 
-  it('is not needed for what everybody may read', async () => {
+  it('is not needed for public files', async () => {
     expect((await get('/public/f.txt')).data).toBe('public data')
   })
 })
 
-describe('a token that will not do', () => {
+describe('an unsuitable token', () => {
   it.each<[problem: string, token: () => string, code: 'expired' | 'audience' | 'scope', says: RegExp]>([
     ['has expired', () => issuer.mint({ exp: now() - 120 }), 'expired', /BEARER_TOKEN expired 2 minutes ago/],
     [
@@ -117,25 +117,25 @@ describe('a token that will not do', () => {
       /BEARER_TOKEN is for audience https:\/\/elsewhere\.example\.org, not https:\/\/localhost or https:\/\/localhost:\d+$/,
     ],
     [
-      'gives something else',
+      'has another scope',
       () => issuer.mint({ scope: 'read:/elsewhere' }),
       'scope',
       /BEARER_TOKEN has scope read:\/elsewhere, not read:\/data$/,
     ],
-  ])('since it %s is not sent, and the refusal says so', async (_problem, token, code, says) => {
+  ])('that %s is not sent, and the refusal says so', async (_problem, token, code, says) => {
     process.env.BEARER_TOKEN = token()
     const error = await refusalOf(get('/data/f.txt', { tokenScope: 'read:/data' }))
     expect(error.response?.status).toBe(403)
     expectExplained(error, code, says)
     expectNoSecret(error, [process.env.BEARER_TOKEN])
 
-    // And the server refuses it indeed: what was passed over would have been of no use.
+    // The server refuses the skipped token, so skipping it was right.
     const sent = await refusalOf(get('/data/f.txt', { token: process.env.BEARER_TOKEN }))
     expect(sent.response?.status).toBe(403)
     expectNoSecret(sent, [process.env.BEARER_TOKEN])
   })
 
-  it('stops the request before it leaves, where a token is demanded', async () => {
+  it('fails the request before it is sent if a token is required', async () => {
     process.env.BEARER_TOKEN = issuer.mint({ exp: now() - 120 })
     const before = xrootd.output()
     const error = await refusalOf<IgwnAuthError>(get('/data/f.txt', { token: true }))
@@ -150,7 +150,7 @@ describe('a token that will not do', () => {
     ['read:/data/f.txt', '/data/f.txt', true, true],
     ['write:/data', '/data/f.txt', false, false],
     ['read:/database', '/data/f.txt', false, false],
-    // WLCG profile 1.3 section 2.2.1 has whole segments. XRootD 5.5 compares letters; later ones, and we, do as it says.
+    // WLCG profile 1.3 section 2.2.1 compares path segments, as later XRootD versions and this package do. XRootD 5.5 compares characters.
     ['read:/data', '/database/f.txt', false, true],
     ['read:/dat', '/data/f.txt', false, true],
   ])('for one file may do for another: what %s says of %s', async (scope, file, ours, theirs) => {
@@ -174,13 +174,13 @@ describe('a token that will not do', () => {
   })
 })
 
-/** A redirector of XRootD puts the token it was shown into the URL that it sends to, and who is asked there heeds that one. */
+/** An XRootD redirector puts the token that it received into the redirect URL, and the target server uses that one. */
 describe('behind a redirector', () => {
   beforeEach(() => {
     process.env.BEARER_TOKEN = issuer.mint({ aud: 'https://localhost', scope: 'read:/data' })
   })
 
-  // It ends its connections without a word, so that the next request must not take the same.
+  // It closes connections without notice, so the next request needs a new one.
   const fresh = () => igwnAxios.create({ baseURL: redirector.origin })
 
   it('reads a file', async () => {
@@ -189,15 +189,15 @@ describe('behind a redirector', () => {
     expectNoSecret(response, [String(process.env.BEARER_TOKEN)])
   })
 
-  it('is refused, and the token in that URL is in nothing that is printed', async () => {
+  it('is refused, and nothing that can be printed contains the token in that URL', async () => {
     const error = await refusalOf(fresh().get('/elsewhere/f.txt'))
     expect(error.response?.status).toBe(403)
     expectNoSecret(error, [String(process.env.BEARER_TOKEN)])
   })
 })
 
-it('hears nobody but this machine, though it listens on every address', async () => {
-  // For a server that knows 127.0.0.1 alone, its neighbour in 127.0.0.0/8 is from elsewhere.
+it('accepts connections from this host only, although it listens on all addresses', async () => {
+  // The server accepts 127.0.0.1 only; another address of 127.0.0.0/8 is another host to it.
   const socket = net.connect({ port: xrootd.port, host: '127.0.0.1', localAddress: '127.0.0.2' })
   socket.on('error', () => undefined)
   await once(socket, 'close')
@@ -238,7 +238,7 @@ describe('a large file', () => {
       expect(response.status).toBe(206)
       return response
     }
-    // With an end: to a range without one, XRootD 5.5 answers 206 with nothing, "bytes 33554432--1/67108864".
+    // The range has an end: without one, XRootD 5.5 sends an empty 206 with "bytes 33554432--1/67108864".
     const ranges = [`${half}-${SIZE - 1}`, `0-${half - 1}`]
     const [second, first] = [await part(`bytes=${ranges[0]}`), await part(`bytes=${ranges[1]}`)]
     expect([second, first].map(({ headers }) => headers['content-range'] as unknown)).toEqual(
@@ -252,7 +252,7 @@ describe('a large file', () => {
     const error = await refusalOf(
       igwnAxios.put(`${xrootd.origin}/data/refused.gwf`, fs.readFileSync(file), { maxBodyLength: Infinity }),
     )
-    // It has made up its mind before it has read all of it.
+    // The server responds before it has read the whole body.
     expect([403, 'ECONNRESET', 'EPIPE']).toContain(error.response?.status ?? error.code)
     expect(() => xrootd.read('/data/refused.gwf')).toThrow('ENOENT')
   })

@@ -1,4 +1,4 @@
-// A project of somebody who writes ES modules. What its requests carry is checked at the server.
+// A project with ES modules. The server checks what its requests carry.
 import axios from 'axios'
 import { applyIgwnAuth, delete as del, igwnAxios } from 'axios-igwn-auth'
 

@@ -23,7 +23,7 @@ async function main(origin: string): Promise<void> {
   const error: unknown = await flow
     .accessToken(origin, { timeout: 1, realm: 'x' })
     .catch((failure: unknown) => failure)
-  // Whoever has both entries has one error class.
+  // Both entries share one error class.
   const isOurs = error instanceof IgwnAuthError
   console.log(JSON.stringify({ status, code: isOurs && error.code, isOurs }))
 }

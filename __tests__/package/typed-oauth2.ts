@@ -21,12 +21,12 @@ async function main(origin: string): Promise<void> {
   const token: OAuthTokenSource = clientCredentials(client, options)
   const { status } = await igwnAxios.get(`${origin}/data`, { igwnAuth: { token } })
 
-  const nobody = clientCredentials({
+  const unreachable = clientCredentials({
     metadata: { token_endpoint: 'http://127.0.0.1:9/token' },
     clientId: 'x',
   })
-  const error: unknown = await nobody.getTokenResponse().catch((reason: unknown) => reason)
-  // One class in both entries, also where the two are loaded by themselves.
+  const error: unknown = await unreachable.getTokenResponse().catch((reason: unknown) => reason)
+  // Both entries share one error class, also when each is loaded alone.
   const isOurs = error instanceof IgwnAuthError && error instanceof OAuthError
   console.log(JSON.stringify({ status, types, isOurs, code: isOurs && error.code }))
 }

@@ -264,7 +264,7 @@ const ENDINGS: Record<string, Ending> = {
   'too many redirects': { path: 'redirect-to-itself', config: () => ({ maxRedirects: 2 }), redirects: true },
 }
 
-/** What came of one request, and all that somebody still holds of it. */
+/** The result of one request, and every reference to it that a caller can still hold. */
 interface Outcome {
   /** The response or the error. */
   readonly result: unknown

@@ -1,6 +1,6 @@
 /**
- * Every public name of every entry of the package, given secrets that are new in each run, as it should be used and as it should
- * not. What comes of it, what is thrown, told as an event, printed or warned of holds none of them (trap 14).
+ * Every public name of every entry point, called with valid and with invalid arguments that contain secrets, which are new in
+ * each run. No result, error, event, output or warning contains a secret (trap 14).
  */
 import { randomBytes } from 'node:crypto'
 import diagnostics from 'node:diagnostics_channel'
@@ -28,7 +28,7 @@ const SECRETS = {
 }
 const jwt = mint({ aud: 'ANY' })
 const expired = mint({ aud: 'ANY', exp: now() - 60 })
-/** Another for who refuses the first. */
+/** For a server that refuses the first. */
 const second = mint({ aud: 'ANY' })
 const secrets: string[] = [...Object.values(SECRETS), ...[jwt, expired, second].map(signatureOf)]
 
@@ -40,9 +40,9 @@ let encryptedKey: string
 let plainKey: string
 let bundle: string
 
-/** What was told while an act ran. */
-const told: unknown[] = []
-const hear = (event: unknown) => void told.push(event)
+/** The events and warnings of the current action. */
+const emitted: unknown[] = []
+const record = (event: unknown) => void emitted.push(event)
 
 beforeAll(async () => {
   const authority = await createAuthority()
@@ -85,32 +85,32 @@ beforeAll(async () => {
   put(runtimeFile(), second)
   process.env.NETRC = put(room('netrc'), `machine 127.0.0.1 login albert password ${SECRETS.password}\n`)
   process.env.X509_USER_PROXY = bundle
-  diagnostics.subscribe(main.EVENT_CHANNEL, hear)
-  process.on('warning', hear)
+  diagnostics.subscribe(main.EVENT_CHANNEL, record)
+  process.on('warning', record)
 })
 afterAll(async () => {
-  diagnostics.unsubscribe(main.EVENT_CHANNEL, hear)
-  process.off('warning', hear)
+  diagnostics.unsubscribe(main.EVENT_CHANNEL, record)
+  process.off('warning', record)
   await servers.close()
   for (const name of ['REQUESTS_CA_BUNDLE', 'SCITOKEN', 'BEARER_TOKEN', 'NETRC', 'X509_USER_PROXY'])
     delete process.env[name]
 })
 
-/** Something that is done; what comes of it must hold no secret. */
-type Act = () => unknown
+/** An action whose result must contain no secret. */
+type Action = () => unknown
 
-/** For what gives a secret, as it must: only what is thrown and told is looked into. */
-class Given {
+/** A result that must contain a secret, such as a header: only errors, events and output of the action are checked. */
+class WithSecret {
   constructor(readonly secret: unknown) {}
 }
-const given = async (secret: unknown): Promise<Given> => new Given(await secret)
+const withSecret = async (secret: unknown): Promise<WithSecret> => new WithSecret(await secret)
 
-/** Requests with every kind of end, through one instance. */
+/** Requests with every kind of outcome, through one instance. */
 function requestsBy(
   make: () => AxiosInstance,
   config: AxiosRequestConfig = {},
   extra: readonly string[] = [],
-): Act[] {
+): Action[] {
   const ends: [string, AxiosRequestConfig?][] = [
     ['/'],
     ['/401'],
@@ -160,7 +160,7 @@ const printing = (text: string) => [process.execPath, '-e', `console.log(${JSON.
 const failing = (text: string) =>
   [process.execPath, '-e', `console.error(${JSON.stringify(text)}); process.exit(1)`] as const
 const broken = { getToken: () => Promise.reject(new main.IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', 'no')) }
-const verbs = (name: 'get' | 'delete' | 'head' | 'post' | 'put' | 'patch' | 'request'): Act[] => {
+const verbs = (name: 'get' | 'delete' | 'head' | 'post' | 'put' | 'patch' | 'request'): Action[] => {
   const verb = (main as Record<string, unknown>)[name] as (...parameters: unknown[]) => Promise<AxiosResponse>
   const call = (url: string) => {
     const target = `${server.origin}${url}`
@@ -194,7 +194,7 @@ const clientAt = (place: string, more: Partial<oauth2.OAuthClient> = {}): oauth2
 const sourcesOf = (
   make: (client: oauth2.OAuthClient) => oauth2.OAuthTokenSource,
   more: Partial<oauth2.OAuthClient> = {},
-): Act[] =>
+): Action[] =>
   [
     '/oauth2',
     '/echo',
@@ -204,9 +204,9 @@ const sourcesOf = (
     '/away',
     'https://127.0.0.1:1/',
     'http://example.org/',
-  ].flatMap((place): Act[] => [
+  ].flatMap((place): Action[] => [
     () => make(clientAt(place, more)),
-    () => given(make(clientAt(place, more)).getTokenResponse()),
+    () => withSecret(make(clientAt(place, more)).getTokenResponse()),
     () => withAuth({ token: make(clientAt(place, more)) })().get(`${server.origin}/401`),
   ])
 const wrongClients: object[] = [
@@ -223,7 +223,7 @@ const wrongClients: object[] = [
   { dpop: SECRETS.bad },
   { nonsense: SECRETS.bad },
 ]
-const ofWrongClients = (make: (client: oauth2.OAuthClient) => unknown): Act[] =>
+const ofWrongClients = (make: (client: oauth2.OAuthClient) => unknown): Action[] =>
   wrongClients.map((wrong) => async () => {
     const made = make(clientAt('/echo', wrong))
     return (made as oauth2.OAuthTokenSource).getTokenResponse()
@@ -237,7 +237,7 @@ const steps = (place: string) => oauth2.webLogin(clientAt(place))
 const encryptedPem = () => fs.readFileSync(encryptedKey, 'utf8')
 const plainPem = () => fs.readFileSync(plainKey, 'utf8')
 
-const ACTS: Record<string, Record<string, Act[]>> = {
+const ACTS: Record<string, Record<string, Action[]>> = {
   'axios-igwn-auth': {
     findSciToken: [
       () => main.findSciToken(),
@@ -268,7 +268,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => main.targetAudience([SECRETS.bad] as never),
     ],
     tokenAuthorizationHeader: [
-      () => given(main.tokenAuthorizationHeader(jwt)),
+      () => withSecret(main.tokenAuthorizationHeader(jwt)),
       () => main.tokenAuthorizationHeader(`${SECRETS.bad}\n.`),
       () => main.tokenAuthorizationHeader({ token: SECRETS.bad } as never),
     ],
@@ -294,7 +294,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
     ],
     X509Credential: [
       async () => Object.assign({}, await main.findX509Credentials()),
-      async () => given((await main.findX509Credentials()).pem()),
+      async () => withSecret((await main.findX509Credentials()).pem()),
     ],
     createX509Agent: [
       () => main.createX509Agent([certificate, encryptedKey], { passphrase: SECRETS.passphrase }),
@@ -304,7 +304,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       ...requestsBy(() => axios.create({ httpsAgent: main.createX509Agent(bundle) })),
     ],
     findNetrcCredentials: [
-      () => given(main.findNetrcCredentials(server.origin)),
+      () => withSecret(main.findNetrcCredentials(server.origin)),
       () =>
         main.findNetrcCredentials(server.origin, {
           netrc: put(room('open'), `machine a password ${SECRETS.password}`, 0o644),
@@ -315,7 +315,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
     staticToken: [
       () => main.staticToken(SECRETS.opaque),
       () => main.staticToken(`${SECRETS.bad} `),
-      () => given(main.staticToken(SECRETS.opaque).getToken({})),
+      () => withSecret(main.staticToken(SECRETS.opaque).getToken({})),
     ],
     discoveredTokens: [
       () => main.discoveredTokens(),
@@ -361,7 +361,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       async () => {
         const managed = main.externallyManagedJwt({ getToken: () => jwt })
         await managed.authenticate()
-        await given(managed.getValidToken())
+        await withSecret(managed.getValidToken())
         return managed
       },
     ],
@@ -369,7 +369,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => main.tokenCommand({ command: [process.execPath, '-e', `/*${SECRETS.bad}*/`] }),
       () => main.tokenCommand({ command: [`no-such-program`, SECRETS.bad] }).getToken({}),
       () => main.tokenCommand({ command: [process.execPath, '-e', `\0${SECRETS.bad}`] }).getToken({}),
-      () => given(main.tokenCommand({ command: printing(SECRETS.opaque) }).getToken({})),
+      () => withSecret(main.tokenCommand({ command: printing(SECRETS.opaque) }).getToken({})),
       () => main.tokenCommand({ command: printing(`${SECRETS.bad} ${SECRETS.bad}`) }).getToken({}),
       () => main.tokenCommand({ command: failing(`refused ${jwt} ${SECRETS.opaque}`) }).getToken({}),
       () =>
@@ -405,7 +405,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       async () => {
         const store = main.fileStore(room('tokens.json'))
         await store.set('a', { access_token: SECRETS.opaque, refresh_token: jwt })
-        await given(store.get('a'))
+        await withSecret(store.get('a'))
         return store
       },
       () => main.fileStore(put(room('broken.json'), `{"a": "${SECRETS.bad}`)).get('a'),
@@ -422,7 +422,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
         const kept = main.reuse(source, { store, storeKey: 'k' })
         await kept.getToken({})
         kept.invalidate?.(SECRETS.opaque)
-        await given(kept.getToken({}))
+        await withSecret(kept.getToken({}))
         return kept
       },
     ],
@@ -439,7 +439,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
     removeAutoRetry: [() => main.removeAutoRetry(main.applyAutoRetry(withAuth({ token: SECRETS.opaque })()))],
     igwnAxios: [
       ...requestsBy(() => main.igwnAxios),
-      ...requestsBy(() => main.igwnAxios.create({ igwnAuth: { token: SECRETS.opaque, onEvent: hear } })),
+      ...requestsBy(() => main.igwnAxios.create({ igwnAuth: { token: SECRETS.opaque, onEvent: record } })),
       () => main.igwnAxios.create({ igwnAuth: { nonsense: SECRETS.bad } as never }),
       () => main.igwnAxios.create({ igwnAuth: { token: SECRETS.opaque, passphrase: SECRETS.passphrase } }),
     ],
@@ -451,21 +451,21 @@ const ACTS: Record<string, Record<string, Act[]>> = {
     patch: verbs('patch'),
     request: verbs('request'),
     applyIgwnAuth: [
-      ...requestsBy(withAuth({ token: SECRETS.opaque, onEvent: hear })),
+      ...requestsBy(withAuth({ token: SECRETS.opaque, onEvent: record })),
       ...requestsBy(withAuth({ token: Buffer.from(SECRETS.opaque) })),
       ...requestsBy(withAuth({ token: source })),
       ...requestsBy(withAuth({ token: async () => Promise.resolve(SECRETS.opaque) })),
       ...requestsBy(withAuth({ token: false })),
       ...requestsBy(() => withAuth({ cert: [certificate, '/nowhere'], passphrase: SECRETS.passphrase })()),
       ...requestsBy(() =>
-        withAuth({ cert: [certificate, encryptedKey], passphrase: SECRETS.passphrase, onEvent: hear })(),
+        withAuth({ cert: [certificate, encryptedKey], passphrase: SECRETS.passphrase, onEvent: record })(),
       ),
       ...requestsBy(() => withAuth({ cert: [certificate, encryptedKey], passphrase: SECRETS.bad })()),
       ...requestsBy(withAuth({ token: true, tokenScope: 'write:/', failIfNoAuth: true })),
       ...requestsBy(withAuth({}), { igwnAuth: { token: SECRETS.opaque, trustedOrigins: [] } }),
-      ...wrongOptions.map((options): Act => withAuth(options)),
+      ...wrongOptions.map((options): Action => withAuth(options)),
       ...wrongOptions.map(
-        (options): Act =>
+        (options): Action =>
           () =>
             withAuth({})().get(server.origin, { igwnAuth: options }),
       ),
@@ -489,7 +489,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => main.explain(SECRETS.bad),
       () => main.explain('http://example.org', { token: SECRETS.opaque }),
       ...wrongOptions.map(
-        (options): Act =>
+        (options): Action =>
           () =>
             main.explain(server.origin, options),
       ),
@@ -498,8 +498,8 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => new main.HTTPSciTokenAuth({ token: SECRETS.opaque }),
       () => new main.HTTPSciTokenAuth({ token: `${SECRETS.bad} ` }),
       () => new main.HTTPSciTokenAuth().findToken(server.origin),
-      () => given(new main.HTTPSciTokenAuth({ token: SECRETS.opaque }).generateBearerHeader()),
-      () => new main.HTTPSciTokenAuth({ audience: 'https://nobody.example.org' }).findToken(),
+      () => withSecret(new main.HTTPSciTokenAuth({ token: SECRETS.opaque }).generateBearerHeader()),
+      () => new main.HTTPSciTokenAuth({ audience: 'https://other.example.org' }).findToken(),
       ...requestsBy(() => new main.HTTPSciTokenAuth({ token: SECRETS.opaque }).apply(axios.create())),
       ...requestsBy(() => new main.HTTPSciTokenAuth({ force: true }).apply(axios.create())),
       async () => {
@@ -556,7 +556,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
     ],
     parseAuthorizationResponse: [
       () =>
-        given(
+        withSecret(
           oauth1.parseAuthorizationResponse(
             `https://a.example.org/?oauth_token=a&oauth_verifier=${SECRETS.verifier}`,
           ),
@@ -610,7 +610,7 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => oauth2.authorizationCode(clientAt('/oauth2'), { open: () => undefined }),
       () => oauth2.authorizationCode(clientAt('/echo'), { open: [SECRETS.bad] as never }),
       ...['/echo', '/junk', 'https://127.0.0.1:1/'].map(
-        (place): Act =>
+        (place): Action =>
           () =>
             oauth2
               .authorizationCode(clientAt(place), {
@@ -628,12 +628,12 @@ const ACTS: Record<string, Record<string, Act[]>> = {
       () => steps('/oauth2'),
       ...ofWrongClients((client) => oauth2.webLogin(client)),
       ...['/oauth2', '/echo', '/401', '/403', '/junk', '/away', 'https://127.0.0.1:1/'].flatMap(
-        (place): Act[] => [
-          () => given(steps(place).handleCallback(`/callback?code=${SECRETS.bad}&state=s`, login)),
-          () => given(steps(place).refresh(SECRETS.tokenSecret)),
+        (place): Action[] => [
+          () => withSecret(steps(place).handleCallback(`/callback?code=${SECRETS.bad}&state=s`, login)),
+          () => withSecret(steps(place).refresh(SECRETS.tokenSecret)),
           () => steps(place).revoke({ access_token: SECRETS.opaque, refresh_token: SECRETS.tokenSecret }),
-          () => given(steps(place).introspect(SECRETS.opaque)),
-          () => given(steps(place).userInfo(SECRETS.opaque)),
+          () => withSecret(steps(place).introspect(SECRETS.opaque)),
+          () => withSecret(steps(place).userInfo(SECRETS.opaque)),
           () => steps(place).verifyIdToken(jwt),
         ],
       ),
@@ -651,8 +651,8 @@ const ACTS: Record<string, Record<string, Act[]>> = {
           `https://portal.example.org/#access_token=${SECRETS.bad}&state=other`,
           login,
         ),
-      // What a person is sent on with is theirs to see; what is kept of it is given back as it must be.
-      () => given(steps('/echo').authorizationUrl({ redirectUri: login.redirectUri })),
+      // The authorization URL and the stored state contain these values by design.
+      () => withSecret(steps('/echo').authorizationUrl({ redirectUri: login.redirectUri })),
       () => steps('/echo').endSessionUrl(),
     ],
     IgwnAuthError: [() => new oauth2.IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'no')],
@@ -704,15 +704,15 @@ it('every entry of the package is tested', () => {
 })
 
 describe.each(Object.entries(ENTRIES))('no result or error shows a secret: %s', (entry, names) => {
-  const acts = ACTS[entry]!
+  const actions = ACTS[entry]!
 
   it('calls every public name', () => {
     // In a test `delete` cannot be imported by its name.
     const all = Object.keys(names)
-    expect(Object.keys(acts).sort()).toEqual(all.sort())
+    expect(Object.keys(actions).sort()).toEqual(all.sort())
   })
 
-  it.each(Object.entries(acts))('%s', async (_, all) => {
+  it.each(Object.entries(actions))('%s', async (_, all) => {
     const written: string[] = []
     const spies = [process.stdout, process.stderr].map((stream) =>
       jest.spyOn(stream, 'write').mockImplementation((text) => {
@@ -726,12 +726,12 @@ describe.each(Object.entries(ENTRIES))('no result or error shows a secret: %s', 
         .mockImplementation((...values: unknown[]) => void written.push(values.map(String).join(' '))),
     )
     try {
-      for (const act of all) {
-        told.length = 0
-        const outcome = await (async () => act())().catch((error: unknown) => error)
-        const shown = outcome instanceof Given ? undefined : outcome
+      for (const action of all) {
+        emitted.length = 0
+        const outcome = await (async () => action())().catch((error: unknown) => error)
+        const shown = outcome instanceof WithSecret ? undefined : outcome
         const { response, data, config, cause } = (shown ?? {}) as Record<string, unknown>
-        for (const thing of [shown, response, data, config, cause, told, written])
+        for (const thing of [shown, response, data, config, cause, emitted, written])
           expectNoSecret(thing, secrets)
       }
     } finally {

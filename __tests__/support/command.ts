@@ -28,17 +28,17 @@ export interface CommandOptions {
   readonly cwd?: string
   /** Default is nothing. */
   readonly stdin?: string | undefined
-  /** Has a look at the process while it runs. */
+  /** Inspects the process while it runs. */
   readonly meanwhile?: (running: Running) => unknown
 }
 
 export interface Running {
   readonly child: ChildProcessWithoutNullStreams
-  /** What it has printed so far. */
+  /** Its output so far. */
   readonly said: { stdout: string; stderr: string }
 }
 
-/** Runs `igwn-auth` to its end; in a process of its own where something is typed, or somebody has a look at it. */
+/** Runs `igwn-auth` to its end; in a process of its own if it gets input, or if the test inspects it while it runs. */
 export function igwnAuth(words: readonly string[], options: CommandOptions = {}): Promise<Ended> {
   const { env, cwd = process.cwd(), stdin, meanwhile } = options
   if (stdin === undefined && !meanwhile)

@@ -1,6 +1,6 @@
 /**
- * A server of one large file on loopback, which knows ranges and conditions (RFC 9110 sections 13 and 14), and can be told to
- * fail as servers and networks do: to break off, to fall silent, to have another file meanwhile.
+ * A loopback server with one large file. It supports ranges and conditions (RFC 9110 sections 13 and 14), and simulates
+ * failures of servers and networks: interrupted responses, stalls, and files that change.
  */
 import { once } from 'node:events'
 import http from 'node:http'
@@ -8,13 +8,13 @@ import type { AddressInfo } from 'node:net'
 
 export interface FileServer {
   readonly url: string
-  /** What it serves; changed, the next request sees the other. */
+  /** The file that it serves, from the next request on. */
   file: ServedFile
-  /** What happens to the next requests, one each; then all goes well. */
+  /** Failures of the next requests, one each. Later requests succeed. */
   readonly mishaps: Mishap[]
   /** Every request, with its headers, in order. */
   readonly requests: http.IncomingHttpHeaders[]
-  /** The status of every answer, in order. */
+  /** The status of every response, in order. */
   readonly statuses: number[]
   close(): Promise<void>
 }
@@ -22,26 +22,26 @@ export interface FileServer {
 export interface ServedFile {
   readonly content: Buffer
   readonly headers?: Readonly<Record<string, string>>
-  /** Answers a range with the whole, as servers do that know no ranges. */
+  /** Responds to a range with the whole file, as servers without range support do. */
   readonly ignoresRanges?: boolean
-  /** Sends it without saying how long it is. */
+  /** Sends it without `Content-Length`. */
   readonly hidesLength?: boolean
-  /** Gives a part whatever `If-Range` says. */
+  /** Sends a part whatever `If-Range` says. */
   readonly heedsNoCondition?: boolean
-  /** Gives a part that begins so many bytes later than is asked for. */
+  /** Sends a part that begins this many bytes later than requested. */
   readonly shifts?: number
-  /** Says of a part that the whole has this length; `*` for none. */
+  /** The total length in `Content-Range`; `*` for an unknown one. */
   readonly sizeSaid?: number | '*'
-  /** Gives no more of it at once. */
+  /** Sends at most this many bytes in one response. */
   readonly atMost?: number
 }
 
 /**
- * After so many bytes of the body it breaks off, falls silent, or waits for something; or there is an answer in the place of
- * the file.
+ * After this many bytes of the body, the connection is cut or the response stalls; or another response is sent instead of the
+ * file.
  */
 export type Mishap = {
-  /** What is served from then on. */
+  /** The file that is served after the failure. */
   readonly then?: ServedFile
 } & (
   | { readonly breaksAt: number }

@@ -117,7 +117,7 @@ interface Issuer {
   readonly privateKey: webcrypto.CryptoKey
   readonly publicKey: webcrypto.CryptoKey
   readonly certificate: string
-  /** The certificates to send for whoever is issued below: none of a CA's, since servers have those. */
+  /** The certificates that a holder sends after the own one: not those of CAs, which servers already have. */
   readonly chainBelow?: string
 }
 
@@ -143,7 +143,7 @@ async function selfSignedAuthority(
   return { name, ...keys, certificate: pem(certificate), chainBelow: '' }
 }
 
-/** A certificate that vouches for itself and nobody else, as clients register theirs (RFC 8705 section 2.2). */
+/** A self-signed certificate, such as clients register (RFC 8705 section 2.2). */
 export async function selfSigned(commonName: string): Promise<Pick<Issued, 'certificate' | 'key'>> {
   const { certificate, privateKey } = await selfSignedAuthority(commonName, ECDSA)
   return { certificate, key: await pemOf(privateKey) }

@@ -2,14 +2,14 @@ import diagnostics from 'node:diagnostics_channel'
 import { EVENT_CHANNEL, type IgwnAuthEvent } from '../../lib/events'
 
 /** The events of each test of a file, as they are published. */
-export function heardEvents() {
+export function recordEvents() {
   const events: IgwnAuthEvent[] = []
-  const hear = (event: unknown) => void events.push(event as IgwnAuthEvent)
+  const record = (event: unknown) => void events.push(event as IgwnAuthEvent)
   beforeAll(() => {
-    diagnostics.subscribe(EVENT_CHANNEL, hear)
+    diagnostics.subscribe(EVENT_CHANNEL, record)
   })
   afterAll(() => {
-    diagnostics.unsubscribe(EVENT_CHANNEL, hear)
+    diagnostics.unsubscribe(EVENT_CHANNEL, record)
   })
   beforeEach(() => {
     events.length = 0

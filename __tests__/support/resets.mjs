@@ -1,6 +1,6 @@
 /**
- * Sends requests to a server that resets one connection in a hundred, with automatic retry, and prints what became of them: a
- * program of its own, for in Jest's the same takes three times as long.
+ * Sends requests, with automatic retry, to a server that resets one connection in a hundred, and prints the outcome of each. It
+ * is a program of its own because it takes three times as long inside Jest.
  */
 import { once } from 'node:events'
 import http from 'node:http'
@@ -11,18 +11,18 @@ import { applyAutoRetry, applyIgwnAuth } from '../../dist/index.js'
 const [requests, seed] = process.argv.slice(2).map(Number)
 const AT_ONCE = 64
 const METHODS = ['GET', 'GET', 'PUT', 'POST']
-/** When the connection of a request is reset: before it is done, when it is done, in the middle of the answer. */
+/** When a connection is reset: before the request is processed, after it, or in the middle of the response. */
 const FATES = ['before', 'done', 'answering']
 
 const rolls = fc.sample(fc.nat(99), { seed, numRuns: 3 * requests }).values()
-/** By the path of a request: how often it was done, and how often its connection was reset. */
+/** By request path: how often it was processed, and how often its connection was reset. */
 const done = {}
 const reset = {}
 let resets = 0
-let strangers = 0
+let withoutToken = 0
 const server = http.createServer((request, response) => {
   const { url, headers, socket } = request
-  if (headers.authorization !== `Bearer ${process.env.BEARER_TOKEN}`) strangers += 1
+  if (headers.authorization !== `Bearer ${process.env.BEARER_TOKEN}`) withoutToken += 1
   const fate = rolls.next().value === 0 ? FATES[resets++ % FATES.length] : undefined
   if (fate) reset[url] = (reset[url] ?? 0) + 1
   if (fate === 'before') {
@@ -65,4 +65,4 @@ await Promise.all(Array.from({ length: AT_ONCE }, sender))
 
 httpAgent.destroy()
 server.close().closeAllConnections()
-console.log(JSON.stringify({ sent, done, reset, strangers }))
+console.log(JSON.stringify({ sent, done, reset, withoutToken }))

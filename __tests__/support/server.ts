@@ -30,7 +30,7 @@ export interface TestServer {
 
 type Handler = (seen: Seen, index: number) => Answer | Promise<Answer>
 
-/** A server on loopback that answers as it is told and remembers what it saw. */
+/** A loopback server that responds with the results of a handler and records its requests. */
 export async function serve(
   handler: Handler,
   { host = '127.0.0.1', tls }: { host?: string; tls?: https.ServerOptions } = {},

@@ -1,7 +1,6 @@
 /**
- * An HTTPS site on this machine that takes SciTokens; at some paths a certificate, grid proxies too, or a login. With a CA,
- * a server certificate, and an issuer with a key, all made when it starts and gone when it closes. The tests talk to it,
- * and so does the demo.
+ * A loopback HTTPS site that requires SciTokens, or, at some paths, a certificate or grid proxy, or a username and password. It
+ * creates its CA, server certificate and token issuer when it starts. Tests and the demo use it.
  */
 import {
   constants,
@@ -21,24 +20,24 @@ import { chainOf, verifiedChain } from './certificate-server'
 import { createAuthority, type Authority } from './pki'
 
 export interface SiteOptions {
-  /** The names and addresses in its certificate, under which it may be asked. Default is localhost and 127.0.0.1. */
+  /** The host names and addresses of its certificate and its origin. Default is localhost and 127.0.0.1. */
   names?: readonly string[]
-  /** The name its issuer goes by: an https URL that leads here. Default is the origin of the site. */
+  /** The URL of its token issuer. Default is the origin of the site. */
   issuer?: string
-  /** What a token must give, by the beginning of the path; the first that fits counts, and other paths do not exist. */
+  /** The required scope by path prefix; the first match counts, and other paths are 404. */
   scopes?: Readonly<Record<string, string>>
-  /** The login that is wanted below `/logbook/`, `user:password`. Default is none: nobody gets in. */
+  /** The credentials required below `/logbook/`, `user:password`. Default is none: every request is refused. */
   login?: string
-  /** The token that `/token` gives, each time (RFC 6749 section 5.1). Default is none: there is no such path. */
+  /** Returns the token for a request to `/token` (RFC 6749 section 5.1). Default is none: `/token` is 404. */
   issue?: () => string
 }
 
 export interface MintOptions {
-  /** Seconds of life; negative for a token that has ended. Default is ten minutes. */
+  /** Lifetime in seconds; negative for an expired token. Default is 600. */
   expiresIn?: number
-  /** Seconds until it begins. Default is no `nbf` at all. */
+  /** Seconds until it is valid. Default is no `nbf`. */
   notBefore?: number
-  /** Signed by a key that nobody knows, in place of the issuer's. */
+  /** Signed with an unknown key instead of the key of the issuer. */
   forged?: boolean
 }
 
@@ -55,19 +54,19 @@ export interface Site {
   readonly port: number
   /** The certificate of its CA, PEM. */
   readonly ca: string
-  /** Its CA, for the certificates that it takes below `/grid/`. */
+  /** Its CA, which issues the certificates that it accepts below `/grid/`. */
   readonly authority: Authority
   readonly issuer: string
   /**
-   * A token of its issuer, signed with ES256. Without more it is good: for this origin, with `gracedb.read`. A claim
-   * given as undefined is left out.
+   * A token of its issuer, signed with ES256. By default it is valid for this origin, with scope `gracedb.read`. A claim set to
+   * undefined is omitted.
    */
   mint(claims?: Readonly<Record<string, unknown>>, options?: MintOptions): string
   /** Every request that arrived, in order, with all its headers. */
   readonly requests: Arrival[]
-  /** How many connections were made so far. */
+  /** The number of connections so far. */
   connections(): number
-  /** Ends everything, connections under way too. */
+  /** Closes the server and its connections. */
   close(): Promise<void>
 }
 
@@ -92,11 +91,11 @@ export async function startSite({
   let connections = 0
 
   const server = https.createServer(
-    { cert: certificate, key, ...ASK_FOR_CERTIFICATE },
+    { cert: certificate, key, ...REQUEST_CERTIFICATE },
     (request, response) => {
       const { method = '', url = '', headers } = request
       requests.push({ method, url, headers })
-      request.resume() // a body that nobody reads would hold the connection
+      request.resume() // an unread body would keep the connection busy
       const { status, body, challenge } = answer(request)
       response.writeHead(status, {
         'Content-Type': 'application/json',
@@ -115,15 +114,15 @@ export async function startSite({
 
   function answer({ url: path = '', headers, socket }: IncomingMessage): Answer {
     const { host = '', authorization } = headers
-    if (!isOurs(host)) return { status: 421, body: { error: `${host} is not here` } }
+    if (!isOurs(host)) return { status: 421, body: { error: `unknown host ${host}` } }
     if (path === '/.well-known/openid-configuration')
       return { status: 200, body: { issuer, jwks_uri: `${issuer}/jwks` } }
     if (path === '/jwks') return { status: 200, body: { keys: [keys.jwk] } }
     if (path === '/token' && issue)
       return { status: 200, body: { access_token: issue(), token_type: 'Bearer' } }
     if (path.startsWith('/grid/'))
-      return forCertificates(path, socket instanceof TLSSocket ? chainOf(socket) : [], authority)
-    if (path.startsWith('/logbook/')) return forLogins(path, authorization, login)
+      return certificateResponse(path, socket instanceof TLSSocket ? chainOf(socket) : [], authority)
+    if (path.startsWith('/logbook/')) return passwordResponse(path, authorization, login)
 
     const scope = Object.entries(scopes).find(([beginning]) => path.startsWith(beginning))?.[1]
     if (scope === undefined) return { status: 404, body: { error: `nothing at ${path}` } }
@@ -138,19 +137,20 @@ export async function startSite({
       : { status: 200, body: { path, user: claims.sub, token: claims.jti, scope: claims.scope as unknown } }
   }
 
-  /** Asked under a name that is not in its certificate, it cannot know for which audience. */
+  /** A request with another Host header has no known audience. */
   function isOurs(host: string): boolean {
     return names.some((name) => host === name || host === `${name}:${port}`)
   }
 
   function judge(authorization: string | undefined, audience: string, scope: string): Judgement {
     const token = /^Bearer +([^ ]+)$/i.exec(authorization ?? '')?.[1]
-    if (token === undefined) return { refusal: { status: 401, description: 'a SciToken is needed' } }
+    if (token === undefined) return { refusal: { status: 401, description: 'a SciToken is required' } }
     try {
       const claims = jsonwebtoken.verify(token, keys.publicKey, { algorithms: ['ES256'], audience, issuer })
-      if (typeof claims === 'string' || claims.exp === undefined) throw new Error('the token has no end')
+      if (typeof claims === 'string' || claims.exp === undefined)
+        throw new Error('the token has no exp claim')
       if (String(claims.scope).split(' ').includes(scope)) return { claims }
-      const description = `the token does not give ${scope}`
+      const description = `the token does not have scope ${scope}`
       return { refusal: { status: 403, error: 'insufficient_scope', description } }
     } catch (error) {
       return { refusal: { status: 401, error: 'invalid_token', description: (error as Error).message } }
@@ -192,50 +192,50 @@ export async function startSite({
 }
 
 /**
- * Everybody is asked for a certificate, and let in without: Node cannot verify proxies, so the site does. Without tickets,
- * for a session that is resumed has no chain to verify.
+ * The TLS layer requests a certificate and accepts any: Node.js cannot verify grid proxies, so the site does. No session
+ * tickets, because a resumed session has no chain to verify.
  */
-const ASK_FOR_CERTIFICATE = {
+const REQUEST_CERTIFICATE = {
   requestCert: true,
   rejectUnauthorized: false,
   secureOptions: constants.SSL_OP_NO_TICKET,
 }
 
-/** The answer below `/grid/`: to a certificate of the CA, or to a proxy with its whole chain. */
-function forCertificates(path: string, chain: readonly string[], authority: Authority): Answer {
+/** The response below `/grid/`, which requires a certificate of the CA, or a proxy with its whole chain. */
+function certificateResponse(path: string, chain: readonly string[], authority: Authority): Answer {
   const own = chain.filter((one) => one !== String(new X509Certificate(authority.certificate)))
-  if (own.length === 0) return { status: 403, body: { error: 'a certificate is needed' } }
+  if (own.length === 0) return { status: 403, body: { error: 'a certificate is required' } }
   const names = verifiedChain(own, authority)
-  if (!names || !isInForce(own) || !own.slice(0, -1).every(isNamedAsProxy))
-    return { status: 403, body: { error: 'the chain of the certificate does not hold' } }
+  if (!names || !isCurrent(own) || !own.slice(0, -1).every(isNamedAsProxy))
+    return { status: 403, body: { error: 'the certificate chain is not valid' } }
   return {
     status: 200,
-    body: { path, user: names.at(-1), proxies: names.length - 1, verified: 'by the site itself' },
+    body: { path, user: names.at(-1), proxies: names.length - 1, verified: 'by the site' },
   }
 }
 
-function isInForce(chain: readonly string[]): boolean {
+function isCurrent(chain: readonly string[]): boolean {
   const now = Date.now()
   return chain
     .map((one) => new X509Certificate(one))
     .every(({ validFrom, validTo }) => Date.parse(validFrom) <= now && now < Date.parse(validTo))
 }
 
-/** RFC 3820 section 3.4: the subject of a proxy is its issuer's and one CN more, else users could sign anybody's name. */
+/** RFC 3820 section 3.4: the subject of a proxy is the subject of its issuer and one more CN; otherwise users could sign any name. */
 function isNamedAsProxy(certificate: string): boolean {
   const { subject, issuer } = new X509Certificate(certificate)
   return subject.startsWith(`${issuer}\nCN=`) && !subject.slice(issuer.length + 1).includes('\n')
 }
 
-/** The answer below `/logbook/` (RFC 7617). */
-function forLogins(path: string, authorization = '', login?: string): Answer {
+/** The response below `/logbook/` (RFC 7617). */
+function passwordResponse(path: string, authorization = '', login?: string): Answer {
   const given = /^Basic +([^ ]+)$/i.exec(authorization)?.[1]
   const [user] = (login ?? '').split(':')
   if (login !== undefined && given === Buffer.from(login).toString('base64'))
     return { status: 200, body: { path, user } }
   return {
     status: 401,
-    body: { error: given ? 'wrong login' : 'a login is needed' },
+    body: { error: given ? 'wrong username or password' : 'a username and password are required' },
     challenge: 'Basic realm="logbook"',
   }
 }
@@ -250,7 +250,7 @@ type Judgement =
   | { readonly claims: JwtPayload; readonly refusal?: undefined }
   | { readonly claims?: undefined; readonly refusal: Refusal }
 
-/** Why a request was refused; without an `error` when it had no token (RFC 6750 section 3.1). */
+/** Why a request was refused; without `error` if it had no token (RFC 6750 section 3.1). */
 interface Refusal {
   readonly status: 401 | 403
   readonly error?: 'invalid_token' | 'insufficient_scope'

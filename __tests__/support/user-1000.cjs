@@ -1,6 +1,6 @@
-// Loaded before a child process: makes it user 1000 on a machine of its own. Folders of that machine, of its `/tmp` the default
-// files of that user, are led to those in `STAND_INS`, so that the credentials of whoever runs the tests are never looked at;
-// and the files of whoever runs the tests are that user's.
+// Loaded before a child process: makes it user 1000 with folders of its own. The default credential files of that user in /tmp
+// are replaced by those in `STAND_INS`, so that the credentials of the user who runs the tests are never read. Files of the
+// user who runs the tests belong to user 1000.
 const fs = require('node:fs')
 
 const own = process.getuid?.()

@@ -23,7 +23,7 @@ const SECRET =
 
 let leaks: string[] = []
 
-/** Not into a cause that is somebody else's error, but for what it says: axios shows the URL and the body of the caller. */
+/** Of a cause that is an error of another package, only the message is checked: axios errors contain the caller's URL and body. */
 function look(error: InstanceType<Errors['IgwnAuthError']>): void {
   const { message, cause, ...own } = Object.fromEntries(
     Object.getOwnPropertyNames(error).map((name) => [name, error[name as keyof Error]]),

@@ -1,10 +1,10 @@
 import { autoRenew, type TokenQuery } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { expectNoUnhandledRejection, heardEvents } from '../support/record-events'
+import { expectNoUnhandledRejection, recordEvents } from '../support/record-events'
 import { runProgram } from '../support/program'
 import { mint, now, ours, signatureOf } from '../support/tokens'
 
-const { events, warnings } = heardEvents()
+const { events, warnings } = recordEvents()
 expectNoUnhandledRejection()
 beforeEach(() => {
   jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'], now: 1_800_000_000_000 })

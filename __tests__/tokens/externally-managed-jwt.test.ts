@@ -8,13 +8,13 @@ import {
   type TokenQuery,
 } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { expectNoUnhandledRejection, heardEvents } from '../support/record-events'
+import { expectNoUnhandledRejection, recordEvents } from '../support/record-events'
 import { challenge, serverGroup } from '../support/server'
 import { thrownBy } from '../support/thrown-by'
 import { mint, now, ours, passTime, signatureOf, stopClock } from '../support/tokens'
 
 const servers = serverGroup()
-const { events, warnings } = heardEvents()
+const { events, warnings } = recordEvents()
 expectNoUnhandledRejection()
 afterEach(async () => {
   jest.useRealTimers()

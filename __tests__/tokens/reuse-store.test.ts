@@ -9,14 +9,14 @@ import {
   type TokenStore,
 } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { expectNoUnhandledRejection, heardEvents } from '../support/record-events'
+import { expectNoUnhandledRejection, recordEvents } from '../support/record-events'
 import { runProgram } from '../support/program'
 import { serverGroup } from '../support/server'
 import { mint, now, ours, passTime, room, signatureOf, stopClock } from '../support/tokens'
 
-/** `reuse` with a store that processes share, and with a store that fails. */
+/** `reuse` with a store that processes share, and with one that fails. */
 const servers = serverGroup()
-const { events, warnings } = heardEvents()
+const { events, warnings } = recordEvents()
 expectNoUnhandledRejection()
 afterEach(async () => {
   jest.useRealTimers()

@@ -6,8 +6,8 @@ import { write } from './room'
 import { subjectOf } from './subject-of'
 
 /**
- * A folder of grid authorities as `/etc/grid-security/certificates` is one: each certificate under the hash of its name, by
- * OpenSSL of today and of before 1.0, and what it may sign.
+ * A folder of grid CAs such as `/etc/grid-security/certificates`: each certificate under the hash of its name, as OpenSSL computes
+ * it now and before 1.0, with its signing policy.
  */
 export function caFolder(folder: string, ...authorities: readonly Authority[]): string {
   for (const [index, authority] of authorities.entries())
@@ -21,7 +21,7 @@ export function caFolder(folder: string, ...authorities: readonly Authority[]): 
   return folder
 }
 
-/** What Globus and VOMS ask besides: whom an authority may vouch for. */
+/** The signing policy that Globus and VOMS also require: the subjects that a CA may sign. */
 function policyFor(certificate: string): string {
   return `access_id_CA X509 '${subjectOf(certificate)}'
 pos_rights globus CA:sign

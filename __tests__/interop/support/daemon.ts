@@ -10,41 +10,41 @@ import type { Identity } from './room'
 export interface DaemonOptions {
   /** The program, and its arguments. */
   readonly command: readonly [program: string, ...args: string[]]
-  /** Where it works. What it prints is in `output.log` there. */
+  /** Its working directory. Its output goes to `output.log` there. */
   readonly folder: string
-  /** A TCP port of 127.0.0.1 on which it answers once it has started. */
+  /** A TCP port of 127.0.0.1 on which it accepts connections once it has started. */
   readonly port: number
   readonly identity?: Identity | undefined
-  /** Its environment, beside a PATH and a plain locale; nothing of ours. */
+  /** Its environment, in addition to PATH and a plain locale. Nothing is inherited. */
   readonly env?: Readonly<Record<string, string>>
 }
 
 export interface Daemon {
   readonly pid: number
-  /** What it has printed so far. */
+  /** Its output so far. */
   output(): string
   /** Ends it, and waits until it has ended. */
   stop(): Promise<void>
 }
 
-/** Milliseconds for a server to answer; most take some hundred. */
-const PATIENCE = 20_000
+/** Milliseconds for a server to start; most take a few hundred. */
+const START_TIMEOUT = 20_000
 
-/** Milliseconds that a server has to end by itself. */
-const GRACE = 5_000
+/** Milliseconds before a server that should end is killed. */
+const STOP_TIMEOUT = 5_000
 
 /**
- * Starts a server and waits until it answers. It ends with this process, whatever becomes of that: the kernel sends it
- * SIGTERM (prctl PR_SET_PDEATHSIG), and whoever started the run ends by process id what should be left even so.
+ * Starts a server and waits until it accepts connections. It ends with this process, even if that is killed: the kernel sends
+ * it SIGTERM (prctl PR_SET_PDEATHSIG), and the runner ends what is left by process id.
  *
- * @throws when it ends before it answers, with what it printed
+ * @throws if it ends before it accepts connections, with its output
  */
 export async function startDaemon({ command, folder, port, identity, env }: DaemonOptions): Promise<Daemon> {
   const log = path.join(folder, 'output.log')
   const descriptor = fs.openSync(log, 'a')
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
     cwd: folder,
-    // A process group of its own: what it starts ends with it, and a Ctrl-C is for us to hand on.
+    // A process group of its own: its child processes end with it, and Ctrl-C reaches only this process.
     detached: true,
     env: { PATH: process.env.PATH ?? '', LC_ALL: 'C.UTF-8', HOME: folder, TMPDIR: folder, ...env },
     stdio: ['ignore', descriptor, descriptor],
@@ -67,12 +67,12 @@ export async function startDaemon({ command, folder, port, identity, env }: Daem
   }
   if (await answers(port, child)) return daemon
   await daemon.stop()
-  throw new Error(`${command[0]} did not come to answer on port ${port}. It printed:\n${daemon.output()}`)
+  throw new Error(`${command[0]}does not accept connections on port ${port}. Its output:\n${daemon.output()}`)
 }
 
 const children = new Set<ChildProcess>()
 
-/** Whatever the tests of a file start ends with the file. */
+/** Servers that a test file starts end with the file. */
 afterAll(async () => {
   await Promise.all([...children].map(stop))
 })
@@ -82,7 +82,7 @@ function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
 }
 
 async function answers(port: number, child: ChildProcess): Promise<boolean> {
-  const deadline = performance.now() + PATIENCE
+  const deadline = performance.now() + START_TIMEOUT
   while (isRunning(child) && performance.now() < deadline) {
     if (await connects(port)) return isRunning(child)
     await wait(20)
@@ -104,10 +104,10 @@ async function stop(child: ChildProcess): Promise<void> {
   if (!isRunning(child)) return
   const ended = once(child, 'exit')
   killGroup(child, 'SIGTERM')
-  const patience = new AbortController()
-  const late = wait(GRACE, 'late', { signal: patience.signal }).catch(() => undefined)
+  const timer = new AbortController()
+  const late = wait(STOP_TIMEOUT, 'late', { signal: timer.signal }).catch(() => undefined)
   if ((await Promise.race([ended, late])) === 'late') killGroup(child, 'SIGKILL')
-  patience.abort()
+  timer.abort()
   await ended
 }
 
@@ -115,7 +115,7 @@ function killGroup({ pid = 0 }: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal)
   } catch {
-    // It has ended meanwhile.
+    // It has already ended.
   }
 }
 

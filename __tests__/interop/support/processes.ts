@@ -1,11 +1,11 @@
 /**
- * The processes of a run, written down in its folder, so that somebody who outlives the tests can end what they could not:
- * by process id, and only if it is still the process that was meant.
+ * A list of the processes of a run, in its folder. The runner outlives the tests and ends processes that they left, by process
+ * id, and only if the id still belongs to the same process.
  */
 import fs from 'node:fs'
 import path from 'node:path'
 
-/** Writes a process down; the function that is given takes it off again. */
+/** Adds a process to the list; the returned function removes it. */
 export function rememberProcess(pid: number, folder = process.env.INTEROP_FOLDER ?? ''): () => void {
   const file = path.join(folder, 'processes', String(pid))
   fs.mkdirSync(path.dirname(file), { recursive: true })
@@ -13,7 +13,7 @@ export function rememberProcess(pid: number, folder = process.env.INTEROP_FOLDER
   return () => fs.rmSync(file, { force: true })
 }
 
-/** Ends what is written down and still there, with all of its process group. Gives the ids of those. */
+/** Ends the listed processes that still run, with their process groups. Returns their ids. */
 export function endProcesses(folder: string): number[] {
   const written = path.join(folder, 'processes')
   if (!fs.existsSync(written)) return []
@@ -24,15 +24,15 @@ export function endProcesses(folder: string): number[] {
       process.kill(-pid, 'SIGKILL')
       return [pid]
     } catch {
-      return [] // it has ended meanwhile
+      return [] // it has already ended
     }
   })
 }
 
-/** When a process started, in the kernel's clock: with its id the one name it has. Undefined: there is none. */
+/** When a process started, by the clock of the kernel: with the id, that identifies it. Undefined if it does not run. */
 function startOf(pid: number): string | undefined {
   try {
-    // The name of the program, in brackets, may hold anything; field 22 is the 20th behind it (proc(5)).
+    // The program name, in brackets, may contain anything; field 22 is the 20th after it (proc(5)).
     return fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19]
   } catch {
     return undefined

@@ -2,18 +2,18 @@ import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 
-/** The folder of the whole run, which the runner makes and removes; servers that run as other users get through it. */
+/** The folder of the whole run, which the runner creates and removes. Servers that run as other users can enter it. */
 export const RUN_FOLDER = process.env.INTEROP_FOLDER ?? ''
-if (RUN_FOLDER === '') throw new Error('These tests are started by `npm run test:interop`.')
+if (RUN_FOLDER === '') throw new Error('Run these tests with `npm run test:interop`.')
 
-/** A folder for one server or one test file, gone when the run ends. Whoever knows its name gets through it. */
+/** A folder for one server or one test file, removed when the run ends. Other users can enter it if they know its name. */
 export function newFolder(name: string): string {
   const folder = fs.mkdtempSync(path.join(RUN_FOLDER, `${name}-`))
   fs.chmodSync(folder, 0o711)
   return folder
 }
 
-/** Writes a file, and the folders it needs. Closed to others unless said otherwise. */
+/** Writes a file and creates its folders. By default, only the owner can read it. */
 export function write(file: string, text: string | Uint8Array, mode = 0o600): string {
   fs.mkdirSync(path.dirname(file), { recursive: true })
   fs.writeFileSync(file, text, { mode })
@@ -21,15 +21,15 @@ export function write(file: string, text: string | Uint8Array, mode = 0o600): st
   return file
 }
 
-/** Whom a program is run as. */
+/** The user that a program runs as. */
 export interface Identity {
   readonly uid: number
   readonly gid: number
 }
 
 /**
- * The user that a server is for, where the tests run as root, which some servers refuse to be. Anybody else can only be
- * themselves: undefined.
+ * The user that a server runs as if the tests run as root, which some servers refuse. Undefined without root: no other user is
+ * possible.
  */
 export function identityOf(user: string): Identity | undefined {
   if (process.getuid?.() !== 0) return undefined
@@ -37,7 +37,7 @@ export function identityOf(user: string): Identity | undefined {
   return { uid: id('-u'), gid: id('-g') }
 }
 
-/** Gives a folder and all in it to the user that a server runs as. */
+/** Changes the owner of a folder and its contents to the user that a server runs as. */
 export function handOver(folder: string, to: Identity | undefined): void {
   if (!to) return
   fs.chownSync(folder, to.uid, to.gid)

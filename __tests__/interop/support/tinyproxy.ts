@@ -41,7 +41,7 @@ export async function startTinyproxy({
       .map((line) => `${line}\n`)
       .join(''),
   )
-  const identity = identityOf('nobody')
+  const identity = identityOf('daemon')
   handOver(folder, identity)
   const daemon = await startDaemon({
     command: ['tinyproxy', '-d', '-c', configuration],

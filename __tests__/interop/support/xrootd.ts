@@ -1,4 +1,4 @@
-/** XRootD over HTTPS: SciTokens and WLCG tokens by libscitokens, X.509 and its proxies (RFC 3820), attributes of VOMS. */
+/** XRootD over HTTPS: SciTokens and WLCG tokens (libscitokens), X.509 certificates and proxies (RFC 3820), VOMS attributes. */
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Authority, Issued } from '../../support/pki'
@@ -11,15 +11,15 @@ import { subjectOf } from './subject-of'
 export interface XrootdOptions {
   readonly authority: Authority
   readonly issuer: Pick<Issuer, 'url' | 'seedCache'>
-  /** Who may do what by certificate: a local name by the subject, as in a grid-mapfile. */
+  /** Local user names by certificate subject, as in a grid-mapfile. */
   readonly gridmap?: Readonly<Record<string, string>>
-  /** Lines of its authorisation file, for those who come without a token. */
+  /** Lines of its authorization file, for requests without a token. */
   readonly authorizations?: readonly string[]
-  /** Files that are there from the beginning, by their path. */
+  /** Files that exist at the start, by path. */
   readonly files?: Readonly<Record<string, string>>
-  /** A VO whose attributes it takes from this issuer of them. */
+  /** A VO whose attributes it accepts from this issuer. */
   readonly vo?: { readonly name: string; readonly issuer: Issued }
-  /** The origin of another one, to which it sends whoever asks it for anything: it is a redirector then. */
+  /** The origin of another server, to which it redirects all requests: it is a redirector then. */
   readonly redirectsTo?: string
 }
 
@@ -27,7 +27,7 @@ export interface Xrootd extends Daemon {
   /** `https://localhost:<port>` */
   readonly origin: string
   readonly port: number
-  /** A file as it lies there. */
+  /** The content of a file on the server. */
   read(file: string): Buffer
 }
 
@@ -79,7 +79,7 @@ default_user = albert
 oss.localroot ${at('data')}
 all.adminpath ${at('admin')}
 all.pidpath ${at('run')}
-# Who cannot be bound to one address refuses the others.
+# It cannot be bound to one address, so it refuses other clients.
 xrd.port ${port}
 xrd.allow host localhost
 xrd.allow host 127.0.0.1
@@ -93,7 +93,7 @@ http.header2cgi Authorization authz
 http.gridmap ${at('gridmap')}
 ${vo ? 'http.secxtractor libXrdHttpVOMS.so' : ''}
 ${redirectsTo === undefined ? '' : `xrootd.redirect ${new URL(redirectsTo).host} all`}
-# For whoever reads the output: what is decided, and no token. (http.trace would have them.)
+# Logs decisions without tokens. (http.trace would log tokens.)
 acc.audit deny grant
 scitokens.trace all
 xrootd.seclib libXrdSec.so
@@ -107,7 +107,7 @@ ofs.authlib ++ libXrdAccSciTokens.so config=${at('scitokens.cfg')}
   const identity = identityOf('xrootd')
   handOver(folder, identity)
   const daemon = await startDaemon({
-    // With a pid file it leaves its environment beside that, without in /tmp.
+    // It writes its environment next to the pid file; without a pid file, into /tmp.
     command: ['xrootd', '-c', at('xrootd.cfg'), '-s', at('run', 'xrootd.pid')],
     folder,
     port,
