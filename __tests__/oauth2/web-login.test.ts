@@ -13,7 +13,7 @@ import { browse } from '../support/browser'
 import { BEARER } from '../support/oauth-token'
 import { startOpenIdProvider, WEB_REDIRECT, type OpenIdProvider } from '../support/openid-provider'
 import { serverGroup } from '../support/server'
-import { createSigningKey, now, ours } from '../support/tokens'
+import { createSigningKey, now, ours, passTime, stopClock } from '../support/tokens'
 
 let provider: OpenIdProvider
 const servers = serverGroup()
@@ -451,10 +451,15 @@ describe('verifyIdToken', () => {
   const key = createSigningKey('k1')
   const other = createSigningKey('k2')
   const wrong = createSigningKey('k1')
+  let published: object[]
+  beforeEach(() => {
+    published = [key.jwk]
+  })
+  afterEach(() => jest.useRealTimers())
 
   /** An issuer that publishes a key, and a client that verifies its id_tokens. */
   async function withIssuer(more: Partial<OAuthClient> = {}, metadata: object = {}) {
-    const server = await servers.serve(() => ({ body: JSON.stringify({ keys: [key.jwk] }) }))
+    const server = await servers.serve(() => ({ body: JSON.stringify({ keys: published }) }))
     const steps = webLogin({
       metadata: {
         issuer: server.origin,
@@ -572,6 +577,20 @@ describe('verifyIdToken', () => {
     })
   })
 
+  it('fetches the keys again for one without kid that none of the held keys signed, once a minute', async () => {
+    stopClock()
+    const { server, steps, claims } = await withIssuer()
+    await steps.verifyIdToken(key.sign(claims()))
+    published = [other.jwk]
+    const rotated = other.sign(claims(), { kid: undefined })
+    await expect(steps.verifyIdToken(rotated)).rejects.toThrow(
+      'invalid signature. If the issuer has just changed its keys, try again in a minute',
+    )
+    passTime(60)
+    await expect(steps.verifyIdToken(rotated)).resolves.toMatchObject({ sub: 'albert' })
+    expect(server.seen).toHaveLength(2)
+  })
+
   it('rejects one that is unsigned, or signed with an unpublished key or another algorithm', async () => {
     const { server, steps, claims } = await withIssuer()
     const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims())).toString('base64url')}.`
@@ -586,7 +605,7 @@ describe('verifyIdToken', () => {
     expect(await rejection(wrong.sign(claims()))).toBe(because('invalid signature'))
     expect(await rejection(other.sign(claims()))).toBe(
       because(
-        `${server.origin}/jwks has no key k2. If the server has just changed its keys, try again in a minute`,
+        `${server.origin}/jwks has no key k2. If the issuer has just changed its keys, try again in a minute`,
       ),
     )
     // Signed with the public key as a secret.

@@ -428,13 +428,36 @@ describe('keys', () => {
       const check = verifier(http)
       expect(await verify(mint(), check)).toBeUndefined()
       const next = createSigningKey()
-      const unknown = unverified(`${issuer} publishes no ES256 key ${next.jwk.kid}`)
+      const unknown = unverified(
+        `${issuer} publishes no ES256 key ${next.jwk.kid}. If the issuer has just changed its keys, try again in a minute`,
+      )
       passTime(59)
       keys = [next.jwk]
       expect(await verify(mint({}, next), check)).toEqual(unknown)
       expect(asked).toHaveLength(2)
       passTime(1)
       expect(await verify(mint({}, next), check)).toBeUndefined()
+      expect(asked).toHaveLength(4)
+    })
+
+    it.each<[string, (next: SigningKey) => string]>([
+      ['without kid', (next) => next.sign({ iss: issuer }, { kid: undefined })],
+      ['with the kid of a replaced key', (next) => next.sign({ iss: issuer }, { kid: key.jwk.kid })],
+    ])('are fetched again for a token %s that none of them signed, once a minute', async (_, tokenOf) => {
+      const check = verifier(http)
+      expect(await verify(mint(), check)).toBeUndefined()
+      const next = createSigningKey()
+      keys = [{ ...next.jwk, kid: key.jwk.kid }]
+      passTime(59)
+      expect(await verify(tokenOf(next), check)).toEqual({
+        code: 'signature',
+        message: `has an invalid signature: no key of ${issuer} made it. If the issuer has just changed its keys, try again in a minute`,
+      })
+      expect(asked).toHaveLength(2)
+      passTime(1)
+      expect(await verify(tokenOf(next), check)).toBeUndefined()
+      expect(asked).toHaveLength(4)
+      expect(await verify(tokenOf(createSigningKey()), check)).toMatchObject({ code: 'signature' })
       expect(asked).toHaveLength(4)
     })
 
@@ -542,7 +565,7 @@ describe('findSciToken with verify', () => {
       {
         code: 'not-verified',
         source: 'BEARER_TOKEN',
-        message: `BEARER_TOKEN could not be verified: ${issuer} publishes no ES256 key unknown`,
+        message: `BEARER_TOKEN could not be verified: ${issuer} publishes no ES256 key unknown. If the issuer has just changed its keys, try again in a minute`,
       },
       {
         code: 'not-verified',

@@ -1,10 +1,10 @@
-import { createHash, createSecretKey, type KeyObject } from 'node:crypto'
+import { createHash, createSecretKey } from 'node:crypto'
 import { shortName } from '../check-values'
 import { secondsNow } from '../clock'
 import { decodeJwt, type DecodedJwt } from '../formats/jwt'
 import { sanitize } from '../secrets/sanitize'
-import { keysIn, publishedKeys } from '../tokens/published-keys'
-import { ALGORITHMS, signingKey } from '../tokens/verify-signature'
+import { keysIn, publishedKeys, type KeySet } from '../tokens/published-keys'
+import { ALGORITHMS, IF_CHANGED, signingKey } from '../tokens/verify-signature'
 import type { ServerMetadata } from './client'
 import { OAuthError } from './errors'
 import type { AuthorizationServer } from './server/authorization-server'
@@ -71,7 +71,7 @@ export function idTokenVerifier({
     const about = await metadata(checks.signal)
     const jwt = decoded(idToken)
     const alg = algorithmOf(jwt, about)
-    await checkSignature(idToken, await keyFor(idToken, jwt, alg, about), alg)
+    await checkSignature(idToken, jwt, alg, about)
     return checkedClaims(jwt, about, checks)
   }
 
@@ -116,46 +116,34 @@ export function idTokenVerifier({
     )
   }
 
-  async function keyFor(
+  async function checkSignature(
     idToken: string,
     { header }: DecodedJwt,
     alg: string,
     { jwks_uri: url }: ServerMetadata,
-  ): Promise<KeyObject> {
-    if (alg.startsWith('HS')) {
-      const { clientSecret } = client
-      const secret = typeof clientSecret === 'function' ? await clientSecret() : clientSecret
-      if (secret !== undefined) return createSecretKey(Buffer.from(secret))
-      throw invalid('it is signed with the client secret. Set clientSecret')
-    }
-    if (url === undefined) throw invalid('the server has no jwks_uri with its keys. Set it in metadata')
+  ): Promise<void> {
     const { kid } = header
     const id = typeof kid === 'string' ? kid : undefined
-    const candidates = await keys(url, { kid: id, alg }).catch((error: unknown) => {
-      throw error instanceof OAuthError ? error : invalid(sanitize((error as Error).message))
-    })
-    // Without kid, each key of the right type is tried.
-    const key = candidates.length > 1 ? await signingKey(idToken, candidates, alg) : undefined
-    const found = key ?? candidates[0]
-    if (found) return found
-    throw invalid(
-      `${sanitize(url)} has no key ${id === undefined ? 'for it' : sanitize(id)}. If the server has just changed its keys, try again in a minute`,
+    const isSecret = alg.startsWith('HS')
+    if (!isSecret && url === undefined)
+      throw invalid('the server has no jwks_uri with its keys. Set it in metadata')
+    const publisher = url ?? name
+    const found = await signingKey(idToken, isSecret ? secretKey : keys, publisher, { kid: id, alg }).catch(
+      (error: unknown) => {
+        throw error instanceof OAuthError ? error : invalid(sanitize((error as Error).message))
+      },
     )
+    const hint = found.mayBeNew ? `. ${IF_CHANGED}` : ''
+    if (!found.isPublished)
+      throw invalid(`${sanitize(publisher)} has no key ${id === undefined ? 'for it' : sanitize(id)}${hint}`)
+    if (!found.key) throw invalid(`invalid signature${hint}`)
   }
 
-  async function checkSignature(idToken: string, key: KeyObject, alg: string): Promise<void> {
-    // Imported here because loading it takes longer than loading the rest of this package.
-    const { default: jsonwebtoken } = await import('jsonwebtoken')
-    try {
-      jsonwebtoken.verify(idToken, key, {
-        algorithms: [alg as 'RS256'],
-        // `checkedClaims` does this.
-        ignoreExpiration: true,
-        ignoreNotBefore: true,
-      })
-    } catch (error) {
-      throw invalid(sanitize((error as Error).message))
-    }
+  async function secretKey(): Promise<KeySet> {
+    const { clientSecret } = client
+    const secret = typeof clientSecret === 'function' ? await clientSecret() : clientSecret
+    if (secret === undefined) throw invalid('it is signed with the client secret. Set clientSecret')
+    return { keys: [createSecretKey(Buffer.from(secret))], isFresh: true }
   }
 
   function checkedClaims({ claims, header }: DecodedJwt, about: ServerMetadata, checks: IdTokenChecks) {

@@ -6,15 +6,23 @@ export interface KeyRequirements {
   /** `kid`; undefined if the header names no key. */
   readonly kid: string | undefined
   readonly alg: string
+  /** None of the held keys made the signature: they are fetched again, as for an unknown `kid`. */
+  readonly isOutdated?: boolean
 }
 
 /** The keys of a publisher that may have made a signature: without `kid`, all of the right type. */
-export type PublishedKeys = (publisher: string, key: KeyRequirements) => Promise<readonly KeyObject[]>
+export interface KeySet {
+  readonly keys: readonly KeyObject[]
+  /** They were fetched for this call, not before. */
+  readonly isFresh: boolean
+}
+
+export type PublishedKeys = (publisher: string, key: KeyRequirements) => Promise<KeySet>
 
 /** Seconds. */
 export const RENEW_AFTER = 6 * 3600
 const USE_AT_MOST = 48 * 3600
-/** An unknown `kid` fetches the keys again, but no more often than this. */
+/** An unknown `kid`, or a signature of an unknown key, fetches the keys again, but no more often than this. */
 const COOL_DOWN = 60
 
 /**
@@ -43,13 +51,16 @@ export function publishedKeys(
   return async (publisher, key) => {
     const age = () => since(cached.get(publisher)?.at)
     const found = () => (cached.get(publisher)?.keys ?? []).filter((one) => isSuitable(one, key))
-    if (age() < RENEW_AFTER && (found().length > 0 || age() < COOL_DOWN)) return keyObjects(found())
-    try {
-      await renewed(publisher)
-    } catch (error) {
-      if (age() >= USE_AT_MOST || found().length === 0) throw error
-    }
-    return keyObjects(found())
+    const isCurrent = age() < RENEW_AFTER && found().length > 0 && !key.isOutdated
+    let isFresh = false
+    if (!isCurrent && age() >= COOL_DOWN)
+      try {
+        await renewed(publisher)
+        isFresh = true
+      } catch (error) {
+        if (age() >= USE_AT_MOST || found().length === 0) throw error
+      }
+    return { keys: keyObjects(found()), isFresh }
   }
 
   async function renewed(publisher: string): Promise<void> {

@@ -7,7 +7,14 @@ import { sanitize } from '../secrets/sanitize'
 import { secureAgent } from '../x509/create-x509-agent'
 import { trustedCasFinder } from '../x509/trusted-cas'
 import { untrustedServer } from '../x509/untrusted-server'
-import { keysIn, publishedKeys, RENEW_AFTER } from './published-keys'
+import {
+  keysIn,
+  publishedKeys,
+  RENEW_AFTER,
+  type KeyRequirements,
+  type KeySet,
+  type PublishedKeys,
+} from './published-keys'
 import type { SciToken } from './scitoken'
 import { CLOCK_TOLERANCE, type ClaimProblem } from './validate-claims'
 
@@ -68,20 +75,22 @@ export function verifier(
     const { issuer = '' } = token
     const { kid, alg } = token.header as { kid?: unknown; alg: string }
     const name = typeof kid === 'string' ? kid : undefined
-    let candidates: readonly KeyObject[]
+    let found: SigningKey
     try {
-      candidates = await keys(issuer, { kid: name, alg })
+      found = await signingKey(token.serialize(), keys, issuer, { kid: name, alg })
     } catch (error) {
       return unverified(`could not be verified: ${sanitize((error as Error).message)}`)
     }
-    if (candidates.length === 0)
+    const { key, isPublished, mayBeNew } = found
+    const hint = mayBeNew ? `. ${IF_CHANGED}` : ''
+    if (!isPublished)
       return unverified(
-        `could not be verified: ${sanitize(issuer)} publishes no ${alg} key${name === undefined ? '' : ` ${sanitize(name)}`}`,
+        `could not be verified: ${sanitize(issuer)} publishes no ${alg} key${name === undefined ? '' : ` ${sanitize(name)}`}${hint}`,
       )
-    if (!(await signingKey(token.serialize(), candidates, alg)))
+    if (!key)
       return {
         code: 'signature',
-        message: `has an invalid signature: no key of ${sanitize(issuer)} made it`,
+        message: `has an invalid signature: no key of ${sanitize(issuer)} made it${hint}`,
       }
     verified.set(token, secondsNow())
     return undefined
@@ -139,11 +148,42 @@ function unverified(message: string): ClaimProblem {
   return { code: 'not-verified', message }
 }
 
-/** The key that made the signature of a JWT; undefined if none of these did. Times and other claims are not checked. */
+/** Which published key made a signature. */
+export interface SigningKey {
+  /** Undefined if none of them did. */
+  readonly key: KeyObject | undefined
+  /** There are keys for the `kid` and the algorithm. */
+  readonly isPublished: boolean
+  /** The keys were fetched within the last minute, and are not fetched again so soon: the key may be a newer one. */
+  readonly mayBeNew: boolean
+}
+
+/** Advice where a key may be newer than the keys that are held. */
+export const IF_CHANGED = 'If the issuer has just changed its keys, try again in a minute'
+
+/**
+ * Finds the key that made the signature of a JWT. If none of the held ones did, they are fetched again. Times and other claims
+ * are not checked.
+ */
 export async function signingKey(
   jwt: string,
-  keys: readonly KeyObject[],
-  alg: string,
+  keys: PublishedKeys,
+  publisher: string,
+  required: KeyRequirements,
+): Promise<SigningKey> {
+  let found = await keys(publisher, required)
+  let key = await keyOf(jwt, found, required)
+  if (!key && !found.isFresh) {
+    found = await keys(publisher, { ...required, isOutdated: true })
+    if (found.isFresh) key = await keyOf(jwt, found, required)
+  }
+  return { key, isPublished: found.keys.length > 0, mayBeNew: !key && !found.isFresh }
+}
+
+async function keyOf(
+  jwt: string,
+  { keys }: KeySet,
+  { alg }: KeyRequirements,
 ): Promise<KeyObject | undefined> {
   // Loaded here: most programs never verify, and it takes longer to load than all of this package.
   const { default: jsonwebtoken } = await import('jsonwebtoken')
