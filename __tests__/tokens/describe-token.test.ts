@@ -21,12 +21,21 @@ it.each([MACAROON, 'YWJjZGVmZ2hpamts1234+/=='])(
       code: 'malformed',
       message:
         'BEARER_TOKEN holds an opaque token, for example a macaroon, not a JWT; its claims cannot be read',
-      fix: 'to send it, set the option token: process.env.BEARER_TOKEN',
+      fix: 'to send it, set the option token to process.env.BEARER_TOKEN',
     })
     expect(JSON.stringify(describeAll())).not.toContain(token)
-    expect(describeAll().some(({ fix }) => fix?.includes('unset'))).toBe(false)
+    expect(describeAll().some(({ fix }) => /unset|htgettoken/.test(fix ?? ''))).toBe(false)
   },
 )
+
+it('an opaque token in a file is neither deleted nor overwritten by a fix', () => {
+  const file = put(runtimeFile(), `${MACAROON}\n`)
+  process.env.BEARER_TOKEN_FILE = put(room('token.json'), JSON.stringify({ access_token: MACAROON }))
+  expect(describeAll().flatMap(({ fix }) => fix ?? [])).toEqual([
+    `to send it, set the option token to the access_token in ${room('token.json')}`,
+    `to send it, set the option token to the content of ${file}`,
+  ])
+})
 
 it.each(['/tmp/bt_u1000', '~/token', './token', '../token', 'file:///tmp/token', 'C:\\Users\\token'])(
   'a path in BEARER_TOKEN or SCITOKEN suggests the variable for files: %s',
@@ -62,6 +71,7 @@ it('files that cannot be used are described with the reason', () => {
   expect(findingOf(folder)).toMatchObject({
     code: 'empty',
     message: `${folder}/igwn.use (_CONDOR_CREDS) has an empty access_token: the access point denied this token`,
+    fix: 'ask the operator of the access point, or check the credential that the submit file requests',
   })
 })
 

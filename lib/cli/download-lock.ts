@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import os from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import { openForWriting, openOwnFile } from '../files/write-file'
-import { pathName } from '../secrets/sanitize'
+import { pathName, shellWord } from '../secrets/sanitize'
 import { CommandError, EXIT } from './errors'
 
 /** The process that holds a lock. */
@@ -44,7 +44,7 @@ export async function lock(lockFile: string, file: string): Promise<() => Promis
         throw new CommandError(
           EXIT.unwritable,
           `${pathName(file)} is being written by ${owner ? `process ${owner.pid} on ${owner.host}` : 'another process'}`,
-          { fixes: [`wait for it; if there is no such process, rm ${pathName(lockFile)}`] },
+          { fixes: [`wait for it; if there is no such process, rm ${shellWord(lockFile)}`] },
         )
       await rm(lockFile, { force: true })
     }

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 import { parseUrl } from '../formats/url'
 import type { IgwnAuthOptions } from '../options'
-import { pathName } from '../secrets/sanitize'
+import { pathName, shellWord } from '../secrets/sanitize'
 import { withScheme } from '../tokens/target-audience'
 import { CommandError, EXIT, fileError, usageError } from './errors'
 
@@ -83,7 +83,7 @@ export function passphraseOf({ passphraseFile }: CertificateFlags): (() => strin
     const stats = fs.statSync(passphraseFile)
     if (stats.isFile() && (stats.mode & 0o077) !== 0 && process.getuid)
       throw new CommandError(EXIT.refused, `${name} is accessible by others`, {
-        fixes: [`chmod 600 ${name}`],
+        fixes: [`chmod 600 ${shellWord(passphraseFile)}`],
       })
     text = fs.readFileSync(passphraseFile, 'utf8').split(/\r?\n/, 1)[0] ?? ''
   } catch (error) {

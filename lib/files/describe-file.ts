@@ -1,6 +1,6 @@
 import type { Reason, ReasonCode } from '../errors'
 import type { Finding, FindingKind } from '../explain/finding'
-import { pathName } from '../secrets/sanitize'
+import { pathName, shellWord } from '../secrets/sanitize'
 import type { FileProblem } from './read-file'
 
 /** The reason for a file that cannot be used. */
@@ -35,7 +35,7 @@ export function fileFix({ code, path, variable }: UnusableFile): string | undefi
   const name = pathName(path)
   switch (code) {
     case 'open-permissions':
-      return `chmod 600 ${name}`
+      return `chmod 600 ${shellWord(path)}`
     case 'unreadable':
       return `make ${name} readable for this user${variable === undefined ? '' : `, or unset ${variable}`}`
     case 'foreign-owner':
@@ -44,7 +44,7 @@ export function fileFix({ code, path, variable }: UnusableFile): string | undefi
     case 'too-large':
     case 'malformed':
     case 'empty':
-      return variable === undefined ? `rm ${name}` : `unset ${variable}`
+      return variable === undefined ? `rm ${shellWord(path)}` : `unset ${variable}`
     default:
       return undefined
   }

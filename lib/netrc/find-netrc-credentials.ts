@@ -8,7 +8,7 @@ import { reasonFor } from '../files/describe-file'
 import { fileReader, type FileProblem } from '../files/read-file'
 import type { BasicCredentials } from '../formats/basic-credentials'
 import { parseUrl } from '../formats/url'
-import { pathName } from '../secrets/sanitize'
+import { pathName, shellWord } from '../secrets/sanitize'
 import { kindOf } from '../check-values'
 import { parseNetrc, type Netrc, type NetrcEntry } from './parse-netrc'
 
@@ -172,7 +172,7 @@ function accessProblem(file: string, stats: fs.Stats, { uid }: Environment): Fil
   if (others === 0 || isReadByOurGroup) return undefined
   return {
     problem: 'open-permissions',
-    what: `is accessible to other users (mode ${formatPermissions(stats)}) and is not used; run chmod 600 ${pathName(file)}`,
+    what: `is accessible to other users (mode ${formatPermissions(stats)}) and is not used; run chmod 600 ${shellWord(file)}`,
   }
 }
 

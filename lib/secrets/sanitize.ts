@@ -18,6 +18,13 @@ export function pathName(path: string): string {
   return LIKE_A_CREDENTIAL.test(path) ? '[not shown: more like a credential than a path]' : printable(path)
 }
 
+/** The path of a file as a word of a command to paste into a shell: quoted where the shell would interpret it. */
+export function shellWord(path: string): string {
+  const name = pathName(path)
+  const word = /^-/.test(name) ? `./${name}` : name
+  return /^[\w.,:/@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
 /** A JWT, PEM or netrc lines, or a long word without a folder. */
 const LIKE_A_CREDENTIAL = /\beyJ[\w-]+\.|-----BEGIN|\s(?:login|password)\s|^[^/\\]{61,}$/
 

@@ -9,7 +9,7 @@ import { IgwnAuthError } from '../errors'
 import { folderProblem, formatPermissions, ownFileProblem, sharedFolderCheck } from '../files/access'
 import { isStats, readTextFile, statOf, type FileProblem } from '../files/read-file'
 import { failureText, writeTextFile } from '../files/write-file'
-import { pathName } from '../secrets/sanitize'
+import { pathName, shellWord } from '../secrets/sanitize'
 import { fileLock, type Lock } from './file-lock'
 import { storedToken } from './stored-token'
 import type { StoredToken, TokenStore } from './token-store'
@@ -105,7 +105,7 @@ function read(store: string): Map<string, unknown> {
   if (processEnvironment.euid !== undefined && (found.stats.mode & 0o077) !== 0)
     throw unusable(
       `${name} is accessible to others (mode ${formatPermissions(found.stats)}), so its tokens may be known to them`,
-      `Run \`chmod 600 ${name}\``,
+      `Run \`chmod 600 ${shellWord(store)}\``,
     )
   if (found.text.trim() === '') return new Map()
   try {
@@ -155,7 +155,7 @@ function checkFolder(folder: string): void {
   const isOpen = problem.problem === 'open-permissions'
   throw unusable(
     `${name} ${problem.what}`,
-    isOpen ? `Run \`chmod go-w ${name}\`` : 'Use a folder of your own',
+    isOpen ? `Run \`chmod go-w ${shellWord(folder)}\`` : 'Use a folder of your own',
   )
 }
 
@@ -174,10 +174,9 @@ async function attempt<T>(file: string, operation: string, act: () => T | Promis
 }
 
 function malformed(store: string): IgwnAuthError {
-  const name = pathName(store)
   return unusable(
-    `${name} is not a token store: it has no JSON object with tokens by key`,
-    `Run \`rm ${name}\``,
+    `${pathName(store)} is not a token store: it has no JSON object with tokens by key`,
+    `Run \`rm ${shellWord(store)}\``,
   )
 }
 

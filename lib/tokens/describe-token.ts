@@ -2,7 +2,7 @@ import { htgettokenFor } from './find-sci-token'
 import { duration, validateClaims, requirementsOf, type TokenRequirements } from './validate-claims'
 import { SciToken } from './scitoken'
 import { secondsNow } from '../clock'
-import { tokenLocations, type Candidate, type TokenLocation } from './token-locations'
+import { TO_SEND, tokenLocations, type Candidate, type TokenLocation } from './token-locations'
 import type { Environment } from '../environment'
 import type { TokenQuery } from './token'
 import type { Finding, TokenInfo } from '../explain/finding'
@@ -23,9 +23,9 @@ export function describeTokens(requirements: TokenRequirements, environment: Env
   })
   const last = findings.pop()
   if (!last) return findings
-  // Where there is no token, the fix is to get one, if no finding says so already.
+  // Where there is no token, the fix is to get one. htgettoken would overwrite an opaque token in its file.
   const isSaid = [...findings, last].some(
-    ({ verdict, fix }) => verdict === 'usable' || fix?.startsWith('htgettoken'),
+    ({ verdict, fix }) => verdict === 'usable' || fix?.startsWith('htgettoken') || fix?.startsWith(TO_SEND),
   )
   return [...findings, isSaid ? last : { ...last, fix: last.fix ?? htgettokenFor(requirements) }]
 }
@@ -171,7 +171,7 @@ export function tokenFix(
     case 'not-yet-valid':
       return "wait, or correct this host's clock"
     case 'not-verified':
-      return 'make sure that this host can reach the issuer, or leave verify out'
+      return 'leave verify out: the server verifies the signature in any case'
     default:
       return fileFix({ code, path, variable })
   }

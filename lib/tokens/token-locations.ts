@@ -6,7 +6,7 @@ import { formatPermissions, sharedFolderCheck } from '../files/access'
 import { reasonFor } from '../files/describe-file'
 import { fileReader, isStats, statOf, unreadable, type FileProblem } from '../files/read-file'
 import { isTruncated } from '../formats/jwt'
-import { pathName } from '../secrets/sanitize'
+import { pathName, shellWord } from '../secrets/sanitize'
 import { SciToken } from './scitoken'
 
 /** One token, or the reason why there is none. */
@@ -62,22 +62,39 @@ function defaultFile(folder: string | undefined, { euid }: Environment): string 
   return folder === undefined || euid === undefined ? undefined : `${folder}/bt_u${euid}`
 }
 
-type Content = SciToken | FileProblem
+interface TokenProblem extends FileProblem {
+  /** What the user can do about it, if the code does not say it. */
+  readonly fix?: string
+}
 
-/** The token in a text; C99 white space around it is ignored (WLCG Bearer Token Discovery, section 1). */
-function tokenIn(text: string, source: string): Content {
+type Content = SciToken | TokenProblem
+
+/**
+ * The token in a text; C99 white space around it is ignored (WLCG Bearer Token Discovery, section 1).
+ *
+ * @param what - the text, as the end of a sentence
+ */
+function tokenIn(text: string, source: string, what: string): Content {
   const stripped = strip(text)
   if (stripped === '') return { problem: 'empty', what: 'is empty' }
   const token = SciToken.read(stripped, source)
-  if (!token) return { problem: 'malformed', what: notAToken(stripped) }
+  if (!token) return isOpaqueToken(stripped) ? opaqueToken(what) : NOT_A_JWT
   if (!isTruncated(stripped, token.header)) return token
   return { problem: 'malformed', what: 'is truncated: the signature of its token is incomplete' }
 }
 
-function notAToken(text: string): string {
-  return isOpaqueToken(text)
-    ? 'holds an opaque token, for example a macaroon, not a JWT; its claims cannot be read'
-    : 'holds no SciToken (not a JWT)'
+const NOT_A_JWT: TokenProblem = { problem: 'malformed', what: 'holds no SciToken (not a JWT)' }
+
+/** The start of a fix for a token that cannot be selected and can be given. */
+export const TO_SEND = 'to send it, '
+
+/** It is not deleted or overwritten: it may be valid, and cannot be obtained again here. */
+function opaqueToken(what: string): TokenProblem {
+  return {
+    problem: 'malformed',
+    what: 'holds an opaque token, for example a macaroon, not a JWT; its claims cannot be read',
+    fix: `${TO_SEND}set the option token to ${what}`,
+  }
 }
 
 /** A text of the form that RFC 6750 section 2.1 gives bearer tokens, too long and too mixed for a word or a name. */
@@ -121,23 +138,27 @@ function jsonIn(text: string): { access_token?: unknown } | undefined {
   }
 }
 
-function tokenInFile(text: string, source: string): Content {
+function tokenInFile(text: string, source: string, file: string): Content {
   const stripped = strip(text)
   const json = jsonIn(stripped)
-  if (!json) return tokenIn(stripped, source)
+  if (!json) return tokenIn(stripped, source, `the content of ${pathName(file)}`)
   if (typeof json.access_token !== 'string')
     return { problem: 'malformed', what: 'is JSON without access_token' }
   const token = strip(json.access_token)
-  return token === '' ? EMPTY_ACCESS_TOKEN : tokenIn(token, source)
+  return token === '' ? EMPTY_ACCESS_TOKEN : tokenIn(token, source, `the access_token in ${pathName(file)}`)
 }
 
 const EMPTY_ACCESS_TOKEN: FileProblem = { problem: 'empty', what: 'has an empty access_token' }
 
 /** HTCondor writes an empty `access_token` if the access point denied the token, for example to a user without a group. */
-function tokenInUseFile(text: string, source: string): Content {
-  const content = tokenInFile(text, source)
+function tokenInUseFile(text: string, source: string, file: string): Content {
+  const content = tokenInFile(text, source, file)
   if (content !== EMPTY_ACCESS_TOKEN) return content
-  return { ...EMPTY_ACCESS_TOKEN, what: `${EMPTY_ACCESS_TOKEN.what}: the access point denied this token` }
+  return {
+    ...EMPTY_ACCESS_TOKEN,
+    what: `${EMPTY_ACCESS_TOKEN.what}: the access point denied this token`,
+    fix: 'ask the operator of the access point, or check the credential that the submit file requests',
+  }
 }
 
 function inVariable(name: string): TokenLocation {
@@ -148,10 +169,10 @@ function inVariable(name: string): TokenLocation {
     path: () => undefined,
     *candidates(value) {
       if (value === undefined) return yield { reason: absent(name, `${name} is not set`) }
-      if (last?.value !== value) last = { value, content: tokenIn(withoutByteOrderMark(value), name) }
-      const { content } = last
-      if (!('problem' in content) || content.problem !== 'malformed') return yield candidate(name, content)
-      yield { ...candidate(name, isPath(value) ? PATH : content), fix: fixOfVariable(name, value) }
+      if (last?.value !== value)
+        last = { value, content: tokenIn(withoutByteOrderMark(value), name, `process.env.${name}`) }
+      const isNoToken = 'problem' in last.content && last.content.problem === 'malformed'
+      yield candidate(name, isNoToken && isPath(value) ? pathProblem(name) : last.content)
     },
   }
 }
@@ -161,17 +182,17 @@ function withoutByteOrderMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text
 }
 
-const PATH: FileProblem = { problem: 'malformed', what: 'holds a path, not a token' }
+function pathProblem(name: string): TokenProblem {
+  return {
+    problem: 'malformed',
+    what: 'holds a path, not a token',
+    fix: `set ${name}_FILE instead of ${name}`,
+  }
+}
 
 /** A token may begin with a slash too (RFC 6750 section 2.1), but has no second one where a path has it. */
 function isPath(value: string): boolean {
   return /^(?:file:|~|\.{1,2})?\/|^[A-Za-z]:[\\/]/.test(value) && value.length < 4096
-}
-
-/** An opaque token is not deleted: it may be valid, and cannot be obtained again here. */
-function fixOfVariable(name: string, value: string): string | undefined {
-  if (isPath(value)) return `set ${name}_FILE instead of ${name}`
-  return isOpaqueToken(strip(value)) ? `to send it, set the option token: process.env.${name}` : undefined
 }
 
 /** @param fileOf - the path, from the value of the variable; undefined for a default file that this platform has not */
@@ -183,7 +204,7 @@ function inFile(
 ): TokenLocation {
   const sourceOf = (file: string) => (names === undefined ? pathName(file) : `${pathName(file)} (${names})`)
   const read = fileReader(
-    (text, file) => tokenInFile(text, sourceOf(file)),
+    (text, file) => tokenInFile(text, sourceOf(file), file),
     MAX_BYTES,
     sharedFolderCheck(() => environment.euid),
   )
@@ -218,14 +239,14 @@ function openPermissions(source: string, file: string, mode: string): Reason {
     source,
     expected: '0600',
     actual: mode,
-    message: `${source} can be reached by others (mode ${mode}); chmod 600 ${pathName(file)}`,
+    message: `${source} can be reached by others (mode ${mode}); chmod 600 ${shellWord(file)}`,
   }
 }
 
 function inFolder(environment: Environment, name: string, ending: string): TokenLocation {
   const sourceOf = (file: string) => `${pathName(file)} (${name})`
   const read = fileReader(
-    (text, file) => tokenInUseFile(text, sourceOf(file)),
+    (text, file) => tokenInUseFile(text, sourceOf(file), file),
     MAX_BYTES,
     sharedFolderCheck(() => environment.euid),
   )
@@ -262,10 +283,11 @@ function list(folder: string, ending: string): string[] | FileProblem | undefine
   }
 }
 
-function candidate(source: string, content: Content | undefined): Candidate {
+function candidate(source: string, content: Content | FileProblem | undefined): Candidate {
   if (content instanceof SciToken) return { token: content }
   if (content === undefined) return { reason: absent(source, `${source} does not exist`) }
-  return { reason: reasonFor(source, content) }
+  const { fix } = content as TokenProblem
+  return { reason: reasonFor(source, content), fix }
 }
 
 function absent(source: string, message: string): Reason {

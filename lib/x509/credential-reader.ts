@@ -4,7 +4,7 @@ import { formatPermissions, sharedFolderCheck } from '../files/access'
 import { reasonFor } from '../files/describe-file'
 import { fileReader, isStats, statOf } from '../files/read-file'
 import type { Environment } from '../environment'
-import { pathName } from '../secrets/sanitize'
+import { shellWord } from '../secrets/sanitize'
 import { readPemFile, loadCredential } from './load-credential'
 import type { Passphrase, PemFile } from './load-credential'
 import { X509Credential } from './x509-credential'
@@ -96,6 +96,6 @@ function load(
 function openPermissions(file: NamedFile, stats: fs.Stats, { uid }: Environment): Reason | undefined {
   if (uid === undefined || (stats.mode & 0o077) === 0) return undefined
   const mode = formatPermissions(stats)
-  const what = `holds a private key that other users can access (mode ${mode}); run chmod 600 ${pathName(file.path)}`
+  const what = `holds a private key that other users can access (mode ${mode}); run chmod 600 ${shellWord(file.path)}`
   return reasonFor(file.name, { problem: 'open-permissions', what, actual: mode, expected: '0600' })
 }

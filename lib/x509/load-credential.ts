@@ -4,7 +4,7 @@ import type { ReasonCode } from '../errors'
 import type { FileProblem } from '../files/read-file'
 import { cipherOf, isCertificate, isEncrypted, isPrivateKey, parsePem } from '../formats/pem'
 import type { PemBlock } from '../formats/pem'
-import { pathName } from '../secrets/sanitize'
+import { shellWord } from '../secrets/sanitize'
 import { distinguishedName, proxyChain } from './certificates'
 import type { PemPair } from './x509-credential'
 
@@ -28,7 +28,7 @@ export function readPemFile(text: string, path: string): PemFile | FileProblem {
   const blocks = parsePem(text)
   const file = { certificates: blocks.filter(isCertificate), keys: blocks.filter(isPrivateKey) }
   if (file.certificates.length + file.keys.length > 0) return file
-  const what = binaryFormat(text, pathName(path)) ?? 'holds no certificate and no key in PEM form'
+  const what = binaryFormat(text, path) ?? 'holds no certificate and no key in PEM form'
   return { problem: 'malformed', what }
 }
 
@@ -40,11 +40,12 @@ export function readPemFile(text: string, path: string): PemFile | FileProblem {
 function binaryFormat(text: string, path: string): string | undefined {
   const inside = /^0[^]{1,4}?(\x02\x01[\0\x01\x03]|0\ufffd|0[\0-\x7f]\x06)/.exec(text)?.[1] // eslint-disable-line no-control-regex
   if (inside === undefined) return undefined
-  const output = path.replace(/\.(?:p12|pfx|der|cer|crt|key)$/i, '') + '.pem'
+  const input = shellWord(path)
+  const output = shellWord(path.replace(/\.(?:p12|pfx|der|cer|crt|key)$/i, '') + '.pem')
   if (inside.endsWith('\x03'))
-    return `is a PKCS#12 file, not PEM; ${CONVERT}openssl pkcs12 -in ${path} -out ${output}`
+    return `is a PKCS#12 file, not PEM; ${CONVERT}openssl pkcs12 -in ${input} -out ${output}`
   const command = inside === '0\ufffd' ? 'x509' : 'pkey'
-  return `is a DER file, not PEM; ${CONVERT}openssl ${command} -inform DER -in ${path} -out ${output}`
+  return `is a DER file, not PEM; ${CONVERT}openssl ${command} -inform DER -in ${input} -out ${output}`
 }
 
 const CONVERT = 'convert it: '
@@ -125,10 +126,9 @@ function openKey(
 
 /** OpenSSL 3 keeps single DES, RC2, RC4 and others in its legacy provider, which Node.js does not load. */
 function retiredCipher(block: PemBlock, path: string): string {
-  const file = pathName(path)
   return (
     `holds a private key encrypted with ${cipherOf(block) ?? 'a cipher'}, which OpenSSL 3 no longer supports; ` +
-    `${CONVERT}openssl pkey -provider legacy -provider default -in ${file} -aes256 -out ${file}.new`
+    `${CONVERT}openssl pkey -provider legacy -provider default -in ${shellWord(path)} -aes256 -out ${shellWord(`${path}.new`)}`
   )
 }
 

@@ -1,0 +1,25 @@
+import { execFileSync } from 'node:child_process'
+import { fileFix } from '../../lib/files/describe-file'
+import { shellWord } from '../../lib/secrets/sanitize'
+
+it('commands that fix a file quote its path for a shell', () => {
+  const path = "/home/a b/it's $HOME"
+  expect(fileFix({ code: 'open-permissions', path })).toBe(`chmod 600 '/home/a b/it'\\''s $HOME'`)
+  expect(fileFix({ code: 'empty', path })).toBe(`rm '/home/a b/it'\\''s $HOME'`)
+  expect(fileFix({ code: 'open-permissions', path: '/home/a/.netrc' })).toBe('chmod 600 /home/a/.netrc')
+})
+
+it.each([
+  '/tmp/x509up_u1000',
+  '/tmp/a b',
+  "/tmp/it's",
+  '/tmp/$(id);`id` &|<>*?[a]{b,c}!~#"\\',
+  './-rf',
+  'C:\\Users\\me\\token',
+])('a shell reads %s as one word', (path) => {
+  expect(execFileSync('sh', ['-c', `printf %s ${shellWord(path)}`], { encoding: 'utf8' })).toBe(path)
+})
+
+it('a path that begins with a hyphen is no option', () => {
+  expect(shellWord('-rf')).toBe('./-rf')
+})
