@@ -1,4 +1,5 @@
 /** `error.igwnAuth` of a refusal by the server: a summary, the reasons, and the explanation. */
+import path from 'node:path'
 import { inspect } from 'node:util'
 import axios, { type AxiosInstance } from 'axios'
 import {
@@ -89,14 +90,64 @@ it.each<[string, Answer, string]>([
     'the server requires a token',
   ],
   ['a scope', bearer(401, 'scope="gracedb.read"'), 'the server requires gracedb.read'],
-  [
-    'another scheme',
-    { status: 401, headers: { 'WWW-Authenticate': ['Negotiate', 'Basic realm="a, b"'] } },
-    'the server requires Negotiate or Basic authentication',
-  ],
   ['nothing by name', { status: 401 }, 'the server refused with 401 and gave no reason'],
 ])('reports that the server requires %s, and that no token was found', async (_, answer, required) => {
   expect((await refused(answer)).summary).toBe(`${required}; no token was sent: none was found`)
+})
+
+describe('the fixes are for what the server requires', () => {
+  const requires = (...challenges: string[]): Answer => ({
+    status: 401,
+    headers: { 'WWW-Authenticate': challenges },
+  })
+  const netrc = () => path.join(String(process.env.HOME), '.netrc')
+  const addLine = () =>
+    `add the line "machine 127.0.0.1 login USERNAME password PASSWORD" to ${netrc()}, of mode 0600`
+  const writeAScheme = (what: string) =>
+    `write a scheme for ${what}, which is not built in: docs/write-a-scheme.md in https://www.npmjs.com/package/axios-igwn-auth`
+
+  it('Basic: an entry in netrc', async () => {
+    const { summary, explanation } = await refused(requires('Basic realm="a, b"'))
+    expect(summary).toBe(
+      'the server requires Basic authentication; no credentials were sent: none were found',
+    )
+    expect(explanation.fixes).toEqual([addLine()])
+  })
+
+  it('Basic, with a wrong password: the entry', async () => {
+    put(netrc(), 'machine 127.0.0.1 login albert password rainbow')
+    const { explanation } = await refused(requires('Basic'))
+    expect(explanation.fixes).toEqual([`correct the username or the password for 127.0.0.1 in ${netrc()}`])
+  })
+
+  it('Basic, with a token that is sent instead: no token', async () => {
+    put(netrc(), 'machine 127.0.0.1 login albert password rainbow')
+    put(runtimeFile(), mint(audience))
+    const { explanation } = await refused(requires('Basic'))
+    expect(explanation.fixes).toEqual([
+      `send no token (token: false, --no-token): then the username and password of ${netrc()} are sent`,
+    ])
+  })
+
+  it('Negotiate, or another scheme that is not built in: a scheme', async () => {
+    expect((await refused(requires('Negotiate'))).explanation.fixes).toEqual([
+      writeAScheme('Negotiate (Kerberos)'),
+    ])
+    const { summary, explanation } = await refused(requires('Digest realm="x"', 'Basic'))
+    expect(summary).toMatch(/^the server requires Digest or Basic authentication; no credentials were sent/)
+    expect(explanation.fixes).toEqual([addLine(), writeAScheme('Digest')])
+    const scheme = `X${'-long'.repeat(100)}`
+    expect((await refused(requires(scheme))).explanation.fixes[0]?.length).toBeLessThan(500)
+  })
+
+  it('Bearer: a token, whatever else is accepted', async () => {
+    const { explanation } = await refused(requires('Negotiate', 'Bearer'))
+    expect(explanation.fixes).toEqual([expect.stringMatching(/^htgettoken /)])
+  })
+
+  it('OAuth and DPoP, which are built in: none', async () => {
+    expect((await refused(requires('OAuth realm="x"', 'DPoP'))).explanation.fixes).toEqual([])
+  })
 })
 
 it('lists why the tokens that exist were not sent', async () => {

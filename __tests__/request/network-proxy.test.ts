@@ -31,7 +31,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const name of ['HTTPS_PROXY', 'NO_PROXY', 'BEARER_TOKEN', 'REQUESTS_CA_BUNDLE'])
+  for (const name of ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'BEARER_TOKEN', 'REQUESTS_CA_BUNDLE'])
     delete process.env[name]
   await servers.close()
   for (const proxy of proxies.splice(0)) await once(proxy.close(), 'close')
@@ -57,8 +57,29 @@ it('gets no redirect followed to a server that would get a token', async () => {
   expect(elsewhere.authorizations).toEqual([])
 })
 
-it('is not reported as a refusal by the server', async () => {
-  await proxyThatSays('HTTP/1.1 403 Forbidden')
-  const error: unknown = await get().catch((reason: unknown) => reason)
-  expect((error as IgwnAxiosError).igwnAuth?.summary).toBeUndefined()
+it.each([401, 403, 407])('is reported as a refusal by the network proxy: %d', async (status) => {
+  await proxyThatSays(`HTTP/1.1 ${status} No`, 'WWW-Authenticate: Bearer', 'Proxy-Authenticate: Basic')
+  const error = (await get().catch((reason: unknown) => reason)) as IgwnAxiosError
+  expect(error.igwnAuth?.summary).toBe(
+    `the network proxy answered with ${status}; the request did not reach server.example.org`,
+  )
+  expect(error.igwnAuth?.reasons).toMatchObject([{ code: 'refused', source: 'the network proxy' }])
+  expect(error.igwnAuth?.explanation.fixes).toEqual([
+    'put the username and the password of the network proxy into its URL (HTTPS_PROXY, HTTP_PROXY or the proxy option), or name server.example.org in NO_PROXY',
+  ])
+})
+
+it('is reported for plain HTTP by its status 407', async () => {
+  await proxyThatSays('HTTP/1.1 407 Proxy Authentication Required')
+  process.env.HTTP_PROXY = process.env.HTTPS_PROXY
+  const send = async () =>
+    (await igwnAxios.get('http://server.example.org/').catch((reason: unknown) => reason)) as IgwnAxiosError
+  expect((await send()).igwnAuth?.summary).toMatch(/^the network proxy answered with 407; /)
+})
+
+it('that has no way to the server is not a refusal', async () => {
+  await proxyThatSays('HTTP/1.1 502 Bad Gateway')
+  const error = (await get().catch((reason: unknown) => reason)) as IgwnAxiosError
+  expect(error.response?.status).toBe(502)
+  expect(error.igwnAuth).toBeUndefined()
 })

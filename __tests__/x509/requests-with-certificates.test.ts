@@ -963,6 +963,19 @@ describe('a refusal by TLS', () => {
     expect(error.igwnAuth?.reasons[0]?.message).toBe(
       'The server refused the request with status 400: it requires a certificate, and received none. No certificate was presented.',
     )
+    expect(error.igwnAuth?.explanation.fixes).toEqual(['grid-proxy-init, or voms-proxy-init -rfc'])
+  })
+
+  it('is explained when it is a page of Apache, with status 403', async () => {
+    const file = discover(proxy)
+    const server = await site({
+      '/': (_, response) =>
+        response.writeHead(403).end('Reason: Cannot perform Post-Handshake Authentication.'),
+    })
+    const error = await failure(igwnAxios.get(server.url))
+    expect(error.igwnAuth?.summary).toContain("createX509Agent with maxVersion: 'TLSv1.2'")
+    expect(error.igwnAuth?.summary).toContain(`from ${file} (X509_USER_PROXY)`)
+    expect(error.igwnAuth?.explanation.fixes).toEqual([])
   })
 
   it('with an httpsAgent of the caller, does not claim that no certificate was presented', async () => {

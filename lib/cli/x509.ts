@@ -2,7 +2,7 @@ import { secondsNow } from '../clock'
 import { processEnvironment } from '../environment'
 import { IgwnAuthError } from '../errors'
 import { printable } from '../secrets/sanitize'
-import { describeCertificates } from '../x509/describe-certificates'
+import { CREATE_PROXY, describeCertificates } from '../x509/describe-certificates'
 import { findX509Credentials } from '../x509/find-x509-credentials'
 import type { X509Credential } from '../x509/x509-credential'
 import { asUsageError, CommandError, EXIT } from './errors'
@@ -38,8 +38,6 @@ async function find(flags: X509Flags): Promise<X509Credential> {
     throw notFoundError('no suitable certificate found', findings, { otherwise: [CREATE_PROXY] })
   }
 }
-
-const CREATE_PROXY = 'grid-proxy-init, or voms-proxy-init -rfc'
 
 function dataOf({ cert, key, source, subject, notBefore, expiresAt, certificates }: X509Credential): object {
   const timeLeft = Math.floor(expiresAt - secondsNow())

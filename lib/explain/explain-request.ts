@@ -16,6 +16,7 @@ import { describeTrustedCas } from '../x509/describe-trusted-cas'
 import type { AttachedCredential } from './attached-credentials'
 import { Explanation } from './explanation'
 import type { Finding, FindingKind } from './finding'
+import { withRefusalFixes, type RefusalCause } from './refusal-fixes'
 
 /** What is known of a request and of the search for its credentials. */
 export interface ExplainedRequest {
@@ -31,6 +32,8 @@ export interface ExplainedRequest {
   readonly isInsecure: boolean
   readonly attached: readonly AttachedCredential[]
   readonly reasons: readonly Reason[]
+  /** What refused the request; undefined for one that was not sent. */
+  readonly refusal?: RefusalCause | undefined
   /** What ended the search. */
   readonly error?: IgwnAuthError | undefined
 }
@@ -43,7 +46,7 @@ export function explainRequest(
   request: ExplainedRequest,
   environment: Environment = processEnvironment,
 ): Explanation {
-  const { target, options, requirements, attached, isInsecure, error } = request
+  const { target, options, requirements, attached, isInsecure, refusal, error } = request
   const isHttps = target.protocol === 'https:'
   const reasons = [...request.reasons, ...(error?.reasons ?? [])]
   const found = [
@@ -59,7 +62,7 @@ export function explainRequest(
   return new Explanation({
     url: request.url,
     requirements,
-    findings,
+    findings: refusal ? withRefusalFixes(findings, refusal, target.hostname) : findings,
     attached,
     problem: error && { code: error.code, message: error.message },
   })

@@ -38,7 +38,7 @@ function required({ status, challenges, bearer, secrets }: RefusedRequest): stri
   if (!bearer) {
     const schemes = [...new Set(challenges.map(({ scheme }) => schemeName(scheme)))]
     return schemes.length > 0
-      ? `the server requires ${sanitize(schemes.join(' or '))} authentication`
+      ? `the server requires ${schemes.join(' or ')} authentication`
       : `the server refused with ${status} and gave no reason`
   }
   const { scope, error, errorDescription } = bearer
@@ -54,7 +54,7 @@ function required({ status, challenges, bearer, secrets }: RefusedRequest): stri
 }
 
 function sent(refused: RefusedRequest): string {
-  const { credentials, authenticated, bearer, ofScheme, notRetried } = refused
+  const { credentials, authenticated, challenges, bearer, ofScheme, notRetried } = refused
   const { authorization, token, scheme, source = 'the request', found, reasons } = credentials
   if (authenticated) return 'the request had its own credentials'
   if (scheme) return `${scheme.name} was applied${ofScheme === undefined ? '' : `: ${sanitize(ofScheme)}`}`
@@ -64,7 +64,12 @@ function sent(refused: RefusedRequest): string {
   }
   // Where nothing is searched before the server asks, only the retry has reasons.
   const why = whyNone(reasons.length > 0 ? reasons : notRetried)
-  if (authorization === undefined) return `no token was sent: ${why ?? 'none was found'}`
+  if (authorization === undefined) {
+    const isForToken = bearer !== undefined || challenges.length === 0
+    return isForToken
+      ? `no token was sent: ${why ?? 'none was found'}`
+      : `no credentials were sent: ${why ?? 'none were found'}`
+  }
   const basic = `username and password from ${source} were sent`
   return bearer && why !== undefined ? `${basic}, and no token: ${why}` : basic
 }
@@ -108,7 +113,8 @@ function whyNone(reasons: readonly Reason[]): string | undefined {
 /** More do not make a sentence; `reasons` has all of them. */
 const MAX_REASONS = 3
 
-function schemeName(scheme: string): string {
+/** An authentication scheme for a message. A server chose it. */
+export function schemeName(scheme: string): string {
   if (scheme === 'oauth' || scheme === 'dpop') return scheme === 'oauth' ? 'OAuth' : 'DPoP'
-  return scheme.charAt(0).toUpperCase() + scheme.slice(1)
+  return sanitize(scheme.charAt(0).toUpperCase() + scheme.slice(1))
 }

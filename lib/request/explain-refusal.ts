@@ -4,6 +4,7 @@ import { attachedCredentials } from '../explain/attached-credentials'
 import { explainRequest, TOKEN_SOURCE } from '../explain/explain-request'
 import type { Explanation } from '../explain/explanation'
 import type { Refusal } from '../explain/refusal'
+import type { RefusalCause } from '../explain/refusal-fixes'
 import { summaryOf } from '../explain/summary'
 import { bearerChallenge } from '../formats/www-authenticate'
 import { isTokenSource } from '../options'
@@ -13,7 +14,7 @@ import { untrustedServer } from '../x509/untrusted-server'
 import type { Attacher } from './attach'
 import type { Credentials, RequestContext } from './context'
 import { urlOf } from './destination'
-import { isInsecure } from './insecure-transport'
+import { isInsecure, usesProxy } from './insecure-transport'
 import { isFromNetworkProxy } from './network-proxy'
 import { shownUrl } from './request-events'
 import { challengesOf, schemeResponse } from './retry-after-401'
@@ -33,43 +34,78 @@ export function refusalOf(
   failure: unknown,
   attacher: Attacher,
 ): Refusal | undefined {
-  if (isFromNetworkProxy(response, context.url, context.request.proxy)) return undefined
-  const challenges = response && isRefusal(response) ? challengesOf(response, context.secrets) : undefined
-  const bearer = challenges && bearerChallenge(challenges)
-  const refusal = challenges
-    ? {
-        summary: summaryOf({
-          status: response?.status ?? 0,
-          challenges,
-          bearer,
-          ofScheme:
-            response && credentials.changes
-              ? credentials.scheme?.describeRefusal?.(schemeResponse(response), credentials.changes)
-              : undefined,
-          target: urlOf(context.request) ?? context.url,
-          authenticated: context.authenticated,
-          credentials,
-          secrets: context.secrets,
-          notRetried: context.notRetried ?? [],
-        }),
-        reasons: context.notRetried ?? credentials.reasons,
-      }
-    : (clientCertificateRefusal(failure, credentials) ??
-      serverCertificateRefusal(failure, context, credentials))
-  if (!refusal) return undefined
-  const refused = { credentials: { reasons: [] }, challengeScope: bearer?.scope ?? [] }
-  const explanation = explanationOf(context, attacher, { credentials, refused })
-  return Object.defineProperty(refusal, 'explanation', { value: explanation }) as Refusal
+  const found = isOfNetworkProxy(response, context)
+    ? networkProxyRefusal(response, context)
+    : response && isRefusal(response)
+      ? (clientCertificateRefusal({ response }, credentials) ??
+        challengeRefusal(response, context, credentials))
+      : (clientCertificateRefusal(failure, credentials) ??
+        serverCertificateRefusal(failure, context, credentials))
+  if (!found) return undefined
+  const { cause, summary, reasons, challengeScope = [] } = found
+  const refused = { credentials: { reasons: [] }, challengeScope }
+  const explanation = explanationOf(context, attacher, { credentials, refused, cause })
+  return Object.defineProperty({ summary, reasons }, 'explanation', { value: explanation }) as Refusal
 }
 
-function clientCertificateRefusal(
-  failure: unknown,
-  { tls }: Credentials,
-): Omit<Refusal, 'explanation'> | undefined {
+/** A refusal before it is explained. */
+interface FoundRefusal extends Omit<Refusal, 'explanation'> {
+  readonly cause: RefusalCause
+  readonly challengeScope?: readonly string[]
+}
+
+function challengeRefusal(
+  response: Response,
+  context: RequestContext,
+  credentials: Credentials,
+): FoundRefusal {
+  const challenges = challengesOf(response, context.secrets)
+  const bearer = bearerChallenge(challenges)
+  const summary = summaryOf({
+    status: response.status,
+    challenges,
+    bearer,
+    ofScheme:
+      credentials.changes &&
+      credentials.scheme?.describeRefusal?.(schemeResponse(response), credentials.changes),
+    target: urlOf(context.request) ?? context.url,
+    authenticated: context.authenticated,
+    credentials,
+    secrets: context.secrets,
+    notRetried: context.notRetried ?? [],
+  })
+  const reasons = context.notRetried ?? credentials.reasons
+  return { cause: challenges, summary, reasons, challengeScope: bearer?.scope ?? [] }
+}
+
+/** A proxy answers itself before it makes a tunnel, and for plain HTTP with a status that only proxies have. */
+function isOfNetworkProxy(
+  response: Response | undefined,
+  { url, request: { proxy } }: RequestContext,
+): response is Response {
+  return (
+    isFromNetworkProxy(response, url, proxy) ||
+    (response?.status === PROXY_AUTHENTICATION && usesProxy(url, proxy))
+  )
+}
+
+/** 407 (RFC 9110 section 15.5.8). */
+const PROXY_AUTHENTICATION = 407
+
+function networkProxyRefusal(response: Response, { url }: RequestContext): FoundRefusal | undefined {
+  const { status } = response
+  if (!isRefusal(response) && status !== PROXY_AUTHENTICATION) return undefined
+  const summary = `the network proxy answered with ${status}; the request did not reach ${url.host}`
+  const reason = { code: 'refused', source: 'the network proxy', message: summary } as const
+  return { cause: 'network-proxy', summary, reasons: [reason] }
+}
+
+function clientCertificateRefusal(failure: unknown, { tls }: Credentials): FoundRefusal | undefined {
   const refusal = tlsRefusal(failure, tls?.credential, tls)
   if (!refusal) return undefined
   const { message } = refusal
   return {
+    cause: 'client-certificate',
     summary: message,
     reasons: [{ code: 'refused', source: 'certificate', message }, ...(tls?.reasons ?? [])],
   }
@@ -79,10 +115,11 @@ function serverCertificateRefusal(
   failure: unknown,
   { url }: RequestContext,
   { tls }: Credentials,
-): Omit<Refusal, 'explanation'> | undefined {
+): FoundRefusal | undefined {
   const message = untrustedServer(failure, url.host, tls)
   if (message === undefined) return undefined
   return {
+    cause: 'server-certificate',
     summary: message,
     reasons: [{ code: 'not-verified', source: 'certificate of the server', message }],
   }
@@ -93,6 +130,7 @@ interface Outcome {
   readonly credentials?: Credentials
   readonly error?: IgwnAuthError
   readonly refused?: Parameters<Attacher['attach']>[1]
+  readonly cause?: RefusalCause
   /** A token source was not asked, because it may use the network. */
   readonly isSourceDeferred?: boolean
 }
@@ -100,7 +138,7 @@ interface Outcome {
 /** Explains the outcome of a search. */
 function explanationOf(context: RequestContext, attacher: Attacher, outcome: Outcome): Explanation {
   const { url, request, options, authenticated } = context
-  const { credentials = { reasons: [] }, error, refused, isSourceDeferred } = outcome
+  const { credentials = { reasons: [] }, error, refused, cause, isSourceDeferred } = outcome
   const attached = attachedCredentials(credentials)
   return explainRequest({
     target: url,
@@ -113,6 +151,7 @@ function explanationOf(context: RequestContext, attacher: Attacher, outcome: Out
       ? [{ kind: 'token', source: TOKEN_SOURCE }, ...attached.filter(({ kind }) => kind !== 'basic')]
       : attached,
     reasons: credentials.reasons,
+    refusal: cause,
     error,
   })
 }

@@ -55,7 +55,7 @@ function certificateFix(unusable: UnusableFile): string | undefined {
     case 'broken-chain':
     case 'malformed':
     case 'empty':
-      return MAKE_A_PROXY
+      return CREATE_PROXY
     case 'key-mismatch':
       return 'give a certificate and the key that belongs to it'
     case 'passphrase':
@@ -67,4 +67,5 @@ function certificateFix(unusable: UnusableFile): string | undefined {
   }
 }
 
-const MAKE_A_PROXY = 'grid-proxy-init, or voms-proxy-init -rfc'
+/** The commands that create a proxy. */
+export const CREATE_PROXY = 'grid-proxy-init, or voms-proxy-init -rfc'
