@@ -17,7 +17,6 @@ import {
   IgwnAuthError,
   igwnAxios,
   removeIgwnAuth,
-  type IgwnAxiosError,
   type IgwnAxiosInstance,
   type Reason,
   type SciToken,
@@ -316,8 +315,9 @@ async function netrcLogin(instance: IgwnAxiosInstance): Promise<void> {
   }
   ask('the same', 'after chmod 644 ~/.netrc')
   const refused = await instance.get('/logbook/today', config).catch((error: unknown) => error)
-  const { response, igwnAuth } = refused as IgwnAxiosError<object>
-  if (!response || !igwnAuth) throw new Error('the server did not refuse', { cause: refused })
+  if (!isAxiosError<object>(refused) || !refused.response || !refused.igwnAuth)
+    throw new Error('the server did not refuse', { cause: refused })
+  const { response, igwnAuth } = refused
   answered(response.status, response.data, String(response.headers['www-authenticate']))
   const reasons = igwnAuth.reasons.filter(({ code }) => code !== 'absent')
   searched(reasons)

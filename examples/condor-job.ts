@@ -1,5 +1,5 @@
 /** An HTCondor job uses the tokens in `_CONDOR_CREDS`, which HTCondor renews. Without a token it fails before it sends anything. */
-import { igwnAxios, type IgwnAuthError } from 'axios-igwn-auth'
+import { igwnAxios, isIgwnAuthError } from 'axios-igwn-auth'
 
 const datafind = igwnAxios.create({
   baseURL: 'https://datafind.example.org',
@@ -9,7 +9,9 @@ const { status } = await datafind.get('/api/version', { igwnAuth: { tokenScope: 
 console.log(status) // → 200
 
 // A scope that the submit file did not request: nothing is sent.
-const error = (await datafind
-  .get('/api/version', { igwnAuth: { tokenScope: 'gwdatafind.admin' } })
-  .catch((reason: unknown) => reason)) as IgwnAuthError
-console.log(error.code) // → ERR_IGWN_TOKEN_NOT_FOUND
+try {
+  await datafind.get('/api/version', { igwnAuth: { tokenScope: 'gwdatafind.admin' } })
+} catch (error) {
+  if (!isIgwnAuthError(error)) throw error
+  console.log(error.code) // → ERR_IGWN_TOKEN_NOT_FOUND
+}

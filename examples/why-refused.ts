@@ -1,5 +1,6 @@
 /** Finds out why a request is refused: before it is sent, and from the error. */
-import { explain, igwnAxios, type IgwnAxiosError } from 'axios-igwn-auth'
+import axios from 'axios'
+import { explain, igwnAxios } from 'axios-igwn-auth'
 
 const url = 'https://dqsegdb.example.org/dq/report'
 
@@ -13,6 +14,7 @@ console.log(explanation.fixes[0])
 try {
   await igwnAxios.get(url, { igwnAuth: { tokenScope: 'dqsegdb.read', cert: false } })
 } catch (error) {
-  console.log((error as IgwnAxiosError).igwnAuth?.summary)
+  if (!axios.isAxiosError(error)) throw error
+  console.log(error.igwnAuth?.summary)
 }
 // → the server requires dqsegdb.read; no token was sent: /run/user/1000/bt_u1000 is for audience https://gracedb.example.org or https://datafind.example.org, not https://dqsegdb.example.org

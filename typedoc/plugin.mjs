@@ -50,7 +50,7 @@ const CATEGORIES = [
   },
   {
     title: 'OAuth 2 grants',
-    guides: ['oauth2'],
+    guides: ['oauth2', 'oauth2-tokens'],
     symbols: `clientCredentials password PasswordOptions refreshToken RefreshTokenOptions authorizationCode
       AuthorizationCodeOptions LoopbackHost deviceCode DeviceCodeOptions DevicePrompt jwtBearer JwtBearerOptions tokenExchange TokenInput
       TokenExchangeOptions FlowOptions GrantOptions OAuthTokenSource OAuthParameters ScopeAndAudience igwn Igwn IgwnService`,
@@ -73,7 +73,7 @@ const CATEGORIES = [
   },
   {
     title: 'OAuth 1',
-    guides: ['oauth1'],
+    guides: ['oauth1', 'oauth1-get-a-token'],
     symbols: `oauth1Flow AccessTokenConfig AuthorizationUrlOptions OAuth1Flow OAuth1FlowOptions OAuth1StepConfig RequestTokenConfig
       parseAuthorizationResponse AuthorizationResponse OAuth1Token OAuth1TokenPair applyOAuth1 ConnectionOptions oauth1
       OAuth1Options SignatureType SignatureInput SignatureMethod SignatureMethodName`,

@@ -1,5 +1,5 @@
 /**
- * The examples of docs/oauth1.md, run against a server that verifies each signature.
+ * The examples of the pages about OAuth 1, run against a server that verifies each signature.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -59,15 +59,17 @@ const globals = {
 /** Tokens are random; the document shows the one of RFC 5849. */
 const normal = (text: string) => text.replace(/oauth_token=\S+/, 'oauth_token=hh5s93j4hdidpola')
 
-testExamples('docs/oauth1.md', () => ({
-  async run(example: Example) {
-    const slashTmp = path.join(folder, '..', 'slash-tmp')
-    const printed = await runExample(example, { folder, slashTmp, normal, globals })
-    const refused = example.heading === 'Errors' ? ['signature_invalid'] : []
-    expect(server.problems.splice(0)).toEqual(refused)
-    return printed
-  },
-}))
+describe.each(['docs/oauth1.md', 'docs/oauth1-get-a-token.md'])('%s', (name) => {
+  testExamples(name, () => ({
+    async run(example: Example) {
+      const slashTmp = path.join(folder, '..', 'slash-tmp')
+      const printed = await runExample(example, { folder, slashTmp, normal, globals })
+      const refused = example.heading === 'Errors' ? ['signature_invalid'] : []
+      expect(server.problems.splice(0)).toEqual(refused)
+      return printed
+    },
+  }))
+})
 
 it('the program oauth1.ts runs and prints what it shows', async () => {
   const example = programExample('oauth1.ts')

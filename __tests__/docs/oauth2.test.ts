@@ -128,6 +128,7 @@ async function run(example: Example): Promise<string[]> {
 describe.each([
   'docs/oauth2.md',
   'docs/oauth2-clients.md',
+  'docs/oauth2-tokens.md',
   'docs/oauth2-web-login.md',
   'docs/oauth2-dpop-and-mtls.md',
 ])('%s', (name) => {

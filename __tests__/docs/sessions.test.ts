@@ -59,7 +59,7 @@ const SCENES: Record<string, () => void> = {
   'No scope of the token covers the path': () => {
     machine.put(TOKEN_FILE, token({ aud: 'ANY', scope: 'storage.read:/grid/O3' }))
   },
-  'A variable does not hold a token': () => {
+  'A variable does not contain a token': () => {
     machine.env.BEARER_TOKEN = `Bearer ${token()}`
   },
   'The proxy certificate has expired': () => {
@@ -103,14 +103,13 @@ describe.each(['docs/troubleshooting.md', 'docs/command-line.md'])('%s', (name) 
   })
 })
 
-it('shows the ten that the page promises, and each is listed', () => {
+it('shows ten refusals, and links to each at the top', () => {
   const page = fs.readFileSync(path.join(__dirname, '../../docs/troubleshooting.md'), 'utf8')
-  const listed = Array.from(page.matchAll(/^\d+\. \[(.*)\]\(#(.*)\)$/gm), ([, title = '', anchor]) => ({
-    title,
-    anchor,
-  }))
-  const sections = Array.from(page.matchAll(/^## (.*)$/gm), ([, title]) => title).slice(0, -1)
+  const listed = Array.from(
+    page.slice(0, page.indexOf('\n## ')).matchAll(/\]\(#(.*?)\)/g),
+    ([, anchor]) => anchor,
+  )
+  const sections = Array.from(page.matchAll(/^## (.*)$/gm), ([, title = '']) => title).slice(0, -1)
   expect(listed).toHaveLength(10)
-  expect(listed.map(({ title }) => title)).toEqual(sections)
-  for (const { title, anchor } of listed) expect(anchor).toBe(title.toLowerCase().replaceAll(' ', '-'))
+  expect(listed).toEqual(sections.map((title) => title.toLowerCase().replaceAll(' ', '-')))
 })

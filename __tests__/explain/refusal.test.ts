@@ -155,7 +155,7 @@ it('lists why the tokens that exist were not sent', async () => {
   process.env.BEARER_TOKEN = 'garbage'
   const { summary } = await refused(bearer(401))
   expect(summary).toMatch(
-    /^the server requires a token; no token was sent: BEARER_TOKEN holds no SciToken \(not a JWT\); .* is for audience https:\/\/y\.example\.org, not http:\/\/127\.0\.0\.1 or http:\/\/127\.0\.0\.1:\d+$/,
+    /^the server requires a token; no token was sent: BEARER_TOKEN contains no SciToken \(not a JWT\); .* is for audience https:\/\/y\.example\.org, not http:\/\/127\.0\.0\.1 or http:\/\/127\.0\.0\.1:\d+$/,
   )
 })
 

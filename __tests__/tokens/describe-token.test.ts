@@ -20,7 +20,7 @@ it.each([MACAROON, 'YWJjZGVmZ2hpamts1234+/=='])(
       verdict: 'skipped',
       code: 'malformed',
       message:
-        'BEARER_TOKEN holds an opaque token, for example a macaroon, not a JWT; its claims cannot be read',
+        'BEARER_TOKEN contains an opaque token, for example a macaroon, not a JWT; its claims cannot be read',
       fix: 'to send it, set the option token to process.env.BEARER_TOKEN',
     })
     expect(JSON.stringify(describeAll())).not.toContain(token)
@@ -55,7 +55,7 @@ it.each(['/tmp/bt_u1000', '~/token', './token', '../token', 'file:///tmp/token',
 it('other text in a variable is removed with unset', () => {
   process.env.BEARER_TOKEN = 'no token here'
   expect(findingOf('BEARER_TOKEN')).toMatchObject({
-    message: 'BEARER_TOKEN holds no SciToken (not a JWT)',
+    message: 'BEARER_TOKEN contains no SciToken (not a JWT)',
     fix: 'unset BEARER_TOKEN',
   })
 })

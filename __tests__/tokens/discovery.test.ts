@@ -152,7 +152,7 @@ describe('remembered searches', () => {
     put(runtimeFile(), mint())
     expect(find()).toBe(runtimeFile())
     expect(() => search(requirementsOf({}), { strict: true })).toThrow(
-      'SCITOKEN holds no SciToken (not a JWT). With `strict`',
+      'SCITOKEN contains no SciToken (not a JWT). With `strict`',
     )
     expect(find()).toBe(runtimeFile())
   })

@@ -144,11 +144,11 @@ describe('locations', () => {
 
 describe('the files of _CONDOR_CREDS', () => {
   it.each([
-    ['{', 'malformed', 'holds no SciToken (not a JWT)'],
+    ['{', 'malformed', 'contains no SciToken (not a JWT)'],
     ['{"access_token": 1}', 'malformed', 'is JSON without access_token'],
     ['{"token": "x"}', 'malformed', 'is JSON without access_token'],
     ['{"access_token": ""}', 'empty', 'has an empty access_token: the access point denied this token'],
-    ['[]', 'malformed', 'holds no SciToken (not a JWT)'],
+    ['[]', 'malformed', 'contains no SciToken (not a JWT)'],
     ['', 'empty', 'is empty'],
   ])('with %j are skipped', async (text, code, what) => {
     const folder = putCondorCreds({ 'a.use': text })
@@ -207,7 +207,7 @@ describe('a text that is not a token', () => {
     expect(error.reasons.at(-2)).toEqual({
       code: 'malformed',
       source: runtimeFile(),
-      message: `${runtimeFile()} holds no SciToken (not a JWT)`,
+      message: `${runtimeFile()} contains no SciToken (not a JWT)`,
     })
     expect(error.message.length).toBeLessThan(1000)
     put(temporaryFile(), mint())
@@ -336,7 +336,7 @@ describe('a file that cannot be read (trap 25)', () => {
     const file = put(room('\u001b[31mred\n'), 'nothing')
     fill('SCITOKEN_FILE', file)
     const [reason] = await reasons()
-    expect(reason!.message).toBe(`${room('?[31mred?')} (SCITOKEN_FILE) holds no SciToken (not a JWT)`)
+    expect(reason!.message).toBe(`${room('?[31mred?')} (SCITOKEN_FILE) contains no SciToken (not a JWT)`)
     expect((await failure()).message).not.toContain('\u001b')
     fill('SCITOKEN_FILE', 'a\0b')
     expect((await reasons())[0]!.message).toBe('a?b (SCITOKEN_FILE) cannot be read (ERR_INVALID_ARG_VALUE)')
@@ -483,7 +483,7 @@ describe('strict', () => {
   })
 
   it.each([
-    ['malformed', 'not a token', 'holds no SciToken (not a JWT)'],
+    ['malformed', 'not a token', 'contains no SciToken (not a JWT)'],
     ['too-large', ' '.repeat(64 * 1024 + 1), 'is larger than 64 KiB'],
   ])('fails on what is %s', async (code, text, what) => {
     const file = (process.env.BEARER_TOKEN_FILE = put(room('token'), text))
@@ -542,7 +542,7 @@ describe('the error if there is no suitable token', () => {
     expect(error.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
     expect(error.message).toBe(
       'No suitable token found for audience https://x.example.org or https://x.example.org:8443 with scope gracedb.read ' +
-        'read:/frames of issuer https://cilogon.org/igwn. SCITOKEN holds no SciToken (not a JWT). BEARER_TOKEN is from ' +
+        'read:/frames of issuer https://cilogon.org/igwn. SCITOKEN contains no SciToken (not a JWT). BEARER_TOKEN is from ' +
         'issuer https://issuer.example.org, not https://cilogon.org/igwn. ' +
         `${runtimeFile()} expired 2 hours ago. Nothing in SCITOKEN_FILE, _CONDOR_CREDS, BEARER_TOKEN_FILE, ` +
         `${temporaryFile()}. Get one with htgettoken -a vault.ligo.org -i igwn --scopes=gracedb.read,read:/frames ` +

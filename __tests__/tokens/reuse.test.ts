@@ -396,7 +396,7 @@ describe('explain() does not ask the source and shows', () => {
     process.env.BEARER_TOKEN = 'garbage'
     const messages = explained(reuse(discoveredTokens()), query) ?? []
     expect(messages.filter((one) => !one.startsWith('absent'))).toEqual([
-      'skipped: BEARER_TOKEN holds no SciToken (not a JWT)',
+      'skipped: BEARER_TOKEN contains no SciToken (not a JWT)',
     ])
     delete process.env.BEARER_TOKEN
   })

@@ -83,7 +83,7 @@ function tokenIn(text: string, source: string, what: string): Content {
   return { problem: 'malformed', what: 'is truncated: the signature of its token is incomplete' }
 }
 
-const NOT_A_JWT: TokenProblem = { problem: 'malformed', what: 'holds no SciToken (not a JWT)' }
+const NOT_A_JWT: TokenProblem = { problem: 'malformed', what: 'contains no SciToken (not a JWT)' }
 
 /** The start of a fix for a token that cannot be selected and can be given. */
 export const TO_SEND = 'to send it, '
@@ -92,7 +92,7 @@ export const TO_SEND = 'to send it, '
 function opaqueToken(what: string): TokenProblem {
   return {
     problem: 'malformed',
-    what: 'holds an opaque token, for example a macaroon, not a JWT; its claims cannot be read',
+    what: 'contains an opaque token, for example a macaroon, not a JWT; its claims cannot be read',
     fix: `${TO_SEND}set the option token to ${what}`,
   }
 }
