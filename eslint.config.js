@@ -8,9 +8,10 @@ import tseslint from 'typescript-eslint'
  */
 const LAYERS = [
   ['cli/', 'index'],
-  ['oauth1/', 'oauth2/'],
+  ['oauth1/', 'oauth2/', 'pelican/'],
   ['instance/'],
   ['request/'],
+  ['federation/'],
   ['explain/'],
   ['schemes/'],
   ['options'],

@@ -46,7 +46,12 @@ interface Named {
   readonly version: string
 }
 
-const library = { index: 'lib/index.ts', oauth1: 'lib/oauth1/index.ts', oauth2: 'lib/oauth2/index.ts' }
+const library = {
+  index: 'lib/index.ts',
+  oauth1: 'lib/oauth1/index.ts',
+  oauth2: 'lib/oauth2/index.ts',
+  pelican: 'lib/pelican/index.ts',
+}
 
 /** Code that runs before everything else in the command: Node.js 18 would fail later, at a function that it does not have. */
 const NODE_VERSION_CHECK = `"use strict";

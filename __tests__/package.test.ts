@@ -64,7 +64,15 @@ describe('the tarball', () => {
     // The command is there as a module alone; what is built into it has its licences beside it.
     const command = ['dist/cli.cjs', 'dist/LICENSES.txt']
     expect([...new Set(names)].sort()).toEqual(
-      [...DOCUMENTS, ...built('index'), ...built('oauth1'), ...built('oauth2'), ...shared, ...command].sort(),
+      [
+        ...DOCUMENTS,
+        ...built('index'),
+        ...built('oauth1'),
+        ...built('oauth2'),
+        ...built('pelican'),
+        ...shared,
+        ...command,
+      ].sort(),
     )
   })
 
@@ -117,6 +125,10 @@ describe('the tarball', () => {
       './oauth2': {
         import: { types: './dist/oauth2.d.ts', default: './dist/oauth2.js' },
         require: { types: './dist/oauth2.d.cts', default: './dist/oauth2.cjs' },
+      },
+      './pelican': {
+        import: { types: './dist/pelican.d.ts', default: './dist/pelican.js' },
+        require: { types: './dist/pelican.d.cts', default: './dist/pelican.cjs' },
       },
       './package.json': './package.json',
     })
@@ -222,7 +234,7 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
   it('compiles in TypeScript as ESM and as CommonJS, and attaches the token it finds (trap 21)', async () => {
     const source = fs.readFileSync(path.join(__dirname, 'package/typed-consumer.ts'))
     for (const name of ['typed.mts', 'typed.cts']) fs.writeFileSync(path.join(project, name), source)
-    for (const entry of ['oauth1', 'oauth2']) {
+    for (const entry of ['oauth1', 'oauth2', 'pelican']) {
       const ofEntry = fs.readFileSync(path.join(__dirname, `package/typed-${entry}.ts`))
       for (const name of [`${entry}.mts`, `${entry}.cts`]) fs.writeFileSync(path.join(project, name), ofEntry)
     }
@@ -249,18 +261,26 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
       const code = 'ERR_IGWN_OAUTH_UNREACHABLE'
       expect(said).toEqual({ status: 200, types: ['Bearer', null], isOurs: true, code })
     }
+    for (const consumer of ['out/pelican.mjs', 'out/pelican.cjs']) {
+      const said = await runConsumer(project, consumer)
+      expect(said).toEqual({
+        servers: ['https://c.example.org/x'],
+        code: 'ERR_IGWN_INVALID_URL',
+        isOurs: true,
+      })
+    }
   }, 30_000)
 
   it.each(Object.entries(MODULE_SETTINGS))(
     'compiles with %s, the subpaths too',
     async (name, settings) => {
-      for (const entry of ['consumer', 'oauth1', 'oauth2'])
+      for (const entry of ['consumer', 'oauth1', 'oauth2', 'pelican'])
         fs.copyFileSync(
           path.join(__dirname, `package/typed-${entry}.ts`),
           path.join(project, `typed-${entry}.ts`),
         )
       const compilerOptions = { ...TSCONFIG.compilerOptions, ...settings, noEmit: true }
-      const files = ['typed-consumer.ts', 'typed-oauth1.ts', 'typed-oauth2.ts']
+      const files = ['typed-consumer.ts', 'typed-oauth1.ts', 'typed-oauth2.ts', 'typed-pelican.ts']
       const config = path.join(project, `tsconfig-${name.replaceAll(/\W+/g, '-')}.json`)
       fs.writeFileSync(config, JSON.stringify({ compilerOptions, files }))
       expect(await compile(config)).toBe('')
@@ -269,7 +289,7 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
   )
 })
 
-it.each(['axios-igwn-auth', 'axios-igwn-auth/oauth1', 'axios-igwn-auth/oauth2'])(
+it.each(['axios-igwn-auth', 'axios-igwn-auth/oauth1', 'axios-igwn-auth/oauth2', 'axios-igwn-auth/pelican'])(
   'exports the names of %s that are written here and no other, to ESM and to CommonJS',
   async (entry) => {
     const project = path.join(scratch, 'names', entry)
@@ -349,6 +369,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'tokenExchange',
     'webLogin',
   ],
+  'axios-igwn-auth/pelican': ['IgwnAuthError', 'federationOf', 'parsePelicanHeaders', 'resolveObject'],
 }
 
 it('is tested with the lowest axios that it allows', () => {

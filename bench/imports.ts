@@ -30,13 +30,14 @@ export function* imports({ quick }: Setting): Generator<Result> {
       const runs = Array.from({ length: quick ? 2 : 21 }, run)
       return names.map((_, index) => spreadOf(runs.map((times) => times[index] ?? NaN)))
     }
-    const [axios, core, oauth1, oauth2] = timesOf(
+    const [axios, core, oauth1, oauth2, pelican] = timesOf(
       'axios',
       'axios-igwn-auth',
       'axios-igwn-auth/oauth1',
       'axios-igwn-auth/oauth2',
+      'axios-igwn-auth/pelican',
     )
-    if (!axios || !core || !oauth1 || !oauth2) return
+    if (!axios || !core || !oauth1 || !oauth2 || !pelican) return
     yield measured(`${kind}: axios alone`, 'ms', axios)
     yield measured('  the package, over axios', 'ms', core, 20)
     const dependencies = timesOf('axios', ...DEPENDENCIES).slice(1)
@@ -45,6 +46,7 @@ export function* imports({ quick }: Setting): Generator<Result> {
     yield measured('  of which what it loads of others', 'ms', { median, low, high })
     yield measured('  /oauth1, over both', 'ms', oauth1)
     yield measured('  /oauth2, over all', 'ms', oauth2)
+    yield measured('  /pelican, over all', 'ms', pelican)
   }
 }
 

@@ -15,6 +15,8 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_INVALID_ENVIRONMENT'
   /** A URL cannot be parsed, or has no host. */
   | 'ERR_IGWN_INVALID_URL'
+  /** The discovery document or the director of a Pelican federation is invalid. */
+  | 'ERR_IGWN_FEDERATION'
   /** No suitable token was found; `reasons` has one entry for each candidate. */
   | 'ERR_IGWN_TOKEN_NOT_FOUND'
   /** A token is malformed, or cannot be sent in a header. */

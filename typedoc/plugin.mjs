@@ -72,6 +72,12 @@ const CATEGORIES = [
     symbols: `dpop dpopKey DPoPKey DPoPKeyOptions DPoPRequest OAuth2Auth OAuth2AuthOptions TokenPlacement`,
   },
   {
+    title: 'Data in federations',
+    guides: ['data'],
+    symbols: `resolveObject ResolveObjectOptions ResolvedObject federationOf Federation PelicanOptions parsePelicanHeaders PelicanHeaders
+      ObjectServer HeaderFields`,
+  },
+  {
     title: 'OAuth 1',
     guides: ['oauth1', 'oauth1-get-a-token'],
     symbols: `oauth1Flow AccessTokenConfig AuthorizationUrlOptions OAuth1Flow OAuth1FlowOptions OAuth1StepConfig RequestTokenConfig

@@ -8,6 +8,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from 'axios'
 import * as main from '../../lib/index'
+import * as pelican from '../../lib/pelican/index'
 import * as oauth1 from '../../lib/oauth1/index'
 import * as oauth2 from '../../lib/oauth2/index'
 import { expectNoSecret } from '../support/expect-no-secret'
@@ -685,12 +686,34 @@ const ACTS: Record<string, Record<string, Action[]>> = {
     OAuthError: [() => new oauth2.OAuthError('ERR_IGWN_OAUTH_REFUSED', 'no', { error: 'invalid_grant' })],
     igwn: [() => oauth2.igwn],
   },
+  'axios-igwn-auth/pelican': {
+    IgwnAuthError: [() => new pelican.IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'no')],
+    federationOf: [
+      () => pelican.federationOf(`pelican://127.0.0.1:${server.port}/x`),
+      () => pelican.federationOf(`pelican://me:${SECRETS.bad}@127.0.0.1:${server.port}/x`),
+      () => pelican.federationOf(SECRETS.bad),
+    ],
+    resolveObject: [
+      () => pelican.resolveObject(`pelican://127.0.0.1:${server.port}/x`, { axios: axios.create() }),
+      () => pelican.resolveObject(`osdf:///x?authz=${SECRETS.bad}`),
+      () => pelican.resolveObject('osdf:///x', { axios: SECRETS.bad as never }),
+      () => pelican.resolveObject('osdf:///x', { method: [SECRETS.bad] as never }),
+    ],
+    parsePelicanHeaders: [
+      () => pelican.parsePelicanHeaders({ location: `https://o.example.org/x?authz=${SECRETS.bad}` }),
+      () =>
+        pelican.parsePelicanHeaders({
+          link: `<https://me:${SECRETS.password}@o.example.org/x?authz=${SECRETS.bad}>; rel="duplicate"`,
+        }),
+    ],
+  },
 }
 
 const ENTRIES: Record<string, object> = {
   'axios-igwn-auth': main,
   'axios-igwn-auth/oauth1': oauth1,
   'axios-igwn-auth/oauth2': oauth2,
+  'axios-igwn-auth/pelican': pelican,
 }
 
 it('every entry of the package is tested', () => {

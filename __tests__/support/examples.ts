@@ -104,6 +104,7 @@ const SOURCES: Readonly<Record<string, string>> = {
   'axios-igwn-auth': '../../lib/index',
   'axios-igwn-auth/oauth1': '../../lib/oauth1/index',
   'axios-igwn-auth/oauth2': '../../lib/oauth2/index',
+  'axios-igwn-auth/pelican': '../../lib/pelican/index',
 }
 
 /** Runs an example. Resolves to what it printed, one entry for each call of `console.log`. */

@@ -8,15 +8,19 @@ type Connect = (this: https.Agent, options: https.AgentOptions, ...rest: unknown
  * example's own. So the URL, the audience, the certificate's name and every message are as written in a document, which
  * rewriting the hosts in the text would not give.
  *
+ * @param port - where they are led to, or the ports by host, which are then led alone
  * @returns what ends it
  */
-export function leadHosts(port: number, ca: string): () => void {
+export function leadHosts(port: number | Readonly<Record<string, number>>, ca: string): () => void {
+  const portOf = (host: string) =>
+    typeof port !== 'number' ? port[host] : host.endsWith('.example.org') ? port : undefined
   const prototype = https.Agent.prototype as unknown as { createConnection: Connect }
   const { createConnection } = prototype
   prototype.createConnection = function (options, ...rest) {
     const { host = '' } = options
-    const led = { ca, ...options, host: '127.0.0.1', port, servername: host }
-    return createConnection.call(this, host.endsWith('.example.org') ? led : options, ...rest)
+    const led = portOf(host)
+    const local = { ca, ...options, host: '127.0.0.1', port: led, servername: host }
+    return createConnection.call(this, led === undefined ? options : local, ...rest)
   }
   return () => {
     prototype.createConnection = createConnection

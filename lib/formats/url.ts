@@ -9,3 +9,8 @@ export function parseUrl(text: string): URL | undefined {
     return undefined
   }
 }
+
+/** Whether a text is the URL of an object in a Pelican federation: `osdf:`, `pelican:`, `stash:`, also with the name of a token before it. */
+export function isPelicanUrl(text: string): boolean {
+  return /^(?:[\w.-]+\+)*(?:osdf|pelican|stash):/i.test(text)
+}

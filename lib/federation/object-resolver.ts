@@ -1,0 +1,160 @@
+import { secondsNow, since } from '../clock'
+import type { Ask, Reply } from './ask'
+import { directorAsker, directorUrl, type AskDirector } from './director'
+import { discoverFederation, type Federation } from './discovery'
+import { scopesFor } from './object-scope'
+import { parsePelicanHeaders, type ObjectServer, type PelicanHeaders } from './pelican-headers'
+import { parsePelicanUrl, type PelicanUrl } from './pelican-url'
+
+/** Where an object of a federation is, and which token it needs. */
+export interface ResolvedObject extends PelicanHeaders {
+  /** `pelican://federation/path`, whichever form was given. */
+  readonly url: string
+  /** The federation that has it. */
+  readonly federation: Federation
+  /** The path in the federation, percent-encoded. */
+  readonly path: string
+  /** The HTTP method for which it was resolved, in upper case; GET for HEAD, too. */
+  readonly method: string
+  /** Scopes of which a token needs one: that of the WLCG profile and that of SciTokens. Empty where no issuer is known. */
+  readonly scopes: readonly string[]
+}
+
+/** An object, and what the director responded. */
+export interface Resolution {
+  readonly object: ResolvedObject
+  readonly reply: Reply
+}
+
+/** Resolves objects, and remembers them. */
+export interface ObjectResolver {
+  /** Resolves a URL. Concurrent calls for one object share a request. */
+  readonly resolve: (url: string, method: string) => Promise<Resolution>
+  /** The federation of a URL. */
+  readonly federationOf: (url: string) => Promise<Federation>
+  /** Puts a server that failed behind the others of its object. */
+  readonly demote: (resolution: Resolution, server: ObjectServer) => void
+}
+
+/** Seconds. A federation is kept as by the client of Pelican; a director ranks servers anew all the time. */
+const KEEP_FEDERATION = 30 * 60
+const KEEP_OBJECT = 5 * 60
+const KEEP_FAILURE = 10
+
+/**
+ * A resolver with caches of its own.
+ *
+ * @param ask - sends requests without a credential
+ */
+export function objectResolver(ask: Ask, askDirector: AskDirector = directorAsker(ask)): ObjectResolver {
+  const federations = timedCache<Federation>(() => KEEP_FEDERATION)
+  const objects = timedCache<Resolution>(({ object }) =>
+    object.servers.length > 0 ? KEEP_OBJECT : KEEP_FAILURE,
+  )
+  const discover = (host: string) => federations.get(host, () => discoverFederation(host, ask))
+
+  return {
+    async resolve(url, anyMethod) {
+      // A director responds to both in the same way.
+      const method = anyMethod === 'HEAD' ? 'GET' : anyMethod
+      const { federation: host, ...parsed } = parsePelicanUrl(url)
+      const { path, directRead, directorQuery } = parsed
+      return objects.get(
+        `${method} ${directRead ? 'origin ' : ''}${host}${path}${directorQuery}`,
+        async () => {
+          const federation = await discover(host)
+          return resolutionOf(federation, parsed, method, await askDirector(federation, parsed, method))
+        },
+      )
+    },
+    federationOf: async (url) => discover(parsePelicanUrl(url).federation),
+    demote(resolution, failed) {
+      const { object } = resolution
+      const others = object.servers.filter(({ url }) => url !== failed.url)
+      objects.replace(resolution, { ...resolution, object: { ...object, servers: [...others, failed] } })
+    },
+  }
+}
+
+/** What a reply of the director says about an object. */
+export function resolutionOf(
+  federation: Federation,
+  object: Pick<PelicanUrl, 'path' | 'directRead' | 'directorQuery'>,
+  method: string,
+  reply: Reply,
+): Resolution {
+  const headers = parsePelicanHeaders(reply.headers)
+  return {
+    reply,
+    object: {
+      ...headers,
+      servers: serversOf(federation, object, method, reply, headers),
+      url: `pelican://${federation.host}${object.path}`,
+      federation,
+      path: object.path,
+      method,
+      scopes: headers.issuers.length > 0 ? scopesFor(object.path, method, headers) : [],
+    },
+  }
+}
+
+function serversOf(
+  federation: Federation,
+  object: Pick<PelicanUrl, 'path' | 'directRead' | 'directorQuery'>,
+  method: string,
+  { status }: Reply,
+  { servers, collectionsUrl }: PelicanHeaders,
+): readonly ObjectServer[] {
+  if (federation.director === undefined) {
+    // It refuses the request that asked, because that had no token.
+    const isThere = status < 300 || status === 401 || status === 403
+    return isThere ? [{ url: directorUrl(federation, object), priority: 1 }] : []
+  }
+  if (status >= 400) return []
+  if (method === 'PROPFIND' && servers.length === 0 && collectionsUrl !== undefined)
+    return [{ url: `${collectionsUrl.replace(/\/$/, '')}${object.path}`, priority: 1 }]
+  return servers
+}
+
+interface TimedCache<Value> {
+  /** The value of a key, made unless it is there and not too old. */
+  readonly get: (key: string, make: () => Promise<Value>) => Promise<Value>
+  /** Replaces a value, for as long as it would have been kept. */
+  readonly replace: (value: Value, by: Value) => void
+}
+
+interface Entry<Value> {
+  value: Promise<Value>
+  /** The value, once it is there. */
+  settled?: Value
+  /** When it was made, and for how many seconds it is kept from then on. */
+  at: number
+  keep: number
+}
+
+/** @param keepFor - seconds for which a value is kept; failures are kept for {@link KEEP_FAILURE} */
+function timedCache<Value>(keepFor: (value: Value) => number): TimedCache<Value> {
+  const entries = new Map<string, Entry<Value>>()
+
+  return {
+    get(key, make) {
+      const known = entries.get(key)
+      if (known && since(known.at) < known.keep) return known.value
+      if (entries.size >= MAX_ENTRIES) entries.clear()
+      const entry: Entry<Value> = { value: make(), at: secondsNow(), keep: Infinity }
+      const settle = (keep: number) => Object.assign(entry, { at: secondsNow(), keep })
+      entry.value.then(
+        (value) => Object.assign(settle(keepFor(value)), { settled: value }),
+        () => settle(KEEP_FAILURE),
+      )
+      entries.set(key, entry)
+      return entry.value
+    },
+    replace(value, by) {
+      for (const entry of entries.values())
+        if (entry.settled === value) Object.assign(entry, { value: Promise.resolve(by), settled: by })
+    },
+  }
+}
+
+const MAX_ENTRIES = 1000
