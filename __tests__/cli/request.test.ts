@@ -1,8 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { igwnAuth, runtimeFile, shell, slashTmp } from '../support/command'
-import { createAuthority, type Authority, type Issued } from '../support/pki'
-import { serverGroup } from '../support/server'
+import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
+import { serverGroup, type TestServer } from '../support/server'
 import { startSite, type Site } from '../support/site'
 import { emptyPlaces, mint, put, room } from '../support/tokens'
 
@@ -165,6 +165,20 @@ describe('the output', () => {
     expect(fs.readFileSync(room('out')).equals(bytes)).toBe(true)
   })
 
+  it.each([
+    ['no such event', 'no such event\nigwn-auth: 404 Not Found\n'],
+    ['no such event\n', 'no such event\nigwn-auth: 404 Not Found\n'],
+    ['', 'igwn-auth: 404 Not Found\n'],
+  ])(
+    'of a failed request, %j, ends with a newline before the message on the same output',
+    async (body, all) => {
+      const server = await servers.serve(() => ({ status: 404, body }))
+      expect(await shell(`$IGWN_AUTH get ${server.origin} 2>&1`)).toMatchObject({ stdout: all })
+      // On separate outputs the body is unchanged.
+      expect(await igwnAuth(['get', server.origin])).toMatchObject({ stdout: body })
+    },
+  )
+
   it('ends without a message when its reader stops early', async () => {
     const server = await servers.serve(() => ({ body: Buffer.alloc(5_000_000, 'x') }))
     const { stdout, stderr } = await shell(
@@ -236,6 +250,69 @@ describe('a refusal', () => {
     expect(stderr).toContain('it requires a certificate, and received none')
   })
 
+  describe('by the page of nginx for a missing certificate', () => {
+    const page = '<html>\r\n<center>No required SSL certificate was sent</center>\r\n</html>\r\n'
+    const received =
+      'The server refused the request with status 400: it requires a certificate, and received none.'
+    let nginx: TestServer
+    beforeEach(async () => {
+      const tls = { cert: ofServer.certificate, key: ofServer.key }
+      nginx = await servers.serve(() => ({ status: 400, body: page }), { host: 'localhost', tls })
+      put(room('ca.pem'), authority.certificate)
+    })
+
+    it.each([[[]], [['--fail']], [['-o', 'file']]])('is explained with %j: exit code 1', async (words) => {
+      const { code, stdout, stderr } = await igwnAuth(['get', nginx.origin, ...words], {
+        env,
+        cwd: slashTmp(),
+      })
+      expect({ code, stdout }).toEqual({ code: 1, stdout: words.length === 0 ? page : '' })
+      expect(stderr).toBe(
+        `igwn-auth: ${received} No certificate was presented.\n  To fix: grid-proxy-init, or voms-proxy-init -rfc\n`,
+      )
+    })
+
+    it('names an expired proxy', async () => {
+      const alice = await authority.issueUser('Alice Adams')
+      const expired = await authority.issueProxy(alice, { notAfter: secondsFromNow(-3600) })
+      put(path.join(slashTmp(), 'x509up_u1000'), expired.bundle)
+      const { code, stderr } = await igwnAuth(['get', '-f', nginx.origin], { env, stdin: '' })
+      expect(code).toBe(1)
+      expect(stderr).toContain(
+        `${received} No certificate was presented: /tmp/x509up_u1000 expired 60 minutes ago`,
+      )
+      expect(stderr).toContain('To fix: grid-proxy-init')
+    })
+
+    it('names the certificate that it refuses', async () => {
+      const file = put(room('user.pem'), (await authority.issueUser('Alice Adams')).bundle)
+      const { stderr } = await igwnAuth(['get', '-f', nginx.origin, '-E', file], { env, stdin: '' })
+      expect(stderr).toContain(
+        `The certificate presented was /DC=org/DC=example/CN=Alice Adams, from ${file}`,
+      )
+      expect(stderr).not.toContain('To fix:')
+    })
+  })
+
+  it('by a network proxy says so, with what to do', async () => {
+    const proxy = await servers.serve(() => ({ status: 407, body: 'no' }))
+    const { code, stderr } = await igwnAuth(['get', 'http://a.example.org/'], {
+      env: { HTTP_PROXY: proxy.origin },
+      stdin: '',
+    })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /^igwn-auth: 407 Proxy Authentication Required: the network proxy answered with 407; the request did not reach a\.example\.org\n {2}To fix: put the username and the password of the network proxy into its URL/,
+    )
+  })
+
+  it('with a challenge for Basic names the line that netrc needs', async () => {
+    const server = await servers.serve(() => ({ status: 401, headers: { 'WWW-Authenticate': 'Basic' } }))
+    const { code, stderr } = await igwnAuth(['get', '-f', server.origin])
+    expect(code).toBe(1)
+    expect(stderr).toContain('To fix: add the line "machine 127.0.0.1 login USERNAME password PASSWORD" to ')
+  })
+
   it('of another kind is exit code 22, with the body on stdout unless --fail is set', async () => {
     const server = await servers.serve(() => ({ status: 404, body: '{"detail":"no such event"}' }))
     const loud = await igwnAuth(['get', server.origin])
@@ -285,9 +362,9 @@ describe('a failed connection', () => {
       code: 28,
       stderr: `igwn-auth: 127.0.0.1:${server.port} sent nothing for 0.3 seconds\n`,
     })
-    expect(await igwnAuth(['get', server.origin, '--max-time', '0.3'])).toMatchObject({
+    expect(await igwnAuth(['get', server.origin, '--max-time', '1'])).toMatchObject({
       code: 28,
-      stderr: 'igwn-auth: took longer than 0.3 seconds\n',
+      stderr: 'igwn-auth: took longer than 1 second\n',
     })
   })
 

@@ -2,19 +2,30 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import { CommandError, EXIT } from './errors'
 import type { Response } from './http-client'
+import { errorOfResponse, type FailedRequest } from './error-response'
 import type { RequestFlags } from './request-options'
-import { errorOfResponse } from './response-text'
+import { MAX_PAGE_BYTES, pageOf } from './response-text'
 
-/** Prints the body of a response to stdout. The body of an error response can say why, so `--fail` alone omits it. */
-export async function printBody(response: Response, { fail, output }: RequestFlags): Promise<number> {
-  if (response.status < 400) return writeBody(response, output === '-')
-  if (fail) response.discard()
-  else await writeBody(response, output === '-')
-  throw errorOfResponse(response)
+/**
+ * Prints the body of a response to stdout. The body of an error response can say why, so `--fail` alone omits it.
+ *
+ * @returns the number of bytes
+ */
+export async function printBody(
+  response: Response,
+  { fail, output }: RequestFlags,
+  failed: FailedRequest,
+): Promise<number> {
+  const isForced = output === '-'
+  if (response.status < 400) return (await writeBody(response, isForced)).size
+  const page = fail ? await pageOf(response) : (await writeBody(response, isForced)).page
+  throw await errorOfResponse(response, page, failed)
 }
 
-async function writeBody(response: Response, isForced: boolean): Promise<number> {
+/** @returns the number of bytes, and the first of them */
+async function writeBody(response: Response, isForced: boolean): Promise<{ size: number; page: Buffer }> {
   const { stdout } = process
+  const page: Buffer[] = []
   let last: Buffer | undefined
   let size = 0
   for await (const chunk of response.body()) {
@@ -22,13 +33,14 @@ async function writeBody(response: Response, isForced: boolean): Promise<number>
       throw new CommandError(EXIT.unwritable, 'the response is binary and not printed on a terminal', {
         fixes: ['--output FILE, or --output - to print it anyway'],
       })
+    if (size < MAX_PAGE_BYTES) page.push(chunk)
     last = chunk
     size += chunk.length
     // Wait for a slow reader.
     if (!stdout.write(chunk)) await once(stdout, 'drain')
   }
   if (last && last.at(-1) !== LINE_FEED && response.status >= 400 && isSameOutput()) stdout.write('\n')
-  return size
+  return { size, page: Buffer.concat(page) }
 }
 
 const LINE_FEED = 0x0a

@@ -70,8 +70,8 @@ async function perform(transfer: Transfer, igwnAuth: IgwnAuthOptions, flags: Req
       const send = observed(plain, transfer, flags, () => progress?.end())
       transfer.sizeDownload =
         file === undefined
-          ? await printBody(await send(), flags)
-          : await saveFile(file, send, { request, flags, signal })
+          ? await printBody(await send(), flags, { request, igwnAuth })
+          : await saveFile(file, send, { request, flags, igwnAuth, signal })
     } finally {
       progress?.end()
     }

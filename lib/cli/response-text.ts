@@ -1,9 +1,7 @@
 import type { IgwnAuthEvent } from '../events'
 import { printable, sanitize } from '../secrets/sanitize'
-import { CommandError, EXIT, TransientError } from './errors'
 import { hideTokens, moment } from './format'
 import type { Response } from './http-client'
-import { fieldOf } from './partial-content'
 
 /** The status line and the header fields of a response. */
 export function headLines({ httpVersion, status, statusText, headers }: Response): string[] {
@@ -23,39 +21,30 @@ export function redactedHeadLines(response: Response): string[] {
 const SECRET_FIELD = /^((?:set-cookie|authorization|[\w-]*token|[\w-]*secret):).*/i
 const QUERY = /^((?:content-)?location:[^?]*)\?.*/i
 
-/** The error that a response is: its status, the reason, and what fixes it. */
-export function errorOfResponse({ status, statusText, headers, refusal }: Response): CommandError {
-  const message = `${status} ${sanitize(statusText)}`.trim()
-  if (refusal)
-    return new CommandError(EXIT.refused, `${message}: ${printable(refusal.summary)}`, {
-      fixes: refusal.explanation.fixes,
-      data: { summary: refusal.summary },
-    })
-  if (status < 400) return new CommandError(EXIT.http, `${message}: not the file`)
-  if (!TRANSIENT.includes(status)) return new CommandError(EXIT.http, message)
-  const seconds = Number(fieldOf(headers, 'Retry-After'))
-  return new TransientError(EXIT.http, message, {}, seconds >= 0 ? seconds : undefined)
-}
-
-/** The statuses that curl --retry retries. */
-const TRANSIENT = [408, 429, 500, 502, 503, 504]
-
-/**
- * The beginning of the body of an error response, in one line; undefined if it is empty or not text. The query of the URL is
- * hidden, because it can be secret.
- */
-export async function messageOf(response: Response, { search }: URL): Promise<string | undefined> {
+/** The first bytes of the body of an error response. */
+export async function pageOf(response: Response): Promise<Buffer> {
   const parts: Buffer[] = []
   let length = 0
   try {
     for await (const chunk of response.body()) {
       parts.push(chunk)
-      if ((length += chunk.length) > MAX_MESSAGE_BYTES) break
+      if ((length += chunk.length) >= MAX_PAGE_BYTES) break
     }
   } catch {
-    // Print what came before the interruption.
+    // What came before the interruption.
   }
-  const text = Buffer.concat(parts).toString('utf8', 0, MAX_MESSAGE_BYTES)
+  return Buffer.concat(parts)
+}
+
+/** Bytes; pages of errors are smaller. */
+export const MAX_PAGE_BYTES = 16 * 1024
+
+/**
+ * The beginning of the body of an error response, in one line; undefined if it is empty or not text. The query of the URL is
+ * hidden, because it can be secret.
+ */
+export function messageIn(page: Buffer, { search }: URL): string | undefined {
+  const text = page.toString('utf8', 0, MAX_MESSAGE_BYTES)
   const isPageOrBinary = /^\s*<|[\0\ufffd]/.test(text)
   if (isPageOrBinary) return undefined
   const open = search === '' ? text : text.replaceAll(search, '?[hidden]')

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { isStats, statOf } from '../files/read-file'
+import type { IgwnAuthOptions } from '../options'
 import { pathName } from '../secrets/sanitize'
 import { download } from './download'
 import { CommandError, EXIT, fileError, usageError } from './errors'
+import { errorOfResponse, type FailedRequest } from './error-response'
 import { bytes } from './format'
 import type { Response, Send } from './http-client'
 import { openPart, type PartFile } from './part-file'
 import { progressOf } from './progress'
 import type { RequestFlags, RequestOptions } from './request-options'
-import { errorOfResponse, messageOf } from './response-text'
+import { messageIn, pageOf } from './response-text'
 
 /** The file that the body is saved to; undefined for stdout. */
 export function outputFile(
@@ -26,6 +28,7 @@ export function outputFile(
 export interface SaveOptions {
   readonly request: RequestOptions
   readonly flags: RequestFlags
+  readonly igwnAuth: IgwnAuthOptions
   readonly signal: AbortSignal
 }
 
@@ -37,9 +40,9 @@ export interface SaveOptions {
 export async function saveFile(
   file: string,
   send: Send,
-  { request, flags, signal }: SaveOptions,
+  { request, flags, igwnAuth, signal }: SaveOptions,
 ): Promise<number> {
-  const errorOf = (response: Response) => notTheFile(response, file, request)
+  const errorOf = (response: Response) => notTheFile(response, file, { request, igwnAuth })
   const stats = statOf(file)
   if (isStats(stats) && stats.isDirectory())
     throw new CommandError(EXIT.unwritable, `${pathName(file)} cannot be written (it is a folder)`)
@@ -115,13 +118,14 @@ async function writeDevice(
 }
 
 /** The error for a response that is not the file, with the message of the server. */
-async function notTheFile(response: Response, file: string, { url }: RequestOptions): Promise<CommandError> {
+async function notTheFile(response: Response, file: string, failed: FailedRequest): Promise<CommandError> {
   if (response.status === 304) {
     response.discard()
     return new CommandError(EXIT.ok, `304 Not Modified: ${pathName(file)} is unchanged`)
   }
-  const error = errorOfResponse(response)
-  const message = await messageOf(response, url)
+  const page = await pageOf(response)
+  const error = await errorOfResponse(response, page, failed)
+  const message = messageIn(page, failed.request.url)
   return message === undefined ? error : error.addLines(`the server says: ${message}`)
 }
 

@@ -35,7 +35,7 @@ export function refusalOf(
   attacher: Attacher,
 ): Refusal | undefined {
   const found = isOfNetworkProxy(response, context)
-    ? networkProxyRefusal(response, context)
+    ? networkProxyRefusal(response?.status, context)
     : response && isRefusal(response)
       ? (clientCertificateRefusal({ response }, credentials) ??
         challengeRefusal(response, context, credentials))
@@ -82,7 +82,7 @@ function challengeRefusal(
 function isOfNetworkProxy(
   response: Response | undefined,
   { url, request: { proxy } }: RequestContext,
-): response is Response {
+): boolean {
   return (
     isFromNetworkProxy(response, url, proxy) ||
     (response?.status === PROXY_AUTHENTICATION && usesProxy(url, proxy))
@@ -92,9 +92,8 @@ function isOfNetworkProxy(
 /** 407 (RFC 9110 section 15.5.8). */
 const PROXY_AUTHENTICATION = 407
 
-function networkProxyRefusal(response: Response, { url }: RequestContext): FoundRefusal | undefined {
-  const { status } = response
-  if (!isRefusal(response) && status !== PROXY_AUTHENTICATION) return undefined
+function networkProxyRefusal(status = 0, { url }: RequestContext): FoundRefusal | undefined {
+  if (!isRefusal({ status }) && status !== PROXY_AUTHENTICATION) return undefined
   const summary = `the network proxy answered with ${status}; the request did not reach ${url.host}`
   const reason = { code: 'refused', source: 'the network proxy', message: summary } as const
   return { cause: 'network-proxy', summary, reasons: [reason] }
