@@ -33,6 +33,29 @@ it('toJSON of an error of axios has message, code, summary and reasons, and no t
   expect(JSON.stringify(shown)).not.toContain(token)
 })
 
+it('loggers that copy enumerable properties, such as pino and winston, get code and reasons, and of a refusal the summary', async () => {
+  // As pino-std-serializers does it; winston's errors() uses Object.assign.
+  const copied = (error: object) => {
+    const copy: Record<string, unknown> = {}
+    for (const key in error) copy[key] = (error as Record<string, unknown>)[key]
+    return copy
+  }
+  const ours = new IgwnAuthError('ERR_IGWN_NO_CREDENTIAL', 'No credential.', { reasons: [REASON] })
+  expect(copied(ours)).toMatchObject({ code: 'ERR_IGWN_NO_CREDENTIAL', reasons: [REASON] })
+
+  const token = mint()
+  const adapter: AxiosAdapter = (config) => {
+    const response = { status: 401, statusText: '', data: '', headers: {}, config }
+    return Promise.reject(new axios.AxiosError('refused', 'ERR_BAD_REQUEST', config, {}, response))
+  }
+  const error = (await applyIgwnAuth(axios.create({ adapter }), { token })
+    .get('https://x.example.org/')
+    .catch((failure: unknown) => failure)) as IgwnAxiosError
+  const { summary, reasons } = error.igwnAuth ?? {}
+  expect(copied(error)).toMatchObject({ code: 'ERR_BAD_REQUEST', igwnAuth: { summary, reasons } })
+  expect(JSON.stringify(copied(error))).not.toContain(token)
+})
+
 describe('isIgwnAuthError', () => {
   it.each([
     undefined,

@@ -210,6 +210,8 @@ describe('options', () => {
     const { code, stdout } = await igwnAuth(['explain', URL_OF_X, ...words])
     expect(code).toBe(0)
     expect(stdout).toContain('Would be sent: the certificate from ')
+    put(room('passphrase'), '\ufeffopen sesame\r\n')
+    expect(await igwnAuth(['explain', URL_OF_X, ...words])).toMatchObject({ code: 0 })
     fs.chmodSync(room('passphrase'), 0o644)
     expect(await igwnAuth(['explain', URL_OF_X, ...words])).toMatchObject({
       code: 1,

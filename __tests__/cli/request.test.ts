@@ -57,7 +57,7 @@ describe('a request', () => {
 
   it('has the method, headers and body of the command line', async () => {
     const server = await servers.serve(() => ({}))
-    put(room('headers'), 'X-From: a file\r\nX-Twice: 3\n\n')
+    put(room('headers'), '\ufeffX-From: a file\r\nX-Twice: 3\n\n')
     put(room('body'), 'line 1\r\nline 2\n')
     const words = [
       '-X',

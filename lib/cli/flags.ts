@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { InvalidArgumentError } from 'commander'
+import { withoutByteOrderMark } from '../formats/line-ends'
 import { parseUrl } from '../formats/url'
 import type { IgwnAuthOptions } from '../options'
 import { pathName, shellWord } from '../secrets/sanitize'
@@ -85,7 +86,7 @@ export function passphraseOf({ passphraseFile }: CertificateFlags): (() => strin
       throw new CommandError(EXIT.refused, `${name} is accessible by others`, {
         fixes: [`chmod 600 ${shellWord(passphraseFile)}`],
       })
-    text = fs.readFileSync(passphraseFile, 'utf8').split(/\r?\n/, 1)[0] ?? ''
+    text = withoutByteOrderMark(fs.readFileSync(passphraseFile, 'utf8')).split(/\r?\n/, 1)[0] ?? ''
   } catch (error) {
     throw error instanceof CommandError ? error : fileError(EXIT.unreadable, name, error)
   }

@@ -118,12 +118,15 @@ function headersOf({ header = [], userAgent, compressed, data, uploadFile }: Req
 }
 
 function headerLines(word: string): string[] {
-  return word.startsWith('@') ? readLatin1(word.slice(1)).split(/\r?\n/).filter(Boolean) : [word]
+  if (!word.startsWith('@')) return [word]
+  // In Latin-1 the byte order mark of UTF-8 is three characters.
+  const text = readLatin1(word.slice(1)).replace(/^\xef\xbb\xbf/, '')
+  return text.split(/\r?\n/).filter(Boolean)
 }
 
 function readLatin1(file: string): string {
   try {
-    return fs.readFileSync(file, 'latin1')
+    return fs.readFileSync(file === '-' ? 0 : file, 'latin1')
   } catch (error) {
     throw fileError(EXIT.unreadable, pathName(file), error)
   }

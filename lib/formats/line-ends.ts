@@ -12,3 +12,8 @@ export function withoutTrailingNewline(text: string): string {
   while (end > 0 && (text[end - 1] === '\n' || text[end - 1] === '\r')) end--
   return text.slice(0, end)
 }
+
+/** The text without the byte order mark that some editors and PowerShell write. */
+export function withoutByteOrderMark(text: string): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text
+}

@@ -6,6 +6,7 @@ import { formatPermissions, sharedFolderCheck } from '../files/access'
 import { reasonFor } from '../files/describe-file'
 import { fileReader, isStats, statOf, unreadable, type FileProblem } from '../files/read-file'
 import { isTruncated } from '../formats/jwt'
+import { withoutByteOrderMark } from '../formats/line-ends'
 import { pathName, shellWord } from '../secrets/sanitize'
 import { SciToken } from './scitoken'
 
@@ -175,11 +176,6 @@ function inVariable(name: string): TokenLocation {
       yield candidate(name, isNoToken && isPath(value) ? pathProblem(name) : last.content)
     },
   }
-}
-
-/** As of a variable that was set from a file. */
-function withoutByteOrderMark(text: string): string {
-  return text.startsWith('\ufeff') ? text.slice(1) : text
 }
 
 function pathProblem(name: string): TokenProblem {
