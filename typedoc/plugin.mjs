@@ -95,9 +95,9 @@ export function load(app) {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
     for (const module of project.children ?? [])
       for (const symbol of module.children ?? []) {
-        if (symbol.kindOf(ReflectionKind.Reference)) continue
         const category = categoryOf.get(symbol.name)
-        if (category) addTags(symbol, category)
+        if (symbol.kindOf(ReflectionKind.Reference)) addCategory(symbol, 'Also in axios-igwn-auth')
+        else if (category) addTags(symbol, category)
         else app.logger.error(`${symbol.name} has no category. Add it to typedoc/plugin.mjs.`)
       }
   })
@@ -107,8 +107,13 @@ function addTags(symbol, { title, guides }) {
   const links = guides.map((guide) => `[${guide}](../documents/docs_${guide}.html)`)
   const see = () =>
     new CommentTag('@see', [{ kind: 'text', text: `Guides with examples: ${links.join(' · ')}` }])
+  addCategory(symbol, title)
+  // The page of a function shows the comments of its signatures.
+  const documented = symbol.kindOf(ReflectionKind.Function) ? symbol.signatures : [symbol]
+  for (const { comment } of documented) comment?.blockTags.push(see())
+}
+
+function addCategory(symbol, title) {
   symbol.comment ??= new Comment()
   symbol.comment.blockTags.push(new CommentTag('@category', [{ kind: 'text', text: title }]))
-  // The page of a function shows the comments of its signatures.
-  for (const { comment } of symbol.signatures ?? [symbol]) comment?.blockTags.push(see())
 }

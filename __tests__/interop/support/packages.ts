@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process'
 
-/** The Debian packages that these tests run, and what of them. Versions are Debian's. */
+/** The Debian packages that these tests need, and what they use of each. */
 export const PACKAGES: Readonly<Record<string, string>> = {
   'xrootd-server': 'XRootD, with HTTP',
-  'xrootd-scitokens-plugins': 'XRootD judging tokens by libscitokens',
-  'xrootd-voms-plugins': 'XRootD reading attributes of VOMS',
+  'xrootd-scitokens-plugins': 'XRootD with tokens (libscitokens)',
+  'xrootd-voms-plugins': 'XRootD with VOMS attributes',
   'scitokens-cpp': 'scitokens-create, scitokens-verify, scitokens-test-access',
   'globus-proxy-utils': 'grid-proxy-init',
   'voms-clients': 'voms-proxy-init, voms-proxy-fake',
-  openssl: 'openssl s_server, proxies by hand',
+  openssl: 'openssl s_server, certificates',
   'apache2-bin': 'Apache, with mod_auth_basic and mod_ssl',
   'libapache2-mod-auth-openidc': 'mod_auth_openidc',
   'tinyproxy-bin': 'tinyproxy',
@@ -16,7 +16,8 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   'python3-requests': 'requests',
   'python3-authlib': 'Authlib, for OAuth 1.0',
   'redis-server': 'Redis',
-  iproute2: 'a network of their own for the tests',
+  chromium: 'Chromium, for the API reference',
+  iproute2: 'a network namespace for the tests',
 }
 
 /** The version of each package that is installed. */
@@ -26,7 +27,7 @@ export function installedPackages(): ReadonlyMap<string, string> {
     ['-W', '-f', '${db:Status-Status} ${Package} ${Version}\n', ...Object.keys(PACKAGES)],
     { encoding: 'utf8' },
   )
-  // No text at all where there is no dpkg.
+  // `stdout` is null where there is no dpkg.
   const lines = ((stdout as string | null) ?? '').split('\n').map((line) => line.split(' '))
   return new Map(
     lines.filter(([status]) => status === 'installed').map(([, name = '', version = '']) => [name, version]),
