@@ -9,7 +9,7 @@ import tseslint from 'typescript-eslint'
 const LAYERS = [
   ['cli/', 'index'],
   ['oauth1/', 'oauth2/', 'pelican/'],
-  ['instance/'],
+  ['instance/', 'fetch/'],
   ['request/'],
   ['federation/'],
   ['explain/'],

@@ -48,6 +48,7 @@ interface Named {
 
 const library = {
   index: 'lib/index.ts',
+  fetch: 'lib/fetch/index.ts',
   oauth1: 'lib/oauth1/index.ts',
   oauth2: 'lib/oauth2/index.ts',
   pelican: 'lib/pelican/index.ts',

@@ -62,9 +62,13 @@ it('documents the default of every option', () => {
 
 /** The exported interfaces whose name matches. */
 function publicInterfaces(named: RegExp): { name: string; body: string }[] {
-  const entries = ['index.ts', 'oauth1/index.ts', 'oauth2/index.ts', 'pelican/index.ts'].map((entry) =>
-    read(`lib/${entry}`),
-  )
+  const entries = [
+    'index.ts',
+    'fetch/index.ts',
+    'oauth1/index.ts',
+    'oauth2/index.ts',
+    'pelican/index.ts',
+  ].map((entry) => read(`lib/${entry}`))
   const exported = new Set(entries.join('').match(/\w+/g))
   const files = fs.readdirSync(path.join(ROOT, 'lib'), { recursive: true, encoding: 'utf8' })
   const found = files

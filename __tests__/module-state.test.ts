@@ -9,6 +9,7 @@ const LIB = path.join(__dirname, '../lib')
 const ALLOWED: Readonly<Record<string, string>> = {
   'cli/download-lock.ts: held': 'names of lock files, which are removed when the command ends',
   'cli/main.ts: ended': 'the exit code of the command, when it has ended',
+  'fetch/igwn-fetch.ts: igwnFetch': 'the function that the package exports',
   'files/process-identity.ts: ID': 'an id of this process',
   'files/process-identity.ts: start': 'when this process started',
   'files/run-command.ts: running': 'programs that are stopped when this process ends',
@@ -23,7 +24,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
 
 /** Calls whose result keeps nothing that is put into it later. */
 const CONSTANT_CALLS =
-  /^(?:Symbol|Object\.(?:freeze|fromEntries|keys|assign)|Buffer\.(?:from|alloc)|path\.\w+|debuglog|diagnostics\.channel|promisify|String\.raw|Array\.from|oneOf|\w+\.join)$/
+  /^(?:Symbol(?:\.for)?|Object\.(?:freeze|fromEntries|keys|assign)|Buffer\.(?:from|alloc)|path\.\w+|debuglog|diagnostics\.channel|promisify|String\.raw|Array\.from|oneOf|\w+\.join)$/
 
 const COLLECTIONS = /^(?:Weak)?(?:Map|Set|Ref)$/
 

@@ -13,6 +13,11 @@ const CATEGORIES = [
       noHostCredentials HTTPSciTokenAuth HTTPSciTokenAuthOptions`,
   },
   {
+    title: 'fetch and other clients',
+    guides: ['fetch'],
+    symbols: `igwnFetch createIgwnFetch IgwnFetch IgwnFetchSettings FetchInput IgwnRequestInit explanationOf authorize Authorization`,
+  },
+  {
     title: 'Finding credentials',
     guides: ['tokens', 'certificates', 'netrc'],
     symbols: `findSciToken FindSciTokenOptions SciToken TokenProfile isValidToken TokenRequirements targetAudience

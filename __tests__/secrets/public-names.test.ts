@@ -8,6 +8,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from 'axios'
 import * as main from '../../lib/index'
+import * as fetching from '../../lib/fetch/index'
 import * as pelican from '../../lib/pelican/index'
 import * as oauth1 from '../../lib/oauth1/index'
 import * as oauth2 from '../../lib/oauth2/index'
@@ -135,6 +136,30 @@ function requestsBy(
       return response
     } finally {
       if (instance !== main.igwnAxios) main.removeIgwnAuth(instance)
+    }
+  })
+}
+
+/** The same by `igwnFetch`. */
+function fetchesBy(make: () => fetching.IgwnFetch, init: fetching.IgwnRequestInit = {}): Action[] {
+  const ends = [
+    '/',
+    '/401',
+    '/403',
+    '/around',
+    '/away',
+    '/junk',
+    'https://127.0.0.1:1/',
+    'http://example.org/',
+  ]
+  return ends.map((url) => async () => {
+    const get = make()
+    try {
+      const response = await get(new URL(url, server.origin), init)
+      await response.text()
+      return [response, fetching.explanationOf(response)]
+    } finally {
+      get.close()
     }
   })
 }
@@ -567,6 +592,34 @@ const ACTS: Record<string, Record<string, Action[]>> = {
       () => oauth1.parseAuthorizationResponse(`[${SECRETS.bad}`),
     ],
   },
+  'axios-igwn-auth/fetch': {
+    igwnFetch: [
+      ...fetchesBy(() => fetching.igwnFetch),
+      () => fetching.igwnFetch(`https://albert:${SECRETS.bad}@host.example.org/`),
+      () => fetching.igwnFetch(server.origin, { igwnAuth: { nonsense: SECRETS.bad } as never }),
+    ],
+    createIgwnFetch: [
+      ...fetchesBy(() => fetching.createIgwnFetch({ token: SECRETS.opaque })),
+      ...fetchesBy(() => fetching.createIgwnFetch({ token: source }), { method: 'POST', body: SECRETS.bad }),
+      ...fetchesBy(() => fetching.createIgwnFetch({ token: broken })),
+      ...fetchesBy(() =>
+        fetching.createIgwnFetch({ cert: [certificate, encryptedKey], passphrase: SECRETS.bad }),
+      ),
+      ...wrongOptions.map((options) => () => fetching.createIgwnFetch(options)),
+      () => fetching.createIgwnFetch({}, { fetch: SECRETS.bad } as never),
+    ],
+    explanationOf: [() => fetching.explanationOf({ token: SECRETS.bad })],
+    authorize: [
+      () => fetching.authorize(server.origin),
+      () => fetching.authorize(server.origin, { token: SECRETS.opaque, cert: [certificate, plainKey] }),
+      () => fetching.authorize(server.origin, { token: broken }),
+      () => fetching.authorize(`[${SECRETS.bad}`),
+      () => fetching.authorize('http://example.org', { token: SECRETS.bad }),
+      ...wrongOptions.map((options) => () => fetching.authorize(server.origin, options)),
+    ],
+    IgwnAuthError: [() => new fetching.IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'no')],
+    isIgwnAuthError: [() => fetching.isIgwnAuthError(SECRETS.bad)],
+  },
   'axios-igwn-auth/oauth2': {
     clientCredentials: [
       ...sourcesOf((client) => oauth2.clientCredentials(client)),
@@ -711,6 +764,7 @@ const ACTS: Record<string, Record<string, Action[]>> = {
 
 const ENTRIES: Record<string, object> = {
   'axios-igwn-auth': main,
+  'axios-igwn-auth/fetch': fetching,
   'axios-igwn-auth/oauth1': oauth1,
   'axios-igwn-auth/oauth2': oauth2,
   'axios-igwn-auth/pelican': pelican,

@@ -102,6 +102,7 @@ export interface Environment {
 /** The subpaths of the package, and the sources behind them. */
 const SOURCES: Readonly<Record<string, string>> = {
   'axios-igwn-auth': '../../lib/index',
+  'axios-igwn-auth/fetch': '../../lib/fetch/index',
   'axios-igwn-auth/oauth1': '../../lib/oauth1/index',
   'axios-igwn-auth/oauth2': '../../lib/oauth2/index',
   'axios-igwn-auth/pelican': '../../lib/pelican/index',

@@ -20,8 +20,11 @@ export function failuresIn(failure: unknown): Failure[] {
 
 /** The code by which the other side hung up without a word; undefined where it did not. */
 export function hungUp(failure: unknown): string | undefined {
-  return failuresIn(failure).find(({ code }) => code === 'ECONNRESET' || code === 'EPIPE')?.code
+  return failuresIn(failure).find(({ code }) => HUNG_UP.has(code))?.code
 }
+
+/** The last one is of undici. */
+const HUNG_UP: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 
 /** What we threw in the midst of a send, which axios and follow-redirects have wrapped in errors of theirs. */
 export function causeIn<T extends Error>(

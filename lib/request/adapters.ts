@@ -2,14 +2,21 @@ import type { InternalAxiosRequestConfig } from 'axios'
 
 type Adapter = InternalAxiosRequestConfig['adapter']
 
+/** What sends a request: an adapter of axios, or `igwnFetch` where this package cannot make the TLS connection. */
+export type AdapterKind = 'http' | 'fetch' | 'custom' | FetchLimit
+
+/** Why `igwnFetch` cannot make the TLS connection: undici is missing, or the caller makes it. */
+export type FetchLimit = 'fetch without undici' | 'fetch with a dispatcher'
+
 /**
  * Which adapter sends a request: axios uses the first of a list that exists, and Node has no XMLHttpRequest. A function is a
  * custom adapter.
  */
-export function adapterKind(adapter: Adapter): 'http' | 'fetch' | 'custom' {
+export function adapterKind(adapter: Adapter): AdapterKind {
   if (typeof adapter === 'function') return 'custom'
   const first = Array.isArray(adapter) ? adapter.find((one) => one !== 'xhr') : adapter
   if (typeof first === 'function') return 'custom'
+  if (first === 'fetch without undici' || first === 'fetch with a dispatcher') return first as FetchLimit
   return typeof first === 'string' && first.toLowerCase() === 'fetch' ? 'fetch' : 'http'
 }
 

@@ -175,12 +175,12 @@ function headersOf(request: Request, options: RedirectOptions): Request['headers
 }
 
 /** Statuses that are redirects (RFC 9110 section 15.4), and the limit of `fetch` where `maxRedirects` is not set. */
-const REDIRECTS = new Set([301, 302, 303, 307, 308])
+export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 const FETCH_MAX_REDIRECTS = 20
 
 /**
  * The redirect in a response of the fetch adapter, as the Fetch standard follows it (HTTP-redirect fetch): POST becomes GET after
- * 301 and 302, every method but HEAD after 303. Undefined where there is none to follow.
+ * 301 and 302, every method but HEAD after 303. Undefined where there is none, and where its target cannot be followed.
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_UNSUPPORTED` for a body that cannot be sent again
  */
@@ -195,6 +195,8 @@ export function redirectOf(
   const from = urlOf(request) ?? url
   if (!URL.canParse(location, from.href)) return undefined
   const next = new URL(location, from.href)
+  // Bun reads `file:` with fetch.
+  if (next.protocol !== 'https:' && next.protocol !== 'http:') return undefined
   assertNotRepeated(next, context)
   const isPost = /^post$/i.test(method)
   const toGet =

@@ -42,7 +42,7 @@ export function emitSkipped(context: RequestContext, reasons: readonly Reason[])
   for (const reason of reasons) emit(context, { type: 'skipped', reason })
 }
 
-export function emitChallenged(context: RequestContext, response: AxiosResponse): void {
+export function emitChallenged(context: RequestContext, response: Pick<AxiosResponse, 'headers'>): void {
   if (isObserved(context))
     emit(context, { type: 'challenged', challenges: challengesOf(response, context.secrets) })
 }

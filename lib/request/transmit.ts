@@ -1,7 +1,6 @@
 import axios, { AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import http from 'node:http'
 import https from 'node:https'
-import { IgwnAuthError } from '../errors'
 import type { AuthScheme, RequestChanges, SchemeRequest } from '../schemes/auth-scheme'
 import { hideError, hideFromInspection, hideResponse, isStream } from '../secrets/hide-response'
 import { wrapAgent } from '../secrets/wrap-agent'
@@ -13,6 +12,7 @@ import { usesProxy } from './insecure-transport'
 import { fieldsOf, redirectHook, redirectOf, removeFields, scrubRedirect } from './redirects'
 import { discard, ReplayedForm } from './resend'
 import { schemeResponse } from './retry-after-401'
+import { bytesOf, checkChanges } from './scheme-changes'
 
 type Request = InternalAxiosRequestConfig
 type Loose = Record<string, unknown>
@@ -227,12 +227,6 @@ function schemeRequest(
   }
 }
 
-/** A body that can be read in advance; undefined for a stream, a `Blob` and a `FormData`, which axios serializes. */
-function bytesOf(body: unknown): string | Uint8Array | undefined {
-  if (typeof body === 'string' || body instanceof Uint8Array) return body
-  return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined
-}
-
 /** The type that the http adapter sets for what it serializes, in place of the one in the header. */
 function contentTypeOf(body: unknown): string | undefined {
   if (body instanceof FormData) return 'multipart/form-data'
@@ -242,22 +236,10 @@ function contentTypeOf(body: unknown): string | undefined {
 }
 
 /** URL and parameters become one, so that what was signed is what is sent. */
-function apply(
-  config: Request,
-  { name }: AuthScheme,
-  { headers = {}, url, body }: RequestChanges,
-  before: URL,
-): void {
-  const invalid = (message: string) =>
-    new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `The scheme ${name} ${message}. Nothing was sent.`)
-  if (url && url.origin !== before.origin) throw invalid('changes the URL to another origin')
-  for (const [field, value] of Object.entries(headers)) {
-    if (typeof (value as unknown) !== 'string' || NOT_IN_FIELD.test(value))
-      throw invalid(
-        `sets ${field} to something else than a text that a header field allows (RFC 9110 section 5.5)`,
-      )
-    config.headers.set(field, value)
-  }
+function apply(config: Request, scheme: AuthScheme, changes: RequestChanges, before: URL): void {
+  checkChanges(scheme, changes, before)
+  const { headers = {}, url, body } = changes
+  for (const [field, value] of Object.entries(headers)) config.headers.set(field, value)
   if (body !== undefined) {
     config.data = body
     config.headers.delete('Content-Length')
@@ -265,9 +247,6 @@ function apply(
   config.url = (url ?? before).href
   for (const part of ['baseURL', 'params', 'paramsSerializer'] as const) Reflect.deleteProperty(config, part)
 }
-
-/** Neither VCHAR, obs-text, space nor tab; axios would remove it silently. */
-const NOT_IN_FIELD = /[^\t\x20-\x7e\x80-\xff]/
 
 /** The fetch adapter follows redirects without asking; where a credential is sent, it follows none, and we do. */
 function holdRedirects(config: Request, { request }: RequestContext): void {

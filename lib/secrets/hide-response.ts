@@ -34,6 +34,28 @@ export function hideResponse(response: ResponseLike, secrets: readonly string[])
   })
 }
 
+/** Hides in a response of `fetch` what its server repeats of the credentials: in header fields, and in the URL of a redirect. */
+export function hideFetchResponse(response: Response, secrets: readonly string[]): Response {
+  const { headers, url } = response
+  if (secrets.length === 0 || !mayRepeat({ ...Object.fromEntries(headers), url }, secrets)) return response
+  const encodings = encodingsOf(secrets)
+  const isRepeated = (text: string) => encodings.some((secret) => text.includes(secret))
+  if (![url, ...headers.values()].some(isRepeated)) return response
+  const shown = () =>
+    Object.fromEntries([...headers].map(([name, value]) => [name, isRepeated(value) ? HIDDEN : value]))
+  const { status, statusText } = response
+  Object.defineProperties(headers, {
+    [inspect.custom]: { value: () => `Headers ${inspect(shown())}` },
+    toJSON: { value: shown },
+  })
+  const summary = () => ({ status, statusText, url: redactSecrets(url, secrets), headers: shown() })
+  return Object.defineProperties(response, {
+    [inspect.custom]: { value: () => `Response ${inspect(summary())}` },
+    toJSON: { value: summary },
+    clone: { value: () => hideFetchResponse(Response.prototype.clone.call(response), secrets) },
+  })
+}
+
 /** A value shorter than every secret repeats none; most responses need no more than this. */
 function mayRepeat(fields: Record<string, unknown>, secrets: readonly string[]): boolean {
   for (const name in fields) {

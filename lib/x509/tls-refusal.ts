@@ -147,9 +147,11 @@ function presentation(credential: X509Credential | undefined, { reasons = [], tl
   if (credential) return `The certificate presented was ${describe(credential)}.`
   if (tlsOf === 'httpsAgent')
     return 'The request has its own httpsAgent; whether it presented a certificate is not known.'
-  if (tlsOf === 'fetch')
-    return 'The fetch adapter made the connection; it presents no certificate of this package.'
+  if (tlsOf === 'dispatcher')
+    return 'The request has its own dispatcher; whether it presented a certificate is not known.'
   const why = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => message)
+  if (tlsOf === 'fetch' && why.length === 0)
+    return 'The fetch adapter made the connection; it presents no certificate of this package.'
   return why.length > 0 ? `No certificate was presented: ${why.join('; ')}.` : 'No certificate was presented.'
 }
 

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { IgwnAuthError, type Reason } from '../errors'
 import { since, secondsNow } from '../clock'
 import type { Environment } from '../environment'
+import type { AdapterKind } from '../request/adapters'
 import { x509Agents } from './agents'
 import { x509Discovery, x509NotFound, type X509Discovery } from './find-x509-credentials'
 import type { Passphrase } from './load-credential'
@@ -20,6 +21,8 @@ export interface TlsChoice {
   readonly agent?: https.Agent | undefined
   /** Options for `http2.connect`, over which the caller's `http2Options` take precedence. */
   readonly http2Options?: Readonly<Record<string, unknown>> | undefined
+  /** The CAs that the environment names; undefined for those of Node. */
+  readonly trustedCas?: TrustedCas | undefined
   /** The agent that trusts the same CAs and presents no certificate. */
   readonly withoutCertificate?: (() => https.Agent | undefined) | undefined
   readonly reasons: readonly Reason[]
@@ -33,7 +36,7 @@ export interface TlsRequest {
   readonly cert: string | readonly [string, string] | boolean | undefined
   readonly passphrase: Passphrase | undefined
   readonly minTimeLeft: number | undefined
-  readonly adapter: 'http' | 'fetch' | 'custom'
+  readonly adapter: AdapterKind
   readonly isHttp2: boolean
   /** The request has an `httpsAgent` of the caller. */
   readonly hasAgent: boolean
@@ -131,6 +134,7 @@ export function tlsSettings(environment: Environment): TlsSettings {
     return {
       credential,
       agent,
+      trustedCas: cas,
       withoutCertificate: credential && (() => agents.agentFor(undefined, cas)),
       reasons,
     }
@@ -139,7 +143,9 @@ export function tlsSettings(environment: Environment): TlsSettings {
 
 /** What makes the TLS connection in place of this package. */
 function tlsOwner({ adapter, hasAgent, isHttp2 }: TlsRequest): TlsOwner | undefined {
-  return adapter === 'fetch' ? 'fetch' : hasAgent && !isHttp2 ? 'httpsAgent' : undefined
+  if (adapter === 'fetch' || adapter === 'fetch without undici') return 'fetch'
+  if (adapter === 'fetch with a dispatcher') return 'dispatcher'
+  return hasAgent && !isHttp2 ? 'httpsAgent' : undefined
 }
 
 const NONE_FOUND: X509Discovery = { reasons: [] }
@@ -175,6 +181,10 @@ function sameRequest(a: TlsRequest, b: TlsRequest): boolean {
 function obstacleFor({ adapter, isHttp2, hasAgent, http2Options }: TlsRequest): string | undefined {
   if (adapter === 'fetch')
     return 'cannot be presented: the fetch adapter has no client certificates. Use the http adapter, or set cert to false'
+  if (adapter === 'fetch without undici')
+    return 'cannot be presented: fetch of Node.js has client certificates only with the package undici. Run npm install undici@7, or set cert to false'
+  if (adapter === 'fetch with a dispatcher')
+    return 'is not presented: the request has a dispatcher of its own. Give that one the certificate, or set cert to false'
   if (isHttp2)
     return HTTP2_IDENTITY.some((name) => http2Options?.[name] != null)
       ? 'is not presented: http2Options has a certificate of its own. Leave that out, or set cert to false'

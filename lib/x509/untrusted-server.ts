@@ -14,8 +14,8 @@ export interface ServerVerification {
   readonly environment?: Environment | undefined
 }
 
-/** What makes the TLS connection of a request in place of this package: the caller's agent, or the fetch adapter. */
-export type TlsOwner = 'httpsAgent' | 'fetch'
+/** What makes the TLS connection of a request in place of this package: an agent or dispatcher of the caller, or fetch. */
+export type TlsOwner = 'httpsAgent' | 'dispatcher' | 'fetch'
 
 /**
  * What is wrong with the certificate of a server, and what to do. Undefined when the failure has another cause.
@@ -43,6 +43,7 @@ function whatToDo(code: string, verification: ServerVerification): string {
 
 function howToTrust({ tlsOf, environment = processEnvironment }: ServerVerification): string {
   if (tlsOf === 'httpsAgent') return "Add its CA to the `ca` option of the request's own httpsAgent."
+  if (tlsOf === 'dispatcher') return "Add its CA to the request's own dispatcher."
   if (tlsOf === 'fetch') return 'Name the file of its CA in NODE_EXTRA_CA_CERTS before Node.js starts.'
   const bundle = caBundleInUse(environment)
   if (!bundle) return folderHint(environment, 'Name the file of its CA in SSL_CERT_FILE')

@@ -1,0 +1,185 @@
+import type { InternalAxiosRequestConfig } from 'axios'
+import { IgwnAuthError } from '../errors'
+import { causeIn } from '../formats/error-causes'
+import type { ResolvedOptions } from '../options'
+import type { FetchLimit } from '../request/adapters'
+import { attacher } from '../request/attach'
+import { newContext, type Credentials, type RequestContext } from '../request/context'
+import { isRefusal, refusalOf } from '../request/explain-refusal'
+import { redirectedContext, redirectOf, REDIRECTS } from '../request/redirects'
+import {
+  emit,
+  emitChallenged,
+  emitCredentials,
+  emitSkipped,
+  isObserved,
+  shownUrl,
+} from '../request/request-events'
+import { discard } from '../request/resend'
+import { isRetryConsidered, retryAfter401 } from '../request/retry-after-401'
+import { abortable } from './abort'
+import { connections, hasOwnDispatcher, type ConnectionOptions } from './connections'
+import { explain } from './explanation-of'
+import type { FetchRequest } from './fetch-request'
+import { responseOf, transmit, type FetchFunction } from './transmit'
+
+/** Sends the requests of one `igwnFetch` with credentials. */
+export interface FetchExchange {
+  readonly send: (
+    request: FetchRequest,
+    url: URL,
+    options: ResolvedOptions,
+    fetch: FetchFunction,
+  ) => Promise<Response>
+  /** Closes the connections that were made with certificates or CAs of ours. */
+  readonly close: () => void
+}
+
+/**
+ * The way of a request to its response, by the rules of `lib/request`:
+ *
+ *   attach ──► transmit ──► response ──► caller
+ *     ▲            ├─ redirect ──────────────────────► attach again for the origin of the target   (redirects)
+ *     └────────────┴─ 401 with a Bearer challenge ───► another credential, once                    (retry-after-401)
+ */
+export function fetchExchange(): FetchExchange {
+  const attaching = attacher()
+  const connecting = connections()
+  let isUndiciMissing = false
+
+  return {
+    async send(request, url, options, fetch) {
+      let context = contextOf(request, url, options)
+      let replacement: Credentials | undefined
+      let isRedirected = false
+      for (;;) {
+        const credentials = replacement ?? (await find(request, context))
+        replacement = undefined
+        const connection = await connecting.optionsFor(credentials.tls)
+        if (connection === 'undici is missing') {
+          isUndiciMissing = true
+          context = { ...context, adapter: limitOf(request) }
+          continue
+        }
+        if (isObserved(context)) emitCredentials(context, credentials)
+        request.signal?.throwIfAborted()
+        const response = await sendOnce(request, context, credentials, connection, fetch)
+        const next = followed(request, context, credentials, response)
+        if (next) {
+          context = next
+          isRedirected = true
+          continue
+        }
+        if (isRefusal(response)) replacement = await replacementFor(request, context, credentials, response)
+        if (!replacement)
+          return isRedirected ? Object.defineProperty(response, 'redirected', { value: true }) : response
+        context = { ...context, retried: true }
+      }
+    },
+    close() {
+      attaching.close()
+      connecting.close()
+    },
+  }
+
+  function contextOf(request: FetchRequest, url: URL, options: ResolvedOptions): RequestContext {
+    return newContext({
+      caller: request.config,
+      adapter: limitOf(request),
+      url,
+      options,
+      authenticated: isAuthenticated(request.config),
+      formParts: undefined,
+      progress: undefined,
+    })
+  }
+
+  function limitOf({ isConnected }: FetchRequest): FetchLimit | undefined {
+    if (isConnected || hasOwnDispatcher()) return 'fetch with a dispatcher'
+    return isUndiciMissing ? 'fetch without undici' : undefined
+  }
+
+  async function find({ signal }: FetchRequest, context: RequestContext): Promise<Credentials> {
+    try {
+      return await abortable(Promise.resolve(attaching.attach(context)), signal)
+    } catch (error) {
+      emitSkipped(context, error instanceof IgwnAuthError ? error.reasons : [])
+      throw error
+    }
+  }
+
+  async function sendOnce(
+    request: FetchRequest,
+    context: RequestContext,
+    credentials: Credentials,
+    connection: ConnectionOptions | undefined,
+    fetch: FetchFunction,
+  ): Promise<Response> {
+    try {
+      return await transmit(request, context, credentials, connection, fetch)
+    } catch (error) {
+      const refusal = causeIn(error, IgwnAuthError)
+        ? undefined
+        : refusalOf(context, credentials, undefined, error, attaching)
+      if (!refusal || typeof error !== 'object' || error === null) throw error
+      emit(context, { type: 'refused', summary: refusal.summary })
+      throw explain(error, refusal)
+    }
+  }
+
+  /** The request that a redirect leads to; undefined where there is none to follow. */
+  function followed(
+    { redirect: mode }: FetchRequest,
+    context: RequestContext,
+    credentials: Credentials,
+    response: Response,
+  ): RequestContext | undefined {
+    const location = response.headers.get('Location') ?? undefined
+    if (mode !== 'follow' || !REDIRECTS.has(response.status) || location === undefined) return undefined
+    discard({ data: response.body })
+    const redirect = redirectOf(context, credentials, { status: response.status, location })
+    // As fetch: an invalid target, another protocol, and too many redirects are network errors.
+    if (!redirect)
+      throw new TypeError('fetch failed', { cause: new Error('the redirect cannot be followed') })
+    const next = redirectedContext(context, credentials, redirect.request, false, isAuthenticated)
+    if (next.isOtherOrigin)
+      emit(context, { type: 'redirected', to: shownUrl(next.context.url, context), trusted: next.isTrusted })
+    return next.context
+  }
+
+  /** The credentials for the retry of a refusal; without one the response is explained. */
+  async function replacementFor(
+    { signal }: FetchRequest,
+    context: RequestContext,
+    credentials: Credentials,
+    response: Response,
+  ): Promise<Credentials | undefined> {
+    const refused = responseOf(response)
+    if (isRetryConsidered(context, refused)) emitChallenged(context, refused)
+    const retry = await abortable(
+      retryAfter401(context, credentials, refused, attaching.attach),
+      signal,
+    ).catch((error: unknown) => {
+      // The caller does not get the response.
+      discard({ data: response.body })
+      throw error
+    })
+    if (retry?.credentials) {
+      emit(context, { type: 'retrying' })
+      discard({ data: response.body })
+      return retry.credentials
+    }
+    context.notRetried = retry?.reasons
+    const refusal = refusalOf(context, credentials, refused, undefined, attaching)
+    if (refusal) {
+      explain(response, refusal)
+      emit(context, { type: 'refused', status: response.status, summary: refusal.summary })
+    }
+    return undefined
+  }
+}
+
+/** Whether the caller authenticates; a URL with userinfo does not get here. */
+function isAuthenticated({ headers }: InternalAxiosRequestConfig): boolean {
+  return Object.hasOwn(headers, 'authorization')
+}
