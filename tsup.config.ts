@@ -16,6 +16,31 @@ const withoutChildProcess: Plugin = {
   },
 }
 
+/** Loads packages and built-ins that take milliseconds when one of their members is first used, not with the module that imports them. */
+const lazy: Plugin = {
+  name: 'lazy',
+  setup(build) {
+    build.onResolve({ filter: LAZY }, ({ path, namespace }) =>
+      namespace === 'lazy' ? { path, external: true } : { path, namespace: 'lazy' },
+    )
+    build.onLoad({ filter: /./, namespace: 'lazy' }, async ({ path }) => {
+      const { default: module, ...members } = (await import(path)) as Record<string, unknown>
+      const names = Object.keys({ ...members, ...(module as object) }).filter((name) =>
+        /^[a-z_]\w*$/i.test(name),
+      )
+      const contents = [
+        `const load = () => require(${JSON.stringify(path)})`,
+        `module.exports = ${typeof module === 'function' ? '(...args) => load()(...args)' : '{}'}`,
+        `for (const name of ${JSON.stringify(names)}) Object.defineProperty(module.exports, name, { enumerable: true, get: () => load()[name] })`,
+      ]
+      return { contents: contents.join('\n'), resolveDir: '.' }
+    })
+  },
+}
+
+const LAZY =
+  /^(?:jsonwebtoken(?:\/decode\.js)?|netrc|proxy-from-env|node:(?:crypto|diagnostics_channel|http|https|tls)|readline)$/
+
 /** Writes the licenses of the bundled packages, as these require. */
 const licenses: Plugin = {
   name: 'licenses',
@@ -82,7 +107,7 @@ async function buildCommand(): Promise<void> {
     banner: { js: NODE_VERSION_CHECK },
     metafile: true,
     external: Object.keys({ ...dependencies, ...peerDependencies }),
-    plugins: [withoutChildProcess, licenses],
+    plugins: [withoutChildProcess, lazy, licenses],
   })
 }
 

@@ -349,6 +349,7 @@ describe('a failed connection', () => {
     expect(stderr).toMatch(/^igwn-auth: the certificate of localhost:\d+ is not trusted \(.+\)/)
     expect(stderr).toContain('SSL_CERT_FILE')
     expect(stderr).not.toContain('To fix: htgettoken')
+    expect(stderr.match(/trusted/g)).toHaveLength(1)
   })
 
   it('with too many redirects is exit code 47', async () => {

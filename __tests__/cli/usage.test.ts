@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { igwnAuth, shell } from '../support/command'
+import { mint } from '../support/tokens'
 
 const { version } = JSON.parse(fs.readFileSync(path.join(__dirname, '../../package.json'), 'utf8')) as {
   version: string
@@ -24,24 +25,55 @@ it('says on Node.js 18 that it is too old', async () => {
   })
 })
 
-it.each<[string[], number]>([
-  [['--version'], 0],
-  [['--help'], 0],
-  [['request', '--help'], 0],
-  [['x509'], 0],
-  [['token'], 12],
-  [['explain', 'a.example.org'], 16],
-])('%j loads no axios, and %i modules of other packages at most', async (words, most) => {
+/** The files and built-ins that the command loaded, in a process of its own. */
+async function loadedBy(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const file = path.join(String(process.env.HOME), 'watch.cjs')
-  const report =
-    "process.on('exit', () => process.stderr.write('LOADED ' + JSON.stringify(Object.keys(require.cache))))"
-  fs.writeFileSync(file, report)
-  // A process of its own: others have loaded everything already.
-  const { stderr } = await igwnAuth(words, { env: { NODE_OPTIONS: `--require "${file}"` }, stdin: '' })
-  const loaded = JSON.parse(stderr.slice(stderr.indexOf('LOADED ') + 7)) as string[]
-  const packages = loaded.filter((name) => name.includes('node_modules'))
-  expect(packages.filter((name) => name.includes('/axios/'))).toEqual([])
-  expect(packages.length).toBeLessThanOrEqual(most)
+  const all = '[Object.keys(require.cache), process.moduleLoadList]'
+  fs.writeFileSync(file, `process.on('exit', () => process.stderr.write('LOADED ' + JSON.stringify(${all})))`)
+  const { stderr } = await igwnAuth(words, {
+    env: { ...env, NODE_OPTIONS: `--require "${file}"` },
+    stdin: '',
+  })
+  const [files, builtIns] = JSON.parse(stderr.slice(stderr.indexOf('LOADED ') + 7)) as [string[], string[]]
+  return {
+    packages: files.filter((name) => name.includes('node_modules')),
+    builtIns: builtIns.map((name) => name.replace(/^NativeModule /, '')),
+  }
+}
+
+describe('loads what it uses', () => {
+  it.each([
+    ['--version'],
+    ['--help'],
+    ['request --help'],
+    ['completion bash'],
+    ['man'],
+    ['x509'],
+    ['token'],
+    ['explain a.example.org'],
+  ])('%s: no package, and nothing of HTTP, TLS and cryptography', async (line) => {
+    const { packages, builtIns } = await loadedBy(line.split(' '))
+    expect(packages).toEqual([])
+    expect(builtIns).not.toEqual(
+      expect.arrayContaining([expect.stringMatching(/^(?:_?https?|_?tls|crypto)/)]),
+    )
+    // Node.js 20 to 24 load 70 to 110 for an empty program.
+    expect(builtIns.length).toBeLessThan(350)
+  })
+
+  it('a token: the decoder of jsonwebtoken', async () => {
+    const { packages } = await loadedBy(['token'], { BEARER_TOKEN: mint() })
+    expect(packages.length).toBeLessThanOrEqual(16)
+    expect(packages.filter((name) => /node_modules\/(?:axios|netrc|proxy-from-env)\//.test(name))).toEqual([])
+  })
+
+  it('a request: axios once', async () => {
+    const { packages } = await loadedBy(['request', 'http://127.0.0.1:1/'])
+    expect(packages.filter((name) => name.includes('node_modules/axios/'))).toHaveLength(1)
+    expect(
+      packages.filter((name) => /node_modules\/(?:jsonwebtoken|openid-client|jose)\//.test(name)),
+    ).toEqual([])
+  })
 })
 
 describe('help', () => {
