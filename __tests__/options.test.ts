@@ -35,7 +35,57 @@ describe('options', () => {
     expect(Object.keys(resolveOptions({}, 'options'))).toEqual([])
   })
 
+  it.each<[string, object, string]>([
+    [
+      'an accessor of a class',
+      new (class {
+        get token() {
+          return mint()
+        }
+      })(),
+      'options.token is inherited, and only own properties are options. Copy it into a plain object.',
+    ],
+    [
+      'the prototype',
+      Object.create({ cert: false }) as object,
+      'options.cert is inherited, and only own properties are options. Copy it into a plain object.',
+    ],
+    ['a map', new Map([['token', mint()]]), 'options must be a plain object.'],
+  ])('that %s has would be ignored, and are an error', async (_, options, message) => {
+    const error = (owner: string) => ours('ERR_IGWN_INVALID_OPTION', message.replace('options', owner))
+    expect(() => applyIgwnAuth(axios.create(), options)).toThrow(error('options'))
+    const request = igwnAxios.get('https://127.0.0.1:1/', { igwnAuth: options })
+    await expect(request).rejects.toThrow(error('igwnAuth'))
+  })
+
+  it('that are fields of a class are accepted', () => {
+    class Session {
+      readonly netrc = false
+    }
+    expect(resolveOptions(new Session(), 'options')).toEqual({ netrc: false })
+  })
+
+  it('are each read once: a getter cannot give another value after the check', () => {
+    let reads = 0
+    const options = {
+      get token() {
+        return (reads += 1) === 1 ? 'abc' : undefined
+      },
+    } as IgwnAuthOptions
+    expect(tokenChoice(resolveOptions(options, 'options').token, {})).toEqual({ kind: 'given', text: 'abc' })
+    expect(reads).toBe(1)
+  })
+
+  it('are copied with their lists, so that a later change has no effect', () => {
+    const options = { trustedOrigins: ['https://a'], cert: ['/cert', '/key'] as [string, string] }
+    const resolved = resolveOptions(options, 'options')
+    options.trustedOrigins.push('https://b')
+    options.cert[0] = '/other'
+    expect(resolved).toEqual({ trustedOrigins: ['https://a'], cert: ['/cert', '/key'] })
+  })
+
   it.each([
+    ['igwn_auth', '...'],
     ['token', 'token'],
     ['tokenScope', 'tokenScope'],
     ['token_scope', 'tokenScope'],
@@ -47,7 +97,7 @@ describe('options', () => {
   ])('at the top level of a config, such as %s, are an error', async (key, name) => {
     const misplaced = ours(
       'ERR_IGWN_INVALID_OPTION',
-      `${key} has no effect at the top level of a config. Write { igwnAuth: { ${name}: ... } }.`,
+      `${key} has no effect at the top level of a config. Write { igwnAuth: ${name === '...' ? name : `{ ${name}: ... }`} }.`,
     )
     const config = { [key]: true }
     expect(() => igwnAxios.create(config)).toThrow(misplaced)

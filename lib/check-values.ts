@@ -5,10 +5,11 @@ import { sanitize } from './secrets/sanitize'
 export type Check = (value: unknown) => string | undefined
 
 /**
- * Checks an object of options, name by name. Returns a copy without the undefined ones.
+ * Checks an object of options, name by name. Returns a copy of its own properties without the undefined ones. The copy has no
+ * prototype, and lists in it are copies too: neither a polluted `Object.prototype` nor a later change affects it.
  *
  * @param owner - the name of the object in the message: "options", "query"
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an unknown name or an invalid value
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an unknown or inherited name, or an invalid value
  */
 export function checkValues(
   values: unknown,
@@ -17,17 +18,46 @@ export function checkValues(
 ): Record<string, unknown> {
   if (typeof values !== 'object' || values === null || Array.isArray(values))
     throw wrong(owner, `must be an object, not ${kindOf(values)}`)
-  const checked: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(values)) {
-    if (value === undefined) continue
+  rejectInherited(values, checks, owner)
+  const checked = Object.create(null) as Record<string, unknown>
+  for (const [name, given] of Object.entries(values)) {
+    if (given === undefined) continue
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined
     if (!check)
       throw wrong(owner, `has no option "${sanitize(name)}"; there are ${Object.keys(checks).join(', ')}`)
+    const value: unknown = Array.isArray(given) ? given.slice() : given
     const problem = check(value)
     if (problem) throw wrong(`${owner}.${name}`, problem)
     checked[name] = value
   }
   return checked
+}
+
+/**
+ * Only own properties count. An option that a class defines would be ignored, and a request would be sent with another identity.
+ *
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION`
+ */
+export function rejectInherited(
+  values: object,
+  names: Readonly<Record<string, unknown>>,
+  owner: string,
+): void {
+  const prototype: unknown = Object.getPrototypeOf(values)
+  if (prototype === null || prototype === Object.prototype) return
+  if (Object.prototype.toString.call(values) !== '[object Object]')
+    throw wrong(owner, 'must be a plain object')
+  for (const name of Object.keys(names))
+    if (name in values && !Object.hasOwn(values, name) && !(name in Object.prototype))
+      throw wrong(
+        `${owner}.${name}`,
+        'is inherited, and only own properties are options. Copy it into a plain object',
+      )
+}
+
+/** A copy of the own properties of an object, without a prototype: a polluted `Object.prototype` has no effect on it. */
+export function ownProperties<Values extends object>(values: Values): Values {
+  return Object.assign<object, Values>(Object.create(null) as object, values)
 }
 
 function wrong(what: string, problem: string): IgwnAuthError {

@@ -1,5 +1,15 @@
 import type { AxiosInstance } from 'axios'
-import { checkValues, flag, flagOrAxios, kindOf, seconds, textOrList, type Check } from './check-values'
+import {
+  checkValues,
+  flag,
+  flagOrAxios,
+  kindOf,
+  ownProperties,
+  rejectInherited,
+  seconds,
+  textOrList,
+  type Check,
+} from './check-values'
 import { IgwnAuthError } from './errors'
 import { parseUrl } from './formats/url'
 import type { IgwnAuthEventListener } from './events'
@@ -121,11 +131,12 @@ export interface ResolvedOptions extends IgwnAuthOptions {
  *   `cert`, `scheme` or `netrc` set to `undefined`: a missing session field must not select another identity
  */
 export function resolveOptions(options: IgwnAuthOptions, owner: string): ResolvedOptions {
-  if (typeof options === 'object' && (options as unknown) !== null)
+  const own = hideOptions(options, owner)
+  if (typeof own === 'object' && (own as unknown) !== null)
     for (const name of NEVER_UNDEFINED)
-      if (Object.hasOwn(options, name) && options[name] === undefined)
+      if (Object.hasOwn(own, name) && own[name] === undefined)
         throw invalid(`${owner}.${name} is undefined. Leave it out to search, or set false.`)
-  const resolved = Object.assign(withoutPrototype(), hideOptions(checkValues(options, CHECKS, owner)))
+  const resolved: Writable<ResolvedOptions> = checkValues(own, CHECKS, owner)
   const { token, scheme, netrc } = resolved
   const namesIdentity = (token !== undefined && typeof token !== 'boolean') || scheme !== undefined
   if (token !== undefined || scheme !== undefined)
@@ -133,13 +144,17 @@ export function resolveOptions(options: IgwnAuthOptions, owner: string): Resolve
   return resolved
 }
 
-/** Wraps `token` and `passphrase` so that `inspect` and JSON cannot show them. Values of a wrong type stay, for the check. */
-export function hideOptions(options: IgwnAuthOptions): IgwnAuthOptions {
-  if (typeof options !== 'object' || (options as unknown) === null) return options
-  // Without the properties of a polluted prototype.
-  const { token, passphrase } = Object.assign(withoutPrototype(), options)
+/**
+ * A copy of options in which `token` and `passphrase` are wrapped, so that `inspect` and JSON cannot show them. Each option is read
+ * once. Values of a wrong type stay, for the check.
+ */
+export function hideOptions(options: IgwnAuthOptions, owner = 'igwnAuth'): IgwnAuthOptions {
+  if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options)) return options
+  rejectInherited(options, CHECKS, owner)
+  const own = ownProperties(options)
+  const { token, passphrase } = own
   return {
-    ...options,
+    ...own,
     ...(isText(token) && { token: new StaticToken(token, 'the token option') }),
     ...(typeof passphrase === 'string' && { passphrase: () => passphrase }),
   }
@@ -149,18 +164,13 @@ const NEVER_UNDEFINED = ['token', 'cert', 'scheme', 'netrc'] as const
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
 
-/** Options without a prototype, so that a polluted `Object.prototype` has no effect. */
-function withoutPrototype(): Writable<ResolvedOptions> {
-  return Object.create(null) as Writable<ResolvedOptions>
-}
-
 function isText(value: unknown): value is string | Uint8Array {
   return typeof value === 'string' || value instanceof Uint8Array
 }
 
 /** Options of the request over those of the instance, key by key. */
 export function mergeOptions(instance: ResolvedOptions, request: ResolvedOptions): ResolvedOptions {
-  const merged: Writable<ResolvedOptions> = Object.assign(withoutPrototype(), instance, request)
+  const merged: Writable<ResolvedOptions> = Object.assign(ownProperties(instance), request)
   // A request that names a token or a scheme replaces whichever of the two the instance has.
   if (request.token !== undefined && request.scheme === undefined) delete merged.scheme
   if (request.scheme !== undefined && request.token === undefined) delete merged.token
@@ -182,10 +192,8 @@ export function mergeOptions(instance: ResolvedOptions, request: ResolvedOptions
 export function checkConfigKeys(config: object): void {
   for (const key in config) {
     const name = MISPLACED.get(key)
-    if (name !== undefined)
-      throw invalid(
-        `${key} has no effect at the top level of a config. Write { igwnAuth: { ${name}: ... } }.`,
-      )
+    if (name !== undefined && Object.hasOwn(config, key))
+      throw invalid(`${key} has no effect at the top level of a config. Write { igwnAuth: ${name} }.`)
   }
 }
 
@@ -250,14 +258,16 @@ const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   onEvent: (value) => (typeof value === 'function' ? undefined : `must be a function, not ${kindOf(value)}`),
 }
 
-/** The option that a misplaced key means. igwn_auth_utils writes `noauth` as one word. */
+/** What to write instead of a misplaced key. igwn_auth_utils writes `noauth` as one word. */
 const MISPLACED: ReadonlyMap<string, string> = new Map(
   Object.keys(CHECKS)
     .filter((name) => name !== 'url')
     .flatMap((name) => {
       const snakeCase = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-      return [name, snakeCase, snakeCase.replace('no_auth', 'noauth')].map((key) => [key, name] as const)
-    }),
+      const value = `{ ${name}: ... }`
+      return [name, snakeCase, snakeCase.replace('no_auth', 'noauth')].map((key) => [key, value] as const)
+    })
+    .concat([['igwn_auth', '...']]),
 )
 
 function isPath(value: unknown): value is string {

@@ -4,6 +4,7 @@ import { parseNetrc } from '../../lib/netrc/parse-netrc'
 import { isEncrypted, parsePem } from '../../lib/formats/pem'
 import { hasParentSegment, missingScopes, splitScopes } from '../../lib/formats/scopes'
 import { bearerChallenge, parseChallenges } from '../../lib/formats/www-authenticate'
+import { redactSecrets } from '../../lib/secrets/redact'
 import { pathName, sanitize } from '../../lib/secrets/sanitize'
 import { targetAudience } from '../../lib/tokens/target-audience'
 import { tokenText } from '../../lib/tokens/token'
@@ -60,6 +61,11 @@ const READERS: [string, (text: string) => unknown, readonly string[]][] = [
     'names for messages',
     (text) => sanitize(text) + pathName(text),
     ['a', ' ', 'eyJ', '.', '-----BEGIN', ' login ', '/', '\0', '\u202e'],
+  ],
+  [
+    'texts that may repeat a secret',
+    (text) => redactSecrets(text, ['a/"&%= \\secret']),
+    ['a', '/', '"', '\\', '%', '25', '2f', '&', 'amp;', '#', '0', 'x', '=', ' ', 'secret'],
   ],
 ]
 

@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import axios from 'axios'
+import axios, { type InternalAxiosRequestConfig } from 'axios'
 import {
   applyIgwnAuth,
   igwnAxios,
@@ -371,6 +371,23 @@ describe('options', () => {
     await given.get(other.origin)
     expect(seen()).toBe('Bearer abc')
     expect(other.authorizations).toEqual([undefined, undefined])
+  })
+
+  it('url names a port, also where it is the default of the scheme', async () => {
+    const sent: unknown[] = []
+    const adapter = (config: InternalAxiosRequestConfig) => {
+      sent.push(config.headers.Authorization)
+      return Promise.resolve({ data: '', status: 200, statusText: 'OK', headers: {}, config })
+    }
+    const instance = applyIgwnAuth(axios.create({ adapter }), { url: 'https://localhost/api', token: 'abc' })
+    for (const url of [
+      'http://localhost/',
+      'https://localhost/',
+      'https://localhost:443/',
+      'http://localhost:443/',
+    ])
+      await instance.get(url)
+    expect(sent).toEqual([undefined, 'Bearer abc', 'Bearer abc', 'Bearer abc'])
   })
 })
 

@@ -9,10 +9,12 @@ import path from 'node:path'
 import { igwnAxios, type IgwnAxiosError } from '../../lib/index'
 import { mint } from '../support/make-token'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
+import { expectNoSecret } from '../support/expect-no-secret'
 import { put } from '../support/tokens'
 import { serverGroup, type TestServer } from '../support/server'
 
 const servers = serverGroup()
+const PASSWORD = 'proxy/password'
 const proxies: net.Server[] = []
 let authority: Authority
 let certificate: Issued
@@ -55,6 +57,32 @@ it('gets no redirect followed to a server that would get a token', async () => {
   await proxyThatSays('HTTP/1.1 302 Found', `Location: ${elsewhere.origin}/`)
   await get().catch(() => undefined)
   expect(elsewhere.authorizations).toEqual([])
+})
+
+it.each([
+  [
+    'a refusal that repeats it',
+    (port: number) => `http://me:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}`,
+  ],
+  ['a URL that is invalid because of it', (port: number) => `http://me:${PASSWORD}@127.0.0.1:${port}`],
+  ['a proxy that cannot be reached', () => `http://me:${encodeURIComponent(PASSWORD)}@127.0.0.1:1`],
+])('has a password that shows in no error: %s', async (_, proxyUrl) => {
+  const field = `Basic ${Buffer.from(`me:${PASSWORD}`).toString('base64')}`
+  await proxyThatSays(
+    `HTTP/1.1 407 no ${PASSWORD}`,
+    `Proxy-Authenticate: Basic realm="${PASSWORD}"`,
+    `X-Repeated: ${field}`,
+  )
+  process.env.HTTPS_PROXY = proxyUrl(Number(new URL(String(process.env.HTTPS_PROXY)).port))
+  for (const responseType of ['json', 'stream'] as const) {
+    const error: unknown = await igwnAxios
+      .get('https://server.example.org/', { responseType })
+      .catch((reason: unknown) => reason)
+    expect(error).toHaveProperty('message')
+    expectNoSecret(error, [PASSWORD])
+    const { response } = error as IgwnAxiosError
+    expectNoSecret(response?.headers, [PASSWORD])
+  }
 })
 
 it.each([401, 403, 407])('is reported as a refusal by the network proxy: %d', async (status) => {

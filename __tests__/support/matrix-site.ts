@@ -119,13 +119,13 @@ export async function matrixSite(tokens: {
         json(response, 401, {}, { 'WWW-Authenticate': 'Bearer realm="test", error="invalid_token"' })
         break
       case 'repeats-401':
-        json(response, 401, {}, repeated(request, body, 'WWW-Authenticate'))
+        repeat(request, response, body, 401, 'WWW-Authenticate')
         break
       case 'repeats-403':
-        json(response, 403, {}, repeated(request, body, 'X-Repeated'))
+        repeat(request, response, body, 403, 'X-Repeated')
         break
       case 'repeats-200':
-        json(response, 200, {}, repeated(request, body, 'X-Repeated'))
+        repeat(request, response, body, 200, 'X-Repeated')
         break
       case 'redirect':
         redirect('/ok')
@@ -187,13 +187,19 @@ function json(response: http.ServerResponse, status: number, body: object, heade
   response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body))
 }
 
-/** A header field that repeats all credentials of a request. */
-function repeated(request: Request, body: string, name: string): Record<string, string> {
+/** Repeats all credentials of a request in a header field, and in the reason phrase, which HTTP/2 does not have. */
+function repeat(
+  request: Request,
+  response: http.ServerResponse,
+  body: string,
+  status: number,
+  field: string,
+): void {
   const shown = credentialsOf(request, body).join(' ')
-  return {
-    [name]:
-      name === 'WWW-Authenticate' ? `Bearer error="invalid_token", error_description="no ${shown}"` : shown,
-  }
+  if (!('stream' in response)) response.statusMessage = `no ${shown}`
+  const value =
+    field === 'WWW-Authenticate' ? `Bearer error="invalid_token", error_description="no ${shown}"` : shown
+  json(response, status, {}, { [field]: value })
 }
 
 /** What a request carried: the value of its header fields, of its query, and of its body; Basic credentials also decoded. */

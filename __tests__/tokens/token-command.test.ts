@@ -177,6 +177,28 @@ describe('its error says', () => {
     expect(error.message).toContain('vault.example.org/v1')
   })
 
+  it.each([
+    ['a password in an argument', ['--login=me:a-password-of-mine'], {}, ''],
+    ['JSON in an argument', ['{"key":"a-password-of-mine"}'], {}, ''],
+    ['the userinfo of a URL', ['https://me:a-password-of-mine@vault.example.org/'], {}, ''],
+    ['a variable of several words', [], { LOGIN: 'me a-password-of-mine' }, ''],
+    [
+      'a value of JSON that it printed',
+      [],
+      {},
+      '{"access_token":"x","more":{"refresh_token":"a-password-of-mine"}}',
+    ],
+    ['JSON on several lines', [], {}, '{\n  "access_token": "a-password-of-mine",\n  "expires_in": 1\n}'],
+    ['a value with a name that it printed', [], {}, 'export TOKEN=a-password-of-mine'],
+  ])('no secret that is a part of something: %s', async (_, args, env, printed) => {
+    // Encoded, so that the script itself, which is an argument, does not have it.
+    const encoded = Buffer.from('unknown user a-password-of-mine').toString('base64')
+    const script = `console.log(${JSON.stringify(printed)}); console.error(atob('${encoded}')); process.exit(1)`
+    expect(await failure({ command: running(script, ...args), env })).toEqual(
+      failed(`${NODE} failed with exit code 1. Its standard error: unknown user [hidden]`),
+    )
+  })
+
   it('no argument and no token that the command repeats, in JSON either', async () => {
     const command = running(
       'console.error(JSON.stringify({ argv: process.argv.slice(1), access_token: "abc" })); process.exit(1)',

@@ -162,6 +162,7 @@ describe('a signature', () => {
     ['alg', { alg: 'ES384' }],
     ['kty', { kty: 'RSA' }],
     ['crv', { crv: 'P-384' }],
+    ['key_ops', { key_ops: ['encrypt'] }],
   ])('is not verified with the key of its kid if %s does not fit', async (_, other) => {
     keys = [{ ...key.jwk, ...other }]
     expect(await verify(mint())).toEqual(unverified(`${issuer} publishes no ES256 key ${key.jwk.kid}`))
@@ -284,6 +285,13 @@ describe('the issuer', () => {
     expect(await verify(mint())).toEqual(unverified(`${origin}/jwks is not JSON`))
     answers['/jwks'] = (_, response) => response.writeHead(500).end('{"keys":[]}')
     expect(await verify(mint())).toEqual(unverified(`${origin}/jwks cannot be fetched (status 500)`))
+  })
+
+  it('may publish 100 keys: each of them may be tried for each token', async () => {
+    keys = [...Array.from({ length: 99 }, () => createSigningKey().jwk), key.jwk]
+    expect(await verify(key.sign({ iss: issuer }, { kid: undefined }))).toBeUndefined()
+    keys = [...keys, key.jwk]
+    expect(await verify(mint())).toEqual(unverified(`${origin}/jwks has more than 100 keys`))
   })
 
   it('is not followed to plain HTTP', async () => {

@@ -1,5 +1,6 @@
 import type { AxiosResponse } from 'axios'
 import { rememberSecrets, type Credentials, type RequestContext } from '../request/context'
+import { usesProxy } from '../request/network-proxy'
 import { schemeResponse } from '../request/retry-after-401'
 import { bytesOf, checkChanges } from '../request/scheme-changes'
 import type { AuthScheme, SchemeRequest } from '../schemes/auth-scheme'
@@ -41,7 +42,8 @@ export async function transmit(
   } as Sent
   if (authorization !== undefined) headers.set('Authorization', authorization)
   const target = scheme ? await sign(scheme, credentials, init, new URL(url), request.signal) : url
-  rememberSecrets(context, credentials)
+  // Node.js 24 uses the variables with NODE_USE_ENV_PROXY.
+  rememberSecrets(context, credentials, usesProxy(context.url, undefined))
   context.sends += 1
   let response: Response
   try {

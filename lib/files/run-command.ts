@@ -12,8 +12,8 @@ export interface RunOptions {
   readonly timeout: number
   /** Environment variables added to those of this process; undefined removes one. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Texts that may be secrets, which are redacted in what the program wrote. */
-  readonly secrets?: readonly string[] | undefined
+  /** Arguments that are no secrets, although they look like words. Others are redacted in what the program wrote. */
+  readonly shown?: readonly string[] | undefined
   /** The program uses the terminal of the user; none of its output is kept. Default is false. */
   readonly atTerminal?: boolean | undefined
 }
@@ -25,7 +25,7 @@ export interface RunOptions {
  */
 export async function runCommand(
   [program, ...args]: readonly [string, ...string[]],
-  { timeout, env, secrets = [], atTerminal = false }: RunOptions,
+  { timeout, env, shown = [], atTerminal = false }: RunOptions,
 ): Promise<string> {
   const child = start(program, args, env, atTerminal)
   const stdout = collect(child.stdout, MAX_STDOUT)
@@ -48,9 +48,9 @@ export async function runCommand(
     if (isLate) signal(child, 'SIGKILL', atTerminal)
     const problem = isLate ? `was still running after ${timeout / 1000} seconds and was terminated` : outcome
     if (problem === undefined) return stdout()
-    throw failed(
-      `${pathName(program)} ${problem}. ${stderrText(stderr(), [...secrets, ...secretsIn(env, stdout())])}`,
-    )
+    const given = [...args.filter((one) => !shown.includes(one)), ...Object.values(env)]
+    const secrets = [...given.flatMap((text = '') => wordsOf(text)), ...wordsPrinted(stdout())]
+    throw failed(`${pathName(program)} ${problem}. ${stderrText(stderr(), secrets)}`)
   } finally {
     clearTimeout(timer)
     running.delete(terminateToo)
@@ -67,18 +67,32 @@ function stderrText(stderr: string, secrets: readonly string[]): string {
   return `Its standard error: ${text}${advice}`
 }
 
-/** The values of variables, and lines of one word, such as a token. */
-function secretsIn(env: RunOptions['env'], stdout: string): string[] {
-  const values = Object.values(env).filter((value) => value !== undefined)
-  const words = stdout.split('\n').map((line) => line.trim())
-  return [...values, ...words].filter((text) => !/\s/.test(text) && !isPublic(text))
+/** An argument or the value of a variable, and each word in it, unless it is needed to understand a message. */
+function wordsOf(text: string): string[] {
+  if (isPublic(text)) return []
+  // Of a sentence or a script, ordinary words are left out.
+  const isOrdinary = (word: string) => isPublic(word) || (/\s/.test(text) && /^[A-Za-z._-]{1,15}$/.test(word))
+  return [text, ...text.split(/[\s"'`=:;,?&@(){}[\]]+/).filter((word) => !isOrdinary(word))]
+}
+
+/** What a program printed that may be a secret: the values of JSON, and of each line a word that is alone or has a name. */
+function wordsPrinted(text: string): string[] {
+  const values = Array.from(text.matchAll(/"((?:[^"\\]|\\.)*)"(\s*:)?/g), ([, value = '', colon]) =>
+    colon === undefined ? value : '',
+  )
+  const words = text.split('\n').flatMap((line) => {
+    const before = line.trim().split(/\s+/)
+    const last = before.pop() ?? ''
+    return last.includes('=') || /^$|[:=]$/.test(before.at(-1) ?? '') ? wordsOf(last) : []
+  })
+  return [...values, ...words].filter((word) => !isPublic(word))
 }
 
 /**
  * Whether a text is not a secret, and needed to understand a message: an option, a URL without userinfo and query, a host
  * name, an absolute path.
  */
-export function isPublic(text: string): boolean {
+function isPublic(text: string): boolean {
   return /^(?:--?[a-z][a-z-]*|https?:\/\/[^\s@?#]+|(?:[a-z0-9-]+\.)+[a-z]{2,6}(?::\d+)?|\/[\w./:-]*)$/.test(
     text,
   )

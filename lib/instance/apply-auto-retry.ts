@@ -5,7 +5,15 @@ import axios, {
   type AxiosResponse,
   type InternalAxiosRequestConfig,
 } from 'axios'
-import { checkValues, flag, kindOf, milliseconds, timeoutMilliseconds, type Check } from '../check-values'
+import {
+  checkValues,
+  flag,
+  kindOf,
+  milliseconds,
+  timeoutMilliseconds,
+  type Check,
+  ownProperties,
+} from '../check-values'
 import { abortable, throwIfAborted } from '../request/abort'
 import { canResend, discard, formParts, ReplayedForm } from '../request/resend'
 import { callAdapter, copyOf } from '../request/transmit'
@@ -89,10 +97,8 @@ function retrying(instanceOptions: AutoRetryOptions): Send {
     const { igwnRetry } = caller
     const parts = formParts(caller.data)
     if (!canResend(caller.data, parts)) return callAdapter(next, caller)
-    const policy = policyOf({
-      ...instanceOptions,
-      ...(igwnRetry && checkValues(igwnRetry, OPTIONS, 'igwnRetry')),
-    })
+    const own = igwnRetry ? checkValues(igwnRetry, OPTIONS, 'igwnRetry') : undefined
+    const policy = policyOf(Object.assign(ownProperties(instanceOptions), own))
     for (let tries = 1; ; tries++) {
       const data: unknown = parts && tries > 1 ? new ReplayedForm(caller.data, parts) : caller.data
       const result = await tryOnce(caller, data, next, policy)

@@ -1,3 +1,4 @@
+import { ownProperties } from '../check-values'
 import axios, { AxiosHeaders, type AxiosInstance, type AxiosResponse } from 'axios'
 import { IgwnAuthError } from '../errors'
 import { bearerChallenge } from '../formats/www-authenticate'
@@ -42,7 +43,8 @@ export class HTTPSciTokenAuth {
   readonly force: boolean
 
   /** @throws {@link IgwnAuthError} `ERR_IGWN_TOKEN_MALFORMED` when the token cannot be sent in a header */
-  constructor({ token, audience, force = false }: HTTPSciTokenAuthOptions = {}) {
+  constructor(options: HTTPSciTokenAuthOptions = {}) {
+    const { token, audience, force = false } = ownProperties(options)
     this.#token = token === undefined || token === true ? undefined : tokenText(token, 'the token option')
     this.audience = audience
     this.force = force || token === true

@@ -1,4 +1,5 @@
 import axios, { type AxiosInstance, type CreateAxiosDefaults } from 'axios'
+import { ownProperties } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import {
   checkConfigKeys,
@@ -31,7 +32,8 @@ function withIgwnAuth(instance: AxiosInstance | undefined, options: ResolvedOpti
   // Instances of axios have it; its types give it to axios alone.
   // eslint-disable-next-line @typescript-eslint/unbound-method -- a closure of the instance
   const { create: createPlain } = instance as typeof axios
-  const create: IgwnAxiosInstance['create'] = ({ igwnAuth = {}, ...defaults } = {}) => {
+  const create: IgwnAxiosInstance['create'] = (config = {}) => {
+    const { igwnAuth = {}, ...defaults } = ownProperties(config)
     checkConfigKeys(defaults)
     return withIgwnAuth(createPlain(defaults), mergeOptions(options, resolveOptions(igwnAuth, 'igwnAuth')))
   }

@@ -9,7 +9,7 @@ import { fileReader, type FileProblem } from '../files/read-file'
 import type { BasicCredentials } from '../formats/basic-credentials'
 import { parseUrl } from '../formats/url'
 import { pathName, shellWord } from '../secrets/sanitize'
-import { kindOf } from '../check-values'
+import { kindOf, ownProperties } from '../check-values'
 import { parseNetrc, type Netrc, type NetrcEntry } from './parse-netrc'
 
 /** Which file {@link findNetrcCredentials} reads, and whether its `default` entry is used. */
@@ -43,8 +43,9 @@ export function findNetrcCredentials(
   url: string | URL,
   options: NetrcOptions = {},
 ): BasicCredentials | undefined {
-  const { credentials, problem } = netrcLookup()(url, options)
-  if (problem && typeof options.netrc === 'string') throw netrcUnusable(problem)
+  const own = ownProperties(options)
+  const { credentials, problem } = netrcLookup()(url, own)
+  if (problem && typeof own.netrc === 'string') throw netrcUnusable(problem)
   return credentials
 }
 

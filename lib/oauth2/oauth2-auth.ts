@@ -1,5 +1,5 @@
 import { tokenOf } from '../tokens/token-response'
-import { oneOf, shortName } from '../check-values'
+import { oneOf, shortName, ownProperties } from '../check-values'
 import { secondsNow } from '../clock'
 import { IgwnAuthError } from '../errors'
 import { isTokenSource } from '../options'
@@ -41,7 +41,8 @@ export class OAuth2Auth implements AuthScheme {
    * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an unknown placement, or a token type other than Bearer;
    *   `ERR_IGWN_TOKEN_MALFORMED` for an invalid token
    */
-  constructor(token: Token | StoredToken | TokenSource, { placement = 'header' }: OAuth2AuthOptions = {}) {
+  constructor(token: Token | StoredToken | TokenSource, options: OAuth2AuthOptions = {}) {
+    const { placement = 'header' } = ownProperties(options)
     const problem = oneOf('header', 'query', 'body')(placement)
     if (problem) throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `placement ${problem}.`)
     this.placement = placement

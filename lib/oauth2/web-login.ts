@@ -1,4 +1,4 @@
-import { kindOf } from '../check-values'
+import { kindOf, ownProperties } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { decodeJwt } from '../formats/jwt'
 import { tokenResponse } from '../stores/stored-token'
@@ -163,10 +163,11 @@ export function webLogin(client: OAuthClient): WebLogin {
 
   return {
     verifyIdToken: server.idTokens.verify,
-    async authorizationUrl({ scope, audience, ...options }) {
-      requireText(options.redirectUri, 'redirectUri')
-      rejectReserved(options.params, 'params')
-      return authorizationRequest(server, { ...options, requested: requestedBy({ scope, audience }) })
+    async authorizationUrl(options) {
+      const { scope, audience, ...others } = ownProperties(options)
+      requireText(others.redirectUri, 'redirectUri')
+      rejectReserved(others.params, 'params')
+      return authorizationRequest(server, { ...others, requested: requestedBy({ scope, audience }) })
     },
     async handleCallback(callback, login, { params, signal, audience } = {}) {
       checkLogin(login)

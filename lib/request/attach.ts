@@ -226,7 +226,7 @@ const NO_TLS: TlsChoice = {
 
 /** Whether a request goes elsewhere than what the caller named is for: by a redirect, or because `url` names another host. */
 export function isOtherService({ url, options, crossOrigin }: RequestContext): boolean {
-  return crossOrigin || (options.url !== undefined && new URL(options.url).host !== url.host)
+  return crossOrigin || (options.url !== undefined && !isSameService(new URL(options.url), url))
 }
 
 function forAnotherServer(what: string, { url, crossOrigin }: RequestContext): string {
@@ -267,7 +267,16 @@ function queryOf(requirements: TokenRequirements, refused: Refused | undefined):
 /** The URL whose audience is required: that of the service, for requests to its host and port only. */
 function serviceUrl(url: URL, service: string | undefined): URL {
   const declared = service === undefined ? undefined : new URL(service)
-  return declared?.host === url.host ? declared : url
+  return declared && isSameService(declared, url) ? declared : url
+}
+
+/** The same host and port; `host` of a URL lacks the default port, which is 443 or 80. */
+function isSameService(one: URL, other: URL): boolean {
+  return one.hostname === other.hostname && portOf(one) === portOf(other)
+}
+
+function portOf({ port, protocol }: URL): string {
+  return port || (protocol === 'https:' ? '443' : '80')
 }
 
 function nothing(code: Reason['code'], message: string, source = 'token'): Credentials {

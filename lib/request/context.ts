@@ -5,6 +5,7 @@ import type { AuthScheme, RequestChanges } from '../schemes/auth-scheme'
 import type { SciToken } from '../tokens/scitoken'
 import type { TokenQuery } from '../tokens/token'
 import type { TlsChoice } from '../x509/tls-settings'
+import { proxySecrets } from './network-proxy'
 import type { RedirectOptions } from './redirects'
 import type { FormParts } from './resend'
 import type { Progress } from './transmit'
@@ -105,10 +106,16 @@ export interface Credentials {
   unchangedUrl?: string | undefined
 }
 
-/** Adds what a request is about to carry to what it carried before, for redaction of what a server repeats. */
-export function rememberSecrets(context: RequestContext, credentials: Credentials): void {
-  const secrets = secretsOf(credentials)
-  context.secrets = context.sends === 0 ? secrets : [...new Set([...context.secrets, ...secrets])]
+/**
+ * Adds what a request is about to carry to what it carried before, for redaction of what a server repeats.
+ *
+ * @param isProxied - it goes through a network proxy, which gets a password of its own
+ */
+export function rememberSecrets(context: RequestContext, credentials: Credentials, isProxied: boolean): void {
+  const { request, secrets: before, sends, url } = context
+  const own = secretsOf(credentials)
+  const secrets = isProxied ? [...own, ...proxySecrets(url, request.proxy)] : own
+  context.secrets = sends === 0 ? secrets : [...new Set([...before, ...secrets])]
 }
 
 /** Everything secret in credentials. */

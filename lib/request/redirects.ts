@@ -1,6 +1,6 @@
 import type { InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError } from '../errors'
-import { encodingsOf, redactSecrets } from '../secrets/redact'
+import { redactSecrets, repeatsSecret } from '../secrets/redact'
 import { dropCertificate } from '../x509/tls-settings'
 import type { Credentials, RequestContext } from './context'
 import { urlOf } from './destination'
@@ -127,7 +127,7 @@ function withoutFields(
 /** Redirectors of XRootD repeat the token in the URL (`?authz=Bearer%20…`); over plain HTTP others could read it. */
 function assertNotRepeated(next: URL, { options, request, secrets }: RequestContext): void {
   if (options.allowInsecureHttp || !isInsecure(next, request.proxy)) return
-  if (!encodingsOf(secrets).some((secret) => next.href.includes(secret))) return
+  if (!repeatsSecret(next.href, secrets)) return
   throw insecureTransport(
     `The server redirects to ${next.host} over plain HTTP with a credential in the URL, where others can read it`,
     'The redirect was not followed',

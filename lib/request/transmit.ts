@@ -8,7 +8,7 @@ import { isPromise } from '../tokens/token'
 import { abortable, throwIfAborted } from './abort'
 import { adapterKind, isHttp2 } from './adapters'
 import { rememberSecrets, type Credentials, type RequestContext } from './context'
-import { usesProxy } from './insecure-transport'
+import { usesProxy } from './network-proxy'
 import { fieldsOf, redirectHook, redirectOf, removeFields, scrubRedirect } from './redirects'
 import { discard, ReplayedForm } from './resend'
 import { schemeResponse } from './retry-after-401'
@@ -23,12 +23,13 @@ type Loose = Record<string, unknown>
  * holds nothing secret. What is returned or thrown has the caller's config.
  */
 export async function transmit(context: RequestContext, credentials: Credentials): Promise<AxiosResponse> {
-  const { caller, request } = context
-  const config = privateCopy(context, credentials)
+  const { caller, request, url } = context
+  const isProxied = usesProxy(url, request.proxy)
+  const config = privateCopy(context, credentials, isProxied)
   const begin = request.timeout ? performance.now() : 0
   try {
     if (credentials.scheme) await sign(config, context, credentials, credentials.scheme)
-    rememberSecrets(context, credentials)
+    rememberSecrets(context, credentials, isProxied)
     context.sends += 1
     const response = await callAdapter(context.adapter, config)
     hide(response, context, credentials)
@@ -45,7 +46,7 @@ export async function transmit(context: RequestContext, credentials: Credentials
 }
 
 /** What the adapter gets. A new one for each send, as adapters write into it. */
-function privateCopy(context: RequestContext, credentials: Credentials): Request {
+function privateCopy(context: RequestContext, credentials: Credentials, isProxied: boolean): Request {
   const { request } = context
   context.redirects = undefined
   const config = copyOf(request)
@@ -60,7 +61,7 @@ function privateCopy(context: RequestContext, credentials: Credentials): Request
     if (request.timeout) config.timeout = Math.max(1, Math.round(request.timeout - context.spent))
   }
   if (context.progress) reportProgress(config, request, context.progress, context.retried)
-  setAgents(config as unknown as Loose, context, credentials)
+  setAgents(config as unknown as Loose, context, credentials, isProxied)
   return config
 }
 
@@ -78,6 +79,7 @@ function setAgents(
   config: Loose,
   context: RequestContext,
   { authorization, scheme, tls }: Credentials,
+  isProxied: boolean,
 ): void {
   const { request, url, adapter } = context
   if (tls?.http2Options)
@@ -91,8 +93,7 @@ function setAgents(
   const name = isHttps ? 'httpsAgent' : 'httpAgent'
   // Without an agent axios builds its tunnel through a network proxy by other rules.
   config[name] = wrapAgent(
-    config[name] ??
-      (usesProxy(url, request.proxy) ? undefined : isHttps ? https.globalAgent : http.globalAgent),
+    config[name] ?? (isProxied ? undefined : isHttps ? https.globalAgent : http.globalAgent),
   )
 }
 

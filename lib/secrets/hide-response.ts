@@ -1,32 +1,32 @@
 import { inspect } from 'node:util'
-import { encodingsOf, HIDDEN, redactSecrets } from './redact'
+import { HIDDEN, MIN_SECRET, redactSecrets, repeatsSecret } from './redact'
 
 /** What this package hides in a response or an error of an HTTP client; a structural subset of axios's types. */
 interface ResponseLike {
   headers?: unknown
+  statusText?: unknown
   data?: unknown
   request?: unknown
 }
 
 /**
  * Hides in a response what printing would show: the native request with its header lines, and credentials that the server
- * repeats in header fields. For code, all of it stays readable.
+ * repeats in header fields and the reason phrase. For code, the fields stay readable.
  *
  * @param secrets - texts that were sent
  */
 export function hideResponse(response: ResponseLike, secrets: readonly string[]): void {
   hideRequestOf(response)
   if (isStream(response.data)) hideFromInspection(response.data)
-  const { headers } = response
+  const { headers, statusText } = response
+  if (typeof statusText === 'string' && statusText.length >= MIN_SECRET && secrets.length > 0)
+    response.statusText = redactSecrets(statusText, secrets)
   if (typeof headers !== 'object' || headers === null || secrets.length === 0) return
   const fields = headers as Record<string, unknown>
-  if (!mayRepeat(fields, secrets)) return
-  const encodings = encodingsOf(secrets)
-  const repeated = Object.keys(fields).filter((name) => {
-    const value = String(fields[name])
-    return encodings.some((secret) => value.includes(secret))
-  })
-  if (repeated.length === 0 || !Object.isExtensible(headers)) return
+  if (!mayRepeat(fields, secrets) || !Object.isExtensible(headers)) return
+  const names = Object.keys(fields)
+  if (!repeatsSecret(names.map((name) => String(fields[name])).join('\n'), secrets)) return
+  const repeated = names.filter((name) => repeatsSecret(String(fields[name]), secrets))
   const shown = () => ({ ...fields, ...Object.fromEntries(repeated.map((name) => [name, HIDDEN])) })
   Object.defineProperties(headers, {
     [inspect.custom]: { value: shown, configurable: true },
@@ -38,9 +38,8 @@ export function hideResponse(response: ResponseLike, secrets: readonly string[])
 export function hideFetchResponse(response: Response, secrets: readonly string[]): Response {
   const { headers, url } = response
   if (secrets.length === 0 || !mayRepeat({ ...Object.fromEntries(headers), url }, secrets)) return response
-  const encodings = encodingsOf(secrets)
-  const isRepeated = (text: string) => encodings.some((secret) => text.includes(secret))
-  if (![url, ...headers.values()].some(isRepeated)) return response
+  if (!repeatsSecret([url, ...headers.values()].join('\n'), secrets)) return response
+  const isRepeated = (text: string) => repeatsSecret(text, secrets)
   const shown = () =>
     Object.fromEntries([...headers].map(([name, value]) => [name, isRepeated(value) ? HIDDEN : value]))
   const { status, statusText } = response

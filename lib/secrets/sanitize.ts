@@ -33,7 +33,5 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, '?')
 }
 
-/** Control characters of ASCII and Latin-1, line separators, and the invisible and bidirectional marks of Unicode. */
-const UNPRINTABLE =
-  // eslint-disable-next-line no-control-regex
-  /[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+/** Control and format characters, line separators, and everything else that Unicode says to be invisible. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu

@@ -1,4 +1,4 @@
-import { kindOf } from '../check-values'
+import { kindOf, ownProperties } from '../check-values'
 import { secondsNow } from '../clock'
 import { IgwnAuthError } from '../errors'
 import { storedToken } from './stored-token'
@@ -39,7 +39,8 @@ export interface KeyvStoreOptions {
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when a method is missing
  */
-export function keyvStore(store: KeyvLike, { prefix = '', lock }: KeyvStoreOptions = {}): TokenStore {
+export function keyvStore(store: KeyvLike, options: KeyvStoreOptions = {}): TokenStore {
+  const { prefix = '', lock } = ownProperties(options)
   for (const method of ['get', 'set', 'delete'] as const)
     if (typeof (store as Partial<KeyvLike> | null | undefined)?.[method] !== 'function')
       throw new IgwnAuthError(

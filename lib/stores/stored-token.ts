@@ -39,7 +39,7 @@ const TEXTS: ReadonlySet<string> = new Set(['token_type', 'refresh_token', 'scop
 export function storedToken(value: unknown): StoredToken | 'malformed' | undefined {
   if (value === undefined || value === null) return undefined
   const { access_token: token, expires_at: expiry, ...rest } = value as Record<string, unknown>
-  if (!isText(token) || !SENDABLE.test(token)) return 'malformed'
+  if (!isText(token) || UNSENDABLE.test(token)) return 'malformed'
   if (expiry === undefined || expiry === null) return { ...rest, access_token: token }
   return { ...rest, access_token: token, expires_at: expiryIn(expiry) ?? 0 }
 }
@@ -61,8 +61,8 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
 }
 
-/** VSCHAR of RFC 6749 appendix A.12, without the space, which cannot be part of a header's token. */
-const SENDABLE = /^[\x21-\x7e]+$/
+/** Not VSCHAR of RFC 6749 appendix A.12, or a space, which cannot be part of a header's token. */
+const UNSENDABLE = /[^\x21-\x7e]/
 
 /** As seconds this is the year 5138, as milliseconds 1973. */
 export const MILLISECONDS = 1e11

@@ -30,9 +30,9 @@ export interface AutoRenewingSource extends TokenSource {
  * @see httokensh of htgettoken
  */
 export function autoRenew(source: TokenSource, options: AutoRenewOptions = {}): AutoRenewingSource {
-  checkValues(options, OPTIONS, 'options')
-  const { retryDelay = 10_000, ...rest } = options
-  const { source: cached, cache } = cachedSource(NAME, warning(source), rest)
+  const checked: AutoRenewOptions = checkValues(options, OPTIONS, 'options')
+  const { retryDelay = 10_000 } = checked
+  const { source: cached, cache } = cachedSource(NAME, warning(source), checked)
   const renewing = new Set<string>()
   const known = new WeakSet<TokenQuery>()
   const timers = new Set<NodeJS.Timeout>()

@@ -1,3 +1,4 @@
+import { ownProperties } from '../check-values'
 import { describeTokens } from './describe-token'
 import { findVerified, tokenNotFound, type FindSciTokenOptions } from './find-sci-token'
 import { refusedByServer, requirementsOf } from './validate-claims'
@@ -15,6 +16,7 @@ import { discovery } from './discovery'
  * @param options - as for {@link findSciToken}. Default is none
  */
 export function discoveredTokens(options: FindSciTokenOptions = {}): TokenSource {
+  const { strict, verify } = ownProperties(options)
   const search = discovery()
   const refused = new Set<string>()
   const passOver = (token: SciToken) =>
@@ -24,7 +26,8 @@ export function discoveredTokens(options: FindSciTokenOptions = {}): TokenSource
     async getToken(query) {
       const requirements = requirementsOf(query)
       const { token, reasons } = await findVerified(search, requirements, {
-        ...options,
+        strict,
+        verify,
         passOver: refused.size > 0 ? passOver : undefined,
       })
       if (token) return token

@@ -1,4 +1,4 @@
-import { checkValues, kindOf, milliseconds, seconds, type Check } from '../check-values'
+import { checkValues, kindOf, milliseconds, ownProperties, seconds, type Check } from '../check-values'
 import { pause, secondsNow } from '../clock'
 import { IgwnAuthError } from '../errors'
 import { publish } from '../events'
@@ -98,8 +98,7 @@ export interface ExternallyManagedJwt extends TokenSource {
  * @see Bitfount: ExternallyManagedJWT, GenericExternallyManagedJWTHandler
  */
 export function externallyManagedJwt(options: ExternallyManagedJwtOptions): ExternallyManagedJwt {
-  checkValues(options, OPTIONS, 'options')
-  return new ManagedJwt(options)
+  return new ManagedJwt(checkValues(options, OPTIONS, 'options') as unknown as ExternallyManagedJwtOptions)
 }
 
 /** A class, so that axios does not copy it member by member when it merges configs. */
@@ -189,7 +188,8 @@ interface Provider {
   explain(query: TokenQuery): readonly Finding[]
 }
 
-function providerOf({ getToken, ...options }: ExternallyManagedJwtOptions): Provider {
+function providerOf(options: ExternallyManagedJwtOptions): Provider {
+  const { getToken } = options
   const { command, outFile, timeout, env } = options as Partial<TokenCommandOptions>
   if (getToken && command)
     throw new IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'options has getToken and command. Give one of them.')
@@ -237,8 +237,9 @@ function providedBy(result: unknown): HeldToken {
 
 function partsOf(result: unknown): readonly unknown[] {
   if (Array.isArray(result)) return result
-  const { jwt, expires } = (result ?? {}) as { jwt?: unknown; expires?: unknown }
-  return jwt === undefined ? [result] : [jwt, expires]
+  if (typeof result !== 'object' || result === null || !Object.hasOwn(result, 'jwt')) return [result]
+  const { jwt, expires } = ownProperties(result as { jwt?: unknown; expires?: unknown })
+  return [jwt, expires]
 }
 
 /** Seconds since the epoch of an expiry that a caller gave. */

@@ -60,15 +60,18 @@ export interface GetSciTokenOptions {
  * @see igwn_auth_utils.get_scitoken, which returns only the path
  */
 export async function getSciToken(options: GetSciTokenOptions = {}): Promise<SciToken> {
-  const { command = ['htgettoken'], args = [], timeout, env = {}, ...own } = checked(options)
+  const own = checked(options)
+  const { command = ['htgettoken'], args = [], timeout, env = {}, ...others } = own
   const atTerminal = process.stdout.isTTY
   const outfile = own.outfile ?? defaultOutFile({ ...processEnvironment, env: { ...process.env, ...env } })
   const [program, ...before] = command
   const nooidc = own.nooidc ?? !atTerminal
-  const all = { ...own, outfile, minsecs: own.minsecs ?? 60, quiet: own.quiet ?? atTerminal, nooidc }
+  const all = { ...others, outfile, minsecs: own.minsecs ?? 60, quiet: own.quiet ?? atTerminal, nooidc }
+  const { vaultserver, issuer, role, scopes, audience, credkey } = own
   await runCommand([program, ...before, ...args, ...argumentsOf(all)], {
     timeout: timeout ?? (atTerminal ? 300_000 : 60_000),
     env,
+    shown: argumentsOf({ vaultserver, issuer, role, scopes, audience, credkey, outfile }),
     atTerminal,
   })
   return SciToken.deserialize(accessTokenIn(writtenBy(program, outfile)), pathName(outfile))

@@ -26,15 +26,19 @@ const USE_AT_MOST = 48 * 3600
 const COOL_DOWN = 60
 
 /**
- * The keys in a JWK set (RFC 7517 section 5).
+ * The keys in a JWK set (RFC 7517 section 5). Each may be tried for each token, so their number is limited.
  *
- * @throws Error if the response from this URL is not one
+ * @throws Error if the response from this URL is not one, or has too many keys
  */
 export function keysIn(set: unknown, url: string): readonly JsonWebKey[] {
   const { keys } = set as { keys?: unknown }
   if (!Array.isArray(keys)) throw new Error(`${url} is not a JWK set`)
+  if (keys.length > MAX_KEYS) throw new Error(`${url} has more than ${MAX_KEYS} keys`)
   return keys.filter((key): key is JsonWebKey => typeof key === 'object' && key !== null)
 }
+
+/** Issuers publish a few. 6500, which fit in 1 MiB, took six seconds of processor time for each token. */
+const MAX_KEYS = 100
 
 /**
  * Caches keys as WLCG profile 1.3 section 4.3.1 says: fetched again after six hours, used for two days while the publisher
@@ -97,6 +101,7 @@ function isSuitable(jwk: JsonWebKey, { kid, alg }: KeyRequirements): boolean {
   return (
     (kid === undefined || jwk.kid === kid) &&
     (jwk.use === undefined || jwk.use === 'sig') &&
+    (!Array.isArray(jwk.key_ops) || jwk.key_ops.includes('verify')) &&
     (jwk.alg === undefined || jwk.alg === alg) &&
     jwk.kty === type?.kty &&
     (type?.crv === undefined || jwk.crv === type.crv)

@@ -49,8 +49,7 @@ export interface ReuseOptions {
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid option
  */
 export function reuse(source: TokenSource, options: ReuseOptions = {}): TokenSource {
-  checkValues(options, REUSE_OPTIONS, 'options')
-  return cachedSource('reuse', source, options).source
+  return cachedSource('reuse', source, checkValues(options, REUSE_OPTIONS, 'options')).source
 }
 
 /** A source with its cache. */

@@ -1,3 +1,4 @@
+import { ownProperties } from '../check-values'
 import { secondsNow } from '../clock'
 import { publish } from '../events'
 import { splitScopes } from '../formats/scopes'
@@ -54,8 +55,9 @@ export interface TokenCache {
  * obtained for the scopes of a challenge is held in memory and not stored.
  */
 export function tokenCache(options: TokenCacheOptions): TokenCache {
-  const { name, keyOf, obtain, store, onToken } = options
-  const { minTimeLeft = MIN_TIME_LEFT, renewBefore = 60, clockTolerance = 0 } = options
+  const own = ownProperties(options)
+  const { name, keyOf, obtain, store, onToken } = own
+  const { minTimeLeft = MIN_TIME_LEFT, renewBefore = 60, clockTolerance = 0 } = own
   const entries = new Map<string, Entry>()
   // Requests to one server pass the same query object.
   let known = new WeakMap<TokenQuery, Entry>()
@@ -224,7 +226,8 @@ function heldIn({ held, isRefused }: Entry): HeldToken | undefined {
 }
 
 /** A key for a query: what is required, whatever the order; not for how long, and not what a challenge named. */
-export function keyFor(prefix: string, { audience, scope, issuer }: TokenQuery): string {
+export function keyFor(prefix: string, query: TokenQuery): string {
+  const { audience, scope, issuer } = ownProperties(query)
   const scopes = [scope ?? []].flat().flatMap(splitScopes)
   return `${prefix} ${JSON.stringify([[audience ?? []].flat().sort(), scopes.sort(), [issuer ?? []].flat().sort()])}`
 }

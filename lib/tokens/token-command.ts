@@ -3,7 +3,7 @@ import { processEnvironment } from '../environment'
 import { IgwnAuthError } from '../errors'
 import { sharedFolderCheck } from '../files/access'
 import { readTextFile } from '../files/read-file'
-import { isPublic, runCommand } from '../files/run-command'
+import { runCommand } from '../files/run-command'
 import { pathName } from '../secrets/sanitize'
 import { tokenText, type TokenSource } from './token'
 import { accessTokenIn } from './token-locations'
@@ -34,21 +34,18 @@ export interface TokenCommandOptions {
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid option
  */
 export function tokenCommand(options: TokenCommandOptions): TokenSource {
-  checkValues(options, COMMAND_OPTIONS, 'options')
-  const { command, outFile, timeout = 60_000, env = {} } = options
+  const checked = checkValues(options, COMMAND_OPTIONS, 'options') as unknown as TokenCommandOptions
+  const { command, outFile, timeout = 60_000, env = {} } = checked
   if ((command as unknown) === undefined)
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
       "options.command is missing. Set it, for example to ['htgettoken', '-a', 'vault.ligo.org'].",
     )
-  const [program, ...args] = command
-  const secrets = args
-    .flatMap((arg) => [arg, arg.slice(arg.indexOf('=') + 1)])
-    .filter((arg) => !isPublic(arg))
+  const [program] = command
 
   return {
     async getToken() {
-      const printed = await runCommand(command, { timeout, env, secrets })
+      const printed = await runCommand(command, { timeout, env })
       const [text, origin] =
         outFile === undefined
           ? [lastLineOf(printed), `${pathName(program)} printed`]

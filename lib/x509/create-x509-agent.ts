@@ -1,3 +1,4 @@
+import { ownProperties } from '../check-values'
 import { Agent, type AgentOptions } from 'node:https'
 import tls from 'node:tls'
 import { inspect } from 'node:util'
@@ -18,7 +19,7 @@ export type X509AgentOptions = Omit<AgentOptions, 'cert' | 'key' | 'pfx' | 'pass
  * its credential: make a new agent after a renewal, as `applyIgwnAuth` does by itself. Nothing else is kept between calls.
  *
  * @param credential - the result of {@link findX509Credentials}, or paths: `{ cert, key? }`, one path, or `[cert, key]`
- * @param agentOptions - options of Node's agent. Defaults: `keepAlive` true, `timeout` 30000 ms, and as `ca` the CA
+ * @param options - options of Node's agent. Defaults: `keepAlive` true, `timeout` 30000 ms, and as `ca` the CA
  *   certificates that `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` and `X509_CERT_DIR` name
  * @throws {@link IgwnAuthError} `ERR_IGWN_CERT_UNUSABLE` when the credential cannot be used: missing, expired, encrypted, or
  *   with a key that does not belong to it. `ERR_IGWN_CA_UNUSABLE` when a CA bundle cannot be used.
@@ -26,8 +27,9 @@ export type X509AgentOptions = Omit<AgentOptions, 'cert' | 'key' | 'pfx' | 'pass
 export function createX509Agent(
   credential:
     X509Credential | { cert: string; key?: string | undefined } | string | readonly [string, string],
-  { passphrase, ...agentOptions }: X509AgentOptions = {},
+  options: X509AgentOptions = {},
 ): Agent {
+  const { passphrase, ...agentOptions } = ownProperties(options)
   const found = credential instanceof X509Credential ? assertValid(credential) : read(credential, passphrase)
   const ca = agentOptions.ca ?? trustedCasFinder()()?.ca
   return secureAgent(found, { ...agentOptions, ...(ca && { ca: ca as AgentOptions['ca'] }) })

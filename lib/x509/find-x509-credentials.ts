@@ -1,3 +1,4 @@
+import { ownProperties } from '../check-values'
 import { secondsNow } from '../clock'
 import { processEnvironment, type Environment } from '../environment'
 import { IgwnAuthError, type Reason } from '../errors'
@@ -36,7 +37,7 @@ export interface FindX509Options {
  */
 // eslint-disable-next-line @typescript-eslint/require-await -- errors are rejections, as with findSciToken
 export async function findX509Credentials(options: FindX509Options = {}): Promise<X509Credential> {
-  const { credential, reasons } = x509Discovery()(options)
+  const { credential, reasons } = x509Discovery()(ownProperties(options))
   if (credential) return credential
   throw x509NotFound(reasons)
 }

@@ -1,3 +1,4 @@
+import { ownProperties } from '../../check-values'
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { secondsNow } from '../../clock'
 import { IgwnAuthError } from '../../errors'
@@ -36,10 +37,12 @@ export interface DPoPKeyOptions extends Omit<KeyOptions, 'kid'> {
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid private key
  */
-export function dpopKey({ privateKey, ...options }: DPoPKeyOptions = {}): DPoPKey {
+export function dpopKey(options: DPoPKeyOptions = {}): DPoPKey {
+  const own = ownProperties(options)
+  const { privateKey } = own
   const material = privateKey ?? generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
   // Without kid: the header contains the public key.
-  const { key, alg } = signingKey(material, options, 'privateKey')
+  const { key, alg } = signingKey(material, { alg: own.alg, passphrase: own.passphrase }, 'privateKey')
   const jwk = publicJwk({ key, alg })
   const nonces = new Map<string, string>()
 

@@ -9,7 +9,8 @@ import { parametersFor, requestToken } from '../server/token-request'
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function clientCredentials(client: OAuthClient, options: FlowOptions = {}): OAuthTokenSource {
-  const { params, signal } = checkFlow(options, {})
+  const checked = checkFlow(options, {})
+  const { params, signal } = checked
   const server = authorizationServer(client)
 
   return renewing(
@@ -21,6 +22,6 @@ export function clientCredentials(client: OAuthClient, options: FlowOptions = {}
           oc.clientCredentialsGrant(config, parametersFor(requested, server.client, params)),
         ),
     },
-    options,
+    checked,
   )
 }

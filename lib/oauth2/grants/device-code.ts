@@ -48,10 +48,8 @@ export interface DeviceCodeOptions extends FlowOptions {
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAuthTokenSource {
-  const { prompt, params, loginParams, signal } = checkFlow(options, {
-    prompt: aFunction,
-    loginParams: anObject,
-  })
+  const checked = checkFlow(options, { prompt: aFunction, loginParams: anObject })
+  const { prompt, params, loginParams, signal } = checked
   rejectReserved(loginParams, 'options.loginParams')
   const server = authorizationServer(client)
 
@@ -62,7 +60,7 @@ export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAu
       isInteractive: true,
       async obtain(requested) {
         const [audience] = requested.audience
-        const parameters = parametersFor(requestedLogin(requested, options), server.client, loginParams)
+        const parameters = parametersFor(requestedLogin(requested, checked), server.client, loginParams)
         const device = await server.request(
           { endpoint: 'device_authorization', audience, signal },
           async ({ oc, config }) => oc.initiateDeviceAuthorization(config, parameters),
@@ -90,7 +88,7 @@ export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAu
         )
       },
     },
-    options,
+    checked,
   )
 
   function promptFor(

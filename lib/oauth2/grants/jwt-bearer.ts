@@ -80,16 +80,17 @@ export function jwtBearer(client: OAuthClient, options: JwtBearerOptions): OAuth
         )
       },
     },
-    options,
+    checked,
   )
 }
 
 /** Seconds. */
 const LIFETIME = 3600
 
-function keyOf({ key, ...options }: JwtBearerOptions): SigningKey {
+function keyOf({ key, alg, kid, passphrase }: JwtBearerOptions): SigningKey {
+  const options = { alg, kid, passphrase }
   if (typeof key !== 'string' || key.includes('-----BEGIN')) return signingKey(key, options, 'options.key')
-  if (options.alg !== undefined) return secretKey(key, options, 'options.key')
+  if (alg !== undefined) return secretKey(key, options, 'options.key')
   throw new IgwnAuthError(
     'ERR_IGWN_INVALID_OPTION',
     'options.key is not PEM. For a secret, set alg to HS256, HS384 or HS512; pass a private key as PEM or a JWK.',

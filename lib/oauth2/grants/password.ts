@@ -20,15 +20,8 @@ export interface PasswordOptions extends FlowOptions {
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function password(client: OAuthClient, options: PasswordOptions): OAuthTokenSource {
-  const {
-    username,
-    password: secret,
-    params,
-    signal,
-  } = checkFlow(options, {
-    username: nonEmptyText,
-    password: textOrFunction,
-  })
+  const checked = checkFlow(options, { username: nonEmptyText, password: textOrFunction })
+  const { username, password: secret, params, signal } = checked
   const server = authorizationServer(client)
 
   return renewing(
@@ -47,6 +40,6 @@ export function password(client: OAuthClient, options: PasswordOptions): OAuthTo
         )
       },
     },
-    options,
+    checked,
   )
 }

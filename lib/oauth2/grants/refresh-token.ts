@@ -21,7 +21,8 @@ export interface RefreshTokenOptions extends FlowOptions {
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function refreshToken(client: OAuthClient, options: RefreshTokenOptions): OAuthTokenSource {
-  const { refreshToken: first } = checkFlow(options, { refreshToken: nonEmptyText })
+  const checked = checkFlow(options, { refreshToken: nonEmptyText })
+  const { refreshToken: first } = checked
   return renewing(
     authorizationServer(client),
     {
@@ -30,7 +31,7 @@ export function refreshToken(client: OAuthClient, options: RefreshTokenOptions):
       identity: first === undefined ? [] : [fingerprint(first)],
       refreshToken: first,
     },
-    options,
+    checked,
   )
 }
 

@@ -35,17 +35,15 @@ export interface TokenExchangeOptions extends FlowOptions {
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function tokenExchange(client: OAuthClient, options: TokenExchangeOptions): OAuthTokenSource {
-  const { subject, subjectTokenType, actor, actorTokenType, requestedTokenType, params, signal } = checkFlow(
-    options,
-    {
-      subject: tokenInput,
-      subjectTokenType: nonEmptyText,
-      actor: tokenInput,
-      actorTokenType: nonEmptyText,
-      requestedTokenType: nonEmptyText,
-    },
-  )
-  if (options.store && options.storeKey === undefined && typeof subject !== 'string')
+  const checked = checkFlow(options, {
+    subject: tokenInput,
+    subjectTokenType: nonEmptyText,
+    actor: tokenInput,
+    actorTokenType: nonEmptyText,
+    requestedTokenType: nonEmptyText,
+  })
+  const { subject, subjectTokenType, actor, actorTokenType, requestedTokenType, params, signal } = checked
+  if (checked.store && checked.storeKey === undefined && typeof subject !== 'string')
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
       'options.store needs options.storeKey, a key for this subject, so that users do not share tokens.',
@@ -84,7 +82,7 @@ export function tokenExchange(client: OAuthClient, options: TokenExchangeOptions
         }
       },
     },
-    options,
+    checked,
   )
 }
 

@@ -1,3 +1,4 @@
+import { ownProperties } from '../../check-values'
 import { IgwnAuthError } from '../../errors'
 import { insecureTransport, isInsecure, readableOnTheWay } from '../../request/insecure-transport'
 import type { StoredToken } from '../../stores/token-store'
@@ -5,7 +6,7 @@ import type { ServerMetadata } from '../client'
 import { OAuthError } from '../errors'
 import type { AuthorizationServer } from './authorization-server'
 import { refusalError } from './failures'
-import { SentSecrets } from './sent-secrets'
+import { SentSecrets } from '../../secrets/sent-secrets'
 import { parametersFor, requestToken, type OAuthParameters, type RequestedToken } from './token-request'
 
 /** What must be kept of a login until its callback, in the session of that user. Plain JSON; secret. */
@@ -70,23 +71,17 @@ export function rejectReserved(
 /** Starts a login (RFC 6749 section 4.1.1): the URL to open, and what to keep until the callback. */
 export async function authorizationRequest(
   server: AuthorizationServer,
-  {
-    redirectUri,
-    requested,
-    responseType = 'code',
-    pkce = true,
-    params,
-    signal,
-    ...given
-  }: AuthorizationRequest,
+  options: AuthorizationRequest,
 ): Promise<{ url: string; login: PendingLogin }> {
+  const own = ownProperties(options)
+  const { redirectUri, requested, responseType = 'code', pkce = true, params, signal } = own
   return server.request({ audience: requested.audience[0], signal }, async ({ oc, config }) => {
     const login: PendingLogin = {
-      state: given.state ?? oc.randomState(),
+      state: own.state ?? oc.randomState(),
       redirectUri,
       ...(pkce && responseType.includes('code') && { codeVerifier: oc.randomPKCECodeVerifier() }),
-      ...(given.nonce !== undefined || requested.scope.includes('openid')
-        ? { nonce: given.nonce ?? oc.randomNonce() }
+      ...(own.nonce !== undefined || requested.scope.includes('openid')
+        ? { nonce: own.nonce ?? oc.randomNonce() }
         : {}),
     }
     const { codeVerifier, nonce, state } = login

@@ -7,7 +7,7 @@ import { OAuthError, type OAuthRefusal } from '../errors'
 import { MAX_BYTES } from './axios-transport'
 import type { ParsedResponse } from './normalize-response'
 import type { Transport } from './openid-client-transport'
-import type { Redact, SentSecrets } from './sent-secrets'
+import type { Redact, SentSecrets } from '../../secrets/sent-secrets'
 
 /** Facts about a request, for the advice in an error. */
 export interface RequestFacts {

@@ -6,7 +6,7 @@ import type { HttpRequest, HttpResponse, SendHttp } from './axios-transport'
 import type { ClientAuthentication } from './client-authentication'
 import { networkError } from './failures'
 import { normalizeResponse, type ParsedResponse } from './normalize-response'
-import { SentSecrets } from './sent-secrets'
+import { SentSecrets } from '../../secrets/sent-secrets'
 
 /** What openid-client calls instead of `fetch`. */
 export type Fetch = (

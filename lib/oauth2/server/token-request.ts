@@ -1,3 +1,4 @@
+import { ownProperties } from '../../check-values'
 import { secondsNow } from '../../clock'
 import { splitScopes } from '../../formats/scopes'
 import { tokenResponse } from '../../stores/stored-token'
@@ -30,10 +31,11 @@ export interface ScopeAndAudience {
 
 /** The token to request for a query: its scopes and those of the options, and one audience of the query that the options allow. */
 export function requestedToken(
-  { scope, audience }: TokenQuery,
+  query: TokenQuery,
   options: ScopeAndAudience,
   { audienceParameter = 'resource' }: OAuthClient,
 ): RequestedToken {
+  const { scope, audience } = ownProperties(query)
   const allowed = listOf(options.audience)
   const queried = listOf(audience)
   const target =

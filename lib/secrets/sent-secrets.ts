@@ -1,5 +1,5 @@
-import { redactSecrets } from '../../secrets/redact'
-import { sanitize } from '../../secrets/sanitize'
+import { redactSecrets } from './redact'
+import { sanitize } from './sanitize'
 
 /** Redacts and sanitizes a text of the server for a message. */
 export type Redact = (text: string) => string
@@ -14,7 +14,9 @@ export class SentSecrets {
     const [scheme = '', credentials = ''] = authorization?.split(' ') ?? []
     this.#all.add(credentials)
     if (!/^basic$/i.test(scheme)) return
-    const [, password = ''] = Buffer.from(credentials, 'base64').toString().split(':')
+    const text = Buffer.from(credentials, 'base64').toString()
+    // Only the username cannot have a colon (RFC 7617 section 2).
+    const password = text.slice(text.indexOf(':') + 1)
     this.#all.add(password)
     // Form-encoded inside of Basic (RFC 6749 section 2.3.1).
     this.#all.add(new URLSearchParams(`=${password}`).get('') ?? '')
