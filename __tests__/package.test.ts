@@ -58,7 +58,8 @@ describe('the tarball', () => {
     )
     const built = (name: string) => ['cjs', 'd.cts', 'd.ts', 'js'].map((end) => `dist/${name}.${end}`)
     // What the entries have in common: code, code that is loaded when it is used, and types.
-    const shared = ['chunk-*.cjs', 'chunk-*.js', 'verify-signature-*.cjs', 'verify-signature-*.js']
+    const shared = ['chunk', 'exchange', 'object-requests', 'verify-signature']
+      .flatMap((name) => [`${name}-*.cjs`, `${name}-*.js`])
       .concat('*.d.cts', '*.d.ts')
       .map((name) => `dist/${name}`)
     // The command is there as a module alone; what is built into it has its licences beside it.

@@ -10,7 +10,17 @@ export { findSciToken, type FindSciTokenOptions } from './tokens/find-sci-token'
 export { SciToken, type TokenProfile } from './tokens/scitoken'
 export { isValidToken, type TokenRequirements } from './tokens/validate-claims'
 export { targetAudience } from './tokens/target-audience'
-export { tokenAuthorizationHeader, type Token, type TokenQuery, type TokenSource } from './tokens/token'
+export {
+  tokenAuthorizationHeader,
+  type ObjectRequirements,
+  type Token,
+  type TokenQuery,
+  type TokenSource,
+} from './tokens/token'
+// The object of an explanation; the subpath `/pelican` resolves one.
+export type { ResolvedObject } from './federation/object-resolver'
+export type { Federation } from './federation/discovery'
+export type { ObjectServer, PelicanHeaders } from './federation/pelican-headers'
 export { parseChallenges, type Challenge } from './formats/www-authenticate'
 export { findX509Credentials, type FindX509Options } from './x509/find-x509-credentials'
 export { X509Credential, type PemPair } from './x509/x509-credential'

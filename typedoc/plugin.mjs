@@ -80,7 +80,7 @@ const CATEGORIES = [
     title: 'Data in federations',
     guides: ['data'],
     symbols: `resolveObject ResolveObjectOptions ResolvedObject federationOf Federation PelicanOptions parsePelicanHeaders PelicanHeaders
-      ObjectServer HeaderFields`,
+      ObjectServer HeaderFields ObjectRequirements`,
   },
   {
     title: 'OAuth 1',

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { processEnvironment } from '../../lib/environment'
 import { runExample, testExamples } from '../support/examples'
 import { createFederation, type TestFederation } from '../support/federation'
+import { mint } from '../support/make-token'
 import { createAuthority } from '../support/pki'
 import { leadHosts } from '../support/redirect-hosts'
 
@@ -30,8 +31,11 @@ beforeAll(async () => {
   stop = leadHosts(Object.fromEntries(ports) as Record<string, number>, authority.certificate)
   fs.writeFileSync(path.join(folder, 'ca.pem'), authority.certificate)
   process.env.SSL_CERT_FILE = path.join(folder, 'ca.pem')
+  federation.objects.set('/igwn/other/f.txt', Buffer.from('another frame'))
+  process.env.BEARER_TOKEN = mint({ iss: 'https://issuer.example.org', scope: 'read:/frames' })
 })
 afterAll(async () => {
+  delete process.env.BEARER_TOKEN
   stop()
   await federation.close()
 })

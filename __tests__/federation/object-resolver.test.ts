@@ -1,5 +1,4 @@
 import type { Ask, Question, Reply } from '../../lib/federation/ask'
-import { directorAsker } from '../../lib/federation/director'
 import { objectResolver } from '../../lib/federation/object-resolver'
 
 const DOCUMENT = { director_endpoint: 'https://director.example.org/' }
@@ -32,7 +31,14 @@ function resolver(replies: readonly (Reply | Error)[], document: object = DOCUME
     return reply
   }
   const pause = async (delay: number) => void pauses.push(delay)
-  return { asked, pauses, ...objectResolver(ask, directorAsker(ask, pause)) }
+  const { resolve, federationOf, demote } = objectResolver(pause)
+  return {
+    asked,
+    pauses,
+    demote,
+    resolve: (url: string, method: string) => resolve(url, method, ask),
+    federationOf: (url: string) => federationOf(url, ask),
+  }
 }
 
 const at = (seconds: number) => jest.spyOn(Date, 'now').mockReturnValue(1_700_000_000_000 + seconds * 1000)

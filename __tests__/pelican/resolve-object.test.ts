@@ -32,6 +32,7 @@ it('says where an object is, and which token it needs', async () => {
     federation: await federationOf(federation.url('/')),
     path: '/igwn/frames/f.txt',
     method: 'GET',
+    tokenName: undefined,
     servers: caches.map(({ origin }, at) => ({ url: `${origin}/igwn/frames/f.txt`, priority: at + 1 })),
     namespace: '/igwn',
     requiresToken: true,

@@ -661,7 +661,7 @@ describe('arguments of the wrong type', () => {
     [{ minTimeLeft: '60' }, 'query.minTimeLeft must be a number of seconds, 0 or more, not a string.'],
     [
       { scopes: 'read:/' },
-      'query has no option "scopes"; there are audience, scope, issuer, minTimeLeft, challengeScope, isRetry.',
+      'query has no option "scopes"; there are audience, scope, issuer, minTimeLeft, challengeScope, object, isRetry.',
     ],
   ])('query %j', async (query, message) => {
     process.env.BEARER_TOKEN = mint()

@@ -1,9 +1,9 @@
 import { secondsNow } from '../clock'
 import type { AttachedCredential } from '../explain/attached-credentials'
-import { fixesOf, type Explanation } from '../explain/explanation'
+import { fixesOf, objectTexts, type Explanation } from '../explain/explanation'
 import type { Finding, FindingKind, FindingVerdict, TokenInfo } from '../explain/finding'
 import { sanitize } from '../secrets/sanitize'
-import type { TokenRequirements } from '../tokens/validate-claims'
+import { requirementTexts, type TokenRequirements } from '../tokens/validate-claims'
 import { CommandError, EXIT } from './errors'
 import { expiry, printableLines } from './format'
 import { table, type Row } from './table'
@@ -11,9 +11,10 @@ import { terminalOf, type Paint, type Terminal } from './terminal'
 
 /** An explanation for people: the findings as a table, what would be sent, and what fixes the rest. */
 export function explanationText(explanation: Explanation, terminal: Terminal): string {
-  const { url, requirements, findings, fixes, attached } = explanation
+  const { url, requirements, findings, fixes, attached, object } = explanation
+  const about = [...(object ? objectTexts(object) : []), ...requirementLines(requirements)]
   const parts = [
-    table([terminal.paint('bold', url), ...requirementLines(requirements)], terminal.width),
+    table([terminal.paint('bold', url), ...about], terminal.width),
     findingsText(findings, terminal),
     table([outcome(explanation, terminal.paint)], terminal.width),
     fixesText(fixes, attached.length > 0 ? 'To fix what was skipped:' : 'To fix:'),
@@ -22,12 +23,8 @@ export function explanationText(explanation: Explanation, terminal: Terminal): s
 }
 
 /** What a token must have. */
-export function requirementLines({ audience, scope, issuer }: TokenRequirements): string[] {
-  const all = [
-    audience.length > 0 ? `audience ${sanitize(audience.join(' or '))}` : '',
-    scope.length > 0 ? `scope ${sanitize(scope.join(' '))}` : '',
-    issuer.length > 0 ? `issuer ${sanitize(issuer.join(' or '))}` : '',
-  ].filter(Boolean)
+export function requirementLines(requirements: TokenRequirements): string[] {
+  const all = requirementTexts(requirements).map(sanitize)
   return all.length > 0 ? [`Required of a token: ${all.join(', ')}`] : []
 }
 

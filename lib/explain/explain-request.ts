@@ -1,5 +1,6 @@
 import { processEnvironment, type Environment } from '../environment'
 import type { IgwnAuthError, Reason } from '../errors'
+import type { ResolvedObject } from '../federation/object-resolver'
 import { describeNetrc } from '../netrc/describe-netrc'
 import { findingFor } from '../files/describe-file'
 import {
@@ -36,6 +37,8 @@ export interface ExplainedRequest {
   readonly refusal?: RefusalCause | undefined
   /** What ended the search. */
   readonly error?: IgwnAuthError | undefined
+  /** Where the object of a federation is. */
+  readonly object?: ResolvedObject | undefined
 }
 
 /**
@@ -65,6 +68,7 @@ export function explainRequest(
     findings: refusal ? withRefusalFixes(findings, refusal, target.hostname) : findings,
     attached,
     problem: error && { code: error.code, message: error.message },
+    object: request.object,
   })
 }
 

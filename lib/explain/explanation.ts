@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import type { IgwnAuthErrorCode } from '../errors'
 import { UNKNOWN_ISSUER } from '../formats/htgettoken'
-import type { TokenRequirements } from '../tokens/validate-claims'
+import { requirementTexts, type TokenRequirements } from '../tokens/validate-claims'
+import type { ResolvedObject } from '../federation/object-resolver'
 import type { AttachedCredential } from './attached-credentials'
 import type { Finding } from './finding'
 
@@ -27,6 +28,8 @@ export class Explanation {
         readonly message: string
       }
     | undefined
+  /** Where the object of an `osdf:` or `pelican:` URL is; undefined for other URLs. */
+  readonly object: ResolvedObject | undefined
 
   constructor({
     url,
@@ -34,12 +37,14 @@ export class Explanation {
     findings,
     attached,
     problem,
-  }: Pick<Explanation, 'url' | 'requirements' | 'findings' | 'attached' | 'problem'>) {
+    object,
+  }: Pick<Explanation, 'url' | 'requirements' | 'findings' | 'attached' | 'problem' | 'object'>) {
     this.url = url
     this.requirements = requirements
     this.findings = findings
     this.attached = attached
     this.problem = problem
+    this.object = object
   }
 
   /** The commands and actions that fix what was found, each once, the most likely first. */
@@ -49,14 +54,10 @@ export class Explanation {
 
   /** As text, one line for each finding. */
   toString(): string {
-    const { audience, scope, issuer } = this.requirements
-    const required = [
-      audience.length > 0 ? `audience ${audience.join(' or ')}` : '',
-      scope.length > 0 ? `scope ${scope.join(' ')}` : '',
-      issuer.length > 0 ? `issuer ${issuer.join(' or ')}` : '',
-    ].filter(Boolean)
+    const required = requirementTexts(this.requirements)
     return [
       `${this.url}: ${this.outcome()}`,
+      ...(this.object ? objectTexts(this.object).map((line) => `  ${line}`) : []),
       ...(required.length > 0 ? [`  required of a token: ${required.join(', ')}`] : []),
       ...this.findings.map(({ verdict, message }) => `  ${verdict}: ${message}`),
       ...this.findings.flatMap(({ warning }) => (warning === undefined ? [] : [`  warning: ${warning}`])),
@@ -71,16 +72,24 @@ export class Explanation {
     return this.attached.map(({ kind, source }) => `${NAMES[kind]} from ${source} would be sent`).join('; ')
   }
 
-  /** As data: `url`, `requirements`, `findings`, `attached`, `problem` and `fixes`. */
+  /** As data: `url`, `requirements`, `findings`, `attached`, `problem`, `fixes`, and `object` for an object of a federation. */
   toJSON(): Record<string, unknown> {
-    const { url, requirements, findings, attached, problem, fixes } = this
-    return { url, requirements, findings, attached, problem, fixes }
+    const { url, requirements, findings, attached, problem, fixes, object } = this
+    return { url, requirements, findings, attached, problem, fixes, ...(object && { object }) }
   }
 
   /** The same for `console.log`. */
   [inspect.custom](_depth: number, options: object): string {
     return `Explanation ${inspect(this.toJSON(), options)}`
   }
+}
+
+/** Where an object is, one text for each fact. */
+export function objectTexts({ namespace, requiresToken, servers, federation }: ResolvedObject): string[] {
+  return [
+    `namespace ${namespace ?? 'unknown'} of ${federation.host}: ${requiresToken ? 'a token is required' : 'no token is required'}`,
+    `servers: ${servers.map(({ url }) => new URL(url).host).join(', ') || 'none'}`,
+  ]
 }
 
 const NAMES: Readonly<Record<AttachedCredential['kind'], string>> = {

@@ -5,29 +5,31 @@ import type { Federation } from './discovery'
 import { fieldOf } from './pelican-headers'
 import type { PelicanUrl } from './pelican-url'
 
-/** Asks a director where an object is. */
-export type AskDirector = (federation: Federation, object: ObjectPath, method: string) => Promise<Reply>
-
 type ObjectPath = Pick<PelicanUrl, 'path' | 'directRead' | 'directorQuery'>
 
+/** What a director is asked. */
+export interface DirectorQuestion {
+  readonly federation: Federation
+  readonly object: ObjectPath
+  /** The method of the request that will follow. */
+  readonly method: string
+  readonly ask: Ask
+  /** Waits, in milliseconds. */
+  readonly pause: ((delay: number) => Promise<void>) | undefined
+}
+
 /**
- * Asks a director, with the method of the request and without a token: shown one, it repeats it in the URLs that it returns. A
- * director that restarts is asked again after 3, 6 and 9 seconds, or when its `Retry-After` says.
- *
- * @param pause - waits, in milliseconds
+ * Asks a director where an object is, with the method of the request and without a token: shown one, it repeats it in the URLs that
+ * it returns. A director that restarts is asked again after 3, 6 and 9 seconds, or when its `Retry-After` says.
  */
-export function directorAsker(ask: Ask, pause: (delay: number) => Promise<void> = wait): AskDirector {
-  return async (federation, object, method) => {
-    // An origin that stands alone is not asked to change anything.
-    const question = {
-      method: federation.director === undefined ? 'HEAD' : method,
-      url: directorUrl(federation, object),
-    }
-    for (let attempt = 1; ; attempt += 1) {
-      const reply = await ask(question)
-      if (attempt === ATTEMPTS || !isRestarting(reply)) return reply
-      await pause(delayAfter(reply, attempt))
-    }
+export async function askDirector(question: DirectorQuestion): Promise<Reply> {
+  const { federation, object, ask, pause = wait } = question
+  // An origin that stands alone is not asked to change anything.
+  const method = federation.director === undefined ? 'HEAD' : question.method
+  for (let attempt = 1; ; attempt += 1) {
+    const reply = await ask({ method, url: directorUrl(federation, object) })
+    if (attempt === ATTEMPTS || !isRestarting(reply)) return reply
+    await pause(delayAfter(reply, attempt))
   }
 }
 

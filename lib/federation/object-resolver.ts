@@ -1,6 +1,6 @@
 import { secondsNow, since } from '../clock'
 import type { Ask, Reply } from './ask'
-import { directorAsker, directorUrl, type AskDirector } from './director'
+import { askDirector, directorUrl } from './director'
 import { discoverFederation, type Federation } from './discovery'
 import { scopesFor } from './object-scope'
 import { parsePelicanHeaders, type ObjectServer, type PelicanHeaders } from './pelican-headers'
@@ -16,6 +16,8 @@ export interface ResolvedObject extends PelicanHeaders {
   readonly path: string
   /** The HTTP method for which it was resolved, in upper case; GET for HEAD, too. */
   readonly method: string
+  /** The name of the token to use, as in `name+osdf:///path`; undefined for any. */
+  readonly tokenName: string | undefined
   /** Scopes of which a token needs one: that of the WLCG profile and that of SciTokens. Empty where no issuer is known. */
   readonly scopes: readonly string[]
 }
@@ -28,10 +30,10 @@ export interface Resolution {
 
 /** Resolves objects, and remembers them. */
 export interface ObjectResolver {
-  /** Resolves a URL. Concurrent calls for one object share a request. */
-  readonly resolve: (url: string, method: string) => Promise<Resolution>
+  /** Resolves a URL. Concurrent calls for one object share a request. `ask` sends requests without a credential. */
+  readonly resolve: (url: string, method: string, ask: Ask) => Promise<Resolution>
   /** The federation of a URL. */
-  readonly federationOf: (url: string) => Promise<Federation>
+  readonly federationOf: (url: string, ask: Ask) => Promise<Federation>
   /** Puts a server that failed behind the others of its object. */
   readonly demote: (resolution: Resolution, server: ObjectServer) => void
 }
@@ -44,30 +46,29 @@ const KEEP_FAILURE = 10
 /**
  * A resolver with caches of its own.
  *
- * @param ask - sends requests without a credential
+ * @param pause - waits for a director that restarts, in milliseconds
  */
-export function objectResolver(ask: Ask, askDirector: AskDirector = directorAsker(ask)): ObjectResolver {
+export function objectResolver(pause?: (delay: number) => Promise<void>): ObjectResolver {
   const federations = timedCache<Federation>(() => KEEP_FEDERATION)
   const objects = timedCache<Resolution>(({ object }) =>
     object.servers.length > 0 ? KEEP_OBJECT : KEEP_FAILURE,
   )
-  const discover = (host: string) => federations.get(host, () => discoverFederation(host, ask))
+  const discover = (host: string, ask: Ask) => federations.get(host, () => discoverFederation(host, ask))
 
   return {
-    async resolve(url, anyMethod) {
+    async resolve(url, anyMethod, ask) {
       // A director responds to both in the same way.
       const method = anyMethod === 'HEAD' ? 'GET' : anyMethod
       const { federation: host, ...parsed } = parsePelicanUrl(url)
-      const { path, directRead, directorQuery } = parsed
-      return objects.get(
-        `${method} ${directRead ? 'origin ' : ''}${host}${path}${directorQuery}`,
-        async () => {
-          const federation = await discover(host)
-          return resolutionOf(federation, parsed, method, await askDirector(federation, parsed, method))
-        },
-      )
+      const { path, directRead, directorQuery, tokenName = '' } = parsed
+      const key = `${method} ${tokenName}+${directRead ? 'origin ' : ''}${host}${path}${directorQuery}`
+      return objects.get(key, async () => {
+        const federation = await discover(host, ask)
+        const reply = await askDirector({ federation, object: parsed, method, ask, pause })
+        return resolutionOf(federation, parsed, method, reply)
+      })
     },
-    federationOf: async (url) => discover(parsePelicanUrl(url).federation),
+    federationOf: async (url, ask) => discover(parsePelicanUrl(url).federation, ask),
     demote(resolution, failed) {
       const { object } = resolution
       const others = object.servers.filter(({ url }) => url !== failed.url)
@@ -79,19 +80,22 @@ export function objectResolver(ask: Ask, askDirector: AskDirector = directorAske
 /** What a reply of the director says about an object. */
 export function resolutionOf(
   federation: Federation,
-  object: Pick<PelicanUrl, 'path' | 'directRead' | 'directorQuery'>,
+  object: Omit<PelicanUrl, 'federation'>,
   method: string,
   reply: Reply,
 ): Resolution {
   const headers = parsePelicanHeaders(reply.headers)
+  const isRefused = reply.status === 401 || reply.status === 403
   return {
     reply,
     object: {
       ...headers,
+      requiresToken: headers.requiresToken || isRefused,
       servers: serversOf(federation, object, method, reply, headers),
       url: `pelican://${federation.host}${object.path}`,
       federation,
       path: object.path,
+      tokenName: object.tokenName,
       method,
       scopes: headers.issuers.length > 0 ? scopesFor(object.path, method, headers) : [],
     },
@@ -100,7 +104,7 @@ export function resolutionOf(
 
 function serversOf(
   federation: Federation,
-  object: Pick<PelicanUrl, 'path' | 'directRead' | 'directorQuery'>,
+  object: Omit<PelicanUrl, 'federation'>,
   method: string,
   { status }: Reply,
   { servers, collectionsUrl }: PelicanHeaders,

@@ -19,8 +19,8 @@ export function newInstance(defaults: AxiosRequestConfig = {}): AxiosInstance {
  * The defaults of an instance that decide how it connects: adapter, proxy, agents, `timeout`. Nothing that is sent (headers,
  * `auth`, `params`) and nothing that changes the URL or the body.
  */
-export function connectionDefaults({ defaults }: AxiosInstance): AxiosRequestConfig {
-  const all = defaults as unknown as Record<string, unknown>
+export function connectionDefaults({ defaults }: { readonly defaults: object }): AxiosRequestConfig {
+  const all = defaults as Record<string, unknown>
   return Object.fromEntries(
     CONNECTION_DEFAULTS.filter((name) => all[name] !== undefined).map((name) => [name, all[name]]),
   )

@@ -13,11 +13,12 @@ import { exchangeOf } from './install'
 /**
  * Explains what a GET request to a URL would carry, and why: every location that is searched, in order; what was found there, and
  * the claim, date or permission that decided; what would be sent; and the command that fixes a problem. Nothing is sent, and no
- * network is used, unless `verify` requests the keys of the issuer. The result has no secret, and nothing is kept between calls.
+ * network is used, unless `verify` requests the keys of the issuer, or the URL is that of an object in a federation (`osdf:`,
+ * `pelican:`, `stash:`): then its director is asked. The result has no secret, and nothing is kept between calls.
  *
  * @param url - absolute; with an instance it may be relative to its `baseURL`
  * @param options - options of `applyIgwnAuth`, or an axios instance to explain as it is set up. Default is none
- * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_URL` when the URL has no http host; `ERR_IGWN_INVALID_OPTION` when an option is
+ * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_URL` when the URL has no http host and is none of a federation; `ERR_IGWN_INVALID_OPTION` when an option is
  *   invalid. What would stop the request is not thrown: it is the `problem` of the explanation
  */
 export async function explain(

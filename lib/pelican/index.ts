@@ -1,5 +1,6 @@
 /**
- * Objects in Pelican federations such as OSDF: {@link resolveObject} says where one is and which token it needs.
+ * Objects in Pelican federations such as OSDF: {@link resolveObject} says where one is and which token it needs. Requests of an
+ * instance with IGWN auth take `osdf:///path`, `pelican://federation/path` and `stash:///path` as URLs; they need nothing of this subpath.
  *
  * @module axios-igwn-auth/pelican
  */

@@ -1,8 +1,9 @@
 import type { AxiosInstance } from 'axios'
 import { checkValues, kindOf, type Check } from '../check-values'
+import type { Ask } from '../federation/ask'
 import type { Federation } from '../federation/discovery'
 import { noServer } from '../federation/no-server'
-import { objectResolver, type ObjectResolver, type ResolvedObject } from '../federation/object-resolver'
+import { objectResolver, type ResolvedObject } from '../federation/object-resolver'
 import { connectionDefaults, newInstance } from '../formats/plain-instance'
 import { applyIgwnAuth } from '../instance/apply-igwn-auth'
 import { federationAsker } from '../request/ask-federation'
@@ -34,7 +35,7 @@ export async function resolveObject(
   options: ResolveObjectOptions = {},
 ): Promise<ResolvedObject> {
   const { axios, method = 'GET' } = checkValues(options, OBJECT_OPTIONS, 'options') as ResolveObjectOptions
-  const { object, reply } = await resolverOf(axios).resolve(String(url), method.toUpperCase())
+  const { object, reply } = await objectResolver().resolve(String(url), method.toUpperCase(), askerOf(axios))
   // A director that wants a token for its response names the issuer all the same.
   if (object.servers.length === 0 && object.issuers.length === 0) throw noServer(object, reply)
   return object
@@ -48,7 +49,7 @@ export async function resolveObject(
  */
 export async function federationOf(url: string | URL, options: PelicanOptions = {}): Promise<Federation> {
   const { axios } = checkValues(options, OPTIONS, 'options') as PelicanOptions
-  return resolverOf(axios).federationOf(String(url))
+  return objectResolver().federationOf(String(url), askerOf(axios))
 }
 
 const OPTIONS: Record<keyof PelicanOptions, Check> = {
@@ -64,7 +65,7 @@ const OBJECT_OPTIONS: Record<keyof ResolveObjectOptions, Check> = {
       : `must be an HTTP method, not ${kindOf(value)}`,
 }
 
-function resolverOf(instance: AxiosInstance = newInstance()): ObjectResolver {
+function askerOf(instance: AxiosInstance = newInstance()): Ask {
   const plain = applyIgwnAuth(newInstance(connectionDefaults(instance)), { forceNoAuth: true })
-  return objectResolver(federationAsker((config) => plain.request(config)))
+  return federationAsker((config) => plain.request(config))
 }

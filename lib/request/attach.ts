@@ -10,6 +10,7 @@ import { tlsSettings, type TlsChoice, type TlsSettings } from '../x509/tls-setti
 import { adapterKind, isHttp2 } from './adapters'
 import type { Credentials, RequestContext } from './context'
 import { insecureTransport, isInsecure, readableOnTheWay } from './insecure-transport'
+import type { ObjectTarget } from './object-requests'
 
 /** What differs from `applyIgwnAuth` when `HTTPSciTokenAuth` sends requests. */
 export interface AttachBehavior {
@@ -95,14 +96,16 @@ export function attacher(
     refused: Refused | undefined,
     find: FindBearer,
   ): Credentials | Promise<Credentials> {
-    const { url, options, crossOrigin } = context
+    const { url, options, crossOrigin, object } = context
     if (behavior.waitForChallenge && !refused) return { reasons: [] }
     if (options.withholdToken) return nothing('disabled', 'the token is withheld from this request')
     const given = behavior.searchWhenRefused && refused ? undefined : options.token
     const choice = tokenChoice(given, environment.env)
     if (choice.kind === 'never') return nothing('disabled', 'tokens are switched off for this request')
     const isSearch = choice.kind === 'discover'
-    const isRequired = isSearch && choice.required && !crossOrigin
+    const isRequired = isSearch && (choice.required || object?.needsToken === true) && !crossOrigin
+    if (object && isSearch && !isRequired)
+      return nothing('not-needed', 'the object is public and needs no token')
     if (!options.allowInsecureHttp && isInsecure(url, context.request.proxy)) {
       const message = readableOnTheWay(url, 'a token')
       if (crossOrigin || (isSearch && !isRequired)) return nothing('insecure-transport', message)
@@ -182,7 +185,7 @@ function ofBasic(header: Credentials, context: RequestContext, find: FindBasic):
   const found = find(url, {
     netrc: options.netrc,
     // `default` is for hosts that the caller chose; a redirect chooses any (curl's CVE-2024-11053).
-    allowDefault: !crossOrigin,
+    allowDefault: !crossOrigin && !context.object,
     isInsecure: !options.allowInsecureHttp && isInsecure(url, request.proxy),
   })
   const insecure = found.reasons.find(({ code }) => code === 'insecure-transport')
@@ -225,8 +228,10 @@ const NO_TLS: TlsChoice = {
 }
 
 /** Whether a request goes elsewhere than what the caller named is for: by a redirect, or because `url` names another host. */
-export function isOtherService({ url, options, crossOrigin }: RequestContext): boolean {
-  return crossOrigin || (options.url !== undefined && !isSameService(new URL(options.url), url))
+export function isOtherService({ url, options, crossOrigin, object }: RequestContext): boolean {
+  if (crossOrigin || options.url === undefined) return crossOrigin
+  const service = new URL(options.url)
+  return !isSameService(service, url) && service.host !== object?.object.federation.host
 }
 
 function forAnotherServer(what: string, { url, crossOrigin }: RequestContext): string {
@@ -243,6 +248,7 @@ function requirementsFinder(): Attacher['requirementsFor'] {
   return (context, refused) => {
     const { url, options } = context
     const challengeScope = refused?.challengeScope ?? []
+    if (context.object) return forObject(context.object, options, challengeScope)
     const isOther = isOtherService(context)
     if (last?.url === url && last.options === options && !isOther && challengeScope.length === 0)
       return last.requirements
@@ -257,6 +263,28 @@ function requirementsFinder(): Attacher['requirementsFor'] {
     if (!isOther && challengeScope.length === 0) last = { url, options, requirements }
     return requirements
   }
+}
+
+/** What the options require replaces what the director says of the same claim. */
+function forObject(
+  { requirements }: ObjectTarget,
+  { tokenAudience, tokenScope, tokenIssuer, tokenMinTimeLeft }: ResolvedOptions,
+  challengeScope: readonly string[],
+): TokenRequirements {
+  const { audience, scope, issuer } = requirements
+  return requirementsOf({
+    audience: tokenAudience,
+    scope: tokenScope,
+    issuer: tokenIssuer,
+    minTimeLeft: tokenMinTimeLeft,
+    challengeScope,
+    object: {
+      ...requirements,
+      audience: tokenAudience === undefined ? audience : [],
+      scope: tokenScope === undefined ? scope : [],
+      issuer: tokenIssuer === undefined ? issuer : [],
+    },
+  })
 }
 
 /** The query for a scheme: the scopes of a challenge are kept apart. */

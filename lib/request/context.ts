@@ -6,6 +6,7 @@ import type { SciToken } from '../tokens/scitoken'
 import type { TokenQuery } from '../tokens/token'
 import type { TlsChoice } from '../x509/tls-settings'
 import { proxySecrets } from './network-proxy'
+import type { ObjectTarget } from './object-requests'
 import type { RedirectOptions } from './redirects'
 import type { FormParts } from './resend'
 import type { Progress } from './transmit'
@@ -20,6 +21,8 @@ export interface RequestContext {
   /** The target. Its path may not be that of the request. */
   readonly url: URL
   readonly options: ResolvedOptions
+  /** The object of a federation that the request is for; undefined for other requests. */
+  readonly object: ObjectTarget | undefined
   /** The caller authenticates: an `Authorization` (even false or null), `auth`, or userinfo in the URL. */
   readonly authenticated: boolean
   /** A redirect led to an origin that is not declared to be the same service (`trustedOrigins`). */
@@ -65,6 +68,7 @@ export function newContext(known: NewRequest): RequestContext {
     adapter,
     url,
     options,
+    object: undefined,
     authenticated,
     crossOrigin: false,
     withoutCredentials: false,

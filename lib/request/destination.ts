@@ -1,5 +1,6 @@
 import type { InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError } from '../errors'
+import { isPelicanUrl } from '../formats/url'
 
 type Target = Pick<InternalAxiosRequestConfig, 'url' | 'baseURL' | 'allowAbsoluteUrls' | 'socketPath'>
 
@@ -63,6 +64,12 @@ function fullUrl({ url = '', baseURL, allowAbsoluteUrls }: Target): string {
 
 /** What axios treats as absolute: with a scheme, or with an authority only (RFC 3986 section 4.2). */
 const ABSOLUTE = /^(?:[a-z][a-z\d+\-.]*:)?\/\//i
+
+/** The URL of an object in a federation, which is sent to one of its servers; undefined for other requests. */
+export function objectUrlOf(request: Target): string | undefined {
+  const text = request.socketPath == null ? fullUrl(request) : ''
+  return isPelicanUrl(text) ? text : undefined
+}
 
 /** The URL is not repeated: it may hold a password. */
 export function notHttpUrl(): IgwnAuthError {

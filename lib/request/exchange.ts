@@ -8,9 +8,10 @@ import { isPromise } from '../tokens/token'
 import { abortable, throwIfAborted } from './abort'
 import { attacher, type AttachBehavior } from './attach'
 import { newContext, type Credentials, type RequestContext } from './context'
-import { destinationFinder, notHttpUrl } from './destination'
+import { destinationFinder, notHttpUrl, objectUrlOf } from './destination'
 import { explainUnsent, isRefusal, refusalOf } from './explain-refusal'
 import { isFromNetworkProxy } from './network-proxy'
+import type { ObjectRequests } from './object-requests'
 import { RedirectToFollow, redirectedContext } from './redirects'
 import { emit, emitChallenged, emitCredentials, emitSkipped, isObserved, shownUrl } from './request-events'
 import { discard, formParts } from './resend'
@@ -43,22 +44,25 @@ export interface Exchange {
 export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBehavior): Exchange {
   const attaching = attacher(behavior)
   const findDestination = destinationFinder()
+  let objects: ObjectRequests | undefined
 
   return {
     send(caller, adapter) {
       const url = findDestination(caller)
       try {
         // Anything but http(s) gets no credential, and an interceptor that ran after ours may have switched us off.
-        if (!url || igwnAuthOf(caller) === false) return sendWithout(caller, adapter)
+        if (!url || igwnAuthOf(caller) === false) return sendElsewhere(caller, adapter)
         return send(contextOf(caller, adapter, url))
       } catch (error) {
         return Promise.reject(error)
       }
     },
-    explain(caller) {
+    async explain(caller) {
       const url = findDestination(caller)
-      if (!url) throw notHttpUrl()
-      return explainUnsent(contextOf(caller, caller.adapter, url), attaching)
+      if (url) return explainUnsent(contextOf(caller, caller.adapter, url), attaching)
+      if (objectUrlOf(caller) === undefined) throw notHttpUrl()
+      const { context, error } = await (await loadObjects()).look(caller, caller.adapter)
+      return explainUnsent(context, attaching, error)
     },
     isRequired,
     close: attaching.close,
@@ -67,6 +71,17 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
   function isRequired(caller: Request): boolean {
     const { token, failIfNoAuth } = optionsFor(igwnAuthOf(caller))
     return token === true || failIfNoAuth === true
+  }
+
+  async function sendElsewhere(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {
+    const isObject = igwnAuthOf(caller) !== false && objectUrlOf(caller) !== undefined
+    return isObject ? (await loadObjects()).send(caller, adapter) : sendWithout(caller, adapter)
+  }
+
+  /** Loaded on first use: most programs have no `osdf:` URL. */
+  async function loadObjects(): Promise<ObjectRequests> {
+    const { objectRequests } = await import('./object-requests')
+    return (objects ??= objectRequests({ send: (context) => send(context), contextOf }))
   }
 
   function sendWithout(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {

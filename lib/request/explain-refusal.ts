@@ -68,7 +68,7 @@ function challengeRefusal(
     ofScheme:
       credentials.changes &&
       credentials.scheme?.describeRefusal?.(schemeResponse(response), credentials.changes),
-    target: urlOf(context.request) ?? context.url,
+    target: targetOf(context),
     authenticated: context.authenticated,
     credentials,
     secrets: context.secrets,
@@ -124,6 +124,11 @@ function serverCertificateRefusal(
   }
 }
 
+/** The target, with the path that scopes are compared with. */
+function targetOf({ request, url, object }: RequestContext): URL {
+  return object ? new URL(object.scopePath, url) : (urlOf(request) ?? url)
+}
+
 /** The outcome of a search for credentials. */
 interface Outcome {
   readonly credentials?: Credentials
@@ -141,7 +146,8 @@ function explanationOf(context: RequestContext, attacher: Attacher, outcome: Out
   const attached = attachedCredentials(credentials)
   return explainRequest({
     target: url,
-    url: shownUrl(urlOf(request) ?? url, context),
+    url: context.object?.object.url ?? shownUrl(urlOf(request) ?? url, context),
+    object: context.object?.object,
     options,
     authenticated,
     requirements: attacher.requirementsFor(context, refused),
@@ -159,7 +165,12 @@ function explanationOf(context: RequestContext, attacher: Attacher, outcome: Out
  * Searches as for a request, and explains the outcome; nothing is sent. A token source is asked only with `verify`, because it
  * may use the network.
  */
-export async function explainUnsent(context: RequestContext, attacher: Attacher): Promise<Explanation> {
+export async function explainUnsent(
+  context: RequestContext,
+  attacher: Attacher,
+  problem?: IgwnAuthError,
+): Promise<Explanation> {
+  if (problem) return explanationOf(context, attacher, { error: problem })
   const { options } = context
   const isSource =
     typeof options.token === 'function' ||

@@ -1,6 +1,7 @@
 import type { InternalAxiosRequestConfig } from 'axios'
 import type { Explanation } from '../explain/explanation'
-import { mergeOptions, resolveOptions, type IgwnAuthOptions } from '../options'
+import { isPelicanUrl } from '../formats/url'
+import { mergeOptions, resolveOptions, type IgwnAuthOptions, type ResolvedOptions } from '../options'
 import { attacher } from './attach'
 import { newContext } from './context'
 import { notHttpUrl, urlOf } from './destination'
@@ -14,6 +15,7 @@ import { explainUnsent } from './explain-refusal'
  */
 export async function explainUrl(word: string, options: IgwnAuthOptions): Promise<Explanation> {
   const resolved = mergeOptions({}, resolveOptions(options, 'options'))
+  if (isPelicanUrl(word)) return explainObject(word, resolved)
   const url = urlOf({ url: word })
   if (!url) throw notHttpUrl()
   // No rule about what is attached reads the headers: `authenticated` says all of them.
@@ -32,5 +34,16 @@ export async function explainUrl(word: string, options: IgwnAuthOptions): Promis
     return await explainUnsent(context, attaching)
   } finally {
     attaching.close()
+  }
+}
+
+/** The director of the federation is asked where the object is. */
+async function explainObject(url: string, options: ResolvedOptions): Promise<Explanation> {
+  const [{ AxiosHeaders }, { exchange }] = await Promise.all([import('axios'), import('./exchange')])
+  const { explain, close } = exchange(options)
+  try {
+    return await explain({ url, method: 'get', headers: new AxiosHeaders() })
+  } finally {
+    close()
   }
 }

@@ -260,6 +260,8 @@ export function redirectedContext(
     request,
     url,
     withoutCredentials,
+    // What a director says is for the servers that it names.
+    object: isOtherOrigin && !isTrusted ? undefined : previous.object,
     // What the caller's hook put on the redirect is the caller's.
     authenticated: previous.authenticated || isAuthenticated(request, url),
     crossOrigin: previous.crossOrigin || (isOtherOrigin && !isTrusted),

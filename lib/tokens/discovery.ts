@@ -55,8 +55,8 @@ export function discovery(environment: Environment = processEnvironment): TokenS
   function keyOf(requirements: TokenRequirements): string {
     const known = keys.get(requirements)
     if (known !== undefined) return known
-    const { audience, scope, challengeScope, issuer, minTimeLeft } = requirements
-    const key = JSON.stringify([audience, scope, challengeScope, issuer, minTimeLeft])
+    const { audience, scope, challengeScope, issuer, minTimeLeft, object } = requirements
+    const key = JSON.stringify([audience, scope, challengeScope, issuer, minTimeLeft, object])
     keys.set(requirements, key)
     return key
   }

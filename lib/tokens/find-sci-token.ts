@@ -13,7 +13,7 @@ import { UNKNOWN_ISSUER } from '../formats/htgettoken'
 import { printable } from '../secrets/sanitize'
 import type { SciToken } from './scitoken'
 import { discovery, type Discovery, type SearchOptions, type TokenSearch } from './discovery'
-import type { TokenQuery } from './token'
+import type { ObjectRequirements, TokenQuery } from './token'
 
 /** Options of {@link findSciToken}. */
 export interface FindSciTokenOptions {
@@ -98,11 +98,20 @@ export function tokenNotFound(requirements: TokenRequirements, reasons: readonly
 
 /** The command that gets a suitable token; with the server and issuer of IGWN if the token must be from there. */
 export function htgettokenFor(requirements: TokenRequirements): string {
-  const { audience, issuer } = requirements
-  const scope = requiredScopes(requirements)
-  const server = issuer.includes('https://cilogon.org/igwn') ? 'vault.ligo.org -i igwn' : UNKNOWN_ISSUER
+  const { audience, object } = requirements
+  const issuer = [...requirements.issuer, ...(object?.issuer ?? [])]
+  const scope = [...requiredScopes(requirements), object?.scopeToRequest ?? []].flat()
+  const server = issuer.includes('https://cilogon.org/igwn') ? 'vault.ligo.org -i igwn' : vaultOf(object)
   return `htgettoken -a ${server}${argument('--scopes', scope.join(','))}${argument('--audience', audience.at(-1))}`
 }
+
+/** A director may name the Vault server of a namespace. */
+function vaultOf(object: ObjectRequirements | undefined): string {
+  const { vaultServer = '' } = object ?? {}
+  return HOST.test(vaultServer) ? UNKNOWN_ISSUER.replace('VAULT', vaultServer) : UNKNOWN_ISSUER
+}
+
+const HOST = /^[\w.-]+(?::\d+)?$/
 
 /** An argument to paste into a shell. Left out if a shell would interpret the value: a server may have chosen it. */
 function argument(name: string, value = ''): string {
@@ -113,11 +122,12 @@ function argument(name: string, value = ''): string {
 const MAX_NAMED = 10
 
 function describe(requirements: TokenRequirements): string {
-  const { audience, issuer } = requirements
-  const scope = requiredScopes(requirements)
+  const { audience, issuer, object } = requirements
+  const scopes = [requiredScopes(requirements).join(' '), object?.scope.join(' or ')].filter(Boolean)
+  const issuers = [...issuer, ...(object?.issuer ?? [])]
   return [
     audience.length > 0 ? ` for audience ${audience.join(' or ')}` : '',
-    scope.length > 0 ? ` with scope ${scope.join(' ')}` : '',
-    issuer.length > 0 ? ` of issuer ${issuer.join(' or ')}` : '',
+    scopes.length > 0 ? ` with scope ${scopes.join(', and ')}` : '',
+    issuers.length > 0 ? ` of issuer ${issuers.join(' or ')}` : '',
   ].join('')
 }

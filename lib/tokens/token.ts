@@ -28,8 +28,29 @@ export interface TokenQuery {
    * count, the others are ignored. Default is none.
    */
   readonly challengeScope?: readonly string[] | undefined
+  /**
+   * What the director of a federation says about the object of the request. It chooses among tokens that exist; a source that
+   * obtains tokens requests nothing of it. Default is none.
+   */
+  readonly object?: ObjectRequirements | undefined
   /** Whether the token is for the retry after a 401: then a source must not start an interactive login. Default is false. */
   readonly isRetry?: boolean | undefined
+}
+
+/** What a token for an object of a Pelican federation must have. */
+export interface ObjectRequirements {
+  /** Scopes of which it must have one; empty for any. */
+  readonly scope: readonly string[]
+  /** Issuers of which one must have issued it; a slash at the end does not count. Empty for any. */
+  readonly issuer: readonly string[]
+  /** Audiences of which it must name one, unless it is for any audience; empty for any. */
+  readonly audience: readonly string[]
+  /** The scope to request for a new token: it includes the files beside the object. Default is none. */
+  readonly scopeToRequest?: string | undefined
+  /** The host of the Vault server that issues tokens. Default is none. */
+  readonly vaultServer?: string | undefined
+  /** The name of the HTCondor token file without `.use`, as in `name+osdf:///…`. Default is any token. */
+  readonly tokenName?: string | undefined
 }
 
 /** A source of bearer tokens. Sources can wrap others: {@link reuse}, {@link chain}. */

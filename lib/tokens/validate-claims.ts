@@ -6,7 +6,7 @@ import { hasParentSegment, missingScopes, splitScopes } from '../formats/scopes'
 import { printable, sanitize } from '../secrets/sanitize'
 import { SciToken } from './scitoken'
 import { audienceForms, targetAudience } from './target-audience'
-import type { Token, TokenQuery } from './token'
+import type { ObjectRequirements, Token, TokenQuery } from './token'
 
 export { duration }
 
@@ -22,6 +22,8 @@ export interface TokenRequirements {
   readonly issuer: readonly string[]
   /** Seconds for which it must not expire. */
   readonly minTimeLeft: number
+  /** What it must have for an object of a federation; absent for other requests. */
+  readonly object?: ObjectRequirements
 }
 
 export function requirementsOf(query: TokenQuery): TokenRequirements {
@@ -30,9 +32,21 @@ export function requirementsOf(query: TokenQuery): TokenRequirements {
     audience: list(query.audience),
     scope: list(query.scope).flatMap(splitScopes),
     ...(challengeScope.length > 0 && { challengeScope }),
+    ...(query.object && { object: query.object }),
     issuer: list(query.issuer),
     minTimeLeft: query.minTimeLeft ?? MIN_TIME_LEFT,
   }
+}
+
+/** What a token must have, one text for each requirement, as "scope read:/". */
+export function requirementTexts({ audience, scope, issuer, object }: TokenRequirements): string[] {
+  return [
+    audience.length > 0 ? `audience ${either(audience)}` : '',
+    scope.length > 0 ? `scope ${scope.join(' ')}` : '',
+    object && object.scope.length > 0 ? `scope ${either(object.scope)}` : '',
+    issuer.length > 0 ? `issuer ${either(issuer)}` : '',
+    object && object.issuer.length > 0 ? `issuer ${either(object.issuer)}` : '',
+  ].filter(Boolean)
 }
 
 /** All scopes that a token must have. */
@@ -66,6 +80,7 @@ const QUERY: Record<keyof TokenQuery, Check> = {
   issuer: textOrList,
   minTimeLeft: seconds,
   challengeScope: textOrList,
+  object: (value) => (typeof value === 'object' ? undefined : `must be an object, not ${kindOf(value)}`),
   isRetry: flag,
 }
 
@@ -125,8 +140,30 @@ export function validateClaims(
     validateTimes(token, requirements.minTimeLeft, now) ??
     validateIssuer(token, requirements.issuer) ??
     validateAudience(token, requirements.audience) ??
-    validateScope(token, requiredScopes(requirements))
+    validateScope(token, requiredScopes(requirements)) ??
+    (requirements.object && validateForObject(token, requirements.object))
   )
+}
+
+function validateForObject(token: SciToken, object: ObjectRequirements): ClaimProblem | undefined {
+  const { scope, issuer, audience, tokenName } = object
+  // HTCondor writes a dot as an underscore.
+  if (tokenName !== undefined && !token.source?.includes(`/${tokenName.replaceAll('.', '_')}.use (`))
+    return { code: 'not-needed', message: `is not the token ${sanitize(tokenName)} that the URL names` }
+  const hasIssuer = issuer.some((one) => withoutSlash(one) === withoutSlash(token.issuer ?? ''))
+  const problem = hasIssuer ? undefined : validateIssuer(token, issuer)
+  if (problem) return problem
+  return validateAudience(token, audience) ?? validateAnyScope(token, scope)
+}
+
+function validateAnyScope({ scopes = [] }: SciToken, wanted: readonly string[]): ClaimProblem | undefined {
+  if (wanted.length === 0 || missingScopes(scopes, wanted).length < wanted.length) return undefined
+  const has = scopes.length > 0 ? `scope ${sanitize(scopes.join(' '))}` : 'no scope'
+  return problem('scope', 'scope', wanted, scopes, `has ${has}, not ${sanitize(either(wanted))}`)
+}
+
+function withoutSlash(text: string): string {
+  return text.replace(/\/$/, '')
 }
 
 /** WLCG: an unknown major version must be refused, a newer minor one accepted (profile section 2.1). */

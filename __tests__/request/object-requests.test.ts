@@ -1,0 +1,421 @@
+/** Requests to objects of a federation: which server gets them, which token they carry, and what happens when a server fails. */
+import fs from 'node:fs'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { Readable } from 'node:stream'
+import axios, { type AxiosError, type AxiosInstance } from 'axios'
+import { applyIgwnAuth, explain, igwnAxios, type IgwnAuthEvent, type IgwnAuthOptions } from '../../lib/index'
+import { expectNoSecret } from '../support/expect-no-secret'
+import { createFederation, type TestFederation } from '../support/federation'
+import { mint } from '../support/make-token'
+import { createAuthority } from '../support/pki'
+
+const FRAME = '/igwn/frames/f.txt'
+const good = mint({ scope: 'read:/frames write:/frames' })
+
+let federation: TestFederation
+let tls: { cert: string; key: string }
+
+beforeAll(async () => {
+  const authority = await createAuthority()
+  const { certificate, key } = await authority.issueServer()
+  tls = { cert: certificate, key }
+  const bundle = path.join(process.env.HOME ?? '', 'ca.pem')
+  fs.writeFileSync(bundle, authority.certificate)
+  process.env.REQUESTS_CA_BUNDLE = bundle
+})
+beforeEach(async () => {
+  federation = await createFederation(tls)
+  process.env.BEARER_TOKEN = good
+})
+afterEach(async () => {
+  jest.restoreAllMocks()
+  delete process.env.BEARER_TOKEN
+  delete process.env._CONDOR_CREDS
+  await federation.close()
+})
+
+const withAuth = (options: IgwnAuthOptions = {}): AxiosInstance => applyIgwnAuth(axios.create(), options)
+const failureOf = (request: Promise<unknown>) =>
+  request.then(
+    () => {
+      throw new Error('nothing was thrown')
+    },
+    (error: unknown) => error as AxiosError & { igwnAuth?: { summary: string } },
+  )
+/** The requests that each server got. */
+const seen = () => {
+  const { director, caches, source } = federation
+  return [director, ...caches, source].map((host) => host.seen.map(({ method }) => method).join(' '))
+}
+const authorizations = () =>
+  [federation.director, ...federation.caches, federation.source].flatMap((host) =>
+    host.seen.map(({ headers }) => headers.authorization),
+  )
+
+describe('a request to an object', () => {
+  it('goes to the first server of the director, with the token of its issuer and scope, which the director does not get', async () => {
+    const { data, config, status } = await withAuth().get<string>(federation.url(FRAME))
+    expect([status, data, config.url]).toEqual([200, 'a secret frame\n', federation.url(FRAME)])
+    expect(seen()).toEqual(['GET GET', 'GET', '', ''])
+    expect(authorizations()).toEqual([undefined, undefined, `Bearer ${good}`])
+  })
+
+  it('asks the director once for requests of one instance, and again for another instance', async () => {
+    const instance = withAuth()
+    await Promise.all([instance.get(federation.url(FRAME)), instance.head(federation.url(FRAME))])
+    await instance.get(FRAME, { baseURL: federation.url('') })
+    expect(federation.director.seen).toHaveLength(2)
+    await igwnAxios.create().get(federation.url(FRAME))
+    expect(federation.director.seen).toHaveLength(4)
+  })
+
+  it('carries no token where the object is public, unless the caller gives one', async () => {
+    const open = federation.url('/public/p.txt')
+    expect((await withAuth().get(open)).data).toBe('all may read\n')
+    await withAuth({ token: 'given-by-caller' }).get(open)
+    expect(authorizations().filter(Boolean)).toEqual(['Bearer given-by-caller'])
+  })
+
+  it('writes, deletes and lists at the origin', async () => {
+    const instance = withAuth()
+    await instance.put(federation.url('/igwn/frames/new.txt'), 'new')
+    expect(federation.objects.get('/igwn/frames/new.txt')?.toString()).toBe('new')
+    await instance.delete(federation.url('/igwn/frames/new.txt'))
+    expect(federation.objects.has('/igwn/frames/new.txt')).toBe(false)
+    process.env.BEARER_TOKEN = mint({ scope: 'read:/' })
+    const { status, data } = await instance.request<string>({
+      method: 'propfind',
+      url: federation.url('/igwn/frames'),
+      headers: { Depth: '1' },
+    })
+    expect([status, data]).toEqual([
+      207,
+      '<D:multistatus><D:href>/igwn/frames/f.txt</D:href></D:multistatus>',
+    ])
+    expect(seen()).toEqual(['GET PUT DELETE PROPFIND', '', '', 'PUT DELETE PROPFIND'])
+  })
+
+  it('reads from the origin with directread', async () => {
+    await withAuth().get(`${federation.url(FRAME)}?directread`)
+    expect(seen()).toEqual(['GET GET', '', '', 'GET'])
+  })
+
+  it('is not sent with igwnAuth: false', async () => {
+    const error = await failureOf(withAuth().get(federation.url(FRAME), { igwnAuth: false }))
+    expect(error.message).toBe('Unsupported protocol pelican:')
+    expect(seen()).toEqual(['', '', '', ''])
+  })
+})
+
+describe('the token', () => {
+  it.each([
+    ['SciTokens', { scope: 'read:/frames' }, 200],
+    [
+      'the WLCG profile',
+      { scope: 'storage.read:/', 'wlcg.ver': '1.0', ver: undefined, aud: 'https://wlcg.cern.ch/jwt/v1/any' },
+      200,
+    ],
+    // This server compares every character.
+    ['an issuer with a slash at its end', { iss: 'https://issuer.test/' }, 403],
+  ])('may be of %s', async (_, claims, expected) => {
+    const token = mint(claims)
+    process.env.BEARER_TOKEN = token
+    const { status } = await withAuth().get(federation.url(FRAME), { validateStatus: () => true })
+    expect(status).toBe(expected)
+    expect(authorizations().at(-1)).toBe(`Bearer ${token}`)
+  })
+
+  it.each([
+    [
+      'another issuer',
+      { iss: 'https://other.test' },
+      'is from issuer https://other.test, not https://issuer.test',
+    ],
+    [
+      'another folder with the same beginning',
+      { scope: 'read:/frames/f' },
+      'has scope read:/frames/f, not storage.read:/frames/f.txt or read:/frames/f.txt',
+    ],
+    [
+      'another right',
+      { scope: 'write:/' },
+      'has scope write:/, not storage.read:/frames/f.txt or read:/frames/f.txt',
+    ],
+    [
+      'another service',
+      { aud: 'https://gracedb.ligo.org' },
+      'is for audience https://gracedb.ligo.org, not https://localhost:',
+    ],
+  ])(
+    'is not one of %s: nothing is sent, and the error names the command that gets one',
+    async (_, claims, problem) => {
+      process.env.BEARER_TOKEN = mint(claims)
+      const error = await failureOf(withAuth().get(federation.url(FRAME)))
+      expect(error).toMatchObject({
+        code: 'ERR_IGWN_TOKEN_NOT_FOUND',
+        message: expect.stringContaining(
+          'No suitable token found with scope storage.read:/frames/f.txt or read:/frames/f.txt of issuer https://issuer.test.',
+        ),
+      })
+      expect(error.message).toContain(`BEARER_TOKEN ${problem}`)
+      expect(error.message).toContain(
+        'Get one with htgettoken -a VAULT -i ISSUER --scopes=storage.read:/frames,',
+      )
+      expect(seen()).toEqual(['GET GET', '', '', ''])
+    },
+  )
+
+  it('is requested of IGWN with the scopes of its tokens', async () => {
+    await federation.close()
+    federation = await createFederation(tls, { issuer: 'https://cilogon.org/igwn' })
+    expect((await failureOf(withAuth().get(federation.url(FRAME)))).message).toContain(
+      'Get one with htgettoken -a vault.ligo.org -i igwn --scopes=read:/frames,',
+    )
+  })
+
+  it('may be for one server of the object, and for the federation', async () => {
+    const { caches, host } = federation
+    for (const aud of [caches[0].origin, `https://${host}`]) {
+      process.env.BEARER_TOKEN = mint({ aud })
+      expect((await withAuth().get(federation.url(FRAME))).status).toBe(200)
+    }
+  })
+
+  it('is the one that the caller names, whatever the director says', async () => {
+    const named = mint({ iss: 'https://other.test' })
+    const error = await failureOf(withAuth({ token: named }).get(federation.url(FRAME)))
+    expect(error.response?.status).toBe(403)
+    expect(authorizations().filter(Boolean)).toEqual([`Bearer ${named}`])
+    await failureOf(withAuth().get(federation.url(FRAME), { headers: { Authorization: 'Bearer mine' } }))
+    expect(authorizations().at(-1)).not.toBe(`Bearer ${named}`)
+    expect(authorizations()).toContain('Bearer mine')
+  })
+
+  it('is that of the options where these name an issuer, an audience or a scope', async () => {
+    const token = mint({ iss: 'https://other.test', aud: 'https://x.test', scope: 'else' })
+    process.env.BEARER_TOKEN = token
+    const options = { tokenIssuer: 'https://other.test', tokenAudience: 'https://x.test', tokenScope: 'else' }
+    await failureOf(withAuth(options).get(federation.url(FRAME)))
+    expect(authorizations().at(-1)).toBe(`Bearer ${token}`)
+  })
+
+  it('of a source is requested without what the director says', async () => {
+    const queries: unknown[] = []
+    const getToken = (query: object) => {
+      queries.push(query)
+      return good
+    }
+    await withAuth({ token: getToken }).get(federation.url(FRAME))
+    expect(queries).toEqual([
+      {
+        audience: [],
+        scope: [],
+        issuer: [],
+        minTimeLeft: 60,
+        object: expect.objectContaining({ issuer: ['https://issuer.test'] }),
+      },
+    ])
+  })
+
+  it('is the HTCondor token that the URL names', async () => {
+    const folder = path.join(process.env.HOME ?? '', 'creds')
+    fs.mkdirSync(folder, { recursive: true })
+    const second = mint({ scope: 'read:/' })
+    fs.writeFileSync(path.join(folder, 'a.use'), good, { mode: 0o600 })
+    fs.writeFileSync(path.join(folder, 'igwn_prod.use'), second, { mode: 0o600 })
+    process.env._CONDOR_CREDS = folder
+    await withAuth().get(federation.url(FRAME).replace('pelican', 'igwn.prod+pelican'))
+    expect(authorizations().at(-1)).toBe(`Bearer ${second}`)
+    const error = await failureOf(withAuth().get(federation.url(FRAME).replace('pelican', 'none+pelican')))
+    expect(error.message).toContain('is not the token none that the URL names')
+  })
+
+  it('is not decided by a cache: its hints are not read', async () => {
+    federation.caches[0].faults = {
+      status: 503,
+      headers: {
+        'X-Pelican-Token-Generation': 'issuer=https://evil.test',
+        Link: `<https://evil.test/x>; rel="duplicate"; pri=1`,
+      },
+    }
+    expect((await withAuth().get(federation.url(FRAME))).status).toBe(200)
+    expect(authorizations().filter(Boolean)).toEqual([`Bearer ${good}`, `Bearer ${good}`])
+  })
+
+  it('is shown to a director that needs it to name servers, and never appears in a URL', async () => {
+    federation.director.closed.add('/igwn')
+    const { data } = await withAuth().get<string>(federation.url(FRAME))
+    expect(data).toBe('a secret frame\n')
+    expect(authorizations()).toEqual([undefined, undefined, `Bearer ${good}`, `Bearer ${good}`])
+    expect(federation.caches[0].seen.map(({ url }) => url)).toEqual([FRAME])
+  })
+
+  it('does not follow a redirect of a cache to another server, nor is shown where the redirect repeats it', async () => {
+    const [first, second] = federation.caches
+    first.faults = { redirectTo: second.origin }
+    const events: IgwnAuthEvent[] = []
+    const response = await withAuth({ onEvent: (event) => events.push(event) }).get(federation.url(FRAME))
+    expect(second.seen.map(({ headers }) => headers.authorization)).toEqual([undefined])
+    expectNoSecret([response, response.request, events], [good])
+  })
+})
+
+describe('a server that fails', () => {
+  it.each([
+    ['is down', async () => federation.caches[0].stop()],
+    ['responds with 503', async () => void (federation.caches[0].faults = { status: 503 })],
+    ['does not have the object', async () => void (federation.caches[0].faults = { status: 404 })],
+    ['is overloaded', async () => void (federation.caches[0].faults = { status: 429 })],
+    ['closes the connection in the body', async () => void (federation.caches[0].faults = { cutAfter: 5 })],
+  ])('and %s is followed by the next, and tried last from then on', async (_, fail) => {
+    await fail()
+    const events: IgwnAuthEvent[] = []
+    const instance = withAuth({ onEvent: (event) => events.push(event) })
+    const [first, second] = federation.caches
+    expect((await instance.get(federation.url(FRAME))).data).toBe('a secret frame\n')
+    const [warning] = events.filter(({ type }) => type === 'warning')
+    expect(warning).toMatchObject({
+      source: new URL(first.origin).host,
+      message: expect.stringMatching(
+        new RegExp(`^localhost:\\d+ failed \\(.+\\); trying ${new URL(second.origin).host}$`),
+      ),
+    })
+    const count = first.seen.length
+    expect((await instance.get(federation.url(FRAME))).data).toBe('a secret frame\n')
+    expect([first.seen.length, second.seen.length]).toEqual([count, 2])
+    expect(federation.director.seen).toHaveLength(2)
+  })
+
+  it('sends nothing for 10 seconds: the next is asked', async () => {
+    const { setTimeout: real } = globalThis
+    jest
+      .spyOn(globalThis, 'setTimeout')
+      .mockImplementation(((act: () => void, delay?: number, ...rest: []) =>
+        real(act, delay === 10_000 ? 100 : delay, ...rest)))
+    federation.caches[0].faults = { isSilent: true }
+    expect((await withAuth().get(federation.url(FRAME))).data).toBe('a secret frame\n')
+    expect(federation.caches[1].seen).toHaveLength(1)
+  })
+
+  it('is not replaced when the caller aborts, or sets a limit', async () => {
+    federation.caches[0].faults = { isSilent: true }
+    const controller = new AbortController()
+    const request = failureOf(withAuth().get(federation.url(FRAME), { signal: controller.signal }))
+    while (federation.caches[0].seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    controller.abort()
+    expect((await request).code).toBe('ERR_CANCELED')
+    federation.caches[0].faults = {}
+    const limited = await failureOf(withAuth().get(federation.url(FRAME), { maxContentLength: 3 }))
+    expect(limited.message).toContain('maxContentLength')
+    expect(federation.caches[1].seen).toEqual([])
+  })
+
+  it('and refuses the token is not replaced: the summary compares its scopes with the path below the base path', async () => {
+    process.env.BEARER_TOKEN = mint({ iss: 'https://other.test', scope: 'read:/other' })
+    const error = await failureOf(withAuth({ token: process.env.BEARER_TOKEN }).get(federation.url(FRAME)))
+    expect(error.response?.status).toBe(403)
+    expect(error.igwnAuth?.summary).toContain('none of its scopes covers /frames/f.txt')
+    expect(seen()).toEqual(['GET GET', 'GET', '', ''])
+  })
+
+  it('during a download as a stream is tried last when the download is resumed', async () => {
+    const [first, second] = federation.caches
+    const instance = withAuth()
+    const url = federation.url(FRAME)
+    first.faults = { cutAfter: 5, cuts: 1 }
+    const { data } = await instance.get<Readable>(url, { responseType: 'stream' })
+    const part: Buffer[] = []
+    await failureOf(
+      (async () => {
+        for await (const chunk of data) part.push(chunk as Buffer)
+      })(),
+    )
+    const got = Buffer.concat(part)
+    const rest = await instance.get<Readable>(url, {
+      responseType: 'stream',
+      headers: { Range: `bytes=${got.length}-` },
+    })
+    expect(rest.status).toBe(206)
+    expect(`${got.toString()}${await text(rest.data)}`).toBe('a secret frame\n')
+    expect([first.seen.length, second.seen.length]).toEqual([1, 1])
+  })
+
+  it('is the last one: its failure is the result', async () => {
+    for (const cache of federation.caches) cache.faults = { status: 500 }
+    const error = await failureOf(withAuth().get(federation.url(FRAME)))
+    expect([error.response?.status, error.config?.url]).toEqual([500, federation.url(FRAME)])
+    const { status } = await withAuth().get(federation.url(FRAME), { validateStatus: () => true })
+    expect(status).toBe(500)
+  })
+
+  it('is not replaced for a change, and the change is sent once', async () => {
+    federation.source.faults = { status: 503 }
+    const error = await failureOf(withAuth().put(federation.url('/igwn/frames/n'), 'x'))
+    expect(error.response?.status).toBe(503)
+    expect(seen()).toEqual(['GET PUT', '', '', 'PUT'])
+  })
+})
+
+describe('a federation without the object', () => {
+  it('is a 404 with the words of the director, as of any server', async () => {
+    const error = await failureOf(withAuth().get(federation.url('/igwn/none.txt')))
+    expect(error).toMatchObject({
+      name: 'AxiosError',
+      code: 'ERR_BAD_REQUEST',
+      message: expect.stringContaining('No sources reported possession'),
+      response: { status: 404, data: { status: 'error' } },
+      config: { url: federation.url('/igwn/none.txt') },
+    })
+    const stream = await withAuth().get<Readable>(federation.url('/igwn/none.txt'), {
+      responseType: 'stream',
+      validateStatus: () => true,
+    })
+    expect(JSON.parse(await text(stream.data))).toMatchObject({ status: 'error' })
+  })
+
+  it('that cannot be reached is the error of axios, with the config of the caller', async () => {
+    const error = await failureOf(withAuth().get('pelican://localhost:1/x'))
+    expect(error).toMatchObject({
+      isAxiosError: true,
+      code: 'ECONNREFUSED',
+      config: { url: 'pelican://localhost:1/x' },
+    })
+  })
+
+  it.each(['osdf:///x?pack=tar', 'pelican:///x'])('refuses the URL %s', async (url) => {
+    expect(await failureOf(withAuth().get(url))).toMatchObject({ code: 'ERR_IGWN_INVALID_URL' })
+  })
+})
+
+describe('explain', () => {
+  it('says where the object is, which token it needs, and which of those on this host fits', async () => {
+    const explanation = await explain(federation.url(FRAME))
+    expect(explanation).toMatchObject({
+      url: federation.url(FRAME),
+      object: { namespace: '/igwn', requiresToken: true, servers: [{ priority: 1 }, { priority: 2 }] },
+      attached: [{ kind: 'token', source: 'BEARER_TOKEN' }],
+      problem: undefined,
+    })
+    const hosts = federation.caches.map(({ origin }) => new URL(origin).host).join(', ')
+    expect(explanation.toString()).toContain(
+      [
+        `${federation.url(FRAME)}: the token from BEARER_TOKEN would be sent`,
+        `  namespace /igwn of ${federation.host}: a token is required`,
+        `  servers: ${hosts}`,
+        '  required of a token: scope storage.read:/frames/f.txt or read:/frames/f.txt, issuer https://issuer.test',
+      ].join('\n'),
+    )
+    expect(federation.caches[0].seen).toEqual([])
+  })
+
+  it('names the problem where no token fits, and where no server has the object', async () => {
+    process.env.BEARER_TOKEN = mint({ scope: 'read:/other' })
+    const { problem, fixes } = await explain(federation.url(FRAME), withAuth())
+    expect(problem?.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
+    expect(fixes).toEqual(['htgettoken -a VAULT -i ISSUER --scopes=storage.read:/frames'])
+    const none = await explain(federation.url('/igwn/none.txt'))
+    expect(none.problem?.code).toBe('ERR_IGWN_FEDERATION')
+    expect(none.object?.servers).toEqual([])
+  })
+})

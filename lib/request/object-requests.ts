@@ -1,0 +1,319 @@
+import { errorMonitor, type EventEmitter } from 'node:events'
+import { Readable } from 'node:stream'
+import axios, { AxiosError, AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
+import { processEnvironment } from '../environment'
+import { isIgwnAuthError } from '../errors'
+import { hasListeners, publish } from '../events'
+import type { Ask, Reply } from '../federation/ask'
+import { directorUrl } from '../federation/director'
+import { noServer } from '../federation/no-server'
+import {
+  objectResolver,
+  resolutionOf,
+  type Resolution,
+  type ResolvedObject,
+} from '../federation/object-resolver'
+import { relativePath, scopeToRequest } from '../federation/object-scope'
+import type { ObjectServer } from '../federation/pelican-headers'
+import { parsePelicanUrl } from '../federation/pelican-url'
+import { connectionDefaults } from '../formats/plain-instance'
+import { certChoice, type ResolvedOptions } from '../options'
+import { isStream } from '../secrets/hide-response'
+import type { ObjectRequirements } from '../tokens/token'
+import { abortable } from './abort'
+import { federationAsker } from './ask-federation'
+import { newContext, type RequestContext } from './context'
+import { objectUrlOf } from './destination'
+import { canResend, discard } from './resend'
+import { copyOf } from './transmit'
+
+type Request = InternalAxiosRequestConfig
+
+/** What a request to an object of a federation is for. */
+export interface ObjectTarget {
+  readonly object: ResolvedObject
+  /** What a token needs, as the director says. */
+  readonly requirements: ObjectRequirements
+  /** Whether the request needs a token: a private object, or a change. */
+  readonly needsToken: boolean
+  /** The path that scopes of the object have. */
+  readonly scopePath: string
+}
+
+/** A request of the caller, and where its object is. */
+interface RoutedRequest {
+  readonly caller: Request
+  readonly adapter: Request['adapter']
+  readonly resolution: Resolution
+}
+
+/** The exchange of the instance, as far as it is needed here. */
+interface Exchange {
+  readonly send: (context: RequestContext) => Promise<AxiosResponse>
+  readonly contextOf: (caller: Request, adapter: Request['adapter'], url: URL) => RequestContext
+}
+
+/** Requests to objects of federations, by one instance. */
+export interface ObjectRequests {
+  readonly send: (caller: Request, adapter: Request['adapter']) => Promise<AxiosResponse>
+  /** The context of the first request, for an explanation, and the error where there is no server. */
+  readonly look: (
+    caller: Request,
+    adapter: Request['adapter'],
+  ) => Promise<{ readonly context: RequestContext; readonly error: ReturnType<typeof noServer> | undefined }>
+}
+
+/**
+ * Sends requests for `osdf:`, `pelican:` and `stash:` URLs to the servers that the director of the federation names: for reading to
+ * its caches in their order, until one responds; for a change to the origin alone.
+ *
+ * Only what the discovery host and its director say decides which token is sent. The server gets the request as any other: redirects
+ * and challenges have their usual rules.
+ */
+export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
+  const resolver = objectResolver()
+
+  return {
+    async send(caller, adapter) {
+      const resolution = await resolve(caller, adapter)
+      const { object, reply } = resolution
+      const [server, ...others] = object.servers
+      if (!server) return settle(caller, object, reply)
+      const isRepeatable = READING.has(object.method) && canResend(caller.data, undefined)
+      return sendTo(server, isRepeatable ? others : [], { caller, adapter, resolution })
+    },
+    async look(caller, adapter) {
+      const { object, reply } = await resolve(caller, adapter)
+      const { servers, federation } = object
+      const url = servers[0]?.url ?? directorUrl(federation, parsePelicanUrl(object.url))
+      const isMissing = servers.length === 0 && !object.requiresToken
+      return {
+        context: contextAt(caller, adapter, object, url),
+        error: isMissing ? noServer(object, reply) : undefined,
+      }
+    },
+  }
+
+  async function resolve(caller: Request, adapter: Request['adapter']): Promise<Resolution> {
+    const url = objectUrlOf(caller) ?? ''
+    const method = methodOf(caller)
+    try {
+      const found = await abortable(resolver.resolve(url, method, askerFor(caller, adapter)), caller)
+      const { object } = found
+      // A director may name servers of a private object only when it is shown a token.
+      if (object.servers.length > 0 || !object.requiresToken) return found
+      const parsed = parsePelicanUrl(url)
+      const context = contextAt(caller, adapter, object, directorUrl(object.federation, parsed))
+      const ask = federationAsker((config) => send({ ...context, caller: config, request: config }))
+      const reply = await ask({ method: object.method, url: context.url.href })
+      return resolutionOf(object.federation, parsed, object.method, reply)
+    } catch (error) {
+      // A config of ours would lead programs that send `error.config` again to the director.
+      throw axios.isAxiosError(error) ? AxiosError.from(error, error.code, caller, error.request) : error
+    }
+  }
+
+  /** Asks with the connection settings of a request, without a credential. */
+  function askerFor(caller: Request, adapter: Request['adapter']): Ask {
+    const settings = connectionDefaults({ defaults: caller })
+    return federationAsker((config) => {
+      const request = { ...settings, ...config } as Request
+      const url = new URL(config.url ?? '')
+      const options = { forceNoAuth: true }
+      return send(
+        newContext({
+          caller: request,
+          adapter,
+          url,
+          options,
+          authenticated: false,
+          formParts: undefined,
+          progress: undefined,
+        }),
+      )
+    })
+  }
+
+  async function sendTo(
+    server: ObjectServer,
+    [next, ...others]: readonly ObjectServer[],
+    routed: RoutedRequest,
+  ): Promise<AxiosResponse> {
+    const { caller, adapter, resolution } = routed
+    const watch = next && firstByteWatch(caller)
+    const context = contextAt(caller, adapter, resolution.object, server.url, watch)
+    let outcome: unknown
+    try {
+      const response = await send(context)
+      if (!next || !isFailing(response)) return watchBody(response, resolution, server)
+      outcome = response
+    } catch (error) {
+      if (!next || !(watch?.isLate() || isFailing(error))) throw error
+      outcome = error
+    } finally {
+      watch?.end()
+    }
+    const { response = outcome } = outcome as Partial<AxiosError>
+    if ((response as Partial<AxiosResponse>).data !== undefined) discard(response as AxiosResponse)
+    resolver.demote(resolution, server)
+    warn(context, server, next, outcome)
+    return sendTo(next, others, routed)
+  }
+
+  /** A server whose response breaks off is tried last from then on, also when the download is resumed. */
+  function watchBody(response: AxiosResponse, resolution: Resolution, server: ObjectServer): AxiosResponse {
+    if (isStream(response.data) && resolution.object.servers.length > 1)
+      (response.data as unknown as EventEmitter).once(errorMonitor, () => resolver.demote(resolution, server))
+    return response
+  }
+
+  function contextAt(
+    caller: Request,
+    adapter: Request['adapter'],
+    object: ResolvedObject,
+    url: string,
+    watch?: FirstByteWatch,
+  ): RequestContext {
+    const context = contextOf(caller, adapter, new URL(url))
+    return {
+      ...context,
+      request: routedRequest(caller, url, watch),
+      options: optionsFor(context.options),
+      object: targetOf(object),
+    }
+  }
+}
+
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PROPFIND'])
+
+function methodOf({ method = 'get' }: Request): string {
+  return method.toUpperCase()
+}
+
+function routedRequest(caller: Request, url: string, watch: FirstByteWatch | undefined): Request {
+  const request = copyOf(caller)
+  request.url = url
+  Reflect.deleteProperty(request, 'baseURL')
+  return watch ? watch.attachTo(request) : request
+}
+
+/** A certificate and a password are for servers that the user chose; the director chooses these. */
+function optionsFor(options: ResolvedOptions): ResolvedOptions {
+  return Object.assign(Object.create(null), options, {
+    netrc: options.netrc ?? false,
+    cert: certChoice(options.cert, processEnvironment.env) ?? false,
+  }) as ResolvedOptions
+}
+
+function targetOf(object: ResolvedObject): ObjectTarget {
+  const {
+    federation,
+    servers,
+    issuers,
+    scopes,
+    maxScopeDepth,
+    vaultServer,
+    requiresToken,
+    method,
+    tokenName,
+  } = object
+  // The issuer of IGWN issues SciTokens; others issue tokens of the WLCG profile, which comes first.
+  const scope = issuers.includes('https://cilogon.org/igwn') ? scopes.at(-1) : scopes[0]
+  return {
+    object,
+    needsToken: requiresToken || !READING.has(method),
+    scopePath: relativePath(object.path, object),
+    requirements: {
+      scope: scopes,
+      issuer: issuers,
+      audience: [`https://${federation.host}`, ...servers.map(({ url }) => new URL(url).origin)],
+      scopeToRequest: scope && scopeToRequest(scope, maxScopeDepth),
+      vaultServer,
+      tokenName,
+    },
+  }
+}
+
+/** Whether another server may do better: no response, half of one, a time-out, a server error, or an object that this one lacks. */
+function isFailing(outcome: unknown): boolean {
+  if (isIgwnAuthError(outcome)) return outcome.code === 'ERR_IGWN_INSECURE_TRANSPORT'
+  if (axios.isCancel(outcome)) return false
+  const error = axios.isAxiosError(outcome) ? outcome : undefined
+  const { status } = error ? (error.response ?? {}) : (outcome as Partial<AxiosResponse>)
+  if (status !== undefined && status >= 400) return status >= 500 || FAILING.has(status)
+  if (!error) return false
+  // A limit of the caller, such as maxContentLength, holds everywhere.
+  return status === undefined ? error.code !== AxiosError.ERR_BAD_RESPONSE : error.message.endsWith('aborted')
+}
+
+const FAILING: ReadonlySet<number> = new Set([404, 408, 410, 429])
+
+/** Aborts a request to which nothing comes back. */
+interface FirstByteWatch {
+  readonly attachTo: (request: Request) => Request
+  readonly isLate: () => boolean
+  readonly end: () => void
+}
+
+/** Milliseconds; Pelican gives its caches as long. */
+const FIRST_BYTE_TIMEOUT = 10_000
+
+/** Undefined where the caller's signal is not one of Node.js. */
+function firstByteWatch(caller: Request): FirstByteWatch | undefined {
+  const { signal, onDownloadProgress } = caller
+  if (signal && !(signal instanceof AbortSignal)) return undefined
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), FIRST_BYTE_TIMEOUT)
+  const end = () => clearTimeout(timer)
+  return {
+    attachTo: (request) => ({
+      ...request,
+      signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
+      onDownloadProgress: (event) => {
+        end()
+        onDownloadProgress?.(event)
+      },
+    }),
+    isLate: () => late.signal.aborted && !signal?.aborted,
+    end,
+  }
+}
+
+function warn(
+  { options }: RequestContext,
+  { url }: ObjectServer,
+  next: ObjectServer,
+  failure: unknown,
+): void {
+  if (!hasListeners(options.onEvent)) return
+  const { code = 'no response', response = failure } = failure as Partial<AxiosError>
+  const { status } = response as Partial<AxiosResponse>
+  const source = new URL(url).host
+  const why = status === undefined ? code : `status ${status}`
+  const message = `${source} failed (${why}); trying ${new URL(next.url).host}`
+  publish({ type: 'warning', source, message }, options.onEvent)
+}
+
+/** The response of a director that names no server is the response of the request, as axios settles one. */
+function settle(caller: Request, object: ResolvedObject, reply: Reply): AxiosResponse {
+  const { status, body } = reply
+  const bytes = Buffer.from(body)
+  const data =
+    caller.responseType === 'stream'
+      ? Readable.from([bytes])
+      : caller.responseType === 'arraybuffer'
+        ? bytes
+        : body
+  const headers = AxiosHeaders.from(reply.headers as Record<string, string>)
+  const response: AxiosResponse = {
+    status,
+    statusText: '',
+    headers,
+    data,
+    config: caller,
+    request: undefined,
+  }
+  if (!caller.validateStatus || caller.validateStatus(status)) return response
+  const code = status < 500 ? AxiosError.ERR_BAD_REQUEST : AxiosError.ERR_BAD_RESPONSE
+  throw new AxiosError(noServer(object, reply).message, code, caller, undefined, response)
+}
