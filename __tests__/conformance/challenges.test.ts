@@ -16,13 +16,13 @@ describe.each(vectors<Fields, { challenges: ExpectedChallenge[] }>('challenges.j
   (_, { fields }, { challenges }) => {
     const expected = challenges.map((one) => ({ params: {}, ...one }))
 
-    it('as fields of their own', () => {
+    it('as separate fields', () => {
       expect(parseChallenges(fields)).toEqual(expected)
     })
 
-    // As axios gives one field.
+    // axios returns one field as a string.
     if (fields.length === 1)
-      it('as a text', () => {
+      it('as one string', () => {
         expect(parseChallenges(fields[0])).toEqual(expected)
       })
   },

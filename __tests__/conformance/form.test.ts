@@ -5,7 +5,7 @@ import { CONFORMANCE, vectorFile } from '../support/vectors'
 const files = fs.readdirSync(CONFORMANCE).filter((name) => name.endsWith('.json'))
 const readme = fs.readFileSync(path.join(CONFORMANCE, 'README.md'), 'utf8')
 
-it('are in six files, each of which the README explains', () => {
+it('are in six files, each described in the README', () => {
   expect(files.sort()).toEqual([
     'challenges.json',
     'claims.json',
@@ -20,13 +20,13 @@ it('are in six files, each of which the README explains', () => {
 describe.each(files)('%s', (file) => {
   const { title, groups } = vectorFile(file)
 
-  it('says what it is about, and the README what each of its operations is', () => {
+  it('has a title, and the README describes each of its operations', () => {
     expect(title.length).toBeGreaterThan(20)
     const section = readme.slice(readme.indexOf(`## ${file}`)).split(/\n## /)[0]!
     for (const { operation } of groups) expect(section).toContain(`**\`${operation}\`**`)
   })
 
-  it('has cases with a name of their own, a source and a status', () => {
+  it('has cases with a unique name, a source and a status', () => {
     for (const { cases } of groups) {
       const names = cases.map(({ name }) => name)
       expect(new Set(names).size).toBe(names.length)
@@ -44,7 +44,7 @@ describe.each(files)('%s', (file) => {
     for (const implementation of named) expect(readme).toContain(`- \`${implementation}\``)
   })
 
-  it('has no certificate, key or token in it that could expire', () => {
+  it('contains no certificate, key or token, which could expire', () => {
     const text = fs.readFileSync(path.join(CONFORMANCE, file), 'utf8')
     expect(text).not.toMatch(/BEGIN [A-Z ]+-----|eyJ[\w-]{10}/)
   })

@@ -36,7 +36,7 @@ it.each(vectors<{ text: string; url: string; redirected?: boolean }, Login>(FILE
     furnish([{ path: '${HOME}/.netrc', content: text }], names, String)
     const found = netrcLookup()(url, { allowDefault: !redirected })
     expect(found.credentials ?? null).toEqual(login)
-    // A URL object gives the same.
+    // The same with a URL object.
     expect(netrcLookup()(new URL(url), { allowDefault: !redirected })).toEqual(found)
   },
 )

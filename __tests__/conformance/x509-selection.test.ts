@@ -14,7 +14,7 @@ import {
 } from '../support/vectors'
 
 const FILE = 'x509-selection.json'
-/** One for all, so that equal dates are in the same second. */
+/** One clock for all certificates, so that equal dates are in the same second. */
 const NOW = Date.now()
 const VARIABLES = ['X509_USER_CERT', 'X509_USER_KEY', 'X509_USER_PROXY']
 
@@ -29,7 +29,7 @@ interface Described {
   readonly voms?: boolean
 }
 
-/** What a file holds, block by block. */
+/** The content of a file, block by block. */
 type Part =
   | { readonly certificate: string }
   | { readonly key: string; readonly encrypted?: string }

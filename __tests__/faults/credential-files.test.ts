@@ -1,4 +1,4 @@
-/** What can go wrong with a file that holds a credential, for every kind of them, seen from a request. */
+/** Faults of each kind of credential file, and their effect on a request. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -33,11 +33,11 @@ beforeEach(() => {
   emptyPlaces()
   server.seen.length = 0
   for (const name of VARIABLES) delete process.env[name]
-  // Else nothing but this bundle could go wrong with a request by TLS.
+  // With an untrusted server, every TLS request would fail, whatever this bundle contains.
   process.env.REQUESTS_CA_BUNDLE = put(room('ca.pem'), authority.certificate)
 })
 
-/** Of each kind: the variable that names its file, and what is in it when nothing is wrong. */
+/** The variable for each kind of file, and its valid content. */
 const KINDS: [string, Variable, () => string][] = [
   ['a token', 'BEARER_TOKEN_FILE', () => mint({ aud: 'ANY' })],
   ['a certificate', 'X509_USER_PROXY', () => alice.bundle],
@@ -45,7 +45,7 @@ const KINDS: [string, Variable, () => string][] = [
   ['an authority', 'REQUESTS_CA_BUNDLE', () => authority.certificate],
 ]
 
-/** What is done to the file, and the code of the reason it leaves. */
+/** Faults: a function that causes one, and the code of the reason. */
 const FAULTS: [string, (file: string, text: string) => void, string][] = [
   ['is missing', () => undefined, 'absent'],
   ['is below what is no folder', (file) => put(path.dirname(file), ''), 'absent'],
@@ -57,7 +57,7 @@ const FAULTS: [string, (file: string, text: string) => void, string][] = [
   ['is far too large', (file) => put(file, '#'.repeat(4 * 1024 * 1024 + 1)), 'too-large'],
   ['is noise', (file) => put(file, Buffer.alloc(2000, 'f3c0ff00', 'hex').toString('latin1')), 'malformed'],
   ['is full of NUL', (file) => put(file, '\0'.repeat(5000)), 'malformed'],
-  ['ends in its middle', (file, text) => put(file, text.slice(0, text.length * 0.4)), 'malformed'],
+  ['is truncated', (file, text) => put(file, text.slice(0, text.length * 0.4)), 'malformed'],
 ]
 
 function makeFifo(file: string): void {
@@ -77,19 +77,19 @@ async function request(): Promise<unknown> {
   return instance.get(server.origin).catch((error: unknown) => error)
 }
 
-/** Where another reason is as good: what netrc does not know is no fault there, and authorities may be in a folder. */
+/** Other expected codes: netrc ignores unknown words, and CAs may be in a folder. */
 const ALSO: Partial<Record<Variable, Record<string, string>>> = {
   NETRC: {
     'is empty': 'absent',
     'is full of NUL': 'absent',
     'is noise': 'absent',
-    'ends in its middle': 'empty',
+    'is truncated': 'empty',
   },
   REQUESTS_CA_BUNDLE: { 'is a folder': 'malformed' },
 }
 
 describe.each(KINDS)('the file of %s', (_kind, variable, content) => {
-  it('is used when nothing is wrong with it', async () => {
+  it('is used when it is valid', async () => {
     process.env[variable] = put(room('folder/file'), content())
     if (variable === 'REQUESTS_CA_BUNDLE')
       process.env.BEARER_TOKEN_FILE = put(room('token'), mint({ aud: 'ANY' }))
@@ -114,8 +114,8 @@ describe.each(KINDS)('the file of %s', (_kind, variable, content) => {
   )
 })
 
-describe('files that may not be read', () => {
-  it('are reported, each kind with its location', () => {
+describe('unreadable files', () => {
+  it('are reported with their location', () => {
     const file = put(room('closed/file'), 'x', 0o000)
     fs.chmodSync(path.dirname(file), 0o700)
     for (const name of VARIABLES) process.env[name] = file
@@ -135,8 +135,8 @@ describe('files that may not be read', () => {
   })
 })
 
-describe('a disk that is full', () => {
-  /** A real write that the system cuts off at 1 KiB: the same to a reader as a disk with no more room. */
+describe('a full disk', () => {
+  /** A write that the system cuts off at 1 KiB: the result is the same as on a full disk. */
   function writeOnFullDisk(file: string, text: string): number {
     const script = 'ulimit -f 1; trap "" XFSZ; exec cat > "$1"'
     const { status } = spawnSync('bash', ['-c', script, 'bash', file], { input: text })

@@ -1,4 +1,4 @@
-/** Servers that fail in the middle of things. What comes of it is what plain axios makes of it: nothing is sent more often, or lost. */
+/** Servers that fail during a request: the outcome and the number of requests are the same as with plain axios. */
 import { once } from 'node:events'
 import http from 'node:http'
 import net, { type AddressInfo, type Socket } from 'node:net'
@@ -16,7 +16,7 @@ interface FaultyServer {
   close(): Promise<void>
 }
 
-/** How a server answers the head of a request: with whatever bytes, or none. */
+/** Responds to the head of a request with any bytes, or none. */
 type Fault = (socket: Socket, nth: number) => void
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'
@@ -34,7 +34,7 @@ afterAll(() => {
 })
 beforeEach(() => {
   emptyPlaces()
-  // For who refuses the first, there is a second.
+  // A second token, for servers that refuse the first.
   token = process.env.SCITOKEN = mint({ aud: 'ANY' })
   process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
 })
@@ -98,7 +98,7 @@ const FAULTS: [string, Fault, AxiosRequestConfig?][] = [
   ],
   ['answers nonsense', (socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')],
   [
-    'says two lengths',
+    'sends two Content-Length fields',
     (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\n{}'),
   ],
   ['has no end of header', (socket) => flood(socket, 'HTTP/1.1 200 OK\r\n', `X-A: ${'b'.repeat(1000)}\r\n`)],
@@ -124,7 +124,7 @@ const FAULTS: [string, Fault, AxiosRequestConfig?][] = [
       socket.end('HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n'),
   ],
   [
-    'redirects to no URL',
+    'redirects to an invalid URL',
     (socket) => socket.end('HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n'),
   ],
   [
@@ -145,7 +145,7 @@ function flood(socket: Socket, begin: string, more: string): void {
 
 describe.each(FAULTS)('a server that %s', (_, fault, config = {}) => {
   it.each(['get', 'post'] as const)(
-    'fails a %s as it does without us, after as many requests',
+    'fails a %s as with plain axios, after as many requests',
     async (method) => {
       const attempt = async (instance: AxiosInstance) => {
         const server = await faulty(fault)
@@ -175,7 +175,7 @@ describe('a refusal', () => {
     ['whose body is cut off', `${CHALLENGE}Content-Length: 100\r\n\r\n{`, true],
     ['whose connection ends with it', `${CHALLENGE}Connection: close\r\nContent-Length: 2\r\n\r\n{}`, true],
     ['without a body', `${CHALLENGE}Content-Length: 0\r\n\r\n`, false],
-  ])('%s is answered all the same, and once', async (_, answer, ends) => {
+  ])('%s is retried once all the same', async (_, answer, ends) => {
     const server = await faulty((socket, nth) => {
       if (nth > 1) socket.write(OK)
       else if (ends) socket.end(answer)
@@ -185,7 +185,7 @@ describe('a refusal', () => {
     expect(server.arrived).toEqual([`Bearer ${token}`, `Bearer ${String(process.env.BEARER_TOKEN)}`])
   })
 
-  it('with no end of body is let go when another token is sent in its place', async () => {
+  it('with an endless body is closed when the request is sent again with another token', async () => {
     const server = await faulty((socket, nth) => {
       if (nth > 1) socket.write(OK)
       else
@@ -206,7 +206,7 @@ describe('a refusal', () => {
     expect(server.open()).toBeLessThanOrEqual(1)
   })
 
-  it('of the second send that is cut off leaves one error, and nothing else under way', async () => {
+  it('of the second send that is cut is one error, and leaves nothing running', async () => {
     const server = await faulty((socket, nth) => {
       if (nth > 1) socket.resetAndDestroy()
       else socket.write(`${CHALLENGE}Content-Length: 0\r\n\r\n`)
@@ -218,7 +218,7 @@ describe('a refusal', () => {
   })
 })
 
-it('a connection that failed is not kept: the next request has one of its own', async () => {
+it('a failed connection is not reused: the next request opens a new one', async () => {
   const server = await faulty((socket, nth) => {
     if (nth % 2 === 1) socket.resetAndDestroy()
     else socket.write(OK)

@@ -22,7 +22,7 @@ import { expectExplained, refusalOf } from './support/refusal'
 import { newFolder } from './support/room'
 
 const issuer = createIssuer()
-/** Of the same name, with keys that the server does not know. */
+/** An issuer of the same name whose keys the server does not know. */
 const forger = createIssuer()
 const forged = forger.mint()
 let authority: Authority
@@ -51,7 +51,7 @@ beforeEach(async () => {
 
 afterEach(() => jest.useRealTimers())
 
-/** With connections of its own. */
+/** A new instance has connections of its own. */
 const get = (place: string, options: IgwnAuthOptions = {}) =>
   igwnAxios.create({ igwnAuth: options }).get<string>(new URL(place, apache.origin).href)
 
@@ -97,7 +97,7 @@ machine localhost
     expect(statuses(await apache.requests())).toEqual([401])
   })
 
-  it('sees nothing of a file that others may read, and the refusal says how to close it', async () => {
+  it('gets nothing from a file that others can read, and the refusal has the command that fixes it', async () => {
     const file = put(
       path.join(newFolder('netrc'), 'netrc'),
       'machine localhost login albert password p',
@@ -113,7 +113,7 @@ machine localhost
     expect(await apache.requests()).toMatchObject([{ status: 401, authorization: '' }])
   })
 
-  it('gets the login of the caller, where there is one', async () => {
+  it('gets the credentials of the caller, if there are any', async () => {
     netrc('machine localhost login albert password wrong')
     const { status } = await igwnAxios.get(`${apache.origin}/basic/file`, {
       auth: { username: 'user@example.org', password: 's3cret' },
@@ -121,7 +121,7 @@ machine localhost
     expect(status).toBe(200)
   })
 
-  it('is not given the default login after a redirect, which the server chose', async () => {
+  it('does not get the default entry after a redirect, because a server chose the target', async () => {
     netrc('machine localhost login albert password "pass word:1"\ndefault login zoë password "pässwörd €"')
     const error = await refusalOf(get('/other/basic/file'))
     expectExplained(
@@ -137,7 +137,7 @@ machine localhost
 })
 
 describe('mod_auth_openidc', () => {
-  it('says in these challenges what it wants', async () => {
+  it('sends these challenges', async () => {
     const challengeOf = async (place: string, token?: string) => {
       const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` }
       const { response } = await refusalOf(igwnAxios.get(`${apache.origin}/${place}/file`, { headers }))
@@ -175,24 +175,27 @@ describe('mod_auth_openidc', () => {
     expect(await challengeOf('shipped', reader)).toEqual([])
   })
 
-  it('is shown the token at once, and asked once', async () => {
+  it('gets the token with the first request, and no other request', async () => {
     process.env.BEARER_TOKEN = issuer.mint({ aud: apache.origin })
     expect((await get('/token/file')).data).toBe('a file in token')
     expect(statuses(await apache.requests())).toEqual([200])
   })
 
-  it.each(['token', 'several'])('is answered by who waits to be asked (%s)', async (place) => {
-    process.env.BEARER_TOKEN = issuer.mint()
-    const waiting = new HTTPSciTokenAuth().apply(axios.create())
-    expect((await waiting.get(`${apache.origin}/${place}/file`)).data).toBe(`a file in ${place}`)
-    expect(await apache.requests()).toMatchObject([
-      { status: 401, authorization: '' },
-      { status: 200, authorization: `Bearer ${process.env.BEARER_TOKEN}` },
-    ])
-  })
+  it.each(['token', 'several'])(
+    'gets the token after a 401, if the first request had none (%s)',
+    async (place) => {
+      process.env.BEARER_TOKEN = issuer.mint()
+      const waiting = new HTTPSciTokenAuth().apply(axios.create())
+      expect((await waiting.get(`${apache.origin}/${place}/file`)).data).toBe(`a file in ${place}`)
+      expect(await apache.requests()).toMatchObject([
+        { status: 401, authorization: '' },
+        { status: 200, authorization: `Bearer ${process.env.BEARER_TOKEN}` },
+      ])
+    },
+  )
 
   it.each(['token', 'several'])(
-    'refuses who has no token, and the refusal says where there was none (%s)',
+    'refuses a request without a token, and the refusal lists where none was found (%s)',
     async (place) => {
       expectExplained(
         await refusalOf(get(`/${place}/file`)),
@@ -208,7 +211,7 @@ describe('mod_auth_openidc', () => {
     ['whose signature does not hold', 'token', () => forger.mint()],
     ['whose signature does not hold, in several schemes', 'several', () => forger.mint()],
     ['that gives too little', 'scope', () => issuer.mint({ scope: 'read:/elsewhere' })],
-  ])('refuses a token %s, and is shown the next', async (_problem, place, token) => {
+  ])('refuses a token %s, and gets the next one', async (_problem, place, token) => {
     process.env.SCITOKEN = token()
     process.env.BEARER_TOKEN = issuer.mint()
     expect((await get(`/${place}/file`)).data).toBe(`a file in ${place}`)
@@ -218,7 +221,7 @@ describe('mod_auth_openidc', () => {
     ])
   })
 
-  it('refuses what has expired to its clock, and is shown the next', async () => {
+  it('refuses a token that has expired by its clock, and gets the next one', async () => {
     process.env.SCITOKEN = issuer.mint({ exp: now() - 1800, nbf: undefined })
     process.env.BEARER_TOKEN = issuer.mint({ nbf: undefined })
     stopClock()
@@ -228,7 +231,7 @@ describe('mod_auth_openidc', () => {
     expect(statuses(await apache.requests())).toEqual([401, 200])
   })
 
-  it('is shown no more than two, and the refusal names them', async () => {
+  it('gets at most two tokens, and the refusal names them', async () => {
     process.env.SCITOKEN = forger.mint()
     process.env.BEARER_TOKEN = forger.mint()
     put(path.join(String(process.env.XDG_RUNTIME_DIR), `bt_u${process.geteuid?.() ?? 0}`), issuer.mint())
@@ -281,7 +284,7 @@ describe('mod_auth_openidc', () => {
     expect(statuses(await apache.requests())).toEqual([403])
   })
 
-  it('gets the whole of a file once more, after it asked for a token', async () => {
+  it('gets a whole file again after its 401', async () => {
     process.env.BEARER_TOKEN = issuer.mint({ scope: 'write:/files' })
     const bytes = randomBytes(1_000_000)
     const waiting = new HTTPSciTokenAuth().apply(axios.create())
@@ -291,7 +294,7 @@ describe('mod_auth_openidc', () => {
     expect(apache.read('files/new').equals(bytes)).toBe(true)
   })
 
-  it('gets no stream a second time, and the refusal says why', async () => {
+  it('does not get a stream a second time, and the refusal says why', async () => {
     process.env.BEARER_TOKEN = issuer.mint({ scope: 'write:/files' })
     const waiting = new HTTPSciTokenAuth().apply(axios.create())
     const error = await refusalOf(
@@ -302,7 +305,7 @@ describe('mod_auth_openidc', () => {
     expect(statuses(await apache.requests())).toEqual([401])
   })
 
-  it('sends to another host, for which another token is found', async () => {
+  it('redirects to another host, for which another token is found', async () => {
     process.env.SCITOKEN = issuer.mint({ aud: `https://localhost:${apache.ports.tls}` })
     process.env.BEARER_TOKEN = issuer.mint({ aud: `https://127.0.0.1:${apache.ports.tls}` })
     expect((await get('/other/token/file', { token: true })).data).toBe('a file in token')
@@ -312,7 +315,7 @@ describe('mod_auth_openidc', () => {
     ])
   })
 
-  it('sends to another host, which is not shown what is not for it', async () => {
+  it('redirects to another host, which gets only credentials for it', async () => {
     process.env.SCITOKEN = issuer.mint({ aud: `https://localhost:${apache.ports.tls}` })
     const error = await refusalOf(get('/other/token/file', { token: true }))
     expectExplained(
@@ -326,7 +329,7 @@ describe('mod_auth_openidc', () => {
     ])
   })
 
-  it('sends to clear text, where nothing is shown', async () => {
+  it('redirects to plain HTTP, where no credential is sent', async () => {
     process.env.BEARER_TOKEN = issuer.mint()
     await refusalOf(get('/clear/token/file'))
     expect(await apache.requests()).toMatchObject([
@@ -346,7 +349,7 @@ describe('mod_ssl', () => {
   const doorOf = (door: 'tls' | 'certificates' | 'tls12', place: string) =>
     `https://localhost:${apache.ports[door]}${place}`
 
-  it('lets in who has a certificate, over HTTP/1.1 and HTTP/2', async () => {
+  it('accepts a certificate, over HTTP/1.1 and HTTP/2', async () => {
     process.env.X509_USER_CERT = files.cert
     process.env.X509_USER_KEY = files.key
     for (const httpVersion of [1, 2] as const) {
@@ -359,7 +362,7 @@ describe('mod_ssl', () => {
     ])
   })
 
-  it('takes a certificate and a token in one request', async () => {
+  it('accepts a certificate and a token in one request', async () => {
     process.env.BEARER_TOKEN = issuer.mint()
     await igwnAxios
       .create()
@@ -373,7 +376,7 @@ describe('mod_ssl', () => {
     ])
   })
 
-  it('sends to a door that wants a certificate, where none is presented', async () => {
+  it('redirects to another port that requires a certificate, where none is presented', async () => {
     const options = { cert: [files.cert, files.key] } as const
     expectExplained(await refusalOf(get('/door/open/file', options)), 'refused', /certificate_required/)
     const trustedOrigins = [apache.origin, `https://localhost:${apache.ports.certificates}`]
@@ -383,26 +386,29 @@ describe('mod_ssl', () => {
   it.each<[what: string, door: 'certificates' | 'tls12', place: string, alert: string]>([
     ['at the door, under TLS 1.3', 'certificates', '/open/file', 'certificate_required'],
     ['for a path, under TLS 1.2', 'tls12', '/certificate/file', 'handshake_failure'],
-  ])('refuses who has no certificate %s, and the refusal says so', async (_what, door, place, alert) => {
-    const error = await refusalOf(igwnAxios.create().get(doorOf(door, place)))
-    expectExplained(error, 'refused', new RegExp(`TLS alert ${alert}: .*No certificate was presented`))
-  })
+  ])(
+    'refuses a client without a certificate %s, and the refusal says so',
+    async (_what, door, place, alert) => {
+      const error = await refusalOf(igwnAxios.create().get(doorOf(door, place)))
+      expectExplained(error, 'refused', new RegExp(`TLS alert ${alert}: .*No certificate was presented`))
+    },
+  )
 
   it.each<[problem: string, make: () => Promise<NonNullable<IgwnAuthOptions['cert']>>, alert: string]>([
     [
-      'a proxy, which it takes for no certificate',
+      'a proxy, which it does not support',
       async () => gridProxyInit(files, certificates),
       'certificate_unknown: a certificate is not accepted; the server may not be configured for proxies',
     ],
     [
-      'one of a CA that it does not know',
+      'a certificate of an unknown CA',
       async () => {
         const mallory = userFiles(await (await createAuthority('Foreign CA')).issueUser('Mallory'))
         return [mallory.cert, mallory.key]
       },
       'unknown_ca: the CA of the certificate is not known',
     ],
-  ])('refuses %s, and the refusal says what was presented', async (_problem, make, alert) => {
+  ])('refuses %s, and the refusal names what was presented', async (_problem, make, alert) => {
     const cert = await make()
     for (const door of ['certificates', 'tls12'] as const) {
       const place = doorOf(door, door === 'tls12' ? '/certificate/file' : '/open/file')
@@ -415,18 +421,18 @@ describe('mod_ssl', () => {
     }
   })
 
-  it('refuses one while a large file is under way, and the refusal says what was presented', async () => {
+  it('refuses a certificate during a large upload, and the refusal names it', async () => {
     const mallory = userFiles(await (await createAuthority('Foreign CA')).issueUser('Mallory'))
     const cert = [mallory.cert, mallory.key] as const
     const bytes = Buffer.alloc(20_000_000)
     const error = await refusalOf(
       igwnAxios.create({ igwnAuth: { cert } }).put(doorOf('certificates', '/files/large'), bytes),
     )
-    // Under TLS 1.3 the handshake is over for us when it says no: what comes first is for the network to decide.
+    // Under TLS 1.3 the handshake has ended for the client when the server refuses; which error comes first depends on timing.
     expectExplained(error, 'refused', /The certificate presented was \/DC=org\/DC=example\/CN=Mallory/)
   })
 
-  it('refuses what has expired to its clock, and the refusal says when it ends by ours', async () => {
+  it('refuses a certificate that has expired by its clock, and the refusal says when it expires by the clock of this host', async () => {
     const expired = userFiles(
       await authority.issueUser('Late Larry', {
         notBefore: secondsFromNow(-7200),
@@ -447,15 +453,15 @@ describe('mod_ssl', () => {
     )
   })
 
-  describe('that asks for a certificate at some paths only', () => {
-    it('is answered under TLS 1.2', async () => {
+  describe('that requests a certificate for some paths only', () => {
+    it('gets it under TLS 1.2', async () => {
       const cert = [files.cert, files.key] as const
       const instance = igwnAxios.create({ igwnAuth: { cert } })
       expect((await instance.get(doorOf('tls12', '/open/file'))).status).toBe(200)
       expect((await instance.get(doorOf('tls12', '/certificate/file'))).status).toBe(200)
     })
 
-    it('is not answered under TLS 1.3, which Node.js cannot do', async () => {
+    it('does not get it under TLS 1.3, because Node.js cannot present it', async () => {
       const cert = [files.cert, files.key] as const
       const error = await refusalOf(get('/certificate/file', { cert }))
       expect(error.response?.status).toBe(403)

@@ -9,7 +9,7 @@ import { newFolder } from './support/room'
 import { subjectOf } from './support/subject-of'
 import { startXrootd, type Xrootd } from './support/xrootd'
 
-/** The package as it is built, in programs of its users: everything else here runs its sources. */
+/** The built package in programs of users. The other tests run the sources. */
 const issuer = createIssuer()
 let xrootd: Xrootd
 const env: Record<string, string> = {}
@@ -51,7 +51,7 @@ it.each([
     'CommonJS',
     ['--input-type=commonjs', '--eval', `const { igwnAxios } = require('axios-igwn-auth')${PROGRAM}`],
   ],
-])('reads from XRootD, by token and by proxy, and says why not: %s', (_kind, args) => {
+])('reads from XRootD with a token and with a proxy, and explains a refusal: %s', (_kind, args) => {
   const cwd = path.join(__dirname, '../..')
   const { stdout, stderr } = spawnSync(process.execPath, [...args, xrootd.origin], {
     cwd,

@@ -51,7 +51,7 @@ beforeEach(async () => {
 
 const tunnelTo = (url: string) => `CONNECT ${new URL(url).host} HTTP/1.1`
 
-it('makes a tunnel for a token, and sees nothing of it', async () => {
+it('tunnels a token, and does not see it', async () => {
   const token = (process.env.BEARER_TOKEN = issuer.mint())
   const before = proxy.output().length
   const { data } = await igwnAxios.create().get<string>(`${apache.origin}/token/file`)
@@ -60,7 +60,7 @@ it('makes a tunnel for a token, and sees nothing of it', async () => {
   expect(proxy.output().slice(before)).not.toContain(token)
 })
 
-it('makes a tunnel for a certificate', async () => {
+it('tunnels a certificate', async () => {
   const instance = igwnAxios.create({ igwnAuth: { cert: [alice.cert, alice.key] } })
   const door = `https://localhost:${apache.ports.certificates}`
   expect((await instance.get(`${door}/open/file`)).status).toBe(200)
@@ -68,7 +68,7 @@ it('makes a tunnel for a certificate', async () => {
   expect(await apache.requests()).toMatchObject([{ subject: 'CN=Alice Adams,DC=example,DC=org' }])
 })
 
-it('makes tunnels for a grid proxy and for a token, to XRootD', async () => {
+it('tunnels a grid proxy and a token to XRootD', async () => {
   process.env.X509_USER_PROXY = gridProxyInit(alice, certificates)
   expect((await igwnAxios.create().get(`${xrootd.origin}/grid/f.txt`)).data).toBe('grid data')
   process.env.BEARER_TOKEN = issuer.mint()
@@ -77,7 +77,7 @@ it('makes tunnels for a grid proxy and for a token, to XRootD', async () => {
   expect(proxy.requests()).toEqual([tunnelTo(xrootd.origin), tunnelTo(xrootd.origin)])
 })
 
-it('lets a certificate be refused, and the refusal says what was presented', async () => {
+it('passes on the refusal of a certificate, which names what was presented', async () => {
   const mallory = userFiles(await (await createAuthority('Foreign CA')).issueUser('Mallory'))
   const instance = igwnAxios.create({ igwnAuth: { cert: [mallory.cert, mallory.key] } })
   const error = await refusalOf(instance.get(`https://localhost:${apache.ports.certificates}/open/file`))
@@ -88,7 +88,7 @@ it('lets a certificate be refused, and the refusal says what was presented', asy
   )
 })
 
-it('is used again to answer a challenge', async () => {
+it('is used again for the retry after a 401', async () => {
   process.env.BEARER_TOKEN = issuer.mint()
   const waiting = new HTTPSciTokenAuth().apply(axios.create())
   expect((await waiting.get(`${apache.origin}/token/file`)).status).toBe(200)
@@ -96,7 +96,7 @@ it('is used again to answer a challenge', async () => {
   for (const request of proxy.requests()) expect(request).toBe(tunnelTo(apache.origin))
 })
 
-it('is used for another host that a redirect leads to, with the token for that', async () => {
+it('is used for the target of a redirect, with the token for that host', async () => {
   process.env.SCITOKEN = issuer.mint({ aud: apache.origin })
   process.env.BEARER_TOKEN = issuer.mint({ aud: `https://127.0.0.1:${apache.ports.tls}` })
   const { data } = await igwnAxios.create().get<string>(`${apache.origin}/other/token/file`)
@@ -117,7 +117,7 @@ it.each([
   ['.localhost', ['CONNECT']],
   ['*', []],
   ['elsewhere.example.org', ['CONNECT']],
-])('is passed by where NO_PROXY says so: %s', async (noProxy, expected) => {
+])('is not used for hosts in NO_PROXY: %s', async (noProxy, expected) => {
   process.env.NO_PROXY = noProxy
   const instance = igwnAxios.create({ igwnAuth: { cert: [alice.cert, alice.key] } })
   expect((await instance.get(`https://localhost:${apache.ports.certificates}/open/file`)).status).toBe(200)
@@ -138,13 +138,13 @@ it('gets no token with a plain HTTP request, not even to a loopback address', as
   expect(await apache.requests()).toMatchObject([{ authorization: `Bearer ${token}` }])
 })
 
-describe('with a login', () => {
+describe('with a username and password', () => {
   let guarded: Tinyproxy
   beforeAll(async () => {
     guarded = await startTinyproxy({ login: 'proxyuser:proxy-password', connectPorts: [apache.ports.tls] })
   })
 
-  it('takes it from the URL of the proxy, beside the token for the server', async () => {
+  it('gets them from the URL of the proxy, in addition to the token for the server', async () => {
     process.env.HTTPS_PROXY = guarded.url.replace('//', '//proxyuser:proxy-password@')
     process.env.BEARER_TOKEN = issuer.mint()
     const response = await igwnAxios.create().get(`${apache.origin}/token/file`)
@@ -153,7 +153,7 @@ describe('with a login', () => {
     expect(await apache.requests()).toMatchObject([{ authorization: `Bearer ${process.env.BEARER_TOKEN}` }])
   })
 
-  it('refuses a wrong one, and neither login nor token is in what is printed', async () => {
+  it('refuses wrong ones, and nothing that can be printed contains them or the token', async () => {
     process.env.HTTPS_PROXY = guarded.url.replace('//', '//proxyuser:wrong-password@')
     process.env.BEARER_TOKEN = issuer.mint()
     const error = await refusalOf(igwnAxios.create().get(`${apache.origin}/token/file`))
@@ -162,7 +162,7 @@ describe('with a login', () => {
     expect(await apache.requests()).toEqual([])
   })
 
-  it('refuses a tunnel to another port, which is no refusal by the server', async () => {
+  it('refuses a tunnel to another port, which is not reported as a refusal by the server', async () => {
     process.env.HTTPS_PROXY = guarded.url.replace('//', '//proxyuser:proxy-password@')
     const instance = igwnAxios.create({ igwnAuth: { cert: [alice.cert, alice.key] } })
     const error = await refusalOf(instance.get(`https://localhost:${apache.ports.certificates}/open/file`))

@@ -1,4 +1,4 @@
-/** The command, as it is built, against XRootD: a large file, broken off and taken up again. */
+/** The built command with XRootD: a large download that is interrupted and resumed. */
 import { createHash, randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import https from 'node:https'
@@ -47,13 +47,13 @@ async function interrupt({ child }: Running): Promise<void> {
   child.kill('SIGINT')
 }
 
-it('is there as a whole', async () => {
+it('is complete', async () => {
   expect(await get()).toMatchObject({ code: 0, stderr: '' })
   expect(digest(fs.readFileSync(file))).toBe(digest(content))
   expect(fs.readdirSync(folder)).toEqual(['big.gwf'])
 })
 
-it('is taken up where it was interrupted, by a range that XRootD understands', async () => {
+it('is resumed with a range that XRootD understands', async () => {
   const first = await get(['--same-size'], interrupt)
   expect(first.signal).toBe('SIGINT')
   expect(first.stderr).toMatch(
@@ -70,14 +70,14 @@ it('is taken up where it was interrupted, by a range that XRootD understands', a
   expect(fs.readdirSync(folder)).toEqual(['big.gwf'])
 })
 
-it('is begun anew without --same-size, for XRootD tells no version of a file', async () => {
+it('starts again without --same-size, because XRootD sends no version of a file', async () => {
   expect((await get([], interrupt)).signal).toBe('SIGINT')
   expect(fs.readdirSync(folder)).toEqual([])
   expect((await get()).code).toBe(0)
   expect(digest(fs.readFileSync(file))).toBe(digest(content))
 })
 
-it('is refused with the reason where no scope covers it, and nothing is there', async () => {
+it('is refused with a reason if no scope covers it, and no file is created', async () => {
   put(runtimeFile(), issuer.mint({ aud: xrootd.origin, scope: 'read:/other' }))
   const { code, stderr } = await get()
   expect(code).toBe(1)

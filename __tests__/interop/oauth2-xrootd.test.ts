@@ -1,4 +1,4 @@
-/** One chain: a real OpenID provider gives SciTokens by client credentials, and a real XRootD takes them. */
+/** A real OpenID provider issues SciTokens for client credentials, and a real XRootD accepts them. */
 import jsonwebtoken from 'jsonwebtoken'
 import { chain, discoveredTokens, igwnAxios } from '../../lib/index'
 import { clientCredentials, type OAuthClient } from '../../lib/oauth2'
@@ -41,14 +41,14 @@ const storage = (scope: string, more: Partial<OAuthClient> = {}) =>
     },
   })
 
-it('a token that the provider gives for the audience of the storage reads a file there', async () => {
+it('a token for the audience of the storage reads a file there', async () => {
   const { data } = await storage('read:/data').get<string>('/data/f.txt')
   expect(data).toBe('secret data')
   const [grant] = await provider.seen()
   expect(grant).toMatchObject({ grant: 'client_credentials', ok: true })
 })
 
-it('one source gives one token to many requests, which are all let in', async () => {
+it('one source uses one token for many requests, and all succeed', async () => {
   const before = (await provider.seen()).length
   const instance = storage('read:/data')
   const all = await Promise.all(Array.from({ length: 20 }, () => instance.get<string>('/data/f.txt')))
@@ -64,12 +64,12 @@ it('a scope that does not cover the file is refused, and the refusal says so', a
   )
 })
 
-it('a wrong client secret is the error of the provider, and nothing is asked of the storage', async () => {
+it('a wrong client secret is an error of the provider, and no request reaches the storage', async () => {
   const failing = storage('read:/data', { clientSecret: 'sosecret' }).get('/data/f.txt')
   await expect(failing).rejects.toMatchObject({ code: 'ERR_IGWN_OAUTH_REFUSED', error: 'invalid_client' })
 })
 
-it('is a SciToken as libscitokens wants it', async () => {
+it('is a SciToken that libscitokens accepts', async () => {
   const token = await clientCredentials(client(), { scope: 'read:/data' }).getToken({
     audience: xrootd.origin,
   })

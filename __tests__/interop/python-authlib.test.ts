@@ -217,7 +217,7 @@ function byAuthlib(requests: readonly Signed[]): Parameters[] {
   return python(PROGRAM, requests, { AUTHLIB_INSECURE_TRANSPORT: '1' }) as Parameters[]
 }
 
-it('signs as Authlib does, whatever is sent, and wherever the signature stands', async () => {
+it('signs all requests as Authlib does, in each placement', async () => {
   const all: Signed[] = []
   for (const { options, config } of cases(400)) all.push(await signed(options, config))
   for (const [index, theirs] of byAuthlib(all).entries())
@@ -225,10 +225,10 @@ it('signs as Authlib does, whatever is sent, and wherever the signature stands',
 })
 
 /** Authlib ignores all parameters if one has a character that it expects encoded; RFC 5849 section 3.4.1.3 has no such rule. */
-describe('where Authlib does not read what is sent, we sign as it does once that is encoded', () => {
+describe('for characters that Authlib cannot read, the signature is the same as for their encoded form', () => {
   const options = { clientId: 'key', signatureMethod: 'HMAC-SHA1', signatureType: 'header' } as const
 
-  it.each(['$', '[1]', '{}'])('%s in a query, which it refuses to sign', async (sign) => {
+  it.each(['$', '[1]', '{}'])('%s in a query, which Authlib refuses to sign', async (sign) => {
     const request = await signed(options, { url: `/?a=${sign}` })
     const url = `${server.origin}/?a=${encodeURIComponent(sign)}`
     const [refused, encoded] = byAuthlib([request, { ...request, bare: { ...request.bare, url } }])
@@ -236,7 +236,7 @@ describe('where Authlib does not read what is sent, we sign as it does once that
     expect(request.ours).toEqual(encoded)
   })
 
-  it.each(['$', '[1]', "'x'"])('%s in a form, which it leaves out of the signature', async (sign) => {
+  it.each(['$', '[1]', "'x'"])('%s in a form, which Authlib leaves out of the signature', async (sign) => {
     const form = { method: 'POST', data: `a=${sign}`, headers: { 'Content-Type': FORM } }
     const request = await signed(options, form)
     const bodies = ['', `a=${encodeURIComponent(sign).replaceAll("'", '%27')}`]

@@ -210,7 +210,7 @@ it('every file that Python reads has the same entries', () => {
   }
 })
 
-it('every file that Python refuses has a fault that says where', () => {
+it('every file that Python rejects has a problem with a line number', () => {
   for (const [index, { reading }] of answer.files.entries()) {
     if (!('error' in reading)) continue
     const text = TEXTS[index] ?? ''
@@ -220,7 +220,7 @@ it('every file that Python refuses has a fault that says where', () => {
   }
 })
 
-it('every login is that of requests, but for what is listed here', () => {
+it('every lookup has the result of requests, except for the listed differences', () => {
   const reasons = new Map<string, number>()
   for (const [index, { reading, logins }] of answer.files.entries())
     for (const url of URLS) {
@@ -284,7 +284,7 @@ describe('the conformance vectors', () => {
     return (python(PROGRAM, given) as Answer).files
   }
 
-  it('say of its netrc what Python does', () => {
+  it('describe the netrc module of Python correctly', () => {
     const cases = musts('parse', 'Python documentation, netrc')
     for (const [index, { reading }] of readByPython(cases).entries()) {
       const { name, expected } = cases[index]!
@@ -294,7 +294,7 @@ describe('the conformance vectors', () => {
     }
   })
 
-  it('say of requests what it does', () => {
+  it('describe requests correctly', () => {
     const cases = musts('lookup', 'requests.utils.get_netrc_auth')
     for (const [index, { logins }] of readByPython(cases).entries()) {
       const { name, input, expected } = cases[index]!
@@ -304,14 +304,14 @@ describe('the conformance vectors', () => {
   })
 })
 
-it('an IPv6 address is found by us alone: requests takes all up to the first colon for the host', () => {
+it('an IPv6 address is found by this package only: requests cuts the host at the first colon', () => {
   const netrc = write(path.join(newFolder('netrc'), 'netrc'), 'machine ::1 login v password q')
   expect(findNetrcCredentials('https://[::1]:8443/', { netrc })).toEqual({ username: 'v', password: 'q' })
   const { files: answers } = python(PROGRAM, [[netrc, ['https://[::1]:8443/']]]) as Answer
   expect(answers[0]?.logins).toEqual({ 'https://[::1]:8443/': null })
 })
 
-it('a file that is not UTF-8 is no login to us; Python reads it by the locale', () => {
+it('a file that is not UTF-8 is rejected here; Python reads it in the encoding of the locale', () => {
   const netrc = path.join(newFolder('netrc'), 'netrc')
   fs.writeFileSync(netrc, Buffer.from('machine a login u password p\xe4ss', 'latin1'), { mode: 0o600 })
   expect(() => findNetrcCredentials('https://a/', { netrc })).not.toThrow()

@@ -1,6 +1,4 @@
-/**
- * Tokens in a real Redis, through Keyv: of one program, and shared by several processes.
- */
+/** Tokens in a real Redis, through Keyv: in one program, and shared by several processes. */
 import diagnostics from 'node:diagnostics_channel'
 import { randomUUID } from 'node:crypto'
 import KeyvRedis from '@keyv/redis'
@@ -71,7 +69,7 @@ withRedis(`with Redis ${redisVersion ?? '(redis-server is not installed)'}`, () 
     expect(await store.get('short')).toBeUndefined()
   })
 
-  it('shares what one has with another, and forgets for both what a server refused', async () => {
+  it('shares tokens between two programs, and removes for both a token that a server refused', async () => {
     const { store } = connect()
     let made = 0
     const source = { getToken: () => mint({ jti: String((made += 1)) }) }
@@ -86,7 +84,7 @@ withRedis(`with Redis ${redisVersion ?? '(redis-server is not installed)'}`, () 
     expect(made).toBe(2)
   })
 
-  it('with a lock, eight processes on one expired token make one renewal, and none fails', async () => {
+  it('with a lock, eight processes that find an expired token make one renewal, and none fails', async () => {
     let renewals = 0
     const fresh = mint({ jti: 'fresh' })
     const issuer = await servers.serve(async () => {

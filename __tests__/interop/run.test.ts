@@ -10,14 +10,14 @@ const RUN = ['--import', 'tsx', '__tests__/interop/run.ts']
 
 describe('without the packages', () => {
   const run = (...args: string[]) =>
-    // Where there is no dpkg-query, nothing is installed.
+    // Without dpkg-query, no package counts as installed.
     spawnSync(process.execPath, [...RUN, ...args], {
       cwd: ROOT,
       encoding: 'utf8',
       env: { ...process.env, PATH: '' },
     })
 
-  it('runs nothing, and says what to install', () => {
+  it('runs nothing, and prints what to install', () => {
     const { status, stdout, stderr } = run()
     expect(status).toBe(1)
     expect(stdout).toBe('')
@@ -26,7 +26,7 @@ describe('without the packages', () => {
     )
   })
 
-  it('lists them for who is to install them', () => {
+  it('lists them with --missing', () => {
     const { status, stdout } = run('--missing')
     expect(status).toBe(0)
     expect(stdout.split('\n')).toEqual(
@@ -35,7 +35,7 @@ describe('without the packages', () => {
   })
 })
 
-/** Starts a run that would never end, and kills something of it. */
+/** Starts a run that would never end, and kills one of its processes. */
 describe('servers, and the folder of the run,', () => {
   interface Note {
     readonly server: number
@@ -61,7 +61,7 @@ describe('servers, and the folder of the run,', () => {
     return { runner, ended, ...note }
   }
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('are gone after %s', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('do not remain after %s', async (signal) => {
     const { runner, ended, server, folder } = await runForever()
     runner.kill(signal)
     expect(await ended).toEqual([signal === 'SIGINT' ? 130 : 143, null])
@@ -69,7 +69,7 @@ describe('servers, and the folder of the run,', () => {
     expect(fs.existsSync(folder)).toBe(false)
   })
 
-  it('are gone after the tests were killed', async () => {
+  it('do not remain after the tests were killed', async () => {
     const { ended, worker, server, folder } = await runForever()
     process.kill(worker, 'SIGKILL')
     const [code] = await ended
@@ -78,7 +78,7 @@ describe('servers, and the folder of the run,', () => {
     expect(fs.existsSync(folder)).toBe(false)
   })
 
-  it('are gone after the runner itself was killed, but for the folder', async () => {
+  it('do not remain after the runner was killed, except for the folder', async () => {
     const { runner, server, worker, folder } = await runForever()
     runner.kill('SIGKILL')
     while (isRunning(worker) || isRunning(server)) await wait(20)
@@ -87,7 +87,7 @@ describe('servers, and the folder of the run,', () => {
 
   function isRunning(pid: number): boolean {
     try {
-      // What has ended and was not collected yet is none.
+      // A zombie does not count.
       return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))
     } catch {
       return false

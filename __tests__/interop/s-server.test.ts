@@ -16,7 +16,7 @@ import { expectExplained, refusalOf } from './support/refusal'
 import { newFolder } from './support/room'
 import { startSServer, type SServer } from './support/s-server'
 
-/** OpenSSL's own judgement of a chain, which servers that take proxies have; its alerts reach us otherwise under TLS 1.2. */
+/** OpenSSL verifies chains as servers that accept proxies do. Its alerts arrive differently under TLS 1.2. */
 let authority: Authority
 let alice: CredentialFiles
 let certificates: string
@@ -76,37 +76,37 @@ describe.each(['1.2', '1.3'] as const)('under TLS %s, openssl s_server', (tls) =
 
   it.each<[what: string, make: () => Promise<string> | string, server: () => SServer, alert: string]>([
     [
-      'has expired to its clock',
+      'has expired by its clock',
       () => gridProxyInit(alice, certificates),
       () => tomorrow,
       'certificate_expired: a certificate has expired',
     ],
     [
-      'is not valid yet to its clock',
+      'is not valid yet by its clock',
       () => gridProxyInit(alice, certificates),
       () => yesterday,
       'bad_certificate: .*not valid yet',
     ],
     [
-      'is of a CA that it does not know',
+      'is from an unknown CA',
       async () =>
         opensslProxy(userFiles(await (await createAuthority('Foreign CA', RSA)).issueUser('Mallory'))),
       () => now,
       'unknown_ca: the CA of the certificate is not known',
     ],
     [
-      'is of before RFC 3820',
+      'is a legacy proxy from before RFC 3820',
       () => gridProxyInit(alice, certificates, '-old'),
       () => now,
       'unknown_ca: .*or a certificate of the chain is missing',
     ],
     [
-      'is longer than its chain allows',
+      'exceeds the path length of its chain',
       () => opensslProxy(ofProxy(opensslProxy(alice, { pathLength: 0 }))),
       () => now,
       'certificate_unknown: .*or the path of the proxy is too long',
     ],
-  ])('refuses what %s, and the refusal says so', async (_what, make, server, alert) => {
+  ])('refuses a certificate that %s, and the refusal says so', async (_what, make, server, alert) => {
     const cert = await make()
     const error = await refusalOf(get(server().url, cert))
     expect(error.code).toMatch(tls === '1.2' ? /^EPROTO$/ : /^ERR_SSL_.*ALERT/)
@@ -119,7 +119,7 @@ describe.each(['1.2', '1.3'] as const)('under TLS %s, openssl s_server', (tls) =
     )
   })
 
-  it('refuses who presents nothing, and the refusal says so', async () => {
+  it('refuses a client without a certificate, and the refusal says so', async () => {
     const error = await refusalOf(get(now.url))
     const alert =
       tls === '1.2'

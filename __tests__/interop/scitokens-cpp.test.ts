@@ -39,7 +39,7 @@ describe.each(PROFILES)('a token of the profile %s, by scitokens-create', (profi
   }
   const claims = { sub: 'albert', aud: HERE, scope: 'read:/data write:/scratch gracedb.read' }
 
-  it('is found, and known for what it is', async () => {
+  it('is found with its profile', async () => {
     process.env.BEARER_TOKEN = cpp.create(profile, claims)
     const found = await findSciToken({
       audience: HERE,
@@ -58,7 +58,7 @@ describe.each(PROFILES)('a token of the profile %s, by scitokens-create', (profi
     ['write:/data', 'write', '/data', false],
     ['gracedb.read', 'gracedb.read', '', true],
     ['gracedb.write', 'gracedb.write', '', false],
-  ])('is judged alike for %s', async (scope, authorization, path, good) => {
+  ])('has equal results for %s', async (scope, authorization, path, good) => {
     const token = cpp.create(profile, claims)
     expect(await cpp.testAccess(token, HERE, authorization, path)).toEqual(good ? undefined : DENIED)
     expect(isGood(token, HERE, scope)).toBe(good)
@@ -69,7 +69,7 @@ describe.each(PROFILES)('a token of the profile %s, by scitokens-create', (profi
   const DENIED = expect.stringContaining('Access test failed') as string
 })
 
-it('WLCG scopes are judged alike, by the names that scitokens-cpp has for them', async () => {
+it('WLCG scopes have equal results, under the names that scitokens-cpp uses', async () => {
   const NAMES = {
     'storage.read': ['read'],
     'storage.create': ['create', 'write'],
@@ -156,7 +156,7 @@ describe('scopes and paths', () => {
     },
   }
 
-  it('are judged alike, but for what is listed here', async () => {
+  it('have equal results, except for the listed differences', async () => {
     const differences: Record<string, string[]> = {}
     await Promise.all(
       SCOPES.map(async (scope) => {
@@ -172,7 +172,7 @@ describe('scopes and paths', () => {
     expect(differences).toEqual(Object.assign({}, ...Object.values(DIFFERENCES)))
   })
 
-  it('that climb make a token refused by us, as by later scitokens', async () => {
+  it('with a parent segment make a token unsuitable here, as in later versions of scitokens-cpp', async () => {
     for (const scope of ['read:/data read:/x/../y', 'read:/data read:/%2e%2e/y']) {
       expect(isGood(issuer.mint({ scope }), HERE, 'read:/data')).toBe(false)
       expect(await cpp.testAccess(issuer.mint({ scope }), HERE, 'read', '/data')).toBeUndefined()

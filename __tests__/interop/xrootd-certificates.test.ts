@@ -20,7 +20,7 @@ import { newFolder } from './support/room'
 import { subjectOf } from './support/subject-of'
 import { startXrootd, type Xrootd } from './support/xrootd'
 
-/** XRootD takes proxies of RFC 3820 as they are; whom it knows by certificate may read `/grid`. */
+/** XRootD accepts RFC 3820 proxies; mapped users may read `/grid`. */
 const issuer = createIssuer()
 let authority: Authority
 let alice: Issued
@@ -30,7 +30,7 @@ let attributes: CredentialFiles
 let xrootd: Xrootd
 
 beforeAll(async () => {
-  // Globus and VOMS want RSA.
+  // Globus and VOMS require RSA.
   authority = await createAuthority('Interop CA', RSA)
   alice = await authority.issueUser('Alice Adams')
   files = userFiles(alice)
@@ -53,7 +53,7 @@ beforeEach(() => {
   process.env.X509_CERT_DIR = certificates
 })
 
-/** With connections of its own: one that was made with another certificate says nothing. */
+/** A new instance has connections of its own: an existing one was made with another certificate. */
 const get = (file: string, options = {}) =>
   igwnAxios.create({ igwnAuth: options }).get<string>(`${xrootd.origin}${file}`)
 
@@ -76,7 +76,7 @@ describe('a proxy', () => {
     expect((await get('/grid/f.txt', { cert: true })).data).toBe('grid data')
   })
 
-  it('of VOMS carries its attributes', async () => {
+  it('of VOMS has its attributes', async () => {
     process.env.X509_USER_PROXY = vomsProxyInit(files, certificates)
     expect((await refusalOf(get('/vo/f.txt'))).response?.status).toBe(403)
     process.env.X509_USER_PROXY = vomsProxyFake(files, certificates, { vo: 'testvo', issuer: attributes })
@@ -92,7 +92,7 @@ describe('a proxy', () => {
     expect(xrootd.read('/grid/new.txt').toString()).toBe('by proxy')
   })
 
-  it('that is made anew is seen by the next request', async () => {
+  it('that was renewed is presented by the next request', async () => {
     const place = path.join(processEnvironment.temporaryFolder, `x509up_u${process.getuid?.() ?? 0}`)
     put(place, (await authority.issueProxy(alice, { notAfter: secondsFromNow(-60) })).bundle)
     const instance = igwnAxios.create({ baseURL: xrootd.origin })
@@ -133,7 +133,7 @@ describe('a certificate and its key', () => {
 })
 
 describe('beside a token', () => {
-  it('is presented too, and counts where no token is found that will do', async () => {
+  it('is presented too, and is sufficient if no suitable token is found', async () => {
     process.env.X509_USER_PROXY = gridProxyInit(files, certificates)
     process.env.BEARER_TOKEN = issuer.mint({ aud: xrootd.origin })
     expect((await get('/data/f.txt')).data).toBe('secret data')
@@ -142,7 +142,7 @@ describe('beside a token', () => {
   })
 })
 
-describe('a certificate that will not do', () => {
+describe('an unsuitable certificate', () => {
   it.each<[problem: string, make: () => Promise<Issued>, says: RegExp]>([
     [
       'has expired',
@@ -156,7 +156,7 @@ describe('a certificate that will not do', () => {
         authority.issueProxy(await authority.issueUser('Alice Adams', { notAfter: secondsFromNow(-90) })),
       /x509up expired \d+ seconds ago \(certificate 2 of 2, \/DC=org\/DC=example\/CN=Alice Adams, /,
     ],
-  ])('since it %s is not presented, and the refusal says so', async (_problem, make, says) => {
+  ])('that %s is not presented, and the refusal says so', async (_problem, make, says) => {
     const file = put(path.join(newFolder('proxy'), 'x509up'), (await make()).bundle)
     process.env.X509_USER_PROXY = file
     const refused = await refusalOf(get('/grid/f.txt'))
@@ -176,7 +176,7 @@ describe('a certificate that will not do', () => {
 
   it.each<[problem: string, make: () => Promise<string>, alert: string]>([
     [
-      'is of a CA that the server does not know',
+      'is from a CA that the server does not know',
       async () =>
         gridProxyInit(
           userFiles(await (await createAuthority('Foreign CA', RSA)).issueUser('Mallory')),
@@ -185,16 +185,16 @@ describe('a certificate that will not do', () => {
       'unknown_ca: the CA of the certificate is not known, or a certificate of the chain is missing',
     ],
     [
-      'is of before RFC 3820',
+      'is a legacy proxy from before RFC 3820',
       async () => gridProxyInit(files, certificates, '-old'),
       'unknown_ca: the CA of the certificate is not known, or a certificate of the chain is missing',
     ],
     [
-      'is longer than a proxy of its chain allows',
+      'exceeds the path length of its chain',
       async () => opensslProxy(ofProxy(opensslProxy(files, { pathLength: 0 }))),
       'certificate_unknown: a certificate is not accepted; .* or the path of the proxy is too long',
     ],
-  ])('since it %s is refused, and the refusal says what was presented', async (_problem, make, alert) => {
+  ])('that %s is refused, and the refusal names what was presented', async (_problem, make, alert) => {
     const cert = await make()
     const error = await refusalOf(get('/grid/f.txt', { cert }))
     expect(error.response).toBeUndefined()
@@ -212,7 +212,7 @@ describe('a certificate that will not do', () => {
     )
   })
 
-  it('to the clock of the server is refused, and the refusal says when it ends by ours', async () => {
+  it('has expired by the clock of the server and is refused; the refusal says when it expires by the clock of this host', async () => {
     const user = await authority.issueUser('Alice Adams', { notBefore: secondsFromNow(-86_400) })
     const expired = await authority.issueProxy(user, {
       notBefore: secondsFromNow(-7200),

@@ -153,7 +153,7 @@ describe('an unsuitable token', () => {
     // WLCG profile 1.3 section 2.2.1 compares path segments, as later XRootD versions and this package do. XRootD 5.5 compares characters.
     ['read:/data', '/database/f.txt', false, true],
     ['read:/dat', '/data/f.txt', false, true],
-  ])('for one file may do for another: what %s says of %s', async (scope, file, ours, theirs) => {
+  ])('for one file may be valid for another: %s for %s', async (scope, file, ours, theirs) => {
     process.env.BEARER_TOKEN = issuer.mint({ scope })
     const answers = await Promise.allSettled([
       get(file, { token: true, tokenScope: `read:${file}` }),
@@ -162,7 +162,7 @@ describe('an unsuitable token', () => {
     expect(answers.map(({ status }) => status === 'fulfilled')).toEqual([ours, theirs])
   })
 
-  it('is refused without a challenge, so that who waits for one gets nowhere', async () => {
+  it('is refused without a challenge, so a client that waits for one never sends its token', async () => {
     process.env.BEARER_TOKEN = issuer.mint()
     const waiting = new HTTPSciTokenAuth().apply(axios.create())
     const error = await refusalOf(waiting.get(`${xrootd.origin}/data/f.txt`))
@@ -217,13 +217,13 @@ describe('a large file', () => {
     digest = createHash('sha256').update(bytes).digest('hex')
   })
 
-  it('goes up as a stream, comes down as a stream, and from the middle on', async () => {
+  it('is uploaded as a stream, and downloaded as a stream and in ranges', async () => {
     process.env.BEARER_TOKEN = issuer.mint({ aud: xrootd.origin, scope: 'read:/data write:/data' })
     const url = `${xrootd.origin}/data/frames.gwf`
     const { status } = await igwnAxios.put(url, fs.createReadStream(file), {
       headers: { 'Content-Length': SIZE },
       maxBodyLength: Infinity,
-      maxRedirects: 0, // without, follow-redirects would keep all of it
+      maxRedirects: 0, // otherwise follow-redirects buffers the body
     })
     expect(status).toBeLessThan(300)
 
@@ -247,7 +247,7 @@ describe('a large file', () => {
     expect(await digestOf(first, second)).toBe(digest)
   })
 
-  it('that may not be written is refused, with the connection if need be', async () => {
+  it('that must not be written is refused, perhaps by closing the connection', async () => {
     process.env.BEARER_TOKEN = issuer.mint({ aud: xrootd.origin, exp: now() - 7200 })
     const error = await refusalOf(
       igwnAxios.put(`${xrootd.origin}/data/refused.gwf`, fs.readFileSync(file), { maxBodyLength: Infinity }),

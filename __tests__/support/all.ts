@@ -1,3 +1,3 @@
-// The package as its users see it, from its sources. `delete` cannot be a name of ours in a test.
+// The exports of the package, from its sources. `delete` cannot be a local name in a test.
 export * from '../../lib/index'
 export { del } from '../../lib/instance/igwn-axios'

@@ -2,8 +2,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 
 /**
- * Calls a function as another user: root can read files of any mode. Synchronous, since it changes the user of this process.
- * Not as root, and not on POSIX, it only calls the function.
+ * Calls a function as another user, because root can read files of any mode. It is synchronous: it changes the user of this
+ * process. Without root, and not on POSIX, it only calls the function.
  */
 export function asOtherUser<T>(act: () => T): T {
   const { geteuid, seteuid } = process
@@ -16,7 +16,7 @@ export function asOtherUser<T>(act: () => T): T {
   }
 }
 
-/** Lets that user put files into a folder of this one. */
+/** Lets that user write files into a folder of this one. */
 export function giveToOtherUser(folder: string): void {
   giveTo(OTHER_USER, folder)
 }
@@ -32,5 +32,5 @@ function giveTo(user: number, folder: string): void {
   for (const name of fs.readdirSync(folder)) fs.chownSync(path.join(folder, name), user, user)
 }
 
-/** As a number: it need not be in the machine's list of users. */
+/** A number, because the user may have no entry in /etc/passwd. */
 const OTHER_USER = 65_534

@@ -1,6 +1,6 @@
 /**
- * An https server on loopback that asks for a client certificate and answers which one it was shown, with the chain that
- * came with it. Node cannot verify RFC 3820 proxies, so it lets everybody in; `verifiedChain` does the verifying.
+ * A loopback https server that requests a client certificate, and returns the certificate and chain that it received. Node.js
+ * cannot verify RFC 3820 proxies, so the server accepts everything; `verifiedChain` verifies.
  */
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
@@ -11,7 +11,7 @@ import type { AddressInfo } from 'node:net'
 import tls from 'node:tls'
 import type { Authority, Issued } from './pki'
 
-/** What the server says of a request: the certificates it was shown, PEM, the leaf first; none: []. */
+/** The response: the certificates that the client presented, PEM, leaf first. */
 export interface Shown {
   readonly chain: readonly string[]
   readonly authorized: boolean
@@ -31,7 +31,7 @@ export interface CertificateServer {
 export interface CertificateServerOptions extends tls.TlsOptions {
   readonly authority: Authority
   readonly server: Issued
-  /** Answers in place of the server's own answer. */
+  /** Replaces the response of the server. */
   readonly answer?: (request: http.IncomingMessage, response: http.ServerResponse) => void
 }
 
@@ -73,7 +73,7 @@ export async function certificateServer({
   }
 }
 
-/** Answers what the client has shown. */
+/** Responds with what the client presented. */
 export function showChain(request: http.IncomingMessage, response: http.ServerResponse): void {
   const { socket } = request
   if (!(socket instanceof tls.TLSSocket)) throw new TypeError('This answer is for https.')
@@ -83,10 +83,10 @@ export function showChain(request: http.IncomingMessage, response: http.ServerRe
   response.end(JSON.stringify(shown))
 }
 
-/** The certificates that a client has shown, PEM, the leaf first; none: []. */
+/** The certificates that a client presented, PEM, leaf first. */
 export function chainOf(socket: tls.TLSSocket): string[] {
   const chain: string[] = []
-  // Without a certificate it is an empty object; the last issuer has none, or is its own.
+  // Without a certificate it is an empty object; the last certificate has no issuer, or is its own issuer.
   let current: Partial<tls.DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true)
   while (current?.raw && chain.at(-1) !== pemOf(current.raw)) {
     chain.push(pemOf(current.raw))
@@ -100,8 +100,8 @@ function pemOf(der: Buffer): string {
 }
 
 /**
- * The subjects of a chain whose every signature and every name holds up to this authority; undefined when it does not.
- * This is what a server that takes proxies does (RFC 3820 section 4), without its look at policies and dates.
+ * The subjects of a chain, if all signatures and names up to this CA are valid; otherwise undefined. Servers that accept proxies
+ * do the same (RFC 3820 section 4), and also check policies and dates.
  */
 export function verifiedChain(chain: readonly string[], authority: Authority): string[] | undefined {
   const certificates = chain.map((one) => new X509Certificate(one))

@@ -1,4 +1,4 @@
-/** The command as it is shipped, run as a process on a machine of its own: see `user-1000.cjs`. */
+/** The built command, run as user 1000 with folders of its own: see `user-1000.cjs`. */
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
@@ -11,12 +11,12 @@ const USER = path.join(__dirname, 'user-1000.cjs')
 
 if (!fs.existsSync(CLI)) throw new Error('There is no dist/cli.cjs: npm run build')
 
-/** What is in the folders of a test for user 1000. */
+/** The folders of user 1000 in a test. */
 export const runtimeFile = () => path.join(String(process.env.XDG_RUNTIME_DIR), 'bt_u1000')
 export const slashTmp = () => path.join(String(process.env.HOME), '..', 'slash-tmp')
 
 export interface Ended {
-  /** Null where a signal ended it. */
+  /** Null if a signal ended it. */
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
   readonly stdout: string
@@ -46,25 +46,25 @@ export function igwnAuth(words: readonly string[], options: CommandOptions = {})
   return run(process.execPath, ['--require', USER, CLI, ...words], { stdin: '', ...options })
 }
 
-/** Runs a line of a shell, in which `$IGWN_AUTH` is the command. */
+/** Runs a shell command line, in which `$IGWN_AUTH` is the command. */
 export function shell(line: string, options: CommandOptions = {}): Promise<Ended> {
   return run('/bin/sh', ['-c', line], { stdin: '', ...options })
 }
 
-/** Whether this machine has what makes a terminal for a program: `script` of util-linux. */
+/** Whether `script` of util-linux is installed, which runs a program on a terminal. */
 const hasTerminals = spawnSync('script', ['--version']).status === 0
 
-/** `it` for what needs a terminal. Where none can be had that is no pass: it is skipped and said, and in CI it fails. */
+/** `it` for tests that need a terminal. Without one they are skipped, and fail in CI. */
 export const itOnTerminal = hasTerminals || process.env.CI ? it : it.skip
 if (!hasTerminals) console.warn('There is no script of util-linux here: what needs a terminal is not tested.')
 
 export interface TerminalOptions extends CommandOptions {
   readonly columns?: number
-  /** A file whose coming makes the terminal as narrow as this. */
+  /** When this file exists, the terminal is narrowed to this width. */
   readonly narrowing?: { readonly file: string; readonly columns: number }
 }
 
-/** Runs `igwn-auth` on a terminal of its own. What it prints, on whichever of the two, is in `stdout`. */
+/** Runs `igwn-auth` on a terminal. `stdout` has all of its output. */
 export function onTerminal(words: readonly string[], options: TerminalOptions = {}): Promise<Ended> {
   const { columns = 80, narrowing, env, ...others } = options
   const narrow = narrowing
@@ -72,7 +72,7 @@ export function onTerminal(words: readonly string[], options: TerminalOptions = 
     : ''
   const quoted = words.map((word) => `'${word}'`).join(' ')
   const line = `stty cols ${columns} rows 24; ${narrow} exec $IGWN_AUTH ${quoted}`
-  // What is typed is a pipe that stays open: its end would be an end for the terminal.
+  // The input is a pipe that stays open, because its end would close the terminal.
   return run('script', ['-qefc', line, '/dev/null'], {
     ...others,
     stdin: undefined,
@@ -91,7 +91,7 @@ async function run(
     child[name].setEncoding('utf8').on('data', (text: string) => {
       said[name] += text
     })
-  // It may end before it has read.
+  // It may end before it has read its input.
   child.stdin.on('error', () => undefined)
   if (stdin !== undefined) child.stdin.end(stdin)
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
@@ -100,7 +100,7 @@ async function run(
   return { code, signal, ...said }
 }
 
-/** Of this process, which `isolate.ts` has cleaned, without what would make the command speak otherwise. */
+/** The environment of this process, which `isolate.ts` has cleaned, without variables that change the output. */
 function environment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !SPEAKS_OTHERWISE.test(name))
   const igwnAuth = `${process.execPath} --require ${USER} ${CLI}`

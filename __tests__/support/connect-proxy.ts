@@ -1,4 +1,4 @@
-/** An HTTP proxy on loopback that only tunnels: CONNECT, and nothing else. */
+/** A loopback HTTP proxy that supports only CONNECT. */
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
@@ -28,7 +28,7 @@ export async function connectProxy(led?: number): Promise<ConnectProxy> {
     tunnels.push(request.url ?? '')
     headers.push(request.headers)
     const { hostname, port } = new URL(`http://${request.url ?? ''}`)
-    // Names are of this machine whatever they are, so that tests can have several hosts.
+    // Every name resolves to this host, so that tests can use several host names.
     const target = net.connect(led ?? Number(port), hostname.startsWith('[') ? '::1' : '127.0.0.1', () => {
       client.write('HTTP/1.1 200 Connection established\r\n\r\n')
       target.write(head)

@@ -126,7 +126,7 @@ export async function runExample(
   const load = (name: string): unknown => {
     const source = SOURCES[name]
     if (source === undefined) return jest.requireActual(name)
-    // The modules are loaded anew: set the folder used instead of /tmp again.
+    // The modules were reset: set the folder used instead of /tmp again.
     const { processEnvironment } =
       jest.requireActual<typeof import('../../lib/environment')>('../../lib/environment')
     processEnvironment.temporaryFolder = slashTmp

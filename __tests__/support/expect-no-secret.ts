@@ -1,8 +1,7 @@
 import { inspect } from 'node:util'
 
 /**
- * Searches a thing for secrets, at every depth and in every way of printing it (trap 14): as they are, as base64, and as in
- * a URL.
+ * Searches a value for secrets, at every depth and in every printed form (trap 14): plain, as Base64, and as in a URL.
  */
 export function expectNoSecret(thing: unknown, secrets: readonly string[]) {
   const shown = [
@@ -24,7 +23,7 @@ export function expectNoSecret(thing: unknown, secrets: readonly string[]) {
           )
 }
 
-/** What has a cycle is no JSON, and what has no prototype is no text. */
+/** A cycle has no JSON, and an object without prototype has no string. */
 function attempt(show: () => string): string {
   try {
     return show()

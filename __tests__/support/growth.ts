@@ -1,10 +1,10 @@
 /**
- * Whether work grows with the length of a text as the text does. Compared are times of the same work at two lengths, never with
- * a clock on the wall: eight times the text takes eight times as long, or sixty-four times where something is quadratic.
+ * Whether the time of some work is linear in the length of a text. It compares the times for two lengths, so the speed of the
+ * host does not matter: eight times the text takes eight times as long, or 64 times as long if something is quadratic.
  */
 export function expectLinear(textOf: (size: number) => string, work: (text: string) => unknown): void {
   let ratio = Infinity
-  // What else the machine does only ever makes a measurement longer; three of them are not all hit.
+  // Other load can only make a measurement longer, and hardly all three of them.
   for (let attempt = 0; attempt < 3 && ratio > LIMIT; attempt += 1) ratio = growthOf(textOf, work)
   if (ratio > LIMIT)
     throw new Error(
@@ -12,7 +12,7 @@ export function expectLinear(textOf: (size: number) => string, work: (text: stri
     )
 }
 
-/** Between 8 and 64, well away from both. */
+/** Between 8 and 64, with a margin to both. */
 const LIMIT = 28
 
 function growthOf(textOf: (size: number) => string, work: (text: string) => unknown): number {
@@ -22,10 +22,10 @@ function growthOf(textOf: (size: number) => string, work: (text: string) => unkn
 
 const SIZE = 2_000
 
-/** Microseconds of one act, the quickest of several measurements; what is too short to be measured is done again and again. */
+/** Microseconds of one run, the fastest of several measurements. A short run is repeated within a measurement. */
 function timeOf(act: () => unknown): number {
   let times = 1
-  // Compiled before it is measured.
+  // So that the code is compiled before it is measured.
   while (cpuTime(times, act) < MEASURABLE) times *= 2
   return Math.min(cpuTime(times, act), cpuTime(times, act)) / times
 }
@@ -33,7 +33,7 @@ function timeOf(act: () => unknown): number {
 /** Microseconds. */
 const MEASURABLE = 1000
 
-/** Microseconds of this process alone. */
+/** Processor time of this process in microseconds. */
 function cpuTime(times: number, act: () => unknown): number {
   const before = process.cpuUsage()
   for (let time = 0; time < times; time += 1) act()

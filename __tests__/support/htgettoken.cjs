@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Stands in for `htgettoken`: takes its options, asks a Vault server for a bearer token with the Vault token that it has, and
- * writes it as htgettoken does. It has no other way to log in than the browser, and that fails.
+ * A substitute for `htgettoken`: takes the same options, gets a bearer token from a Vault server with its Vault token, and
+ * writes it in the same way. Its only login is in a browser, and that fails.
  */
 const { Buffer } = require('buffer')
 const fs = require('fs')
@@ -52,7 +52,7 @@ const outfile =
   process.env.BEARER_TOKEN_FILE ??
   path.join(process.env.XDG_RUNTIME_DIR ?? '/tmp', `bt_u${euid}`)
 
-/** What is there stays when it has enough time left, and nothing else was asked for. */
+/** An existing token is kept if it has enough time left and the request is the same. */
 function isGood() {
   if (options.scopes || options.audience || !fs.existsSync(outfile)) return false
   try {

@@ -1,7 +1,6 @@
 /**
- * Runs before every test file: gives it a home, a runtime folder, a cache and a temporary folder of its own, takes
- * every credential of the machine out of the environment, and replaces `/tmp` by a folder, so that
- * `/tmp/bt_u<uid>` and `/tmp/x509up_u<uid>` of the machine are never looked at.
+ * Runs before every test file: creates a home, a runtime folder, a cache and a temporary folder, removes credentials from the
+ * environment, and replaces `/tmp` by a folder, so that `/tmp/bt_u<uid>` and `/tmp/x509up_u<uid>` of this host are never read.
  */
 import './watch-errors'
 import fs from 'node:fs'
@@ -26,7 +25,7 @@ process.env.XDG_CACHE_HOME = room('cache')
 process.env.TMPDIR = room('tmp')
 
 processEnvironment.temporaryFolder = room('slash-tmp')
-// As /tmp is: others can create files in it.
+// The mode of /tmp: all users can create files in it.
 fs.chmodSync(processEnvironment.temporaryFolder, 0o1777)
 
 afterAll(() => {

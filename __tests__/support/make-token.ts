@@ -3,7 +3,7 @@ import jsonwebtoken from 'jsonwebtoken'
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
-/** A SciToken for any audience with an hour to live, or what the claims say in its place. */
+/** A SciToken for any audience that expires in an hour; `claims` override its claims. */
 export function mint(claims: Record<string, unknown> = {}): string {
   const now = Math.floor(Date.now() / 1000)
   const all = {

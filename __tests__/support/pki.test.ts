@@ -59,7 +59,7 @@ it('issues proxies of users and of proxies: signed by their issuer, named after 
   expect(below.bundle).toBe(below.certificate + below.key + below.chain)
 })
 
-it('gives any dates, and a key under a passphrase in both forms', async () => {
+it('issues certificates with any dates, and encrypted keys in both formats', async () => {
   const notAfter = secondsFromNow(-60)
   const expired = await authority.issueUser('Bob', { notBefore: secondsFromNow(-120), notAfter })
   expect(Date.parse(decoded(expired).validTo)).toBe(notAfter.getTime())

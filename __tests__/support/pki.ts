@@ -1,7 +1,6 @@
 /**
- * A throw-away public key infrastructure in JavaScript alone: a CA, servers, users, and RFC 3820 proxy certificates
- * of either, with any dates. Everything is made when asked for; nothing is ever checked in, for proxies expire.
- * The tests use it, and so does the demo.
+ * A temporary public key infrastructure in JavaScript: a CA, servers, users, and RFC 3820 proxy certificates, with any dates.
+ * All certificates are created when they are needed; none is committed, because proxies expire. Tests and the demo use it.
  */
 import 'reflect-metadata'
 import { createPrivateKey, randomInt, webcrypto } from 'node:crypto'
@@ -9,7 +8,7 @@ import * as x509 from '@peculiar/x509'
 
 x509.cryptoProvider.set(webcrypto)
 
-/** Quick to make; RSA as grid certificates have it. */
+/** Fast to create; RSA is what grid certificates use. */
 const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 export const RSA = {
   name: 'RSASSA-PKCS1-v1_5',
@@ -24,18 +23,18 @@ export interface Issued {
   readonly certificate: string
   /** Its private key, PEM (PKCS#8, not encrypted). */
   readonly key: string
-  /** The certificates of its issuers, nearest first, without the CA: what a proxy needs beside its own. PEM, or ''. */
+  /** The certificates of its issuers, nearest first, without the CA. PEM, or ''. */
   readonly chain: string
-  /** The text of a proxy file, in the order grid tools write it: certificate, key, chain. */
+  /** The text of a proxy file in the order of grid tools: certificate, key, chain. */
   readonly bundle: string
-  /** The key under a passphrase: PKCS#8 (`ENCRYPTED PRIVATE KEY`) or traditional (`EC` or `RSA PRIVATE KEY`, `Proc-Type`). */
+  /** The key, encrypted with a passphrase: PKCS#8 (`ENCRYPTED PRIVATE KEY`) or traditional (`EC` or `RSA PRIVATE KEY`, `Proc-Type`). */
   encryptedKey(passphrase: string, form?: 'pkcs8' | 'traditional'): string
   readonly name: x509.JsonName
   readonly privateKey: webcrypto.CryptoKey
   readonly publicKey: webcrypto.CryptoKey
 }
 
-/** When a certificate is good; the default is from five minutes ago until in twelve hours. */
+/** When a certificate is valid. Default is from five minutes ago to twelve hours from now. */
 export interface Dates {
   notBefore?: Date
   notAfter?: Date
@@ -46,18 +45,18 @@ export interface ProxyOptions extends Dates {
   limited?: boolean
   /** How many more proxies may follow: pCPathLenConstraint, RFC 3820 section 3.8.1. */
   pathLength?: number
-  /** Adds an extension where VOMS puts its attribute certificate; what is in it is no real one. */
+  /** Adds the extension of VOMS attribute certificates, with invalid content. */
   voms?: boolean
 }
 
 export interface Authority {
-  /** The CA's certificate, PEM. */
+  /** The certificate of the CA, PEM. */
   readonly certificate: string
-  /** A server's; by default for localhost, 127.0.0.1 and ::1. */
+  /** A server certificate; by default for localhost, 127.0.0.1 and ::1. */
   issueServer(options?: Dates & { names?: readonly string[] }): Promise<Issued>
-  /** A person's. */
+  /** A user certificate. */
   issueUser(commonName?: string, options?: Dates): Promise<Issued>
-  /** A proxy of any credential, also of a proxy. */
+  /** A proxy of a user or of a proxy. */
   issueProxy(of: Issued, options?: ProxyOptions): Promise<Issued>
 }
 
@@ -66,7 +65,7 @@ export function secondsFromNow(seconds: number, now = Date.now()): Date {
   return new Date(Math.trunc(now / 1000 + seconds) * 1000)
 }
 
-/** All that it issues has keys of its algorithm. */
+/** All certificates that it issues have keys of its algorithm. */
 export async function createAuthority(
   commonName = 'Throw-away CA',
   algorithm: typeof ECDSA | typeof RSA = ECDSA,
@@ -109,7 +108,7 @@ export async function createAuthority(
 
 const ORGANISATION: x509.JsonName = [{ DC: ['org'] }, { DC: ['example'] }]
 
-/** Where VOMS puts its attribute certificate. */
+/** The extension of VOMS attribute certificates. */
 const VOMS_ATTRIBUTES = '1.3.6.1.4.1.8005.100.100.5'
 
 interface Issuer {
@@ -165,7 +164,7 @@ async function issue(
     signingAlgorithm: algorithm,
     notBefore,
     notAfter,
-    // VOMS wants to know whose key it was.
+    // VOMS requires the authority key identifier.
     extensions: [
       ...extensions,
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),

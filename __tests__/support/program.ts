@@ -5,16 +5,15 @@ import path from 'node:path'
 const PACKAGE = path.join(__dirname, '../../dist/index.js')
 
 export interface ProgramOptions {
-  /** Milliseconds after its first output in which it is killed. */
+  /** Milliseconds after its first output at which it is killed. */
   readonly killAfterOutput?: number
   readonly env?: NodeJS.ProcessEnv
-  /** How large a file it may write, in blocks of 512 bytes: what is more is cut off, as on a disk with no more room. */
+  /** Maximum size of a file that it writes, in blocks of 512 bytes; the rest is cut off, as on a full disk. */
   readonly room?: string
 }
 
 /**
- * Runs a program in a process of its own, with everything of the package, as it is built, under its names; gives what it
- * printed.
+ * Runs a program in a process of its own, in which all exports of the built package are defined. Returns its output.
  */
 export async function runProgram(
   program: string,

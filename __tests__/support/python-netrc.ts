@@ -1,9 +1,9 @@
-/** Python's own netrc module, in a process that answers file by file. */
+/** The netrc module of Python, in a process that reads one file after the other. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
-/** login, account, password by the name of the machine, sorted; null where Python refuses the file. */
+/** login, account, password by machine name, sorted; null if Python rejects the file. */
 export type PythonEntries = [name: string, entry: [login: string, account: string, password: string]][] | null
 
 export interface PythonNetrc {
@@ -11,7 +11,7 @@ export interface PythonNetrc {
   close(): Promise<void>
 }
 
-/** Of 3.11 to 3.13: earlier and later ones read some files otherwise. */
+/** Versions 3.11 to 3.13; others read some files differently. */
 const PROGRAM = `
 import json, netrc, os, sys, tempfile
 if not (3, 11) <= sys.version_info < (3, 14) or not sys.flags.utf8_mode: sys.exit(1)
@@ -25,7 +25,7 @@ with tempfile.TemporaryDirectory() as folder:
         print(json.dumps(answer), flush=True)
 `
 
-/** Undefined where there is no such Python. */
+/** Undefined without such a Python. */
 export async function startPythonNetrc(): Promise<PythonNetrc | undefined> {
   const python = spawn('python3', ['-X', 'utf8', '-c', PROGRAM], { stdio: ['pipe', 'pipe', 'ignore'] })
   const lines = createInterface(python.stdout)[Symbol.asyncIterator]()

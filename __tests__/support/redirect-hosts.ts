@@ -4,12 +4,11 @@ import type { Socket } from 'node:net'
 type Connect = (this: https.Agent, options: https.AgentOptions, ...rest: unknown[]) => Socket
 
 /**
- * Leads connections to `*.example.org` to a server on this machine where https makes them, by an agent of Node's or of an
- * example's own. So the URL, the audience, the certificate's name and every message are as written in a document, which
- * rewriting the hosts in the text would not give.
+ * Redirects https connections to `*.example.org` to a local server, with any agent. The URL, the audience, the name in the
+ * certificate and all messages then are as in the document.
  *
- * @param port - where they are led to, or the ports by host, which are then led alone
- * @returns what ends it
+ * @param port - the port of the server, or ports by host; other hosts are then not redirected
+ * @returns a function that stops it
  */
 export function leadHosts(port: number | Readonly<Record<string, number>>, ca: string): () => void {
   const portOf = (host: string) =>

@@ -1,6 +1,6 @@
 /**
- * The sessions in a document: fenced blocks of a shell that show a command and what it prints. Each is run, on the machine of
- * albert.einstein, and must print what it shows.
+ * The terminal sessions in a document: fenced blocks that show a command and its output. Each is run as albert.einstein, and
+ * must print what it shows.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -9,11 +9,11 @@ import { shell } from './command'
 import type { Site } from './site'
 
 export interface Session {
-  /** Where it stands: the heading above it. */
+  /** The heading above it. */
   readonly heading: string
-  /** What is typed. */
+  /** The command. */
   readonly command: string
-  /** What is shown below. */
+  /** The output. */
   readonly shown: string
 }
 
@@ -29,7 +29,7 @@ export function sessionsIn(document: string): Session[] {
   return found
 }
 
-/** The document with what its sessions print now, in their order. */
+/** The document with the current output of its sessions, in their order. */
 export function withSessions(document: string, printed: readonly string[]): string {
   let index = 0
   return document.replace(BLOCK, (block, _title, command: string | undefined) => {
@@ -38,13 +38,13 @@ export function withSessions(document: string, printed: readonly string[]): stri
   })
 }
 
-/** The machine of albert.einstein, user 1000: nothing is on it that was not put there. */
+/** The environment of albert.einstein, user 1000, which is empty at first. */
 export interface Desk {
-  /** Puts a file at the path that it has on that machine. */
+  /** Writes a file to a path in that environment. */
   put(file: string, text: string, mode?: number): void
   /** Variables of the environment. */
   readonly env: Record<string, string>
-  /** Types a line into a shell, and gives what both outputs show, made fit to be compared. */
+  /** Runs a shell command line. Returns stdout and stderr, normalized. */
   type(line: string): Promise<string>
   clear(): void
   close(): Promise<void>
@@ -53,7 +53,7 @@ export interface Desk {
 const HOME = '/home/albert.einstein'
 const RUNTIME = '/run/user/1000'
 
-/** @param site - what is reached under every name */
+/** @param site - the server for all host names */
 export async function desk(site: Site): Promise<Desk> {
   const room = fs.mkdtempSync(path.join(String(process.env.TMPDIR), 'desk-'))
   const standIns = {
@@ -67,7 +67,7 @@ export async function desk(site: Site): Promise<Desk> {
     if (place === undefined || folder === undefined) throw new Error(`${file} is not on that machine`)
     return folder + file.slice(place.length)
   }
-  // Every name is of this machine, for the command alone.
+  // Every host name resolves to this host, for the command only.
   const proxy = await connectProxy(site.port)
   const ca = path.join(room, 'ca.pem')
   const env: Record<string, string> = {}
@@ -109,11 +109,11 @@ export async function desk(site: Site): Promise<Desk> {
   }
 }
 
-/** The same each time: dates, numbers of proxies and ids of tokens; places where there is nothing are not shown. */
+/** Replaces dates, proxy numbers and token ids by constants, and lines about absent candidates by `...`. */
 function comparable(printed: string): string {
   return (
     printed
-      // Advice of later ones of Node.js.
+      // A hint that newer versions of Node.js print.
       .replace(/; if the root CA[^)]*/, '')
       .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/g, '2026-01-01T12:00:00')
       .replace(/Z, \d minutes ago/g, 'Z, 5 minutes ago')

@@ -1,4 +1,4 @@
-/** What an act throws, to look at whole; an act that throws nothing fails the test. */
+/** The error that a function throws. A function that does not throw fails the test. */
 export function thrownBy(act: () => unknown): unknown {
   try {
     act()

@@ -1,6 +1,4 @@
-/**
- * SciTokens with any claims, signed with ES256 by keys made here; and the locations of discovery, emptied and filled.
- */
+/** SciTokens with any claims, signed with ES256 by new keys; and functions that empty and fill the places of discovery. */
 import { generateKeyPairSync, randomUUID, type JsonWebKey, type KeyObject } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -9,7 +7,7 @@ import type { IgwnAuthErrorCode } from '../../lib/errors'
 import { processEnvironment } from '../../lib/environment'
 
 export interface SigningKey {
-  /** A token with these claims exactly, but for undefined ones; the header may be added to. */
+  /** A token with exactly these claims, without undefined ones, and more header parameters. */
   sign(claims: object, header?: object): string
   /** The public key as an issuer publishes it (RFC 7517). */
   readonly jwk: JsonWebKey & { readonly kid: string }
@@ -21,7 +19,7 @@ export function createSigningKey(kid: string = randomUUID()): SigningKey {
   return {
     privateKey,
     jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' },
-    // As text, since jsonwebtoken refuses to sign claims of the wrong kind.
+    // As text, because jsonwebtoken refuses to sign claims of a wrong type.
     sign: (claims, header = {}) =>
       jsonwebtoken.sign(JSON.stringify(claims), privateKey, {
         algorithm: 'ES256',
@@ -35,7 +33,7 @@ const key = createSigningKey()
 /** Seconds since the epoch. */
 export const now = () => Math.trunc(Date.now() / 1000)
 
-/** A SciToken 2.0 for `https://x.example.org` with `read:/frames` and an hour to live; a claim given as undefined is left out. */
+/** A SciToken 2.0 for `https://x.example.org` with `read:/frames`, valid for an hour. A claim set to undefined is omitted. */
 export function mint(claims: Record<string, unknown> = {}, signedBy: SigningKey = key): string {
   const mine = {
     ver: 'scitoken:2.0',
@@ -49,23 +47,23 @@ export function mint(claims: Record<string, unknown> = {}, signedBy: SigningKey 
   return signedBy.sign({ ...mine, ...claims })
 }
 
-/** For `toThrow`: an error of ours with this code and message. */
+/** For `toThrow`: an `IgwnAuthError` with this code and message. */
 export const ours = (code: IgwnAuthErrorCode, message: string): Error =>
   expect.objectContaining({ name: 'IgwnAuthError', code, message }) as Error
 
-/** What shows in no other token: to be searched for where no token may be. */
+/** The signature, which is unique to a token: tests search for it where no token may be. */
 export function signatureOf(token: string): string {
   return token.slice(token.lastIndexOf('.') + 1)
 }
 
 const uid = process.geteuid?.() ?? 0
 
-/** The files where discovery looks without a variable that names them. */
+/** The default token files, which no variable names. */
 export const runtimeFile = () => path.join(String(process.env.XDG_RUNTIME_DIR), `bt_u${uid}`)
 export const temporaryFile = () => path.join(processEnvironment.temporaryFolder, `bt_u${uid}`)
 export const room = (name: string) => path.join(String(process.env.HOME), name)
 
-/** Takes away every token there is. */
+/** Removes all tokens. */
 export function emptyPlaces(): void {
   for (const name of ['SCITOKEN', 'SCITOKEN_FILE', '_CONDOR_CREDS', 'BEARER_TOKEN', 'BEARER_TOKEN_FILE'])
     delete process.env[name]
@@ -74,14 +72,14 @@ export function emptyPlaces(): void {
       fs.rmSync(path.join(String(folder), name), { recursive: true, force: true })
 }
 
-/** Ten seconds ago: a file that was written just now is read again by design, for it may be written once more in that instant. */
+/** Ten seconds ago. A file that was written just now is always read again, because it may be written once more within the clock tick. */
 export function age(file: string, seconds = 10): string {
   const then = Date.now() / 1000 - seconds
   fs.utimesSync(file, then, then)
   return file
 }
 
-/** Writes a file as people leave it: closed to others, and some seconds ago. */
+/** Writes a private file, with a modification time some seconds ago. */
 export function put(file: string, text: string, mode = 0o600): string {
   fs.mkdirSync(path.dirname(file), { recursive: true })
   fs.writeFileSync(file, text, { mode })
@@ -98,7 +96,7 @@ export function putCondorCreds(files: Record<string, string>): string {
   return (process.env._CONDOR_CREDS = folder)
 }
 
-/** Stops the clock at a whole second, which `jest.setSystemTime` then moves; timers run on. */
+/** Stops the clock at a whole second; `jest.setSystemTime` moves it. Timers keep running. */
 export function stopClock(): void {
   jest.useFakeTimers({
     now: now() * 1000,

@@ -1,4 +1,4 @@
-/** Runs of the command in a process that has loaded all of it: see `warm-host.mjs`. */
+/** Runs the command in a process that has already loaded it: see `warm-host.mjs`. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -14,7 +14,7 @@ export interface Run {
 const HOST = path.join(__dirname, 'warm-host.mjs')
 const END = `\n${randomUUID()}\n`
 
-/** By the variables that Node.js reads when it starts. One run at a time is what each can do. */
+/** Processes by the variables that Node.js reads when it starts. Each does one run at a time. */
 const idle = new Map<string, ChildProcess[]>()
 const all = new Set<ChildProcess>()
 

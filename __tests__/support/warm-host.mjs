@@ -1,7 +1,7 @@
 /**
- * A process that runs the command again and again, so that axios and the rest are loaded once: loading takes longer than all
- * that a command does. Each run has arguments, variables and a folder of its own, and writes to stdout and stderr as ever;
- * `END` on both says that it has ended. What it keeps in memory stays, as in any program that makes many requests.
+ * A process that runs the command many times, because loading axios takes longer than a run. Each run has its own arguments,
+ * variables and folder, and writes to stdout and stderr; `END` on both marks its end. Memory is kept between runs, as in any
+ * program that makes many requests.
  */
 import { createRequire } from 'node:module'
 

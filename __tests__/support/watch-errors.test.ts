@@ -25,7 +25,7 @@ it.each<[string, () => unknown]>([
   expect(takeLeaks()).toHaveLength(1)
 })
 
-it('an error without one is none', () => {
+it('an error without a secret is not reported', () => {
   expect(new IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'no', { cause: 'why' })).toMatchObject({
     name: 'IgwnAuthError',
   })

@@ -1,6 +1,6 @@
 /**
- * Looks into every error of this package that is made while the tests run, in whatever test: none may hold a token, a key, or
- * one of the passwords and passphrases that the tests use. Loaded before all else.
+ * Checks every error of this package that any test creates: none may contain a token, a key, or a password or passphrase of the
+ * tests. It is loaded first.
  */
 import { inspect } from 'node:util'
 
@@ -33,7 +33,7 @@ function look(error: InstanceType<Errors['IgwnAuthError']>): void {
   if (found) leaks.push(`…${shown.slice(Math.max(0, found.index - 200), found.index + found[0].length)}`)
 }
 
-/** What was found until now, and is then forgotten. */
+/** Returns the secrets found so far, and clears the list. */
 export function takeLeaks(): string[] {
   const taken = leaks
   leaks = []

@@ -1,6 +1,6 @@
 /**
- * Apache with four doors: clear text; TLS for logins (mod_auth_basic) and tokens (mod_auth_openidc); TLS that demands a
- * certificate (mod_ssl); and the same without TLS 1.3. Files can be put where tokens give `write:/files` (mod_dav).
+ * Apache with four ports: plain HTTP; TLS for passwords (mod_auth_basic) and tokens (mod_auth_openidc); TLS that requires a
+ * certificate (mod_ssl); and the same without TLS 1.3. Tokens with `write:/files` can upload files (mod_dav).
  */
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -15,7 +15,7 @@ import { handOver, identityOf, newFolder, write } from './room'
 export interface ApacheOptions {
   readonly authority: Authority
   readonly issuer: Issuer
-  /** Who may log in below `/basic`: passwords by name. */
+  /** Passwords by user name, for `/basic`. */
   readonly logins?: Readonly<Record<string, string>>
 }
 
@@ -24,21 +24,21 @@ export interface Logged {
   readonly status: number
   readonly method: string
   readonly path: string
-  /** Bytes of the request, headers and all. */
+  /** Bytes of the request, including headers. */
   readonly received: number
-  /** The subject of the certificate that was presented; '' without one. */
+  /** The subject of the client certificate, or ''. */
   readonly subject: string
-  /** The header as it came; '' without one. */
+  /** The `Authorization` header, or ''. */
   readonly authorization: string
 }
 
 export interface Apache extends Daemon {
   readonly ports: Readonly<Record<'clear' | 'tls' | 'certificates' | 'tls12', number>>
-  /** `https://localhost:<port>` of the door for logins and tokens. */
+  /** `https://localhost:<port>` for passwords and tokens. */
   readonly origin: string
-  /** The requests that were logged since it was last asked, without those for the issuer's keys. */
+  /** The requests logged since the last call, without those for the keys of the issuer. */
   requests(): Promise<Logged[]>
-  /** What mod_dav has put in place. */
+  /** The content of a file that mod_dav wrote. */
   read(file: string): Buffer
 }
 
@@ -86,7 +86,7 @@ export async function startApache({ authority, issuer, logins = {} }: ApacheOpti
     ports,
     origin: `https://localhost:${ports.tls}`,
     async requests() {
-      // It logs a request once it has answered it; what is asked for now is logged after all others.
+      // Apache logs a request after its response, so this one is logged last.
       const mark = `/open/file?${randomUUID()}`
       await fetch(`http://127.0.0.1:${ports.clear}${mark}`)
       const all = () => fs.readFileSync(at('access.log'), 'utf8').split('\n').filter(Boolean).slice(seen)
@@ -118,7 +118,7 @@ function hash(password: string): string {
 }
 
 function configuration(folder: string, ports: Apache['ports']): string {
-  // As shipped, mod_auth_openidc says in a variable what an insufficient token lacks; sites put that into a header.
+  // mod_auth_openidc sets a variable with what a token lacks; sites put it into a header.
   const insufficient = (status: number) =>
     `Header always append WWW-Authenticate "%{OIDC_OAUTH_BEARER_SCOPE_ERROR}e" "expr=%{REQUEST_STATUS} == ${status} && reqenv('OIDC_OAUTH_BEARER_SCOPE_ERROR') != ''"`
   const byToken = (place: string, scope: string, ...more: string[]) => `
@@ -128,7 +128,7 @@ function configuration(folder: string, ports: Apache['ports']): string {
   Require ${scope === '' ? 'valid-user' : `claim "scope~(^|\\s)${scope}(\\s|$)"`}
   ${more.join('\n  ')}
 </Location>`
-  const door = (port: number, ...more: string[]) => `
+  const virtualHost = (port: number, ...more: string[]) => `
 <VirtualHost 127.0.0.1:${port}>
   SSLEngine on
   SSLCertificateFile ${folder}/server.pem
@@ -187,7 +187,7 @@ ${byToken('files', 'write:/files', 'Dav On')}
 
 <VirtualHost 127.0.0.1:${ports.clear}>
 </VirtualHost>
-${door(
+${virtualHost(
   ports.tls,
   `Redirect 307 /other/ https://127.0.0.1:${ports.tls}/`,
   `Redirect 307 /door/ https://localhost:${ports.certificates}/`,
@@ -197,8 +197,8 @@ ${door(
   '  SSLVerifyDepth 5',
   '</Location>',
 )}
-${door(ports.certificates, 'SSLVerifyClient require', 'SSLVerifyDepth 5', 'Protocols h2 http/1.1')}
-${door(
+${virtualHost(ports.certificates, 'SSLVerifyClient require', 'SSLVerifyDepth 5', 'Protocols h2 http/1.1')}
+${virtualHost(
   ports.tls12,
   'SSLProtocol TLSv1.2',
   '<Location /certificate>',

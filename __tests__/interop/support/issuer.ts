@@ -1,7 +1,6 @@
 /**
- * A token issuer without a server: its keys, tokens signed with them, and the keys in the cache of libscitokens. That library
- * trusts the CAs of the machine only (0.7.3 has no setting for it), so it cannot fetch keys from a server of ours; what is in
- * its cache it does not fetch.
+ * A token issuer without a server: its keys, tokens signed with them, and the keys in the cache of libscitokens. Version 0.7.3
+ * of that library trusts only the CAs of the host, so it cannot fetch keys from a test server; it does not fetch cached keys.
  */
 import { generateKeyPairSync } from 'node:crypto'
 import jsonwebtoken from 'jsonwebtoken'
@@ -13,21 +12,21 @@ export interface Issuer {
   /** The `iss` of its tokens. */
   readonly url: string
   /**
-   * A SciToken 2.0 of ten minutes for any audience, that gives `read:/data`; or with these claims in place of those. One
-   * that is undefined is left out.
+   * A SciToken 2.0 for any audience with scope `read:/data`, valid for ten minutes. `claims` override its claims; undefined
+   * omits one.
    */
   mint(claims?: Readonly<Record<string, unknown>>, options?: MintOptions): string
-  /** Its public keys, as it would publish them (RFC 7517). */
+  /** Its public keys in the published form (RFC 7517). */
   readonly jwks: readonly object[]
   /** Its key for ES256, PEM: private (PKCS#8) and public. */
   readonly pem: { readonly key: string; readonly publicKey: string }
-  /** Puts its keys into a cache of libscitokens, below what is XDG_CACHE_HOME for that. */
+  /** Writes its keys into the cache of libscitokens below this XDG_CACHE_HOME. */
   seedCache(folder: string): void
 }
 
 export interface MintOptions {
   readonly algorithm?: Algorithm
-  /** More of the header. */
+  /** More header parameters. */
   readonly header?: Readonly<Record<string, unknown>>
 }
 
@@ -59,7 +58,7 @@ export function createIssuer(url = 'https://issuer.example.org'): Issuer {
         exp: now + 600,
         ...claims,
       }
-      // As text, since jsonwebtoken refuses to sign claims of the wrong kind; without what is undefined.
+      // As text, because jsonwebtoken refuses to sign claims of a wrong type; undefined ones are omitted.
       return jsonwebtoken.sign(JSON.stringify(all), keys[algorithm].privateKey, {
         algorithm,
         keyid: algorithm,
@@ -75,14 +74,14 @@ export function createIssuer(url = 'https://issuer.example.org'): Issuer {
   }
 }
 
-/** What puts the keys of an issuer into a cache of libscitokens. */
+/** A Python program that writes the keys of an issuer into a cache of libscitokens. */
 export function cacheOf(url: string, jwks: readonly object[]): Issuer['seedCache'] {
   return (folder) => {
     python(SEED, { folder, issuer: url, keys: jwks })
   }
 }
 
-/** Node.js 20 has no SQLite. The two times say when the keys are to be thrown away, and when to ask for newer ones. */
+/** In Python, because Node.js 20 has no SQLite. The two times are when the keys expire, and when to refresh them. */
 const SEED = `
 import os, sqlite3, time
 cache = os.path.join(given["folder"], "scitokens")

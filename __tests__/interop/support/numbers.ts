@@ -1,4 +1,4 @@
-/** Numbers from 0 to 1 by chance, the same in each run (mulberry32). */
+/** Pseudo-random numbers from 0 to 1, the same in each run (mulberry32). */
 export function numbers(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0
@@ -8,7 +8,7 @@ export function numbers(seed: number): () => number {
   }
 }
 
-/** Picks from lists by these numbers. */
+/** Picks list elements with these numbers. */
 export function picker(next: () => number) {
   return <Item>(from: readonly Item[]): Item => from[Math.floor(next() * from.length)] as Item
 }

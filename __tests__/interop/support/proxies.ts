@@ -1,6 +1,6 @@
 /**
- * Proxy certificates, made by the tools that people make them with. Each function gives the path of a new proxy file; `of` is
- * a credential as these tools are given it: a file with the certificate and one with the key, for a proxy the same twice.
+ * Proxy certificates from the usual grid tools. Each function returns the path of a new proxy file. `of` is the credential that
+ * signs it: a file with the certificate and one with the key; for a proxy, both are the same file.
  */
 import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
@@ -15,7 +15,7 @@ export interface CredentialFiles {
   readonly key: string
 }
 
-/** A user's certificate and key as people keep them: `usercert.pem`, `userkey.pem`. */
+/** The certificate and key of a user: `usercert.pem`, `userkey.pem`. */
 export function userFiles(user: Issued): CredentialFiles {
   const folder = newFolder('globus')
   return {
@@ -24,12 +24,12 @@ export function userFiles(user: Issued): CredentialFiles {
   }
 }
 
-/** A proxy file as what it is of for the next. */
+/** A proxy file as the credential for the next proxy. */
 export function ofProxy(file: string): CredentialFiles {
   return { cert: file, key: file }
 }
 
-/** Of Globus. `-limited`: one that may not start jobs; `-old`: one of before RFC 3820. */
+/** With Globus. `-limited`: a proxy that must not start jobs; `-old`: a legacy proxy from before RFC 3820. */
 export function gridProxyInit(of: CredentialFiles, certificates: string, ...options: string[]): string {
   return make(
     (out) => [
@@ -53,7 +53,7 @@ export function gridProxyInit(of: CredentialFiles, certificates: string, ...opti
   )
 }
 
-/** Of VOMS, without asking a server for attributes. */
+/** With VOMS, without attributes from a server. */
 export function vomsProxyInit(of: CredentialFiles, certificates: string, ...options: string[]): string {
   return make(
     (out) => [
@@ -65,7 +65,7 @@ export function vomsProxyInit(of: CredentialFiles, certificates: string, ...opti
   )
 }
 
-/** Of VOMS, with attributes that the issuer of attributes would have given. */
+/** With VOMS, with attributes signed by the attribute issuer. */
 export function vomsProxyFake(
   of: CredentialFiles,
   certificates: string,
@@ -95,7 +95,7 @@ export function vomsProxyFake(
   )
 }
 
-/** With nothing but OpenSSL, as those do who have no grid tools. */
+/** With OpenSSL only, without grid tools. */
 export function opensslProxy(
   of: CredentialFiles,
   { limited = false, pathLength }: { limited?: boolean; pathLength?: number } = {},
@@ -158,7 +158,7 @@ function make(command: (out: string) => string[], certificates: string): string 
   return out
 }
 
-/** @throws when the tool fails, with what it printed */
+/** @throws if the tool fails, with its output */
 function run([program = '', ...args]: readonly string[], env: Readonly<Record<string, string>> = {}): void {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     encoding: 'utf8',

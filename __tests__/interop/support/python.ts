@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process'
 
-/** Debian's, which has Debian's packages; another may stand before it on the PATH. */
+/** The Python of Debian, which has its packages; PATH may have another one first. */
 const PYTHON = '/usr/bin/python3'
 
 /**
- * Runs a Python program with a value in its variable `given`, and gives what it leaves in `answer`; both cross as JSON.
+ * Runs a Python program with a value in its variable `given`, and returns its variable `answer`. Both are passed as JSON.
  *
- * @throws when the program fails, with what it printed
+ * @throws if the program fails, with its output
  */
 export function python(program: string, given: unknown, env: Readonly<Record<string, string>> = {}): unknown {
   const whole = `import json, sys\ngiven = json.load(sys.stdin)\nanswer = None\n${program}\njson.dump(answer, sys.stdout)\n`

@@ -1,6 +1,6 @@
 import { IgwnAuthError, type IgwnAxiosError, type ReasonCode } from '../../../lib/index'
 
-/** The error that a request ends with; one that is answered fails the test. */
+/** The error of a request. A request that succeeds fails the test. */
 export async function refusalOf<Expected = IgwnAxiosError>(request: Promise<unknown>): Promise<Expected> {
   try {
     await request
@@ -11,8 +11,8 @@ export async function refusalOf<Expected = IgwnAxiosError>(request: Promise<unkn
 }
 
 /**
- * Expects that a refusal, or an error before sending, explains itself: by this reason among its reasons and, a refusal, by a
- * sentence that says it too. All that these tests ask of an explanation is asked here.
+ * Expects that a refusal, or an error before sending, has this reason, and that the summary of a refusal contains it too. All
+ * tests check explanations with this function.
  */
 export function expectExplained(
   error: IgwnAxiosError | IgwnAuthError,

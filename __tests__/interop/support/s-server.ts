@@ -1,4 +1,4 @@
-/** `openssl s_server`, which demands a certificate, takes proxies (RFC 3820), and hangs up on a chain that does not hold. */
+/** `openssl s_server`, which requires a certificate, accepts proxies (RFC 3820), and closes the connection for an invalid chain. */
 import path from 'node:path'
 import type { Authority } from '../../support/pki'
 import { freePorts, startDaemon, type Daemon } from './daemon'
@@ -6,14 +6,14 @@ import { newFolder, write } from './room'
 
 export interface SServerOptions {
   readonly authority: Authority
-  /** The only version of TLS that it speaks. */
+  /** The only TLS version that it supports. */
   readonly tls: '1.2' | '1.3'
-  /** Seconds by which its clock is ahead of ours, when it looks at certificates. Default is 0. */
+  /** Seconds by which its clock is ahead when it checks certificates. Default is 0. */
   readonly ahead?: number
 }
 
 export interface SServer extends Daemon {
-  /** `https://localhost:<port>/`, where there is a page about the connection. */
+  /** `https://localhost:<port>/`, a page about the connection. */
   readonly url: string
 }
 

@@ -1,4 +1,4 @@
-/** The commands of scitokens-cpp. They take the issuer's keys from their cache; nothing goes over a network. */
+/** The commands of scitokens-cpp. They read the keys of the issuer from their cache and do not use the network. */
 import { execFile, execFileSync } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -8,15 +8,15 @@ import { newFolder, write } from './room'
 export const PROFILES = ['scitokens1', 'scitokens2', 'wlcg', 'atjwt'] as const
 export type Profile = (typeof PROFILES)[number]
 
-/** What a command says: undefined for yes, else why not. */
+/** The result of a command: undefined for success, otherwise the reason. */
 export type Objection = string | undefined
 
 export interface ScitokensCpp {
-  /** A token of ten minutes, as `scitokens-create` makes it. */
+  /** A token from `scitokens-create`, valid for ten minutes. */
   create(profile: Profile, claims: Readonly<Record<string, string>>): string
-  /** What `scitokens-verify` has against a token. */
+  /** Why `scitokens-verify` rejects a token. */
   verify(token: string): Promise<Objection>
-  /** What `scitokens-test-access` has against using a token at this audience for this. */
+  /** Why `scitokens-test-access` rejects a token for this audience, scope and path. */
   testAccess(token: string, audience: string, authorization: string, path: string): Promise<Objection>
 }
 

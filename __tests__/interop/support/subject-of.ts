@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 
-/** Whom a certificate names, in the form of grid tools: `/DC=org/DC=example/CN=Alice Adams`. */
+/** The subject of a certificate in the form of grid tools: `/DC=org/DC=example/CN=Alice Adams`. */
 export function subjectOf(certificate: string): string {
   return `/${new X509Certificate(certificate).subject.replaceAll('\n', '/')}`
 }

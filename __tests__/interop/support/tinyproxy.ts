@@ -4,20 +4,20 @@ import { freePorts, startDaemon, type Daemon } from './daemon'
 import { handOver, identityOf, newFolder, write } from './room'
 
 export interface TinyproxyOptions {
-  /** Who may use it, `user:password`; default is everybody on this machine. */
+  /** Required credentials, `user:password`. Default is none. */
   readonly login?: string
-  /** The ports it makes tunnels to. Default is every one. */
+  /** The ports that it tunnels to. Default is all. */
   readonly connectPorts?: readonly number[]
 }
 
 export interface Tinyproxy extends Daemon {
   /** `http://127.0.0.1:<port>`, for HTTPS_PROXY. */
   readonly url: string
-  /** The first lines of the requests it got since it was last asked: `CONNECT localhost:443 HTTP/1.1`. */
+  /** The first lines of the requests since the last call: `CONNECT localhost:443 HTTP/1.1`. */
   requests(): string[]
 }
 
-/** tinyproxy, a forward proxy: it makes tunnels by CONNECT, and hands requests in clear text on. */
+/** tinyproxy, a forward proxy: it tunnels with CONNECT, and forwards plain HTTP requests. */
 export async function startTinyproxy({
   login,
   connectPorts = [],
