@@ -92,7 +92,7 @@ machine localhost
       await refusalOf(get('/basic/file')),
       'absent',
       /netrc \(NETRC\) has no entry for localhost/,
-      /the server requires Basic authentication; no token was sent/,
+      /the server requires Basic authentication; no credentials were sent/,
     )
     expect(statuses(await apache.requests())).toEqual([401])
   })
