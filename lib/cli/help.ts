@@ -92,7 +92,7 @@ export const SECTIONS: Readonly<Record<string, readonly HelpSection[]>> = {
     {
       title: 'Variables of --write-out',
       paragraphs: [
-        '%{http_code} %{exitcode} %{errormsg} %{content_type} %{size_download} %{size_upload} %{time_total} ' +
+        '%{http_code} %{exitcode} %{errormsg} %{content_type} %{size_download} %{size_upload} %{speed_download} %{speed_upload} %{time_total} ' +
           '%{time_starttransfer} %{url} %{url_effective} %{redirect_url} %{filename_effective} %{method} %{scheme} ' +
           '%{http_version} %{num_retries} %header{NAME} %{json} %{stdout} %{stderr} %{onerror}, and \\n \\r \\t. ' +
           '%{json} prints all of them in one line, for every URL, also on failure.',
@@ -168,27 +168,46 @@ export function helpWidth({ isTTY, columns }: NodeJS.WriteStream): number {
   return Math.min(100, Math.max(40, isTTY ? columns || 80 : Number(process.env.COLUMNS) || 80))
 }
 
-/** What to use instead of an option of curl, or of another name. */
-export const ADVICE: Readonly<Record<string, string>> = {
-  '--token': 'Put the token into a file and name that in BEARER_TOKEN_FILE.',
-  '--bearer': 'Put the token into a file and name that in BEARER_TOKEN_FILE.',
-  '--oauth2-bearer': 'Put the token into a file and name that in BEARER_TOKEN_FILE.',
-  '--method': 'Use -X, --request.',
-  '--body': 'Use -d, --data.',
-  '--cert-type': 'Certificates are PEM. Convert others with openssl.',
-  '--key-type': 'Keys are PEM. Convert others with openssl.',
-  '--pass': 'Use --passphrase-file.',
-  '--passphrase': 'Use --passphrase-file.',
-  '--proxy': 'Set HTTPS_PROXY.',
-  '-x': 'Set HTTPS_PROXY.',
-  '--cookie': "Use -H 'Cookie: name=value'.",
-  '-b': "Use -H 'Cookie: name=value'.",
-  '--referer': "Use -H 'Referer: URL'.",
-  '-e': "Use -H 'Referer: URL'.",
-  '--netrc': 'netrc is used by default; --netrc-file names another file.',
-  '-n': 'netrc is used by default; --netrc-file names another file.',
-  '--negotiate': 'Kerberos is not supported by this command.',
-  '--connect-timeout': 'Use --timeout, which limits every wait for the server.',
-  '--range': "Use -H 'Range: bytes=0-99'.",
-  '-r': "Use -H 'Range: bytes=0-99'.",
-}
+/** What to use instead of an option of curl or wget, or of another name. */
+export const ADVICE: Readonly<Record<string, string>> = Object.fromEntries(
+  (
+    [
+      [
+        ['--token', '--bearer', '--oauth2-bearer', '--access-token', '--token-file'],
+        'Put the token into a file and name that in BEARER_TOKEN_FILE.',
+      ],
+      [
+        ['--username', '--password'],
+        'Use -u NAME, which asks for the password, or put both into a netrc file.',
+      ],
+      [
+        ['--insecur', '--no-check-certificate', '--no-verify'],
+        'Use --cacert FILE to trust the CA of the server.',
+      ],
+      [['--ca', '--ca-bundle', '--ca-file', '--ca-certificate'], 'Use --cacert.'],
+      [['--cert-type'], 'Certificates are PEM. Convert others with openssl.'],
+      [['--key-type'], 'Keys are PEM. Convert others with openssl.'],
+      [['--pass', '--passphrase'], 'Use --passphrase-file.'],
+      [['--aud'], 'Use --audience.'],
+      [['--method'], 'Use -X, --request.'],
+      [['--body'], 'Use -d, --data.'],
+      [['--url'], 'Give the URL without an option.'],
+      [
+        ['--out', '--outfile', '--output-document', '--output-dir', '-J', '--remote-header-name'],
+        'Use -o, --output FILE.',
+      ],
+      [['--proxy', '-x'], 'Set HTTPS_PROXY.'],
+      [['--proxy-user', '-U'], 'Put the username and the password into the URL in HTTPS_PROXY.'],
+      [['--cookie', '-b'], "Use -H 'Cookie: name=value'."],
+      [['--referer', '-e'], "Use -H 'Referer: URL'."],
+      [['--range', '-r'], "Use -H 'Range: bytes=0-99'."],
+      [['--netrc', '-n', '--netrc-optional'], 'netrc is used by default; --netrc-file names another file.'],
+      [['--negotiate'], 'Kerberos is not supported by this command.'],
+      [['--digest', '--ntlm', '--anyauth'], 'Supported are tokens, certificates and Basic (-u, netrc).'],
+      [['--location-trusted'], 'Use --trusted-origin for each origin that may have the credentials.'],
+      [['--max-redirs'], 'Redirects are followed; no option limits them.'],
+      [['--connect-timeout'], 'Use --timeout, which limits every wait for the server.'],
+      [['--retry-delay', '--retry-max-time'], 'The delay grows by itself; use --retry, --max-time.'],
+    ] as const
+  ).flatMap(([names, advice]) => names.map((name) => [name, advice])),
+)

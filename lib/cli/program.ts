@@ -87,7 +87,7 @@ function addRequest(igwnAuth: Command, done: (exitCode: number) => void): void {
       "'Name: value'; 'Name:' removes a header; @FILE has one per line",
       parse.parseList,
     )
-    .option('-A, --user-agent <text>', 'User-Agent header', parse.parseText)
+    .option('-A, --user-agent <text>', 'User-Agent header')
     .option('-u, --user <name>', 'Basic credentials; asks for the password', parse.parseText)
     .optionsGroup('Body:')
     .addOption(dataOption('-d, --data <data>', 'body; @FILE reads a file as it is, @- stdin'))

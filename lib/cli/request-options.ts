@@ -94,7 +94,8 @@ function headersOf({ header = [], userAgent, compressed, data, uploadFile }: Req
     Accept: isJson ? 'application/json' : '*/*',
     // A download could otherwise be resumed in another coding.
     'Accept-Encoding': compressed ? 'gzip, deflate, br' : 'identity',
-    'User-Agent': userAgent ?? `igwn-auth/${version}`,
+    // Empty: no such header, as in curl.
+    'User-Agent': userAgent === '' ? false : (userAgent ?? `igwn-auth/${version}`),
     ...(isJson && { 'Content-Type': 'application/json' }),
     // axios would call an upload a form.
     ...(uploadFile !== undefined && { 'Content-Type': false }),

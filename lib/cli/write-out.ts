@@ -29,6 +29,8 @@ export interface Transfer {
 export function variablesOf(transfer: Transfer): Record<string, string | number | null> {
   const { request, response, error, file, start, responseStart } = transfer
   const location = response && fieldOf(response.headers, 'Location')
+  const seconds = (Date.now() - start) / 1000
+  const speed = (size: number) => Math.round(size / Math.max(seconds, 0.001))
   return {
     url: urlWithoutSecrets(request.url),
     url_effective: urlWithoutSecrets(new URL(response?.url ?? request.url)),
@@ -45,8 +47,10 @@ export function variablesOf(transfer: Transfer): Record<string, string | number 
     num_retries: Math.max(0, transfer.requests - 1),
     size_download: transfer.sizeDownload,
     size_upload: transfer.sizeUpload,
+    speed_download: speed(transfer.sizeDownload),
+    speed_upload: speed(transfer.sizeUpload),
     time_starttransfer: responseStart === undefined ? 0 : (responseStart - start) / 1000,
-    time_total: (Date.now() - start) / 1000,
+    time_total: seconds,
     filename_effective: file === undefined ? null : pathName(file),
     exitcode: error?.exitCode ?? EXIT.ok,
     errormsg: error?.message ?? null,
@@ -68,7 +72,7 @@ export function writeOutFormat(word: string): string {
 export function checkFormat(format: string, transfer: Transfer): void {
   for (const [, name = ''] of format.matchAll(/%\{(\w*)\}/g))
     if (!SPECIAL.includes(name) && !Object.hasOwn(variablesOf(transfer), name))
-      throw usageError(`--write-out has no variable ${name.slice(0, 40)}; see igwn-auth request --help`)
+      throw usageError(`--write-out has no variable ${name.slice(0, 40)}`)
 }
 
 const SPECIAL = ['json', 'stdout', 'stderr', 'onerror']
