@@ -34,20 +34,25 @@ export function hideResponse(response: ResponseLike, secrets: readonly string[])
   })
 }
 
-/** Hides in a response of `fetch` what its server repeats of the credentials: in header fields, and in the URL of a redirect. */
+/** Hides in a response of `fetch` what its server repeats of the credentials: in header fields, the reason phrase, and the URL of a redirect. */
 export function hideFetchResponse(response: Response, secrets: readonly string[]): Response {
-  const { headers, url } = response
-  if (secrets.length === 0 || !mayRepeat({ ...Object.fromEntries(headers), url }, secrets)) return response
-  if (!repeatsSecret([url, ...headers.values()].join('\n'), secrets)) return response
+  const { headers, url, status, statusText } = response
+  const texts = { ...Object.fromEntries(headers), url, statusText }
+  if (secrets.length === 0 || !mayRepeat(texts, secrets)) return response
+  if (!repeatsSecret(Object.values(texts).join('\n'), secrets)) return response
   const isRepeated = (text: string) => repeatsSecret(text, secrets)
   const shown = () =>
     Object.fromEntries([...headers].map(([name, value]) => [name, isRepeated(value) ? HIDDEN : value]))
-  const { status, statusText } = response
   Object.defineProperties(headers, {
     [inspect.custom]: { value: () => `Headers ${inspect(shown())}` },
     toJSON: { value: shown },
   })
-  const summary = () => ({ status, statusText, url: redactSecrets(url, secrets), headers: shown() })
+  const summary = () => ({
+    status,
+    statusText: redactSecrets(statusText, secrets),
+    url: redactSecrets(url, secrets),
+    headers: shown(),
+  })
   return Object.defineProperties(response, {
     [inspect.custom]: { value: () => `Response ${inspect(summary())}` },
     toJSON: { value: summary },
