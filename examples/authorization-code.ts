@@ -6,7 +6,7 @@ const token = authorizationCode(
   { issuer: 'https://issuer.example.org', clientId: 'gw-cli' },
   {
     scope: 'openid offline_access gracedb.read',
-    // The package `open` would do it for them.
+    // To open the browser, use the package `open`.
     open: (url) => {
       console.log(`Open ${url}`)
     },

@@ -457,7 +457,7 @@ it('emits the same events as a request of axios', async () => {
 })
 
 describe('authorize', () => {
-  it('returns the header fields for a URL, and shows them to nobody', async () => {
+  it('returns the header fields for a URL, and does not print them', async () => {
     process.env.BEARER_TOKEN = mint({ aud: 'https://host.example.org' })
     const found = await authorize('wss://host.example.org/feed')
     expect(found.headers).toEqual({ Authorization: `Bearer ${process.env.BEARER_TOKEN}` })
