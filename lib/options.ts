@@ -293,8 +293,8 @@ export function isTokenSource(value: unknown): value is TokenSource {
   return typeof (value as TokenSource | null)?.getToken === 'function'
 }
 
-const FIND_SCITOKEN = 'IGWN_AUTH_UTILS_FIND_SCITOKEN'
-const FIND_X509 = 'IGWN_AUTH_UTILS_FIND_X509'
+export const FIND_SCITOKEN = 'IGWN_AUTH_UTILS_FIND_SCITOKEN'
+export const FIND_X509 = 'IGWN_AUTH_UTILS_FIND_X509'
 /** The environment switches of igwn_auth_utils. */
 export const ENVIRONMENT_SWITCHES: readonly string[] = [FIND_SCITOKEN, FIND_X509]
 

@@ -512,6 +512,66 @@ describe('plain HTTP', () => {
   })
 })
 
+describe('what was attached last is not attached to the next request', () => {
+  const other = mint({ sub: 'other' })
+
+  it.each<
+    [string, () => { headers?: object; auth?: object; igwnAuth?: object; url?: string }, string | undefined]
+  >([
+    ['when a variable has another token', () => ((process.env.BEARER_TOKEN = other), {}), `Bearer ${other}`],
+    ['when an earlier variable is set', () => ((process.env.SCITOKEN = other), {}), `Bearer ${other}`],
+    ['when the variable is gone', () => (delete process.env.BEARER_TOKEN, {}), undefined],
+    [
+      'when the search is switched off',
+      () => ((process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = 'no'), {}),
+      undefined,
+    ],
+    ['when the request names another token', () => ({ igwnAuth: { token: other } }), `Bearer ${other}`],
+    ['when the request is sent without one', () => ({ igwnAuth: { token: false } }), undefined],
+    ['when the caller has a header', () => ({ headers: { Authorization: 'mine' } }), 'mine'],
+    ['when the caller has a password', () => ({ auth: { username: 'u', password: 'p' } }), 'Basic dTpw'],
+    ['when the host is another', () => ({ url: `http://[::1]:${new URL(server.origin).port}/` }), undefined],
+  ])('%s', async (_, change, expected) => {
+    process.env.BEARER_TOKEN = mint({ aud: server.origin })
+    const instance = applyIgwnAuth(axios.create({ validateStatus: null }), { cert: false, netrc: false })
+    await instance.get(server.origin)
+    await instance.get(`${server.origin}/again`)
+    expect(server.authorizations).toEqual(Array(2).fill(`Bearer ${process.env.BEARER_TOKEN}`))
+    const { url = server.origin, ...config } = change() as { url?: string } & object
+    server.authorizations.length = 0
+    await instance.get(url, { ...config, maxRedirects: 0 }).catch((error: unknown) => {
+      // Nothing listens at another host.
+      expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+    })
+    expect(seen()).toBe(expected)
+    delete process.env.SCITOKEN
+  })
+
+  it('when it has expired in between', async () => {
+    const now = jest.spyOn(Date, 'now')
+    const exp = Math.floor(Date.now() / 1000) + 100
+    process.env.BEARER_TOKEN = mint({ exp })
+    const instance = applyIgwnAuth(axios.create(), { cert: false, netrc: false })
+    await instance.get(server.origin)
+    expect(seen()).toBe(`Bearer ${process.env.BEARER_TOKEN}`)
+    now.mockReturnValue((exp - 59) * 1000)
+    await instance.get(server.origin)
+    expect(seen()).toBeUndefined()
+    now.mockRestore()
+  })
+
+  it('when a certificate is required in between and there is none', async () => {
+    process.env.BEARER_TOKEN = mint()
+    const instance = applyIgwnAuth(axios.create(), { netrc: false })
+    await instance.get('https://localhost:9').catch(() => undefined)
+    process.env.IGWN_AUTH_UTILS_FIND_X509 = 'yes'
+    await expect(instance.get('https://localhost:9')).rejects.toMatchObject({
+      code: 'ERR_IGWN_CERT_NOT_FOUND',
+    })
+    delete process.env.IGWN_AUTH_UTILS_FIND_X509
+  })
+})
+
 describe('installing', () => {
   it('returns the same instance, and installing again replaces the options (trap 16)', async () => {
     const instance = axios.create()

@@ -291,8 +291,9 @@ describe('a server that fails', () => {
     const { setTimeout: real } = globalThis
     jest
       .spyOn(globalThis, 'setTimeout')
-      .mockImplementation(((act: () => void, delay?: number, ...rest: []) =>
-        real(act, delay === 10_000 ? 100 : delay, ...rest)))
+      .mockImplementation((act: () => void, delay?: number, ...rest: []) =>
+        real(act, delay === 10_000 ? 100 : delay, ...rest),
+      )
     federation.caches[0].faults = { isSilent: true }
     expect((await withAuth().get(federation.url(FRAME))).data).toBe('a secret frame\n')
     expect(federation.caches[1].seen).toHaveLength(1)

@@ -68,15 +68,8 @@ export async function authorize(url: string | URL, options: IgwnAuthOptions = {}
   const attaching = attacher()
   try {
     const request = { url: text, method: 'get' } as InternalAxiosRequestConfig
-    const context = newContext({
-      caller: request,
-      adapter: undefined,
-      url: target,
-      options: resolved,
-      authenticated: target.username !== '' || target.password !== '',
-      formParts: undefined,
-      progress: undefined,
-    })
+    const hasUserinfo = target.username !== '' || target.password !== ''
+    const context = newContext(request, undefined, target, resolved, hasUserinfo)
     return new Authorization(await attaching.attach(context))
   } finally {
     attaching.close()

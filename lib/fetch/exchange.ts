@@ -83,15 +83,7 @@ export function fetchExchange(): FetchExchange {
   }
 
   function contextOf(request: FetchRequest, url: URL, options: ResolvedOptions): RequestContext {
-    return newContext({
-      caller: request.config,
-      adapter: limitOf(request),
-      url,
-      options,
-      authenticated: isAuthenticated(request.config),
-      formParts: undefined,
-      progress: undefined,
-    })
+    return newContext(request.config, limitOf(request), url, options, isAuthenticated(request.config))
   }
 
   function limitOf({ isConnected }: FetchRequest): FetchLimit | undefined {

@@ -14,7 +14,7 @@ export type FetchLimit = 'fetch without undici' | 'fetch with a dispatcher'
  */
 export function adapterKind(adapter: Adapter): AdapterKind {
   if (typeof adapter === 'function') return 'custom'
-  const first = Array.isArray(adapter) ? adapter.find((one) => one !== 'xhr') : adapter
+  const first = Array.isArray(adapter) ? adapter[adapter[0] === 'xhr' ? 1 : 0] : adapter
   if (typeof first === 'function') return 'custom'
   if (first === 'fetch without undici' || first === 'fetch with a dispatcher') return first as FetchLimit
   return typeof first === 'string' && first.toLowerCase() === 'fetch' ? 'fetch' : 'http'

@@ -1,6 +1,6 @@
 import { processEnvironment, type Environment } from '../environment'
 import { IgwnAuthError, type Reason } from '../errors'
-import { certChoice, tokenChoice, type ResolvedOptions } from '../options'
+import { certChoice, FIND_SCITOKEN, FIND_X509, tokenChoice, type ResolvedOptions } from '../options'
 import { basicFinder, type FindBasic } from '../schemes/basic'
 import { bearerFinder, type FindBearer } from '../schemes/bearer'
 import { isPromise, type TokenQuery } from '../tokens/token'
@@ -55,15 +55,31 @@ export function attacher(
   const findBasic = basicFinder(environment)
   const tls = tlsSettings(environment)
   const requirementsFor = requirementsFinder()
-  let last:
-    { readonly header: Credentials; readonly tls: TlsChoice; readonly credentials: Credentials } | undefined
+  // Most requests of an instance differ in their path only: what was attached last is then attached again.
+  let last: Attached | undefined
 
   return {
-    attach: (context, refused) => attach(context, refused),
+    attach: (context, refused) =>
+      last && !refused && isSameRequest(last, context) && isCurrent(last)
+        ? last.credentials
+        : attach(context, refused),
     requirementsFor,
     close: () => {
+      last = undefined
       tls.close()
     },
+  }
+
+  /** Whether variables and files are as they were. */
+  function isCurrent({ url, options, credentials, switches }: Attached): boolean {
+    const { token, cert } = options
+    const { env } = environment
+    return (
+      (token !== undefined || env[FIND_SCITOKEN] === switches[0]) &&
+      (cert !== undefined || env[FIND_X509] === switches[1]) &&
+      (url.protocol === 'http:' || !credentials.tls || tls.isCurrent(credentials.tls)) &&
+      credentials.isCurrent?.() === true
+    )
   }
 
   function attach(context: RequestContext, refused: Refused | undefined): Credentials | Promise<Credentials> {
@@ -134,12 +150,10 @@ export function attacher(
   ): Credentials {
     const { options, url, crossOrigin } = context
     const hasHeader = header.authorization !== undefined || header.scheme !== undefined
-    // Unchanged credentials are the same objects.
-    if (hasHeader && last?.header === header && last.tls === tlsChoice) return last.credentials
     // A challenge that asks for a token is not answered with a password.
     const basic =
       hasHeader || refused || options.netrcFallback === false ? header : ofBasic(header, context, findBasic)
-    const { authorization, token, found, basic: login, source, scheme, query } = basic
+    const { authorization, token, found, basic: login, source, scheme, query, isCurrent: isSame } = basic
     const reasons = tlsChoice.reasons.length > 0 ? [...basic.reasons, ...tlsChoice.reasons] : basic.reasons
     // Spelled out: a spread takes three times as long.
     const credentials: Credentials = {
@@ -150,12 +164,14 @@ export function attacher(
       source,
       scheme,
       query,
+      isCurrent: isSame,
       tls: tlsChoice,
       reasons,
       changes: undefined,
       unchangedUrl: undefined,
     }
-    if (authorization !== undefined && hasHeader) last = { header, tls: tlsChoice, credentials }
+    if (isSame && hasHeader && !refused && isOfCaller(context))
+      last = attachedTo(context, credentials, environment)
     if (!options.failIfNoAuth || authorization !== undefined || scheme || tlsChoice.credential)
       return credentials
     // A redirect may lead to a URL that needs no credential, such as a signed one.
@@ -166,6 +182,64 @@ export function attacher(
       { reasons },
     )
   }
+}
+
+/** What was attached to a request, and what that depended on; not the request itself, whose body may be large. */
+interface Attached extends Pick<RequestContext, 'url' | 'options'>, ConnectionOptions {
+  readonly adapter: ReturnType<typeof adapterKind>
+  readonly credentials: Credentials
+  readonly switches: readonly [token: string | undefined, cert: string | undefined]
+}
+
+function attachedTo(
+  { url, options, adapter, request }: RequestContext,
+  credentials: Credentials,
+  { env }: Environment,
+): Attached {
+  const { httpsAgent, http2Options, httpVersion } = request as ConnectionOptions
+  return {
+    url,
+    options,
+    // axios copies lists of adapters for each request.
+    adapter: adapterKind(adapter),
+    httpsAgent,
+    http2Options,
+    httpVersion,
+    credentials,
+    switches: [env[FIND_SCITOKEN], env[FIND_X509]],
+  }
+}
+
+/** Whether a request has the same target, options and connection. */
+function isSameRequest(last: Attached, context: RequestContext): boolean {
+  const { url, options } = context
+  const request = context.request as ConnectionOptions & RequestContext['request']
+  return (
+    last.url === url &&
+    last.options === options &&
+    last.adapter === adapterKind(context.adapter) &&
+    last.httpsAgent === request.httpsAgent &&
+    last.http2Options === request.http2Options &&
+    last.httpVersion === request.httpVersion &&
+    isOfCaller(context) &&
+    (options.allowInsecureHttp === true || !isInsecure(url, request.proxy))
+  )
+}
+
+interface ConnectionOptions {
+  readonly httpsAgent?: unknown
+  readonly http2Options?: Readonly<Record<string, unknown>> | undefined
+  readonly httpVersion?: unknown
+}
+
+/** Whether a request goes where the caller sent it, without a credential of the caller's own. */
+function isOfCaller({
+  authenticated,
+  crossOrigin,
+  withoutCredentials,
+  carriedOver,
+}: RequestContext): boolean {
+  return !authenticated && !crossOrigin && !withoutCredentials && !carriedOver
 }
 
 /** The header that a redirect between trusted origins keeps; not over plain HTTP, and not after a refusal. */
@@ -198,10 +272,7 @@ function tlsFor(context: RequestContext, tls: TlsSettings, { env }: Environment)
   const withoutCertificate = options.forceNoAuth || context.crossOrigin || context.withoutCredentials
   if (url.protocol !== 'https:') return options.cert && !withoutCertificate ? NO_TLS : NO_TLS_SETTINGS
   const adapter = adapterKind(context.adapter)
-  const { httpsAgent, http2Options } = request as {
-    httpsAgent?: unknown
-    http2Options?: Record<string, unknown>
-  }
+  const { httpsAgent, http2Options } = request as ConnectionOptions
   return tls.find({
     cert: withoutCertificate ? false : certChoice(options.cert, env),
     passphrase: options.passphrase,

@@ -8,8 +8,8 @@ import type { TlsChoice } from '../x509/tls-settings'
 import { proxySecrets } from './network-proxy'
 import type { ObjectTarget } from './object-requests'
 import type { RedirectOptions } from './redirects'
-import type { FormParts } from './resend'
-import type { Progress } from './transmit'
+import { Progress } from './progress'
+import { formParts, type FormParts } from './resend'
 
 /** One request on its way to a server, from the adapter of the caller's instance to the response. */
 export interface RequestContext {
@@ -53,15 +53,16 @@ export interface RequestContext {
   notRetried: readonly Reason[] | undefined
 }
 
-/** What is known of a request before its first send. */
-type NewRequest = Pick<
-  RequestContext,
-  'caller' | 'adapter' | 'url' | 'options' | 'authenticated' | 'formParts' | 'progress'
->
-
 /** The context of a request that was not sent yet. */
-export function newContext(known: NewRequest): RequestContext {
-  const { caller, adapter, url, options, authenticated, formParts, progress } = known
+export function newContext(
+  caller: InternalAxiosRequestConfig,
+  adapter: InternalAxiosRequestConfig['adapter'],
+  url: URL,
+  options: ResolvedOptions,
+  authenticated: boolean,
+): RequestContext {
+  const { onUploadProgress, onDownloadProgress } = caller
+  const data: unknown = caller.data
   return {
     caller,
     request: caller,
@@ -74,10 +75,10 @@ export function newContext(known: NewRequest): RequestContext {
     withoutCredentials: false,
     carriedOver: undefined,
     retried: false,
-    formParts,
-    progress,
+    formParts: data == null ? undefined : formParts(data),
+    progress: onUploadProgress || onDownloadProgress ? new Progress() : undefined,
     sends: 0,
-    secrets: [],
+    secrets: NONE,
     spent: 0,
     redirected: undefined,
     redirects: undefined,
@@ -101,6 +102,8 @@ export interface Credentials {
   /** A scheme that changes the request when it is sent, and the query it gets. */
   readonly scheme?: AuthScheme | undefined
   readonly query?: TokenQuery | undefined
+  /** Whether the next request would get the same header; absent where it has to search or ask. */
+  readonly isCurrent?: (() => boolean) | undefined
   /** The certificate and the trusted CAs. They are independent of the header. */
   readonly tls?: TlsChoice | undefined
   readonly reasons: readonly Reason[]

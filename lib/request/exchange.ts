@@ -14,9 +14,9 @@ import { isFromNetworkProxy } from './network-proxy'
 import type { ObjectRequests } from './object-requests'
 import { RedirectToFollow, redirectedContext } from './redirects'
 import { emit, emitChallenged, emitCredentials, emitSkipped, isObserved, shownUrl } from './request-events'
-import { discard, formParts } from './resend'
+import { discard } from './resend'
 import { isRetryConsidered, retryAfter401, type Retry } from './retry-after-401'
-import { callAdapter, Progress, transmit } from './transmit'
+import { callAdapter, transmit } from './transmit'
 
 type Request = InternalAxiosRequestConfig
 
@@ -94,8 +94,14 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
   }
 
   async function send(context: RequestContext, replacement?: Credentials): Promise<AxiosResponse> {
-    const found = replacement ?? find(context)
-    const credentials = isPromise(found) ? await found : found
+    let credentials: Credentials
+    try {
+      const found = replacement ?? attaching.attach(context)
+      credentials = isPromise(found) ? await abortable(found, context.request) : found
+    } catch (error) {
+      emitSkipped(context, error instanceof IgwnAuthError ? error.reasons : [])
+      throw error
+    }
     if (isObserved(context)) emitCredentials(context, credentials)
     throwIfAborted(context.request)
     let response: AxiosResponse
@@ -107,20 +113,6 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     if (isRefusal(response)) return afterRefusal(context, credentials, response)
     context.progress?.deliver()
     return response
-  }
-
-  function find(context: RequestContext): Credentials | Promise<Credentials> {
-    try {
-      const found = attaching.attach(context)
-      return isPromise(found) ? abortable(found, context.request).catch(fail) : found
-    } catch (error) {
-      return fail(error)
-    }
-
-    function fail(error: unknown): never {
-      emitSkipped(context, error instanceof IgwnAuthError ? error.reasons : [])
-      throw error
-    }
   }
 
   /** A redirect to another origin continues there; a refusal may be retried; everything else is explained and thrown. */
@@ -215,15 +207,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
   }
 
   function contextOf(caller: Request, adapter: Request['adapter'], url: URL): RequestContext {
-    return newContext({
-      caller,
-      adapter,
-      url,
-      options: optionsFor(igwnAuthOf(caller)),
-      authenticated: isAuthenticated(caller, url),
-      formParts: formParts(caller.data),
-      progress: caller.onUploadProgress || caller.onDownloadProgress ? new Progress() : undefined,
-    })
+    return newContext(caller, adapter, url, optionsFor(igwnAuthOf(caller)), isAuthenticated(caller, url))
   }
 }
 

@@ -20,15 +20,8 @@ export async function explainUrl(word: string, options: IgwnAuthOptions): Promis
   if (!url) throw notHttpUrl()
   // No rule about what is attached reads the headers: `authenticated` says all of them.
   const request = { url: word, method: 'get' } as InternalAxiosRequestConfig
-  const context = newContext({
-    caller: request,
-    adapter: undefined,
-    url,
-    options: resolved,
-    authenticated: url.username !== '' || url.password !== '',
-    formParts: undefined,
-    progress: undefined,
-  })
+  const hasUserinfo = url.username !== '' || url.password !== ''
+  const context = newContext(request, undefined, url, resolved, hasUserinfo)
   const attaching = attacher()
   try {
     return await explainUnsent(context, attaching)

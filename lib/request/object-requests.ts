@@ -119,18 +119,7 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     return federationAsker((config) => {
       const request = { ...settings, ...config } as Request
       const url = new URL(config.url ?? '')
-      const options = { forceNoAuth: true }
-      return send(
-        newContext({
-          caller: request,
-          adapter,
-          url,
-          options,
-          authenticated: false,
-          formParts: undefined,
-          progress: undefined,
-        }),
-      )
+      return send(newContext(request, adapter, url, { forceNoAuth: true }, false))
     })
   }
 

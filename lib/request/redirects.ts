@@ -103,7 +103,7 @@ export function removeFields(
   const removed: Record<string, unknown> = {}
   if (fields.length === 0) return removed
   for (const name of Object.keys(headers)) {
-    if (!fields.includes(name.toLowerCase())) continue
+    if (!fields.some((field) => field.length === name.length && field === name.toLowerCase())) continue
     removed[name] = headers[name]
     Reflect.deleteProperty(headers, name)
   }

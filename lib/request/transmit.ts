@@ -9,6 +9,7 @@ import { abortable, throwIfAborted } from './abort'
 import { adapterKind, isHttp2 } from './adapters'
 import { rememberSecrets, type Credentials, type RequestContext } from './context'
 import { usesProxy } from './network-proxy'
+import { reportProgress } from './progress'
 import { fieldsOf, redirectHook, redirectOf, removeFields, scrubRedirect } from './redirects'
 import { discard, ReplayedForm } from './resend'
 import { schemeResponse } from './retry-after-401'
@@ -65,9 +66,12 @@ function privateCopy(context: RequestContext, credentials: Credentials, isProxie
   return config
 }
 
-/** A copy without a prototype, as configs of axios are. `Object.assign` takes three times as long for these. */
+/** An object without inherited properties, as configs of axios are. V8 copies into it in half the time of `Object.create(null)`. */
+const Copy = function () {} as unknown as new () => Record<string | symbol, unknown>
+Copy.prototype = Object.create(null) as object
+
 export function copyOf(request: Request): Request {
-  const copy = Object.create(null) as Record<string | symbol, unknown>
+  const copy = new Copy()
   const source = request as unknown as typeof copy
   for (const name of Object.keys(source)) copy[name] = source[name]
   for (const name of Object.getOwnPropertySymbols(source)) copy[name] = source[name]
@@ -103,13 +107,13 @@ function scrub(config: Request, context: RequestContext, credentials: Credential
   const fields = fieldsOf(credentials)
   if (fields.length > 0) removeFields(config.headers, fields)
   for (const redirect of redirects ?? NO_REDIRECTS) scrubRedirect(redirect, context, credentials)
-  const copy: object = config
-  const source: object = request
+  const copy = config as unknown as Loose
+  const source = request as unknown as Loose
   for (const name of RESTORED) {
-    const value: unknown = Reflect.get(source, name)
-    if (Reflect.get(copy, name) === value) continue
+    const value = source[name]
+    if (copy[name] === value) continue
     if (value === undefined) Reflect.deleteProperty(copy, name)
-    else Reflect.set(copy, name, value)
+    else copy[name] = value
   }
 }
 
@@ -271,56 +275,4 @@ export function callAdapter(adapter: Request['adapter'], config: Request): Promi
     config: Request,
   ) => (config: Request) => Promise<AxiosResponse>
   return resolve(adapter ?? axios.defaults.adapter, config)(config)
-}
-
-/** Progress events of what the caller gets, over all sends of a request. */
-export class Progress {
-  /** The number of the current send; events of an earlier one are dropped. */
-  send = 0
-  /** The caller gets the response of this send. */
-  isFinal = false
-  #uploaded = 0
-  #held: (() => void) | undefined
-
-  /** An upload counts on a second send from where the first one ended. */
-  upload(loaded: number, report: () => void): void {
-    if (loaded <= this.#uploaded) return
-    this.#uploaded = loaded
-    report()
-  }
-
-  /** Events of a short body, as a refusal has, wait until it is known that the caller gets it. */
-  download(loaded: number, isFinal: boolean, report: () => void): void {
-    if (isFinal || loaded > HELD_BYTES) report()
-    else this.#held = report
-  }
-
-  drop(): void {
-    this.#held = undefined
-  }
-
-  deliver(): void {
-    this.isFinal = true
-    this.#held?.()
-    this.#held = undefined
-  }
-}
-
-const HELD_BYTES = 64 * 1024
-
-function reportProgress(config: Request, request: Request, progress: Progress, isRetry: boolean): void {
-  const { onUploadProgress, onDownloadProgress } = request
-  progress.send += 1
-  // Of a response that the caller does not get.
-  progress.drop()
-  const { send } = progress
-  if (onUploadProgress)
-    config.onUploadProgress = (event) => {
-      if (progress.send === send) progress.upload(event.loaded, () => onUploadProgress(event))
-    }
-  if (onDownloadProgress)
-    config.onDownloadProgress = (event) => {
-      if (progress.send === send)
-        progress.download(event.loaded, isRetry || progress.isFinal, () => onDownloadProgress(event))
-    }
 }

@@ -1,5 +1,6 @@
 import type { Environment } from '../environment'
 import type { Reason } from '../errors'
+import { isStillValid } from '../files/file-version'
 import type { IgwnAuthOptions, TokenChoice } from '../options'
 import type { Credentials } from '../request/context'
 import { isNotFound } from '../tokens/chain'
@@ -34,15 +35,11 @@ export type FindBearer = (
  */
 export function bearerFinder(environment: Environment): FindBearer {
   const discover = discovery(environment)
-  // Discovery returns the same object while nothing changed.
-  let last: { readonly discovery: Discovery; readonly credentials: Credentials } | undefined
-  let lastGiven: Credentials | undefined
 
   return (choice, search) => {
     switch (choice.kind) {
       case 'given':
-        if (lastGiven?.token === choice.text && search.refusedToken === undefined) return lastGiven
-        return (lastGiven = given(choice.text, 'the token option', search.refusedToken))
+        return { ...given(choice.text, 'the token option', search.refusedToken), isCurrent: () => true }
       case 'source':
         return fromSource(choice.source, search)
       case 'discover':
@@ -57,10 +54,9 @@ export function bearerFinder(environment: Environment): FindBearer {
     const passOver = isFirst ? undefined : (token: SciToken) => skipReason(token, refusedToken, mustName)
     const finish = (found: Discovery): Credentials => {
       if (isRequired && !found.token) throw tokenNotFound(wanted, found.reasons)
-      if (last?.discovery === found) return last.credentials
-      const credentials = credentialsOf(found)
-      last = { discovery: found, credentials }
-      return credentials
+      // A verified token is verified again.
+      const state = verify ? undefined : found.state
+      return { ...credentialsOf(found), isCurrent: state && (() => isStillValid(state, environment)) }
     }
     return verify
       ? findVerified(discover, wanted, { strict, verify, passOver }).then(finish)

@@ -26,6 +26,8 @@ export interface Discovery {
   readonly reasons: readonly Reason[]
   /** A problem of the selected token that does not prevent its use. */
   readonly warning?: Reason
+  /** What the result depends on; undefined for one that must not be reused. */
+  readonly state: SearchState | undefined
 }
 
 export interface SearchOptions {
@@ -49,7 +51,7 @@ export interface TokenSearch {
  */
 export function discovery(environment: Environment = processEnvironment): TokenSearch {
   const locations = tokenLocations(environment)
-  const searches = new Map<string, Search>()
+  const searches = new Map<string, Discovery>()
   const keys = new WeakMap<TokenRequirements, string>()
 
   function keyOf(requirements: TokenRequirements): string {
@@ -65,28 +67,22 @@ export function discovery(environment: Environment = processEnvironment): TokenS
     requirements: TokenRequirements,
     { strict = false, passOver }: SearchOptions = {},
   ): Discovery => {
-    if (passOver) return search(locations, environment, requirements, strict, passOver).result
+    if (passOver) return search(locations, environment, requirements, strict, passOver)
     const key = strict ? `strict ${keyOf(requirements)}` : keyOf(requirements)
     const last = searches.get(key)
-    if (last?.state && isStillValid(last.state, environment)) return last.result
+    if (last?.state && isStillValid(last.state, environment)) return last
 
     const made = search(locations, environment, requirements, strict)
     if (searches.size >= MAX_SEARCHES) searches.clear()
     if (made.state) searches.set(key, made)
     else searches.delete(key)
-    return made.result
+    return made
   }
   return Object.assign(find, { verifierFor: lazyVerifiers(environment) })
 }
 
 /** Requirements differ by server, and a program talks to few. */
 const MAX_SEARCHES = 1000
-
-interface Search {
-  readonly result: Discovery
-  /** Undefined: the result must not be reused. */
-  readonly state?: SearchState | undefined
-}
 
 /**
  * Seconds after which a search that skipped something is repeated: the stat of a folder does not show that one of its files
@@ -100,7 +96,7 @@ function search(
   requirements: TokenRequirements,
   strict: boolean,
   passOver?: SearchOptions['passOver'],
-): Search {
+): Discovery {
   const { env, uid, euid } = environment
   const from = secondsNow()
   const reasons: Reason[] = []
@@ -126,9 +122,9 @@ function search(
         ? (problemOf(token, candidate, requirements, strict, from) ?? passOver?.(token))
         : reason
       if (token && !skipped) {
-        const result = { token, reasons, ...(reason && { warning: reason }) }
         if (candidate.isInFolder && candidate.path !== undefined) versions.push(fileVersion(candidate.path))
-        return { result, state: stateUntil(Math.min(until, usableUntil(token, requirements))) }
+        const state = stateUntil(Math.min(until, usableUntil(token, requirements)))
+        return { token, reasons, ...(reason && { warning: reason }), state }
       }
       if (!skipped) continue
       reasons.push(skipped)
@@ -137,7 +133,7 @@ function search(
     }
   }
   // Do not reuse a search that skipped something and found nothing: the user may have just fixed it.
-  return { result: { reasons }, state: until === Infinity ? stateUntil(until) : undefined }
+  return { reasons, state: until === Infinity ? stateUntil(until) : undefined }
 }
 
 function usableUntil(token: SciToken, { minTimeLeft }: TokenRequirements): number {

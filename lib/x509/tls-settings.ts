@@ -47,54 +47,54 @@ export interface TlsRequest {
 export interface TlsSettings {
   /** @throws {@link IgwnAuthError} when a certificate is required and cannot be presented, or a CA bundle cannot be used */
   readonly find: (request: TlsRequest) => TlsChoice
+  /** Whether the last choice, or one without settings, would be made again for the same request. */
+  readonly isCurrent: (choice: TlsChoice) => boolean
   /** Closes idle connections now, and each other one when its request ends. */
   readonly close: () => void
 }
 
+/** No certificate and no CAs of ours; the second where the connection is not ours either. */
 const NONE: TlsChoice = { reasons: [] }
+const NOT_OURS: TlsChoice = { reasons: [] }
 
 /**
  * Client certificates (RFC 8446 section 4.4.2, proxies of RFC 3820) and trusted CAs for the requests of one instance. They
  * matter when a connection is made, so the files are looked at once a second at most; variables that name an identity are
- * compared for each request.
+ * compared for each request, if the connection is ours.
  */
 export function tlsSettings(environment: Environment): TlsSettings {
   const discover = x509Discovery(environment)
   const trustedCas = trustedCasFinder(environment)
   const agents = x509Agents()
   const http2Options = http2OptionsFinder()
-  let last:
-    { readonly request: TlsRequest; readonly identity: Identity; choice: TlsChoice; at: number } | undefined
+  let last: Last | undefined
 
   return {
     find(request) {
       // Nothing to present, and the connection is not ours.
-      if (request.cert === false && tlsOwner(request)) return NONE
-      if (
-        last &&
-        since(last.at) < LOOK_AGAIN_AFTER &&
-        sameRequest(last.request, request) &&
-        isCurrent(last.identity)
-      )
-        return last.choice
-      const identity = identityIn(environment)
+      if (request.cert === false && tlsOwner(request)) return NOT_OURS
+      if (last && sameRequest(last.request, request) && isCurrent(last)) return last.choice
+      const identity = tlsOwner(request) ? undefined : identityIn(environment)
       const choice = choose(request)
       // A choice that skipped something is not kept: the user may have just fixed it.
       const isFinal = choice.reasons.every(({ code }) => code === 'absent')
-      last = isFinal ? { request, identity, choice, at: secondsNow() } : undefined
+      last = isFinal ? { request, choice, at: secondsNow(), identity } : undefined
       return choice
     },
+    isCurrent: (choice) => (last?.choice === choice ? isCurrent(last) : choice === NOT_OURS),
     close: () => {
       last = undefined
       agents.close()
     },
   }
 
-  function isCurrent({ values, uid }: Identity): boolean {
+  function isCurrent({ at, identity }: Last): boolean {
+    if (since(at) >= LOOK_AGAIN_AFTER) return false
+    if (!identity) return true
     const { env } = environment
     for (let index = 0; index < TLS_VARIABLES.length; index++)
-      if (env[TLS_VARIABLES[index] ?? ''] !== values[index]) return false
-    return environment.uid === uid
+      if (env[TLS_VARIABLES[index] ?? ''] !== identity.values[index]) return false
+    return environment.uid === identity.uid
   }
 
   function choose(request: TlsRequest): TlsChoice {
@@ -107,12 +107,12 @@ export function tlsSettings(environment: Environment): TlsSettings {
     return connect(request, undefined, [...reasons, { code: 'unsupported', source, message }])
   }
 
-  function found({ cert, passphrase, minTimeLeft }: TlsRequest): X509Discovery {
-    const isSearch = cert === undefined || cert === true
+  function found(request: TlsRequest): X509Discovery {
+    const { cert, passphrase, minTimeLeft } = request
     const result = discover({
       cert: cert === false ? undefined : cert,
       passphrase,
-      ...(isSearch && { minTimeLeft }),
+      ...(isSearch(request) && { minTimeLeft }),
     })
     if (!result.credential && cert === true) throw x509NotFound(result.reasons)
     return result
@@ -153,13 +153,28 @@ const NONE_FOUND: X509Discovery = { reasons: [] }
 /** Seconds after which a replaced file leads to a new connection. */
 const LOOK_AGAIN_AFTER = 1
 
+/** The last choice, and the variables that it depends on; none where the connection is not ours. */
+interface Last {
+  readonly request: TlsRequest
+  readonly choice: TlsChoice
+  readonly at: number
+  readonly identity: Identity | undefined
+}
+
 interface Identity {
   readonly values: readonly (string | undefined)[]
   readonly uid: number | undefined
 }
 
-/** Variables that name the certificate and the trusted CAs; a change takes effect with the next request. */
-const TLS_VARIABLES = ['X509_USER_CERT', 'X509_USER_KEY', 'X509_USER_PROXY', 'HOME', ...CA_BUNDLES, CA_FOLDER]
+/**
+ * Variables that name the certificate and the trusted CAs; a change takes effect with the next request. `X509_USER_KEY` names
+ * neither: a key has to match its certificate.
+ */
+const TLS_VARIABLES = ['X509_USER_CERT', 'X509_USER_PROXY', 'HOME', ...CA_BUNDLES, CA_FOLDER]
+
+function isSearch({ cert }: TlsRequest): boolean {
+  return cert === undefined || cert === true
+}
 
 function identityIn({ env, uid }: Environment): Identity {
   return { values: TLS_VARIABLES.map((name) => env[name]), uid }
