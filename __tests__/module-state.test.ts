@@ -14,6 +14,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'files/process-identity.ts: start': 'when this process started',
   'files/run-command.ts: running': 'programs that are stopped when this process ends',
   'files/write-file.ts: checkShared': 'a function; what it asks is the user id of the process',
+  'formats/checksum.ts: CRC32C': 'tables of CRC-32C, which are constant',
   'instance/igwn-axios.ts: igwnAxios': 'the instance that the package exports',
   'instance/install.ts: installations': 'what is installed, by instance; weak',
   'request/transmit.ts: blank': 'an axios without defaults, for its getUri',

@@ -58,7 +58,7 @@ describe('the tarball', () => {
     )
     const built = (name: string) => ['cjs', 'd.cts', 'd.ts', 'js'].map((end) => `dist/${name}.${end}`)
     // What the entries have in common: code, code that is loaded when it is used, and types.
-    const shared = ['chunk', 'exchange', 'object-requests', 'verify-signature']
+    const shared = ['chunk', 'exchange', 'integrity', 'object-requests', 'verify-signature']
       .flatMap((name) => [`${name}-*.cjs`, `${name}-*.js`])
       .concat('*.d.cts', '*.d.ts')
       .map((name) => `dist/${name}`)

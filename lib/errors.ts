@@ -17,6 +17,8 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_INVALID_URL'
   /** The discovery document or the director of a Pelican federation is invalid. */
   | 'ERR_IGWN_FEDERATION'
+  /** A transfer cannot be verified, has another digest than the server names, or is reported as failed by the server. */
+  | 'ERR_IGWN_INTEGRITY'
   /** No suitable token was found; `reasons` has one entry for each candidate. */
   | 'ERR_IGWN_TOKEN_NOT_FOUND'
   /** A token is malformed, or cannot be sent in a header. */

@@ -17,6 +17,7 @@ export {
   type TokenQuery,
   type TokenSource,
 } from './tokens/token'
+export type { DigestAlgorithm } from './formats/digest-algorithms'
 // The object of an explanation; the subpath `/pelican` resolves one.
 export type { ResolvedObject } from './federation/object-resolver'
 export type { Federation } from './federation/discovery'

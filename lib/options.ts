@@ -11,6 +11,7 @@ import {
   type Check,
 } from './check-values'
 import { IgwnAuthError } from './errors'
+import { DIGEST_ALGORITHMS, type DigestAlgorithm } from './formats/digest-algorithms'
 import { parseUrl } from './formats/url'
 import type { IgwnAuthEventListener } from './events'
 import type { AuthScheme } from './schemes/auth-scheme'
@@ -89,6 +90,16 @@ export interface IgwnAuthOptions {
   readonly strict?: boolean | undefined
   /** Verify the signature of found tokens with the issuer's keys. Default is false. See {@link FindSciTokenOptions}. */
   readonly verify?: boolean | AxiosInstance | undefined
+  /**
+   * Verify that a GET or PUT transferred the right bytes. The server is asked for a digest of the object by HEAD (RFC 3230, RFC 9530),
+   * and a transfer with another one is an error, for a stream at its end. Ranges are not verified; of an upload, only a string or bytes.
+   * - `true`: by any digest; a server without one is an error
+   * - an algorithm (`adler32`, `crc32`, `crc32c`, `md5`, `sha`, `sha-256`, `sha-512`): by that one; a server without it is an error
+   * - `'offered'`: where the server has a digest
+   *
+   * Default is false. Errors have the code `ERR_IGWN_INTEGRITY`.
+   */
+  readonly integrity?: boolean | 'offered' | DigestAlgorithm | undefined
   /**
    * Send credentials over plain HTTP to hosts other than loopback. Default is false: found ones are skipped, and given ones are an
    * error. Set it only on a network that only you can read.
@@ -250,6 +261,10 @@ const CHECKS: Record<keyof IgwnAuthOptions, Check> = {
   failIfNoAuth: flag,
   strict: flag,
   verify: flagOrAxios,
+  integrity: (value) =>
+    typeof value === 'boolean' || value === 'offered' || DIGEST_ALGORITHMS.some((one) => one === value)
+      ? undefined
+      : `must be a boolean, 'offered', or one of ${DIGEST_ALGORITHMS.join(', ')}`,
   allowInsecureHttp: flag,
   trustedOrigins: (value) =>
     Array.isArray(value) && value.every(isOrigin)

@@ -80,7 +80,7 @@ const CATEGORIES = [
     title: 'Data in federations',
     guides: ['data'],
     symbols: `resolveObject ResolveObjectOptions ResolvedObject federationOf Federation PelicanOptions parsePelicanHeaders PelicanHeaders
-      ObjectServer HeaderFields ObjectRequirements`,
+      ObjectServer HeaderFields ObjectRequirements DigestAlgorithm`,
   },
   {
     title: 'OAuth 1',

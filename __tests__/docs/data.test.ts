@@ -31,6 +31,7 @@ beforeAll(async () => {
   stop = leadHosts(Object.fromEntries(ports) as Record<string, number>, authority.certificate)
   fs.writeFileSync(path.join(folder, 'ca.pem'), authority.certificate)
   process.env.SSL_CERT_FILE = path.join(folder, 'ca.pem')
+  federation.source.faults = { digest: 'adler32=1' }
   federation.objects.set('/igwn/other/f.txt', Buffer.from('another frame'))
   process.env.BEARER_TOKEN = mint({ iss: 'https://issuer.example.org', scope: 'read:/frames' })
 })

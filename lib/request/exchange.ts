@@ -52,7 +52,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
       try {
         // Anything but http(s) gets no credential, and an interceptor that ran after ours may have switched us off.
         if (!url || igwnAuthOf(caller) === false) return sendElsewhere(caller, adapter)
-        return send(contextOf(caller, adapter, url))
+        return dispatch(contextOf(caller, adapter, url))
       } catch (error) {
         return Promise.reject(error)
       }
@@ -81,7 +81,17 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
   /** Loaded on first use: most programs have no `osdf:` URL. */
   async function loadObjects(): Promise<ObjectRequests> {
     const { objectRequests } = await import('./object-requests')
-    return (objects ??= objectRequests({ send: (context) => send(context), contextOf }))
+    return (objects ??= objectRequests({ send: dispatch, contextOf }))
+  }
+
+  function dispatch(context: RequestContext): Promise<AxiosResponse> {
+    return context.options.integrity || context.object ? verified(context) : send(context)
+  }
+
+  /** Loaded on first use: most requests are not verified. */
+  async function verified(context: RequestContext): Promise<AxiosResponse> {
+    const { sendVerified } = await import('./integrity')
+    return sendVerified(context, (one) => send(one))
   }
 
   function sendWithout(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {

@@ -225,7 +225,7 @@ function targetOf(object: ResolvedObject): ObjectTarget {
 
 /** Whether another server may do better: no response, half of one, a time-out, a server error, or an object that this one lacks. */
 function isFailing(outcome: unknown): boolean {
-  if (isIgwnAuthError(outcome)) return outcome.code === 'ERR_IGWN_INSECURE_TRANSPORT'
+  if (isIgwnAuthError(outcome)) return OF_SERVER.has(outcome.code)
   if (axios.isCancel(outcome)) return false
   const error = axios.isAxiosError(outcome) ? outcome : undefined
   const { status } = error ? (error.response ?? {}) : (outcome as Partial<AxiosResponse>)
@@ -234,6 +234,9 @@ function isFailing(outcome: unknown): boolean {
   // A limit of the caller, such as maxContentLength, holds everywhere.
   return status === undefined ? error.code !== AxiosError.ERR_BAD_RESPONSE : error.message.endsWith('aborted')
 }
+
+/** Errors of ours that another server may not cause. */
+const OF_SERVER: ReadonlySet<string> = new Set(['ERR_IGWN_INSECURE_TRANSPORT', 'ERR_IGWN_INTEGRITY'])
 
 const FAILING: ReadonlySet<number> = new Set([404, 408, 410, 429])
 

@@ -1,0 +1,210 @@
+/** Bodies are verified against the digest that the server names. */
+import fs from 'node:fs'
+import path from 'node:path'
+import type { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import axios, { type AxiosError, type AxiosResponse } from 'axios'
+import { applyIgwnAuth, type IgwnAuthEvent, type IgwnAuthOptions } from '../../lib/index'
+import { createFederation, type TestFederation } from '../support/federation'
+import { mint } from '../support/make-token'
+import { createAuthority } from '../support/pki'
+import { serverGroup, type Answer, type Seen } from '../support/server'
+
+const BODY = '\uFEFF{"frame": "1"}'
+const FRAME = '/igwn/frames/f.txt'
+const servers = serverGroup()
+let federation: TestFederation
+let tls: { cert: string; key: string }
+
+beforeAll(async () => {
+  const authority = await createAuthority()
+  const { certificate, key } = await authority.issueServer()
+  tls = { cert: certificate, key }
+  const bundle = path.join(process.env.HOME ?? '', 'ca.pem')
+  fs.writeFileSync(bundle, authority.certificate)
+  process.env.REQUESTS_CA_BUNDLE = bundle
+  process.env.BEARER_TOKEN = mint({ scope: 'read:/ write:/' })
+})
+beforeEach(async () => {
+  federation = await createFederation(tls)
+})
+afterEach(async () => {
+  await federation.close()
+  await servers.close()
+})
+
+const md5 = (text: string) => createHash('md5').update(text).digest('base64')
+
+/** A server that names a digest in responses to HEAD. */
+const serveWith = (digest: Record<string, string>, answer: (seen: Seen) => Answer = () => ({ body: BODY })) =>
+  servers.serve((seen) => (seen.method === 'HEAD' ? { headers: digest, body: '' } : answer(seen)))
+
+const events: IgwnAuthEvent[] = []
+const warnings = () => events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))
+const withIntegrity = (integrity: IgwnAuthOptions['integrity'] = true) => {
+  events.length = 0
+  return applyIgwnAuth(axios.create(), { token: false, integrity, onEvent: (event) => events.push(event) })
+}
+const failureOf = (request: Promise<unknown>) =>
+  request.then(
+    () => {
+      throw new Error('nothing was thrown')
+    },
+    (error: unknown) => error as AxiosError,
+  )
+
+describe('a download', () => {
+  it.each([
+    ['Digest', { Digest: `md5=${md5(BODY)}` }],
+    ['Repr-Digest', { 'Repr-Digest': `md5=:${md5(BODY)}:` }],
+  ])('is verified by %s, which is asked for by HEAD alone', async (_, digest) => {
+    const { origin, seen } = await serveWith(digest)
+    const { data, config } = await withIntegrity().get<unknown>(origin)
+    expect(data).toEqual({ frame: '1' })
+    expect(config.responseType).toBeUndefined()
+    expect(
+      seen.map(({ method, headers }) => [method, headers['want-digest'], headers['accept-encoding']]),
+    ).toEqual([
+      ['HEAD', 'crc32,adler32,crc32c,sha-256,sha-512,sha,md5', expect.anything()],
+      ['GET', undefined, 'identity'],
+    ])
+  })
+
+  it.each(['text', 'json', 'arraybuffer', 'stream', 'default'] as const)(
+    'has the type %s that the caller asked for',
+    async (responseType) => {
+      const { origin } = await serveWith({ Digest: `md5=${md5(BODY)}` })
+      const typed = responseType === 'default' ? {} : { responseType }
+      const get = async (response: Promise<AxiosResponse<unknown>>) => {
+        const { data } = await response
+        return responseType === 'stream' ? buffer(data as Readable) : data
+      }
+      expect(await get(withIntegrity().get(origin, typed))).toEqual(await get(axios.get(origin, typed)))
+    },
+  )
+
+  it('with another digest is an error with both values: at once, or at the end of a stream', async () => {
+    const { origin } = await serveWith({ Digest: 'crc32=1' })
+    const host = new URL(origin).host
+    const error = {
+      code: 'ERR_IGWN_INTEGRITY',
+      message: `The body from ${host} has crc32 ${crc32(BODY).toString(16).padStart(8, '0')}, and the server names 00000001. Send the request again, or read from another server.`,
+    }
+    expect(await failureOf(withIntegrity().get(origin))).toMatchObject(error)
+    const { data } = await withIntegrity().get<Readable>(origin, { responseType: 'stream' })
+    expect(await failureOf(buffer(data))).toMatchObject(error)
+  })
+
+  it('is an error where the server names no digest, before the body is sent; with "offered" it is a warning', async () => {
+    const { origin, seen } = await serveWith({})
+    const host = new URL(origin).host
+    for (const [integrity, what] of [
+      [true, 'no digest'],
+      ['md5', 'no md5 digest'],
+    ] as const)
+      expect(await failureOf(withIntegrity(integrity).get(origin))).toMatchObject({
+        code: 'ERR_IGWN_INTEGRITY',
+        message: `${host} names ${what} of the object, so it cannot be verified. Set integrity to 'offered' to verify only where the server has a digest.`,
+      })
+    expect(seen.map(({ method }) => method)).toEqual(['HEAD', 'HEAD'])
+    expect((await withIntegrity('offered').get(origin)).status).toBe(200)
+    expect(warnings()).toEqual(['the server names no digest, so the transfer is not verified'])
+  })
+
+  it('is verified by the algorithm that the caller names, whatever else the server has', async () => {
+    const { origin, seen } = await serveWith({ Digest: `adler32=1,md5=${md5(BODY)}` })
+    expect((await withIntegrity('md5').get(origin)).status).toBe(200)
+    expect(seen[0]?.headers['want-digest']).toBe('md5')
+    expect(await failureOf(withIntegrity('adler32').get(origin))).toMatchObject({
+      code: 'ERR_IGWN_INTEGRITY',
+    })
+  })
+
+  it('is not verified by a value of another length: XRootD labels an adler32 as md5', async () => {
+    const { origin } = await serveWith({ Digest: 'md5=GUID5Q==' })
+    expect((await withIntegrity('offered').get(origin)).status).toBe(200)
+    expect(warnings()).toEqual([
+      'a digest is not used: md5 has 4 bytes instead of 16',
+      'the server names no digest, so the transfer is not verified',
+    ])
+  })
+
+  it('of a range is not verified', async () => {
+    const { origin, seen } = await serveWith({ Digest: 'md5=AAAA' }, () => ({ status: 206, body: 'fr' }))
+    expect((await withIntegrity().get(origin, { headers: { range: 'bytes=4-5' } })).status).toBe(206)
+    expect(seen.map(({ method }) => method)).toEqual(['GET'])
+  })
+
+  it('that the server refuses is the error of the GET, not of the HEAD', async () => {
+    const { origin } = await servers.serve(() => ({ status: 404 }))
+    expect((await failureOf(withIntegrity().get(origin))).response?.status).toBe(404)
+    const { origin: other } = await servers.serve(({ method }) => ({ status: method === 'HEAD' ? 404 : 200 }))
+    expect(await failureOf(withIntegrity().get(other))).toMatchObject({ code: 'ERR_IGWN_INTEGRITY' })
+  })
+})
+
+describe('an upload', () => {
+  it('names its digest, and is compared with the one of the server afterwards', async () => {
+    const { origin, seen } = await serveWith({ Digest: `md5=${md5('new')}` }, () => ({ status: 201 }))
+    expect((await withIntegrity().put(origin, 'new')).status).toBe(201)
+    expect(seen.map(({ method }) => method)).toEqual(['PUT', 'HEAD'])
+    const digest = createHash('sha256').update('new').digest('base64')
+    expect(seen[0]?.headers['repr-digest']).toBe(`sha-256=:${digest}:`)
+  })
+
+  it('that was stored otherwise is an error', async () => {
+    const { origin } = await serveWith({ Digest: `md5=${md5('old')}` }, () => ({ status: 201 }))
+    expect(await failureOf(withIntegrity().put(origin, Buffer.from('new')))).toMatchObject({
+      code: 'ERR_IGWN_INTEGRITY',
+      message: expect.stringMatching(
+        /^127\.0\.0\.1:\d+ stored an object with md5 \w{32}, and what was sent has \w{32}\. Upload it again\.$/,
+      ),
+    })
+  })
+})
+
+describe('an object of a federation', () => {
+  it('with a wrong digest at one cache is read from the next', async () => {
+    federation.caches[0].faults = { digest: 'crc32=12345678' }
+    const instance = applyIgwnAuth(axios.create(), { integrity: true })
+    expect((await instance.get(federation.url(FRAME))).data).toBe('a secret frame\n')
+    expect(federation.caches.map(({ seen }) => seen.map(({ method }) => method).join(' '))).toEqual([
+      'HEAD GET',
+      'HEAD GET',
+    ])
+  })
+
+  it('with a trailer that reports a failure is read from the next cache, also without integrity', async () => {
+    federation.caches[0].faults = { transferStatus: '500: read from the origin failed' }
+    const instance = applyIgwnAuth(axios.create())
+    expect((await instance.get(federation.url(FRAME))).data).toBe('a secret frame\n')
+    expect(federation.caches.map(({ seen }) => seen.length)).toEqual([1, 1])
+  })
+
+  it('as a stream fails at its end where the trailer reports a failure', async () => {
+    for (const cache of federation.caches)
+      cache.faults = { transferStatus: '500: read from the origin failed' }
+    const { data } = await applyIgwnAuth(axios.create()).get<Readable>(federation.url(FRAME), {
+      responseType: 'stream',
+    })
+    expect(await failureOf(buffer(data))).toMatchObject({
+      code: 'ERR_IGWN_INTEGRITY',
+      message: expect.stringMatching(
+        /^localhost:\d+ reports that the transfer failed \(X-Transfer-Status: 500: read from the origin failed\)\. Send the request again\.$/,
+      ),
+    })
+  })
+
+  it('with a trailer that reports success is complete', async () => {
+    const { data } = await applyIgwnAuth(axios.create()).get<Readable>(federation.url(FRAME), {
+      responseType: 'stream',
+    })
+    expect((await buffer(data)).toString()).toBe('a secret frame\n')
+    expect(federation.caches[0].seen[0]?.headers).toMatchObject({
+      te: 'trailers',
+      'x-transfer-status': 'true',
+    })
+  })
+})

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import type { DigestAlgorithm } from './digest-algorithms'
+
+/** The digest of bytes that come in parts. */
+export interface Checksum {
+  update(bytes: Uint8Array): void
+  /** In lower-case hexadecimal digits. */
+  digest(): string
+}
+
+/** Starts a digest. */
+export function checksum(algorithm: DigestAlgorithm): Checksum {
+  switch (algorithm) {
+    case 'crc32':
+      return sum32(0, (value, bytes) => crc32(bytes, value))
+    case 'adler32':
+      return sum32(1, adler32)
+    case 'crc32c':
+      return sum32(0, crc32c)
+    default: {
+      const hash = createHash(NAMES[algorithm])
+      return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') }
+    }
+  }
+}
+
+const NAMES = { md5: 'md5', sha: 'sha1', 'sha-256': 'sha256', 'sha-512': 'sha512' } as const
+
+function sum32(initial: number, add: (value: number, bytes: Uint8Array) => number): Checksum {
+  let value = initial
+  return {
+    update(bytes) {
+      value = add(value, bytes)
+    },
+    digest: () => value.toString(16).padStart(8, '0'),
+  }
+}
+
+/** RFC 1950 section 8.2. Node.js has none. Unrolled: eight bytes at a time take a third of the time. */
+function adler32(value: number, bytes: Uint8Array): number {
+  let a = value & 0xffff
+  let b = value >>> 16
+  for (let i = 0; i < bytes.length;) {
+    // The sums must be reduced before they leave 32 bits.
+    const end = Math.min(i + 3800, bytes.length)
+    for (const last = end - 7; i < last; i += 8) {
+      b += a += bytes[i] as number
+      b += a += bytes[i + 1] as number
+      b += a += bytes[i + 2] as number
+      b += a += bytes[i + 3] as number
+      b += a += bytes[i + 4] as number
+      b += a += bytes[i + 5] as number
+      b += a += bytes[i + 6] as number
+      b += a += bytes[i + 7] as number
+    }
+    for (; i < end; i++) b += a += bytes[i] as number
+    a %= 65521
+    b %= 65521
+  }
+  return ((b << 16) | a) >>> 0
+}
+
+/** CRC-32C (RFC 9260 appendix A), eight bytes at a time. Node.js has none. */
+function crc32c(value: number, bytes: Uint8Array): number {
+  const at = (row: number, byte: number) => CRC32C[row * 256 + (byte & 0xff)] as number
+  let crc = ~value
+  let i = 0
+  for (const last = bytes.length - 7; i < last; i += 8) {
+    const low = crc ^ word(bytes, i)
+    const high = word(bytes, i + 4)
+    crc =
+      at(7, low) ^
+      at(6, low >>> 8) ^
+      at(5, low >>> 16) ^
+      at(4, low >>> 24) ^
+      at(3, high) ^
+      at(2, high >>> 8) ^
+      at(1, high >>> 16) ^
+      at(0, high >>> 24)
+  }
+  for (; i < bytes.length; i++) crc = at(0, crc ^ (bytes[i] as number)) ^ (crc >>> 8)
+  return ~crc >>> 0
+}
+
+/** Four bytes, the first one lowest. */
+function word(bytes: Uint8Array, i: number): number {
+  return (
+    (bytes[i] as number) |
+    ((bytes[i + 1] as number) << 8) |
+    ((bytes[i + 2] as number) << 16) |
+    ((bytes[i + 3] as number) << 24)
+  )
+}
+
+/** The reversed polynomial of CRC-32C, and tables for a byte that is followed by none to seven others. */
+const CRC32C = Int32Array.from({ length: 2048 })
+for (let n = 0; n < 2048; n++) {
+  let crc = n < 256 ? n : (CRC32C[n - 256] as number)
+  if (n >= 256) crc = (CRC32C[crc & 0xff] as number) ^ (crc >>> 8)
+  else for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
+  CRC32C[n] = crc
+}
