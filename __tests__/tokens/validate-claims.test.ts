@@ -1,5 +1,5 @@
+import { duration } from '../../lib/formats/duration'
 import {
-  duration,
   isValidToken,
   moment,
   namesOrigin,

@@ -1,3 +1,4 @@
+import { duration } from '../formats/duration'
 import type { Reason } from '../errors'
 import { grantsScope, parseScope, splitScopes } from '../formats/scopes'
 import type { BearerChallenge, Challenge } from '../formats/www-authenticate'
@@ -5,7 +6,6 @@ import type { Credentials } from '../request/context'
 import { printable, sanitize } from '../secrets/sanitize'
 import { redact } from '../secrets/redact'
 import { SciToken } from '../tokens/scitoken'
-import { duration } from '../tokens/validate-claims'
 import { timeLeftOf } from '../x509/describe-certificates'
 
 /** A refusal by a server, and what it refused. */

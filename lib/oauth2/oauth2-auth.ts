@@ -1,3 +1,4 @@
+import { duration } from '../formats/duration'
 import { tokenOf } from '../tokens/token-response'
 import { oneOf, shortName, ownProperties } from '../check-values'
 import { secondsNow } from '../clock'
@@ -6,7 +7,6 @@ import { isTokenSource } from '../options'
 import type { AuthScheme, SchemeRequest, SchemeResponse, RequestChanges } from '../schemes/auth-scheme'
 import type { StoredToken } from '../stores/token-store'
 import { tokenText, type Token, type TokenSource } from '../tokens/token'
-import { duration } from '../tokens/validate-claims'
 
 /** Where a token is sent in a request (RFC 6750 section 2). */
 export type TokenPlacement = 'header' | 'query' | 'body'

@@ -1,5 +1,6 @@
+import { duration } from '../formats/duration'
 import { htgettokenFor } from './find-sci-token'
-import { duration, validateClaims, requirementsOf, type TokenRequirements } from './validate-claims'
+import { validateClaims, requirementsOf, type TokenRequirements } from './validate-claims'
 import { SciToken } from './scitoken'
 import { secondsNow } from '../clock'
 import { TO_SEND, tokenLocations, type Candidate, type TokenLocation } from './token-locations'

@@ -1,3 +1,4 @@
+import { duration } from '../formats/duration'
 import { checkValues, kindOf, seconds, type Check } from '../check-values'
 import { secondsNow } from '../clock'
 import { IgwnAuthError } from '../errors'
@@ -7,7 +8,7 @@ import { deferredFinding } from './describe-token'
 import type { TokenQuery, TokenSource } from './token'
 import { keyFor, tokenCache, type TokenCache } from './token-cache'
 import { tokenOf, type HeldToken } from './token-response'
-import { duration, moment } from './validate-claims'
+import { moment } from './validate-claims'
 
 /** How long {@link reuse} keeps tokens, and where it shares them. */
 export interface ReuseOptions {

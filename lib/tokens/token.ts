@@ -6,9 +6,6 @@ import { withoutTrailingNewline } from '../formats/line-ends'
 import type { Finding } from '../explain/finding'
 import { SciToken } from './scitoken'
 
-export { kindOf } from '../check-values'
-export { secondsNow } from '../clock'
-
 /** A bearer token: its text, the bytes of it, or a `SciToken`. */
 export type Token = string | Uint8Array | SciToken
 

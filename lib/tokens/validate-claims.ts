@@ -8,8 +8,6 @@ import { SciToken } from './scitoken'
 import { audienceForms, targetAudience } from './target-audience'
 import type { ObjectRequirements, Token, TokenQuery } from './token'
 
-export { duration }
-
 /** What a token must have: a query with its defaults. */
 export interface TokenRequirements {
   /** Audiences of which the token must name one (`aud`); empty for any. */
