@@ -5,7 +5,7 @@ import ts from 'typescript'
 
 const LIB = path.join(__dirname, '../lib')
 
-/** State at module level that says nothing of a user, and why it is there. docs/code.md has the same list. */
+/** State at module level that contains nothing of a user, and its purpose. */
 const ALLOWED: Readonly<Record<string, string>> = {
   'cli/download-lock.ts: held': 'names of lock files, which are removed when the command ends',
   'cli/main.ts: ended': 'the exit code of the command, when it has ended',

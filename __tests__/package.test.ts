@@ -1,6 +1,6 @@
 /**
- * The package as npm delivers it: packed, unpacked into projects that know nothing of this folder, and used from there.
- * Built by `npm test` before Jest begins.
+ * The package as npm delivers it: packed, unpacked into projects in other folders, and used there. `npm test` builds it before
+ * Jest starts.
  */
 import { execFile } from 'node:child_process'
 import fs from 'node:fs'
@@ -57,12 +57,12 @@ describe('the tarball', () => {
       name.startsWith('dist/') ? name.replace(/-[\w-]{8}\./, '-*.').replace(/[^/]+-\*\.d/, '*.d') : name,
     )
     const built = (name: string) => ['cjs', 'd.cts', 'd.ts', 'js'].map((end) => `dist/${name}.${end}`)
-    // What the entries have in common: code, code that is loaded when it is used, and types.
+    // Shared by the entry points: code, code that is loaded on first use, and types.
     const shared = ['chunk', 'exchange', 'integrity', 'object-requests', 'verify-signature']
       .flatMap((name) => [`${name}-*.cjs`, `${name}-*.js`])
       .concat('*.d.cts', '*.d.ts')
       .map((name) => `dist/${name}`)
-    // The command is there as a module alone; what is built into it has its licences beside it.
+    // The command has only a CommonJS file; the licenses of bundled packages are next to it.
     const command = ['dist/cli.cjs', 'dist/LICENSES.txt']
     expect([...new Set(names)].sort()).toEqual(
       [
@@ -78,17 +78,30 @@ describe('the tarball', () => {
     )
   })
 
-  it('is within its budget: what is downloaded, and what is on the disk then', () => {
+  it('is within its budget, packed and unpacked', () => {
     const unpacked = [...files.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-    // A little above the present size. Raise it only for a reason.
+    // A little above the current size. Raise it only for a reason.
     expect(tarball.length).toBeLessThan(545_000)
     expect(unpacked).toBeLessThan(2_050_000)
-    // And the tarball was read correctly.
+    // The tarball was read correctly.
     expect(tarball.length).toBeGreaterThan(250_000)
     expect(unpacked).toBeGreaterThan(1_000_000)
   })
 
-  it('says in its changelog what its version can do', () => {
+  it('has the target of every relative link in its documents', () => {
+    const targets = [...files]
+      .filter(([name]) => name.endsWith('.md'))
+      .flatMap(([name, text]) =>
+        Array.from(
+          text.replace(/^```[^]*?^```$/gm, '').matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g),
+          ([, target = '']) => path.posix.join(path.posix.dirname(name), target),
+        ),
+      )
+    expect(targets.length).toBeGreaterThan(100)
+    expect(targets.filter((target) => !files.has(target))).toEqual([])
+  })
+
+  it('has a changelog entry for its version', () => {
     const { version } = JSON.parse(textOf('package.json')) as { version: string }
     const said = textOf('CHANGELOG.md')
       .split(/^## /m)
@@ -96,7 +109,7 @@ describe('the tarball', () => {
     expect(said).toMatch(/^- /m)
   })
 
-  it('holds no key, no token and no trace of the machine it was packed on', () => {
+  it('contains no key, no token and no path of the host that packed it', () => {
     for (const [name, text] of files) {
       const finds = text.match(
         /-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[\w+/=]{16}|\beyJ[\w-]+\.[\w-]+\.[\w-]{16,}/g,
@@ -106,7 +119,7 @@ describe('the tarball', () => {
     }
   })
 
-  it('has every file that its package.json names, types for ESM and for CommonJS among them', () => {
+  it('has every file that its package.json names, with types for ES modules and CommonJS', () => {
     const named = [
       manifest.main,
       manifest.module,
@@ -143,7 +156,7 @@ describe('the tarball', () => {
       expect(textOfAll(types)).toMatch(/declare module 'axios' \{\s+interface AxiosRequestConfig/)
   })
 
-  it('imports the packages that it declares, each of them and no other', () => {
+  it('imports exactly the packages that it declares', () => {
     const declared = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)].sort()
     expect(importsIn(textOfAll('.js'))).toEqual(declared)
     expect(importsIn(textOfAll('.cjs'))).toEqual(declared)
@@ -151,13 +164,13 @@ describe('the tarball', () => {
       expect(importsIn(textOfAll(types)).filter((name) => !declared.includes(name))).toEqual([])
   })
 
-  it('has an entry for fetch that loads no axios, nor any other package but what it always needs', () => {
+  it('has an entry point for fetch that loads neither axios nor other packages that it does not need', () => {
     const needed = ['jsonwebtoken/decode.js', 'netrc', 'proxy-from-env']
     expect(loadedBy('dist/fetch.js').sort()).toEqual(needed)
     expect(loadedBy('dist/fetch.cjs').sort()).toEqual(needed)
   })
 
-  it('loads what is for ES modules alone by import(), when it is wanted, and needs no types of it', () => {
+  it('loads packages that are only ES modules with import(), on first use, and does not need their types', () => {
     for (const kind of ['.js', '.cjs'])
       expect(textOfAll(kind).match(/.*["']openid-client["'].*/g)).toEqual([
         `  return import('openid-client');`,
@@ -173,7 +186,7 @@ describe('the command', () => {
     install(project, 'axios')
   })
 
-  it('runs by npx, by its name, and where it is linked into another folder, as a global one is', async () => {
+  it('runs with npx, by its name, and from a link in another folder, as a global installation does', async () => {
     const elsewhere = path.join(project, 'elsewhere')
     fs.symlinkSync(path.relative(project, bin), elsewhere)
     const { version } = manifest as unknown as { version: string }
@@ -191,7 +204,7 @@ describe('the command', () => {
     expect(arrived()).toEqual([`GET / Bearer ${token}`])
   })
 
-  it('takes along the licence of every package that is built into it', () => {
+  it('has the license of every bundled package', () => {
     const folder = path.join(root, 'lib', 'cli')
     const sources = fs.readdirSync(folder).map((name) => fs.readFileSync(path.join(folder, name), 'utf8'))
     const installed = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)]
@@ -203,7 +216,7 @@ describe('the command', () => {
       )
   })
 
-  it('has in docs/licenses.md what is built into it, and under which licence', () => {
+  it('has its bundled packages and their licenses in docs/licenses.md', () => {
     const names = Array.from(
       textOf('dist/LICENSES.txt').matchAll(/^(\S+) \d+\.\d+\.\d+$/gm),
       ([, name = '']) => name,
@@ -217,7 +230,7 @@ describe('the command', () => {
   })
 })
 
-/** Settings of a project besides NodeNext. */
+/** Compiler settings other than NodeNext. */
 const MODULE_SETTINGS = {
   'module: Node16': { module: 'Node16' },
   'moduleResolution: bundler': { module: 'ESNext', moduleResolution: 'bundler' },
@@ -236,14 +249,17 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
     server.seen.length = 0
   })
 
-  it.each(['consumer.mjs', 'consumer.cjs'])('attaches the token it finds, loaded by %s', async (consumer) => {
-    fs.copyFileSync(path.join(__dirname, 'package', consumer), path.join(project, consumer))
-    const said = await runConsumer(project, consumer)
-    expect(arrived()).toEqual(expectedToArrive)
-    expect(said).toEqual({ axios: version })
-  })
+  it.each(['consumer.mjs', 'consumer.cjs'])(
+    'sends the token that it finds, loaded with %s',
+    async (consumer) => {
+      fs.copyFileSync(path.join(__dirname, 'package', consumer), path.join(project, consumer))
+      const said = await runConsumer(project, consumer)
+      expect(arrived()).toEqual(expectedToArrive)
+      expect(said).toEqual({ axios: version })
+    },
+  )
 
-  it('compiles in TypeScript as ESM and as CommonJS, and attaches the token it finds (trap 21)', async () => {
+  it('compiles in TypeScript as an ES module and as CommonJS, and sends the token that it finds (trap 21)', async () => {
     const source = fs.readFileSync(path.join(__dirname, 'package/typed-consumer.ts'))
     for (const name of ['typed.mts', 'typed.cts']) fs.writeFileSync(path.join(project, name), source)
     for (const entry of ['fetch', 'oauth1', 'oauth2', 'pelican']) {
@@ -290,7 +306,7 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
   }, 30_000)
 
   it.each(Object.entries(MODULE_SETTINGS))(
-    'compiles with %s, the subpaths too',
+    'compiles with %s, including the subpaths',
     async (name, settings) => {
       for (const entry of ['consumer', 'fetch', 'oauth1', 'oauth2', 'pelican'])
         fs.copyFileSync(
@@ -319,7 +335,7 @@ it.each([
   'axios-igwn-auth/oauth1',
   'axios-igwn-auth/oauth2',
   'axios-igwn-auth/pelican',
-])('exports the names of %s that are written here and no other, to ESM and to CommonJS', async (entry) => {
+])('exports exactly the listed names of %s, to ES modules and CommonJS', async (entry) => {
   const project = path.join(scratch, 'names', entry)
   install(project, 'axios')
   const ask = { module: `import * as all from '${entry}'`, commonjs: `const all = require('${entry}')` }
@@ -330,7 +346,7 @@ it.each([
   }
 })
 
-/** One more or less is a change for users. */
+/** An additional or missing name is a change for users. */
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   'axios-igwn-auth': [
     'EVENT_CHANNEL',
@@ -415,7 +431,7 @@ const expectedToArrive = [
   `GET /default-instance Bearer ${token}`,
   `POST /applied Bearer ${token}`,
   `DELETE /function Bearer ${token}`,
-  // To import the package changes nothing of axios itself.
+  // Importing the package does not change axios itself.
   'GET /axios-itself without',
 ]
 
@@ -423,12 +439,12 @@ const TSCONFIG = {
   compilerOptions: {
     module: 'NodeNext',
     target: 'ES2022',
-    // Without the browser's, as in projects for Node.
+    // Without browser types, as in projects for Node.js.
     lib: ['ES2022'],
     strict: true,
     exactOptionalPropertyTypes: true,
     noUncheckedIndexedAccess: true,
-    // Our declarations are checked too, not only what uses them.
+    // The declarations are checked too, not only their users.
     skipLibCheck: false,
     types: ['node'],
     outDir: 'out',
@@ -447,7 +463,7 @@ const TSCONFIG = {
   ],
 }
 
-/** Runs the compiler of TypeScript. Resolves to its errors. */
+/** Runs the TypeScript compiler. Resolves to its errors. */
 function compile(config: string): Promise<string> {
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
   return run(process.execPath, [tsc, '--project', config], path.dirname(config)).catch(
@@ -462,9 +478,8 @@ function arrived(): string[] {
 }
 
 /**
- * What `npm install` makes of the tarball. npm itself would ask the registry for the dependencies, and the tests must
- * pass without a network: those are links to the ones installed here. Only what is declared is linked, so that an
- * import of anything else fails as it would for a user.
+ * Installs the tarball without npm, which would use the network: dependencies are links to those of this checkout. Only
+ * declared dependencies are linked, so an import of another package fails as it would for a user.
  */
 function install(project: string, axios: string): void {
   const modules = path.join(project, 'node_modules')
@@ -490,14 +505,14 @@ function install(project: string, axios: string): void {
   }
 }
 
-/** Runs a program of the project against the server; what it printed, as JSON. */
+/** Runs a program of the project against the server. Returns its JSON output. */
 async function runConsumer(project: string, file: string): Promise<unknown> {
   const preload = path.join(__dirname, 'package/other-user.cjs')
   const printed = await run(process.execPath, ['--require', preload, file, server.origin], project)
   return JSON.parse(printed)
 }
 
-/** Runs a program with nothing of this process's environment but the folders that are this test's own. */
+/** Runs a program with only the folders of this test in its environment. */
 function run(command: string, args: readonly string[], cwd: string): Promise<string> {
   const { PATH, HOME, XDG_RUNTIME_DIR, XDG_CACHE_HOME, TMPDIR } = process.env
   const env = { PATH, HOME, XDG_RUNTIME_DIR, XDG_CACHE_HOME, TMPDIR, BEARER_TOKEN: token }
@@ -509,7 +524,7 @@ function run(command: string, args: readonly string[], cwd: string): Promise<str
   })
 }
 
-/** The files in a tarball of npm: ustar headers of 512 bytes, each followed by a file in whole blocks of as many. */
+/** The files in an npm tarball: ustar headers of 512 bytes, each followed by a file in blocks of 512 bytes. */
 function unpack(tarball: Buffer): Map<string, string> {
   const tar = gunzipSync(tarball)
   const unpacked = new Map<string, string>()
@@ -524,13 +539,13 @@ function unpack(tarball: Buffer): Map<string, string> {
   return unpacked
 }
 
-/** The version of a package that is installed here. */
+/** The installed version of a package. */
 function versionOf(name: string): string {
   return manifestOf(name).version
 }
 
 function manifestOf(name: string): { version: string; license: string } {
-  // What cli-progress needs in another version than others is installed below it.
+  // npm installs other versions that cli-progress needs below it.
   const folders = ['node_modules/cli-progress/node_modules', 'node_modules']
   const file = folders.map((folder) => path.join(root, folder, name, 'package.json')).find(fs.existsSync)
   return JSON.parse(fs.readFileSync(file ?? name, 'utf8')) as { version: string; license: string }
@@ -540,13 +555,13 @@ function textOf(name: string): string {
   return files.get(name) ?? ''
 }
 
-/** What is built of one kind, all together: `.js`, `.d.ts`. */
+/** All built files of one kind, concatenated: `.js`, `.d.ts`. */
 function textOfAll(kind: string): string {
   const end = new RegExp(`^dist/[^.]+\\${kind}$`)
   return [...files].flatMap(([name, text]) => (end.test(name) ? [text] : [])).join('\n')
 }
 
-/** The packages that an entry loads when it is imported: by itself, and by the files that it imports. */
+/** The packages that an entry point loads when it is imported, directly or through its files. */
 function loadedBy(entry: string, seen = new Set<string>()): string[] {
   if (seen.has(entry)) return []
   seen.add(entry)
@@ -563,7 +578,7 @@ function pathsIn(exports: unknown): string[] {
   return typeof exports === 'string' ? [exports] : Object.values(exports as object).flatMap(pathsIn)
 }
 
-/** The packages that built files import, in whatever way; not what Node has itself. */
+/** The packages that built files import in any way, without built-in modules. */
 function importsIn(built: string): string[] {
   const statement = /^(?:import\b[^'"]*|\} from )["']([^"']+)["']/gm
   const call = /\b(?:import|require)\(["']([^"']+)["']\)/g

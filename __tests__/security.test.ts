@@ -6,7 +6,7 @@ const ROOT = path.join(__dirname, '..')
 const read = (file: string) => fs.readFileSync(path.join(ROOT, file), 'utf8')
 const document = read('SECURITY.md')
 
-/** Each row of a table: its claim, and what shows it. */
+/** Each row of a table: its claim and its test. */
 const rows = Array.from(
   document.matchAll(/^\| (?!-)(.*?) +\| (.*?) +\|$/gm),
   ([, claim = '', shown = '']) => ({
@@ -23,7 +23,7 @@ describe('SECURITY.md', () => {
   it.each(rows.map(({ claim, shown }) => [claim, shown]))('claim: %s', (_, shown) => {
     const [, file = '', title = ''] = /^`(\S+\.test\.ts)`: "(.*)"$/.exec(shown) ?? []
     expect([shown, file, title]).toEqual([shown, expect.stringMatching(/./), expect.stringMatching(/./)])
-    // As the test is written: in the source a quote may be escaped.
+    // In the source of the test, a quote may be escaped.
     expect(read(`__tests__/${file}`).replaceAll("\\'", "'")).toContain(title)
   })
 })
@@ -38,7 +38,7 @@ describe('the lock file', () => {
   const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> }
   const others = Object.entries(packages).filter(([name]) => name !== '')
 
-  it('pins every package, and none that is needed at run time runs a script when it is installed', () => {
+  it('pins every package, and no runtime dependency has an install script', () => {
     const unpinned = others
       .filter(([, { integrity }]) => !/^sha512-/.test(integrity ?? ''))
       .map(([name]) => name)
@@ -52,7 +52,7 @@ describe('the lock file', () => {
 })
 
 describe('the linter', () => {
-  it('has rules against expressions that take longer than their text is long', () => {
+  it('has rules against expressions that take more than linear time', () => {
     const eslint = path.join(ROOT, 'node_modules/eslint/bin/eslint.js')
     const printed = execFileSync(process.execPath, [eslint, '--print-config', 'lib/secrets/sanitize.ts'], {
       cwd: ROOT,

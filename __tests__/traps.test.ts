@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 
-/** Every trap that is known of axios and of this field, by its number in the names of the tests that cover it. */
+/** The known traps of axios and of these protocols. Test names contain the number of the trap that they cover. */
 const TRAPS = {
   1: 'own transformRequest, and Content-Length on the second send',
   2: 'interceptors of others, before ours and after; one that copies the config',

@@ -4,7 +4,7 @@ import { folderProblem, formatPermissions, ownFileProblem, sharedFolderCheck } f
 import { emptyPlaces, put, room } from '../support/tokens'
 
 const isRoot = process.geteuid?.() === 0
-/** As root: a user to whom files are given. Otherwise files are ours, and the check is made for another user. */
+/** As root, files are given to this user. Otherwise the files belong to this user, and the check is made for another one. */
 const user = isRoot ? 1234 : Number(process.geteuid?.())
 const other = 4321
 

@@ -3,7 +3,7 @@ import { parseChallenges } from '../../lib/formats/www-authenticate'
 // Which field holds which challenges is in conformance/challenges.json.
 
 describe('parseChallenges', () => {
-  it('finds nothing when there is no field, or something that is no text', () => {
+  it('finds nothing without a field, or in a value that is not a string', () => {
     for (const header of [undefined, null, [], 7, false, {}, [undefined, 7]] as unknown as string[])
       expect(parseChallenges(header)).toEqual([])
   })

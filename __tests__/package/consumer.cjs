@@ -1,4 +1,4 @@
-// The same in CommonJS.
+// The same as consumer.mjs, in CommonJS.
 const axios = require('axios')
 const { applyIgwnAuth, delete: del, igwnAxios } = require('axios-igwn-auth')
 

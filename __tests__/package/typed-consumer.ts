@@ -1,4 +1,4 @@
-// The same in TypeScript. Compiled twice, as `.mts` and as `.cts`, against the declarations of the package.
+// The same as consumer.mjs in TypeScript. Compiled twice, as `.mts` and as `.cts`, against the declarations of the package.
 import axios, { isAxiosError, type AxiosInstance, type AxiosResponse } from 'axios'
 import {
   applyIgwnAuth,
@@ -52,7 +52,7 @@ export function summaries(error: unknown): (string | undefined)[] {
   return axios.isAxiosError(error) ? [error.igwnAuth?.explanation.url] : []
 }
 
-/** Never called: these are mistakes, and the compiler must say so. */
+/** Never called: the compiler must report these mistakes. */
 export function mistakes(instance: AxiosInstance): void {
   // @ts-expect-error there is no such option
   void instance.get('/', { igwnAuth: { tokenScopes: 'read:/' } })

@@ -21,11 +21,11 @@ async function main(origin: string): Promise<void> {
   get.close()
 }
 
-/** Never called: these are mistakes, and the compiler must say so. */
+/** Never called: the compiler must report these mistakes. */
 export function mistakes(): void {
   // @ts-expect-error there is no such option
   createIgwnFetch({ tokn: 'x' })
-  // @ts-expect-error options of ours belong in igwnAuth
+  // @ts-expect-error these options belong in igwnAuth
   void createIgwnFetch()('https://host.example.org', { tokenScope: 'read:/' })
 }
 

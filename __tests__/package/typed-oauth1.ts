@@ -28,7 +28,7 @@ async function main(origin: string): Promise<void> {
   console.log(JSON.stringify({ status, code: isOurs && error.code, isOurs }))
 }
 
-/** Never called: these are mistakes, and the compiler must say so. */
+/** Never called: the compiler must report these mistakes. */
 export function mistakes(instance: AxiosInstance): void {
   // @ts-expect-error there is no client
   oauth1({ clientSecret: 's' })

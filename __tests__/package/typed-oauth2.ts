@@ -31,7 +31,7 @@ async function main(origin: string): Promise<void> {
   console.log(JSON.stringify({ status, types, isOurs, code: isOurs && error.code }))
 }
 
-/** Never called: these are mistakes, and the compiler must say so. */
+/** Never called: the compiler must report these mistakes. */
 export function mistakes(): void {
   // @ts-expect-error there is no such method
   clientCredentials({ issuer: 'https://cilogon.org/igwn', clientAuthentication: 'basic' })

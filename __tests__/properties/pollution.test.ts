@@ -109,7 +109,7 @@ it.each(rows)('the property %s of the prototype (%j) does not change %s', async 
   }
 })
 
-/** What came of an act, and what the server got; random and different parts are removed. */
+/** The result of an action and what the server received, without random parts. */
 async function outcome(act: () => unknown): Promise<unknown> {
   server.seen.length = 0
   let result: unknown

@@ -144,7 +144,7 @@ const CREDENTIALS: Record<string, Given> = {
         authorize: ({ url, body }) => {
           url.searchParams.set('signature', SECRETS['scheme query'])
           return {
-            // White space around it, which Node.js takes off on the wire.
+            // White space around it, which Node.js removes on the wire.
             headers: { 'X-Archive': ` ${SECRETS['scheme header']} ` },
             url,
             ...(typeof body === 'string' && { body: `${body}&signature=${SECRETS['scheme body']}` }),
@@ -296,7 +296,7 @@ async function sendOne(
   const id = String((requests += 1))
   const controller = new AbortController()
   const { token: cancelToken, cancel } = axios.CancelToken.source()
-  // By its symbols a promise leads to all of Jest, which takes seconds to print.
+  // The symbols of a promise lead to all of Jest, which takes seconds to print.
   const promise: object = cancelToken.promise
   for (const symbol of Object.getOwnPropertySymbols(promise))
     Object.defineProperty(promise, symbol, { enumerable: false })
@@ -367,7 +367,7 @@ const agentOf = ({ authority }: MatrixSite) => {
   return agent
 }
 
-/** The text that `console` prints of things; not `console.dir`, which takes no notice of how a thing wants to be printed. */
+/** The text that `console` prints of values; not `console.dir`, which ignores custom inspection. */
 function printed(...things: unknown[]): string {
   const stream = new PassThrough()
   const log = new Console(stream, stream)

@@ -23,7 +23,7 @@ import { challenge, serverGroup } from '../support/server'
 
 /**
  * The other secrets: passwords of netrc, passphrases, private keys, and tokens on TLS sockets, which keep the options of the
- * request that opened them. Put wherever one can be, and searched for in everything that comes out (trap 14).
+ * request that opened them. No result, error or output contains them, wherever they are given (trap 14).
  */
 const servers = serverGroup()
 let authority: Authority
@@ -57,7 +57,7 @@ const withAuth: typeof applyIgwnAuth = (instance, options) => {
   return applyIgwnAuth(instance, options)
 }
 
-/** Each line of a key by itself: printed, the line ends may look like anything. */
+/** Each line of a key by itself, because line ends are printed in different ways. */
 const linesOf = (pem: string) => pem.split('\n').filter((line) => line !== '' && !line.startsWith('-'))
 
 const settled = async (request: Promise<unknown>): Promise<unknown> =>
@@ -66,7 +66,7 @@ const settled = async (request: Promise<unknown>): Promise<unknown> =>
 function expectClean(outcome: unknown, secrets: readonly string[]) {
   const { response, data, config, request } = outcome as Record<string, unknown>
   for (const thing of [outcome, response, data, config]) expectNoSecret(thing, secrets)
-  // For code it is there, and leads to all there is; only printing must not go that way.
+  // Code can read it, and it leads to everything; only printing must not.
   if (request !== undefined) expect(Object.keys(outcome as object)).not.toContain('request')
   for (const body of [data, (response as { data?: unknown } | undefined)?.data])
     (body as { destroy?: () => void } | undefined)?.destroy?.()
@@ -86,14 +86,14 @@ const OUTCOMES: [string, AxiosRequestConfig, string][] = [
   ['an abort', {}, '/slow'],
   ['a connection cut', {}, '/cut'],
   [
-    'an answer that is no JSON',
+    'a response that is not JSON',
     { responseType: 'json', transitional: { silentJSONParsing: false } },
     '/junk',
   ],
   ['a post', { method: 'post', data: { a: 1 } }, '/'],
 ]
 
-/** A server that answers in each of those ways. */
+/** A server with each of these responses. */
 async function site({ secure }: { secure: boolean }) {
   const tls = { cert: ofServer.certificate, key: ofServer.key, requestCert: true, rejectUnauthorized: false }
   const options = secure ? { tls, host: 'localhost' } : {}
@@ -115,7 +115,7 @@ async function site({ secure }: { secure: boolean }) {
   return server
 }
 
-/** Once the request is there it may be aborted; a slow machine is not waited for in vain. */
+/** The request may be aborted once it has arrived; a slow host does not delay the test. */
 let arrived = new AbortController()
 async function slowly(): Promise<void> {
   arrived.abort()
@@ -166,7 +166,7 @@ describe('the password of a netrc file shows in nothing', () => {
   })
 })
 
-/** axios 1.18 lets the error of an HTTP/2 connection go uncaught. */
+/** axios 1.18 does not catch the error of an HTTP/2 connection. */
 const itCatches = axios.VERSION.startsWith('1.18.') ? it.skip : it
 
 describe('a private key and its passphrase show in nothing', () => {
@@ -264,7 +264,7 @@ describe('a private key and its passphrase show in nothing', () => {
     ])
   })
 
-  it('when the server refuses the certificate, or we the file', async () => {
+  it('when the server refuses the certificate, or the file is rejected', async () => {
     process.env.X509_USER_PROXY = write('x509up', alice.bundle)
     const other = await createAuthority('Another CA')
     const strict = await servers.serve(() => ({}), {
@@ -283,7 +283,7 @@ describe('a private key and its passphrase show in nothing', () => {
     }
   })
 
-  it('in no credential and no agent, through a response too', async () => {
+  it('in no credential and no agent, also reached through a response', async () => {
     process.env.X509_USER_PROXY = write('x509up', alice.bundle)
     const server = await site({ secure: true })
     const credential = await findX509Credentials()
@@ -299,7 +299,7 @@ describe('a private key and its passphrase show in nothing', () => {
 })
 
 describe('this search', () => {
-  it('finds the key that an agent of Node shows', () => {
+  it('finds the key that an agent of Node.js shows', () => {
     const agent = new https.Agent({ cert: alice.certificate, key: alice.key })
     expect(() => {
       expectNoSecret(agent, linesOf(alice.key))
@@ -325,7 +325,7 @@ describe("a token over https with the caller's own keep-alive agent shows in not
     httpsAgent.destroy()
   })
 
-  it('nor that of another request, in flight or long done', async () => {
+  it('also that of another request, in flight or completed', async () => {
     const [first, second] = [mint({ jti: 'first' }), mint({ jti: 'second' })]
     const secrets = [first, second].map((token) => token.split('.').at(-1)!)
     const server = await site({ secure: true })
@@ -341,7 +341,7 @@ describe("a token over https with the caller's own keep-alive agent shows in not
     httpsAgent.destroy()
   })
 
-  it('nor through a proxy', async () => {
+  it('also through a proxy', async () => {
     const [server, tunnel] = [await site({ secure: true }), await connectProxy()]
     process.env.HTTPS_PROXY = tunnel.url
     const httpsAgent = own()

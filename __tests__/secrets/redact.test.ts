@@ -18,7 +18,7 @@ it.each([
   ['hvs.CAESIJ0123456789abcdefghij', 'hvs.[hidden]'],
   ['-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY----- and more', '[hidden] and more'],
   ['-----BEGIN PRIVATE KEY-----\nMIIabc', '[hidden]'],
-])('takes out what may be a secret: %j', (text, shown) => {
+])('removes what may be a secret: %j', (text, shown) => {
   expect(redact(text)).toBe(shown)
 })
 
@@ -30,7 +30,7 @@ it.each([
   'no token found in /run/user/1000/bt_u1000',
   'the token has expired',
   'No way left to get a vault token: oidc is disabled',
-])('leaves what people need: %j', (text) => {
+])('keeps what users need: %j', (text) => {
   expect(redact(text)).toBe(text)
 })
 

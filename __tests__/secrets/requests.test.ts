@@ -7,8 +7,8 @@ import { challenge, serverGroup } from '../support/server'
 import { mint } from '../support/make-token'
 
 /**
- * A secret is put wherever one can be given, and everything that comes out is searched for it, at every depth and in
- * every way of printing (trap 14).
+ * A secret is given in every possible place, and every result is searched for it, at every depth and in every printed form
+ * (trap 14).
  */
 const servers = serverGroup()
 afterEach(servers.close)
@@ -16,7 +16,7 @@ beforeEach(() => {
   for (const name of ['BEARER_TOKEN', 'SCITOKEN']) delete process.env[name]
 })
 
-/** Any part of a token that gives it away: its signature, or the whole of an opaque one. */
+/** The secret part of a token: its signature, or all of an opaque one. */
 const canaryOf = (token: string) => token.split('.').at(-1)!
 
 const settled = async (request: Promise<unknown>): Promise<unknown> =>
@@ -102,7 +102,7 @@ describe.each(WAYS)('a token %s shows in nothing', (_, use) => {
     ['a connection cut', {}, async (origin) => Promise.resolve({ url: `${origin}/cut` })],
     ['a body too large', { maxContentLength: 5 }, async (origin) => Promise.resolve({ url: origin })],
     [
-      'an answer that is no JSON',
+      'a response that is not JSON',
       { responseType: 'json', transitional: { silentJSONParsing: false } },
       async (origin) => Promise.resolve({ url: `${origin}/junk` }),
     ],
@@ -141,7 +141,7 @@ describe.each(WAYS)('a token %s shows in nothing', (_, use) => {
     const httpAgent = new http.Agent({ keepAlive: true })
     const { instance, config: given } = use(axios.create({ proxy: false, httpAgent }), token)
     const { url } = await target(server.origin)
-    // Once the request is there: a slow machine is not waited for in vain.
+    // Once the request has arrived; a slow host does not delay the test.
     const signal = name === 'an abort' ? { signal: aborting.signal } : {}
     const outcome = await settled(instance.request({ ...config, ...given, ...signal, url }))
     if (name !== 'no server') expect(arrived).toBe(true)
