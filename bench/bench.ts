@@ -1,5 +1,5 @@
 /**
- * Measures what this package costs, everything in one run and side by side. `npm run bench`, with
+ * Measures the cost of this package, all parts in one run. `npm run bench`, with
  *   -- --quick      fewer rounds, and nothing that takes long
  *   -- --json       the results as JSON and nothing else
  *   -- --assert     exits with 1 when a target is missed
@@ -51,13 +51,13 @@ const PARTS: Readonly<Record<string, Part>> = {
   'Python on the same server': python,
 }
 
-/** A token of the usual size; who signed it is for servers to care about. */
+/** A token of the usual size. Only servers check its signature. */
 function mint(audience: string): string {
   const claims = { iss: 'https://issuer.example.org', sub: 'someone', ver: 'scitoken:2.0', scope: 'read:/' }
   return jsonwebtoken.sign({ ...claims, aud: audience }, 'k'.repeat(64), { expiresIn: '1d' })
 }
 
-/** On what it was measured. */
+/** The host and versions of the measurement. */
 function machine() {
   const [cpu] = os.cpus()
   return {

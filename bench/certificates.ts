@@ -7,7 +7,7 @@ import { compare, spreadOf } from './measure'
 import { counted, measured, measuredTwice, type Result } from './report'
 import type { Setting } from './setting'
 
-/** Requests with a client certificate, against a new agent for each, as one writes it first; and through a network proxy. */
+/** Requests with a client certificate, compared with a new agent for each request, and through a network proxy. */
 export async function* certificates({ environment, listening, quick }: Setting): AsyncGenerator<Result> {
   const folder = environment.folder('certificates')
   const cert = path.join(folder, 'x509up')
@@ -49,7 +49,7 @@ export async function* certificates({ environment, listening, quick }: Setting):
     delete process.env.REQUESTS_CA_BUNDLE
   }
 
-  /** axios makes a tunnel for each request, with whatever agent. */
+  /** axios makes a tunnel for each request, whichever agent it uses. */
   async function* throughProxy(url: string): AsyncGenerator<Result> {
     process.env.HTTPS_PROXY = url
     const baseURL = listening.asking.replace('127.0.0.1', 'localhost')
@@ -70,16 +70,16 @@ export async function* certificates({ environment, listening, quick }: Setting):
   }
 }
 
-/** As the server counts them. */
+/** As counted by the server. */
 async function handshakesOf(instance: AxiosInstance, requests: number, url = '/'): Promise<number> {
   const handshakes = async () => (await instance.get<{ handshakes: number }>(url)).data.handshakes
-  // The one of the first request is counted with it.
+  // Includes the one of the first request.
   const before = (await handshakes()) - 1
   for (let request = 2; request < requests; request++) await instance.get(url)
   return (await handshakes()) - before
 }
 
-/** Requests a second with twenty under way. */
+/** Requests per second, with twenty in flight. */
 async function throughput(request: () => Promise<unknown>, rounds: number) {
   const rates: number[] = []
   for (let round = 0; round <= rounds; round++) {
@@ -89,7 +89,7 @@ async function throughput(request: () => Promise<unknown>, rounds: number) {
         for (let times = 0; times < 5; times++) await request()
       }),
     )
-    // The first makes the connections.
+    // The first round opens the connections.
     if (round > 0) rates.push(100_000 / (performance.now() - begin))
   }
   return spreadOf(rates)

@@ -1,6 +1,6 @@
 import { cells, type Section } from './report'
 
-/** All of a run. */
+/** The results of a run. */
 export interface Figures {
   readonly machine: {
     readonly cpu: string
@@ -12,7 +12,7 @@ export interface Figures {
   readonly sections: readonly Section[]
 }
 
-/** The text of a page with what stands between its marks, `<!-- Title -->` and `<!-- end -->`, put anew. */
+/** The text of a page with new content between its marks, `<!-- Title -->` and `<!-- end -->`. */
 export function pageWith(text: string, { machine, sections }: Figures): string {
   const parts = new Map(sections.map((section) => [section.title, tableOf(section)]))
   const { cpu, cores, node, axios, date } = machine
@@ -28,7 +28,7 @@ const MARKED = /<!-- (?!end)(.+) -->\n[^]*?<!-- end -->/g
 
 function tableOf({ results, notes }: Section): string {
   const rows = results.map(cells)
-  // A column that nothing stands in is none.
+  // Empty columns are left out.
   const columns = HEADINGS.map((heading, index) => ({ heading, index })).filter(
     ({ index }) => index < 2 || rows.some((row) => row[index] !== ''),
   )
@@ -43,7 +43,7 @@ function tableOf({ results, notes }: Section): string {
 
 const HEADINGS = ['', 'Median', 'Quartiles', 'CPU', 'Target']
 
-/** Indented lines belong to the one above; what has signs of Markdown is no Markdown. */
+/** Indented lines belong to the one above; Markdown characters are escaped. */
 function cellText(text: string): string {
   const inner = text.trimStart()
   return '&emsp;'.repeat((text.length - inner.length) / 2) + inner.replace(/[<>_*|$]/g, '\\$&')

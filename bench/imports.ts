@@ -3,7 +3,7 @@ import { spreadOf } from './measure'
 import { measured, type Result } from './report'
 import type { Setting } from './setting'
 
-/** Where the package is known by its own name. */
+/** A folder from which the package resolves by its own name. */
 const cwd = new URL('..', import.meta.url)
 
 const LOAD = {
@@ -11,12 +11,11 @@ const LOAD = {
   CommonJS: { type: 'commonjs', load: (name: string) => `require('${name}')` },
 }
 
-/** What the package loads that others made, as it loads them. */
+/** The packages that this package loads, and how. */
 const DEPENDENCIES = ['jsonwebtoken/decode.js', 'netrc', 'axios-retry', 'proxy-from-env']
 
 /**
- * How long an import takes when axios is loaded already, and what was asked for by the same program before; in processes that
- * have loaded nothing else.
+ * The time of an import, in a process that has already loaded axios and the imports before it in the list, and nothing else.
  */
 export function* imports({ quick }: Setting): Generator<Result> {
   for (const [kind, { type, load }] of Object.entries(LOAD)) {
@@ -26,7 +25,7 @@ export function* imports({ quick }: Setting): Generator<Result> {
       const args = [`--input-type=${type}`, '--eval', text]
       const run = () =>
         JSON.parse(execFileSync(process.execPath, args, { cwd, encoding: 'utf8' })) as number[]
-      run() // fills the file system's cache
+      run() // fills the file system cache
       const runs = Array.from({ length: quick ? 2 : 21 }, run)
       return names.map((_, index) => spreadOf(runs.map((times) => times[index] ?? NaN)))
     }

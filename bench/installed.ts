@@ -8,7 +8,7 @@ import type { Setting } from './setting'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-/** What npm puts on the disk for the package as it is published, beside axios alone. */
+/** The disk space of the published package and its dependencies, compared with axios alone. */
 export function* installed({ quick, environment }: Setting): Generator<Result | Note> {
   if (quick) {
     yield { note: 'left out by --quick' }
@@ -37,7 +37,7 @@ export function* installed({ quick, environment }: Setting): Generator<Result | 
 function install(folder: string, ...packages: string[]): { size: number; packages: number } {
   fs.mkdirSync(folder)
   fs.writeFileSync(path.join(folder, 'package.json'), '{}')
-  // What `npm ci` has brought into the cache will do, and needs no network.
+  // The npm cache is sufficient after `npm ci`, without a network.
   npm(folder, 'install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', ...packages)
   const lock = JSON.parse(fs.readFileSync(path.join(folder, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, unknown>

@@ -9,13 +9,13 @@ import { compare, type Effort, type Spread } from './measure'
 import { counted, measured, type Result } from './report'
 import type { Setting } from './setting'
 
-/** What it costs to keep a token, and what processes that share one do when it has expired. */
+/** The cost of a kept token, and the renewals of processes that share an expired one. */
 export async function* managed({ mint, environment, quick }: Setting): AsyncGenerator<Result> {
   yield* warm(mint('ANY'), { rounds: quick ? 9 : 101, batch: 2 })
   yield* fleet(mint('ANY'), environment.folder('fleet'))
 }
 
-/** A token that is held, a thousand times in each run, for one is too quick to be timed. */
+/** A kept token, a thousand times in each run, because one time is too short to measure. */
 async function* warm(token: string, effort: Effort): AsyncGenerator<Result> {
   const query = { audience: ['https://gracedb.example.org'], scope: [], issuer: [], minTimeLeft: 60 }
   const constant: TokenSource = { getToken: () => token }
@@ -36,7 +36,7 @@ async function* warm(token: string, effort: Effort): AsyncGenerator<Result> {
 
 const TIMES = 1000
 
-/** Eight processes that begin at once with one expired token in a file. */
+/** Eight processes that start at the same time with an expired token in a file. */
 async function* fleet(token: string, folder: string): AsyncGenerator<Result> {
   let renewals = 0
   const issuer = http.createServer((_, response) => {
@@ -46,7 +46,7 @@ async function* fleet(token: string, folder: string): AsyncGenerator<Result> {
   issuer.listen(0, '127.0.0.1')
   await once(issuer, 'listening')
   const file = path.join(folder, 'tokens.json')
-  // By a process with the user id that owns the folder, which a store checks; this one has another.
+  // In a process with the user id that owns the folder, which a store checks; this process has another.
   await run(`
     import { fileStore } from 'axios-igwn-auth'
     await fileStore(${JSON.stringify(file)}).set('fleet', { access_token: 'expired', expires_at: 1 })`)
@@ -65,7 +65,7 @@ async function* fleet(token: string, folder: string): AsyncGenerator<Result> {
   yield counted('  processes that failed', codes.filter((code) => code !== 0).length, 0)
 }
 
-/** Where the package is known by its own name. */
+/** A folder from which the package resolves by its own name. */
 const cwd = new URL('..', import.meta.url)
 
 async function run(program: string): Promise<unknown> {

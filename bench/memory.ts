@@ -6,13 +6,13 @@ import { slopeOf } from './measure'
 import { counted, type Result } from './report'
 import type { Setting } from './setting'
 
-/** What stays in memory after very many requests, whose tokens are renewed all the time, and of certificates that are. */
+/** Memory growth over many requests with renewed tokens and certificates. */
 export async function* memory(setting: Setting): AsyncGenerator<Result> {
   yield* heap(setting)
   yield* sockets(setting)
 }
 
-/** Each token is good for a hundred requests; then it is refused, and the next is got. */
+/** Each token is accepted a hundred times, then refused and replaced. */
 async function* heap({ mint, quick }: Setting): AsyncGenerator<Result> {
   const requests = quick ? 10_000 : 1_000_000
   let renewals = 0
@@ -38,7 +38,7 @@ async function* heap({ mint, quick }: Setting): AsyncGenerator<Result> {
   const points: [requests: number, bytes: number][] = []
   for (let request = 1; request <= requests; request++) {
     await instance.get('/')
-    // The first fifth is for what is made once.
+    // The first fifth includes what is created once.
     if (request % (requests / 40) === 0 && request >= requests / 5) points.push([request, heapUsed()])
   }
   removeIgwnAuth(instance)
@@ -55,7 +55,7 @@ function heapUsed(): number {
   return process.memoryUsage().heapUsed
 }
 
-/** A certificate that is renewed before every tenth request: agents that were made for the ones before must go. */
+/** A certificate that is renewed before every tenth request: agents for earlier ones must be released. */
 async function* sockets({ listening, environment, quick }: Setting): AsyncGenerator<Result> {
   const folder = environment.folder('renewed')
   const cert = path.join(folder, 'x509up')

@@ -6,7 +6,7 @@ import { plot } from './plot'
 
 const fileOf = (ending: string) => fileURLToPath(new URL(`../docs/performance.${ending}`, import.meta.url))
 
-/** Writes the figures, the page with them in its tables, and the plot. */
+/** Writes the figures, the tables of the page, and the plot. */
 export async function writePage(figures: Figures): Promise<void> {
   const page = pageWith(await fs.readFile(fileOf('md'), 'utf8'), figures)
   const first = figures.sections[0]

@@ -9,13 +9,13 @@ import type { Setting } from './setting'
 
 interface Format {
   readonly read: (text: string) => unknown
-  /** Of the size that is met. */
+  /** Texts of typical size. */
   readonly usual: string
-  /** What is repeated to make a text that is as bad as can be; beginning and end stand once. */
+  /** Parts of the slowest texts: the middle is repeated, beginning and end occur once. */
   readonly hostile: readonly (readonly [begin: string, repeated: string, end?: string])[]
 }
 
-/** What a reading of each format costs, and how that grows with texts made to be slow. */
+/** The cost of parsing each format, and its growth for texts that are designed to be slow. */
 export async function* parsing({ token, listening, quick }: Setting): AsyncGenerator<Result> {
   const formats: Readonly<Record<string, Format>> = {
     challenges: {

@@ -1,6 +1,6 @@
 import { isMissed, type Section } from './report'
 
-/** What stands on one line of the plot. */
+/** One line of the plot. */
 interface Row {
   readonly name: string
   readonly value: number
@@ -15,7 +15,7 @@ const RIGHT = 40
 const WIDTH = 760
 const LINE = 22
 
-/** Draws a section's ratios as an SVG: a panel for each kind of network, a line for each way, median and quartiles. */
+/** Draws the ratios of a section as SVG: a panel for each kind of network, a line for each variant, with median and quartiles. */
 export function plot({ title, results }: Section): string {
   const panels = new Map<string, Row[]>()
   for (const result of results) {

@@ -6,10 +6,10 @@ import { spreadOf } from './measure'
 import { measuredTwice, type Note, type Result } from './report'
 import type { Setting } from './setting'
 
-/** For each client, by the clock and by processor time, the microseconds of a request in each round. */
+/** Microseconds of a request in each round by client, in wall time and processor time. */
 type Answer = Record<string, { wall: number[]; cpu: number[] } | null>
 
-/** What Python's packages for the same work take on the same server, each over requests alone that is given the header. */
+/** The cost of Python packages for the same job with the same server, compared with requests and a fixed header. */
 export function* python({ token, listening, environment, quick }: Setting): Generator<Result | Note> {
   const ca = path.join(environment.folder('python'), 'ca.pem')
   fs.writeFileSync(ca, listening.ca)
@@ -41,5 +41,5 @@ export function* python({ token, listening, environment, quick }: Setting): Gene
   }
 }
 
-/** Debian's own first: it has Debian's packages. */
+/** The Python of Debian first: it has the Debian packages. */
 const INTERPRETERS = ['/usr/bin/python3', 'python3']

@@ -5,13 +5,13 @@ import axios from 'axios'
 import { applyIgwnAuth, reuse } from 'axios-igwn-auth'
 import { counted, type Result } from './report'
 
-/** How often a token is renewed in a storm of refusals, and how many requests are lost in it. */
+/** The number of renewals and lost requests when many requests are refused at once. */
 export async function* refusals(): AsyncGenerator<Result> {
   yield* storm('50 staggered refusals', 50, (number) => number * 4)
   yield* storm('1,000 at once on a refused token', 1000, () => 20)
 }
 
-/** Requests with a token that the server refuses from the start, sent so many milliseconds apart: how often it is renewed. */
+/** The number of renewals for requests that are sent this many milliseconds apart with a refused token. */
 async function* storm(
   what: string,
   requests: number,

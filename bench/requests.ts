@@ -39,7 +39,7 @@ async function* overhead(
   }
 }
 
-/** An adapter without a network: it leaves the time of axios and this package alone. */
+/** An adapter without a network: only the time of axios and this package remains. */
 export const answerAtOnce: AxiosAdapter = (config) => {
   const allowed = config.headers.has('Authorization')
   return Promise.resolve({ data: { allowed }, status: 200, statusText: 'OK', headers: {}, config })

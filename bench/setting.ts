@@ -2,16 +2,16 @@ import type { Listening } from './server'
 import type { Note, Result } from './report'
 import type { Environment } from './environment'
 
-/** What every part of the benchmark has to work with. */
+/** The environment of every part of the benchmark. */
 export interface Setting {
-  /** Fewer rounds, and nothing that takes long. */
+  /** Fewer rounds, and no long parts. */
   readonly quick: boolean
   /** The token that discovery finds. */
   readonly token: string
-  /** Makes another, of the usual size. */
+  /** Creates another one of the usual size. */
   readonly mint: (audience: string) => string
   readonly environment: Environment
-  /** The server, which is a process of its own. */
+  /** The server, in a process of its own. */
   readonly listening: Listening
 }
 

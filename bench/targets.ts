@@ -68,7 +68,7 @@ function sum(measuredRatios: Ratios): number {
   return Object.keys(TARGETS).reduce((all, name) => all + (measuredRatios[name]?.median ?? Infinity), 0)
 }
 
-/** The least that an adapter does which attaches a token and keeps it out of what the caller gets. */
+/** The minimum for an adapter that attaches a token and hides it from the caller. */
 function floor(authorization: string): AxiosAdapter {
   const send = axios.getAdapter('http')
   return async (caller) => {

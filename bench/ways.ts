@@ -6,7 +6,7 @@ import { applyIgwnAuth, reuse } from 'axios-igwn-auth'
 
 export const BARE = 'axios alone, with a fixed header'
 
-/** The ways to have a token on a request: all do the same work, and the server cannot tell them apart. */
+/** Ways to send a token with a request. To the server they all look the same. */
 export function ways(config: AxiosRequestConfig, token: string): Record<string, AxiosInstance> {
   const fixed = { ...config, headers: { Authorization: `Bearer ${token}` } }
   return {
@@ -33,24 +33,24 @@ function withInterceptor(config: AxiosRequestConfig, token: string): AxiosInstan
   return instance
 }
 
-/** Retries, and no tokens: what it takes to be ready for a second send. */
+/** Retries without tokens: the cost of being able to send a request twice. */
 function withRetry(config: AxiosRequestConfig): AxiosInstance {
   const instance = axios.create(config)
   axiosRetry(instance)
   return instance
 }
 
-/** As its README has it: an interceptor of one's own puts the token on, the package waits for a 401. */
+/** As in its README: your own interceptor adds the token, the package handles a 401. */
 function withRefresh(config: AxiosRequestConfig, token: string): AxiosInstance {
   const instance = withInterceptor(config, token)
   createAuthRefresh(instance, () => Promise.reject(new Error('there was a refusal')))
   return instance
 }
 
-/** With its cache of tokens, which asks for one once. */
+/** With its token cache, which requests a token once. */
 function withScienta(config: AxiosRequestConfig, token: string): AxiosInstance {
   const instance = axios.create(config)
-  // One that ends some time would keep this process waiting for that.
+  // A token with an expiry time would keep this process alive until then.
   const answer = { access_token: token, token_type: 'Bearer', expires_in: 0 }
   const client = Object.assign(() => Promise.resolve(answer), {
     options: { url: 'none', grant_type: 'client_credentials', client_id: 'id', client_secret: 'secret' },

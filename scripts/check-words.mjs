@@ -56,6 +56,12 @@ const WORDS = [
   'as it should be',
   'of whom',
   'for whom',
+  'everybody',
+  'broken off',
+  'breaks off',
+  'clear text',
+  'for ever',
+  'by turns',
 ]
 
 const GAP = String.raw`(?:\s+(?:\*|//|#)?\s*)`

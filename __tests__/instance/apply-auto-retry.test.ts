@@ -33,7 +33,7 @@ const QUICK: AutoRetryOptions = { backoff: 1 }
 const retrying = (options: AutoRetryOptions = {}, config: AxiosRequestConfig = {}) =>
   applyAutoRetry(axios.create({ proxy: false, ...config }), { ...QUICK, ...options })
 
-/** Answers one after the other, the last for ever. */
+/** Answers one after the other, the last one forever. */
 const answering =
   (...answers: Answer[]) =>
   (_: unknown, index: number) =>

@@ -149,7 +149,7 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     return sendTo(next, others, routed)
   }
 
-  /** A server whose response breaks off is tried last from then on, also when the download is resumed. */
+  /** A server whose response is cut off is tried last from then on, also when the download is resumed. */
   function watchBody(response: AxiosResponse, resolution: Resolution, server: ObjectServer): AxiosResponse {
     if (isStream(response.data) && resolution.object.servers.length > 1)
       (response.data as unknown as EventEmitter).once(errorMonitor, () => resolver.demote(resolution, server))
