@@ -47,7 +47,7 @@ it.each([
 ])('refuses %s', (url, problem) => {
   expect(thrownBy(() => parsePelicanUrl(url))).toMatchObject({
     code: 'ERR_IGWN_INVALID_URL',
-    message: `The URL is no object of a federation. ${problem}`,
+    message: `The URL does not name an object of a federation. ${problem}`,
   })
 })
 

@@ -38,7 +38,9 @@ export const SECTIONS: Readonly<Record<string, readonly HelpSection[]>> = {
   explain: [
     {
       title: 'Details',
-      paragraphs: ['Nothing is sent to the URL. Without --verify the network is not used.'],
+      paragraphs: [
+        'Nothing is sent to the URL. The network is used only with --verify, and to look up osdf: URLs.',
+      ],
     },
     {
       title: 'Exit codes',

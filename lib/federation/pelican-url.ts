@@ -64,5 +64,8 @@ const FOR_DIRECTOR = ['skipstat', 'prefercached']
 
 /** The URL is not repeated: it may hold a token. */
 function invalid(problem: string): IgwnAuthError {
-  return new IgwnAuthError('ERR_IGWN_INVALID_URL', `The URL is no object of a federation. ${problem}.`)
+  return new IgwnAuthError(
+    'ERR_IGWN_INVALID_URL',
+    `The URL does not name an object of a federation. ${problem}.`,
+  )
 }
