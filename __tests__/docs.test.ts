@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { exampleMachine, type ExampleMachine } from './support/example-machine'
-import { testExamples } from './support/examples'
+import { examplesIn, testExamples } from './support/examples'
 
 const ROOT = path.join(__dirname, '..')
 const read = (name: string) => fs.readFileSync(path.join(ROOT, name), 'utf8')
@@ -29,6 +29,16 @@ afterAll(() => machine.close())
 
 describe.each(DOCUMENTS)('%s', (name) => {
   testExamples(name, () => machine)
+})
+
+it('every page with examples is in this list or in a test of docs/', () => {
+  const tests = fs.readdirSync(path.join(__dirname, 'docs')).map((name) => read(`__tests__/docs/${name}`))
+  const pages = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
+  const unlisted = pages
+    .map((name) => `docs/${name}`)
+    .filter((page) => examplesIn(read(page)).length > 0 && !DOCUMENTS.includes(page))
+    .filter((page) => !tests.some((text) => text.includes(`'${page}'`)))
+  expect(unlisted).toEqual([])
 })
 
 const errors = read('docs/errors.md')

@@ -42,7 +42,7 @@ const OUTCOMES: Record<string, (federation: TestFederation) => unknown> = {
   'two caches that are down': ({ caches }) => Promise.all(caches.map((cache) => cache.stop())),
   'an error of a cache': ({ caches }) => void (caches[0].faults = { status: 503 }),
   'a refusal by a cache': ({ caches }) => void (caches[0].faults = { status: 403 }),
-  'a body that breaks off': ({ caches }) => void (caches[0].faults = { cutAfter: 3 }),
+  'a body that is cut': ({ caches }) => void (caches[0].faults = { cutAfter: 3 }),
   'bodies that break off': ({ caches }) => caches.forEach((cache) => (cache.faults = { cutAfter: 3 })),
   'a failure in the trailer': ({ caches }) => void (caches[0].faults = { transferStatus: '500: no' }),
   'a wrong digest': ({ caches }) => caches.forEach((cache) => (cache.faults = { digest: 'crc32=1' })),
