@@ -120,6 +120,7 @@ function warn(error: unknown): void {
 }
 
 /** A URL for printing: without userinfo, parameters and fragment, which may be secret. */
-export function urlWithoutSecrets({ origin, pathname }: URL): string {
-  return origin + pathname
+export function urlWithoutSecrets({ origin, protocol, host, pathname }: URL): string {
+  // The origin of `osdf:` and other schemes is opaque.
+  return (origin === 'null' ? `${protocol}//${host}` : origin) + pathname
 }

@@ -78,7 +78,7 @@ it('asks once for concurrent look-ups, and for HEAD and GET together', async () 
   const { resolve, asked } = resolver([FOUND])
   const all = await Promise.all([
     resolve('osdf:///igwn/f', 'GET'),
-    resolve('pelican://osg-htc.org/igwn/f', 'HEAD'),
+    resolve('osdf:///igwn/f', 'HEAD'),
     resolve('osdf:///igwn/f', 'GET'),
   ])
   expect(new Set(all).size).toBe(1)

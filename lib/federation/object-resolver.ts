@@ -59,13 +59,11 @@ export function objectResolver(pause?: (delay: number) => Promise<void>): Object
     async resolve(url, anyMethod, ask) {
       // A director responds to both in the same way.
       const method = anyMethod === 'HEAD' ? 'GET' : anyMethod
-      const { federation: host, ...parsed } = parsePelicanUrl(url)
-      const { path, directRead, directorQuery, tokenName = '' } = parsed
-      const key = `${method} ${tokenName}+${directRead ? 'origin ' : ''}${host}${path}${directorQuery}`
-      return objects.get(key, async () => {
+      return objects.get(`${method} ${url}`, async () => {
+        const { federation: host, ...object } = parsePelicanUrl(url)
         const federation = await discover(host, ask)
-        const reply = await askDirector({ federation, object: parsed, method, ask, pause })
-        return resolutionOf(federation, parsed, method, reply)
+        const reply = await askDirector({ federation, object, method, ask, pause })
+        return resolutionOf(federation, object, method, reply)
       })
     },
     federationOf: async (url, ask) => discover(parsePelicanUrl(url).federation, ask),

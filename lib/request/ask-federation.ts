@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import type { Ask } from '../federation/ask'
 
@@ -29,7 +31,7 @@ export function federationAsker(
         return {
           status: response.status,
           headers: Object.assign({}, response.headers),
-          body: textOf(response.data),
+          body: await textOf(response.data),
         }
       } catch (error) {
         const { code } = error as { code?: unknown }
@@ -44,7 +46,8 @@ const TIMEOUT = 20_000
 /** Bytes; more than any discovery document or list of servers needs. */
 const MAX_BYTES = 1024 * 1024
 
-/** Adapters of the caller may parse JSON. */
-function textOf(data: unknown): string {
+/** Adapters of the caller may parse JSON, or return a stream. */
+async function textOf(data: unknown): Promise<string> {
+  if (data instanceof Readable) return text(data)
   return typeof data === 'string' ? data : JSON.stringify(data ?? '')
 }

@@ -342,7 +342,11 @@ function forObject(
   { tokenAudience, tokenScope, tokenIssuer, tokenMinTimeLeft }: ResolvedOptions,
   challengeScope: readonly string[],
 ): TokenRequirements {
-  const { audience, scope, issuer } = requirements
+  const isReplaced = [tokenAudience, tokenScope, tokenIssuer, tokenMinTimeLeft].some(
+    (one) => one !== undefined,
+  )
+  if (!isReplaced && challengeScope.length === 0) return requirements
+  const { object } = requirements
   return requirementsOf({
     audience: tokenAudience,
     scope: tokenScope,
@@ -350,10 +354,10 @@ function forObject(
     minTimeLeft: tokenMinTimeLeft,
     challengeScope,
     object: {
-      ...requirements,
-      audience: tokenAudience === undefined ? audience : [],
-      scope: tokenScope === undefined ? scope : [],
-      issuer: tokenIssuer === undefined ? issuer : [],
+      ...object,
+      audience: tokenAudience === undefined ? object.audience : [],
+      scope: tokenScope === undefined ? object.scope : [],
+      issuer: tokenIssuer === undefined ? object.issuer : [],
     },
   })
 }

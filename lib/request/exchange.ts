@@ -11,6 +11,7 @@ import { newContext, type Credentials, type RequestContext } from './context'
 import { destinationFinder, notHttpUrl, objectUrlOf } from './destination'
 import { explainUnsent, isRefusal, refusalOf } from './explain-refusal'
 import { isFromNetworkProxy } from './network-proxy'
+import type { SendVerified } from './integrity'
 import type { ObjectRequests } from './object-requests'
 import { RedirectToFollow, redirectedContext } from './redirects'
 import { emit, emitChallenged, emitCredentials, emitSkipped, isObserved, shownUrl } from './request-events'
@@ -45,6 +46,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
   const attaching = attacher(behavior)
   const findDestination = destinationFinder()
   let objects: ObjectRequests | undefined
+  let sendVerified: SendVerified | undefined
 
   return {
     send(caller, adapter) {
@@ -75,7 +77,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
 
   async function sendElsewhere(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {
     const isObject = igwnAuthOf(caller) !== false && objectUrlOf(caller) !== undefined
-    return isObject ? (await loadObjects()).send(caller, adapter) : sendWithout(caller, adapter)
+    return isObject ? (objects ?? (await loadObjects())).send(caller, adapter) : sendWithout(caller, adapter)
   }
 
   /** Loaded on first use: most programs have no `osdf:` URL. */
@@ -90,8 +92,8 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
 
   /** Loaded on first use: most requests are not verified. */
   async function verified(context: RequestContext): Promise<AxiosResponse> {
-    const { sendVerified } = await import('./integrity')
-    return sendVerified(context, (one) => send(one))
+    sendVerified ??= (await import('./integrity')).sendVerified
+    return sendVerified(context, send)
   }
 
   function sendWithout(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {

@@ -16,6 +16,8 @@ import { copyOf } from './transmit'
 type Request = InternalAxiosRequestConfig
 type Send = (context: RequestContext) => Promise<AxiosResponse>
 
+export type SendVerified = typeof sendVerified
+
 /**
  * Sends a request, and verifies what was transferred: a download against the digest that the server names, an upload against the one
  * it names afterwards. A transfer that is complete in bytes and that the server reports as failed (`X-Transfer-Status`) fails.

@@ -20,6 +20,7 @@ import { connectionDefaults } from '../formats/plain-instance'
 import { certChoice, type ResolvedOptions } from '../options'
 import { isStream } from '../secrets/hide-response'
 import type { ObjectRequirements } from '../tokens/token'
+import { requirementsOf, type TokenRequirements } from '../tokens/validate-claims'
 import { abortable } from './abort'
 import { federationAsker } from './ask-federation'
 import { newContext, type RequestContext } from './context'
@@ -33,7 +34,7 @@ type Request = InternalAxiosRequestConfig
 export interface ObjectTarget {
   readonly object: ResolvedObject
   /** What a token needs, as the director says. */
-  readonly requirements: ObjectRequirements
+  readonly requirements: TokenRequirements & { readonly object: ObjectRequirements }
   /** Whether the request needs a token: a private object, or a change. */
   readonly needsToken: boolean
   /** The path that scopes of the object have. */
@@ -72,6 +73,7 @@ export interface ObjectRequests {
  */
 export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
   const resolver = objectResolver()
+  const targets = new WeakMap<ResolvedObject, ObjectTarget>()
 
   return {
     async send(caller, adapter) {
@@ -98,7 +100,8 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     const url = objectUrlOf(caller) ?? ''
     const method = methodOf(caller)
     try {
-      const found = await abortable(resolver.resolve(url, method, askerFor(caller, adapter)), caller)
+      const askPlainly: Ask = (question) => askerFor(caller, adapter)(question)
+      const found = await abortable(resolver.resolve(url, method, askPlainly), caller)
       const { object } = found
       // A director may name servers of a private object only when it is shown a token.
       if (object.servers.length > 0 || !object.requiresToken) return found
@@ -168,8 +171,15 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
       ...context,
       request: routedRequest(caller, url, watch),
       options: optionsFor(context.options),
-      object: targetOf(object),
+      object: targetFor(object),
     }
+  }
+
+  /** The same for each request, so that the search for a token has a result already. */
+  function targetFor(object: ResolvedObject): ObjectTarget {
+    const target = targets.get(object) ?? targetOf(object)
+    targets.set(object, target)
+    return target
   }
 }
 
@@ -213,12 +223,15 @@ function targetOf(object: ResolvedObject): ObjectTarget {
     needsToken: requiresToken || !READING.has(method),
     scopePath: relativePath(object.path, object),
     requirements: {
-      scope: scopes,
-      issuer: issuers,
-      audience: [`https://${federation.host}`, ...servers.map(({ url }) => new URL(url).origin)],
-      scopeToRequest: scope && scopeToRequest(scope, maxScopeDepth),
-      vaultServer,
-      tokenName,
+      ...requirementsOf({}),
+      object: {
+        scope: scopes,
+        issuer: issuers,
+        audience: [`https://${federation.host}`, ...servers.map(({ url }) => new URL(url).origin)],
+        scopeToRequest: scope && scopeToRequest(scope, maxScopeDepth),
+        vaultServer,
+        tokenName,
+      },
     },
   }
 }
