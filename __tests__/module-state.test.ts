@@ -8,6 +8,7 @@ const LIB = path.join(__dirname, '../lib')
 /** State at module level that contains nothing of a user, and its purpose. */
 const ALLOWED: Readonly<Record<string, string>> = {
   'cli/download-lock.ts: held': 'names of lock files, which are removed when the command ends',
+  'cli/large-body.ts: readers': 'what reads a connection, by connection; weak',
   'cli/main.ts: ended': 'the exit code of the command, when it has ended',
   'fetch/igwn-fetch.ts: igwnFetch': 'the function that the package exports',
   'files/process-identity.ts: ID': 'an id of this process',

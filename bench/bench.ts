@@ -27,6 +27,7 @@ import { isMissed, printLine, printTitle, type Note, type Result, type Section }
 import { requests } from './requests'
 import type { Part, Setting } from './setting'
 import { targets } from './targets'
+import { transfers } from './transfers'
 import { startServer } from './start-server'
 import { isolatedEnvironment, settled, usualTokenFile } from './environment'
 
@@ -46,6 +47,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   'Refusals in a storm': refusals,
   'Tokens that others manage': managed,
   'Loading, over axios alone': imports,
+  'Downloads and uploads': transfers,
   Installing: installed,
   'Memory over many requests': memory,
   'Python on the same server': python,

@@ -28,6 +28,7 @@ async function opened(): Promise<PartFile> {
   return part
 }
 
+const BOOT = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
 const hasSidecar = () =>
   fs.existsSync(`${file}.part.json`) && fs.readFileSync(`${file}.part.json`).includes('\n')
 const sidecar = () => JSON.parse(fs.readFileSync(`${file}.part.json`, 'utf8')) as { bytes: number }
@@ -42,12 +43,29 @@ it('records every few seconds how much is synced to the disk', async () => {
   await part.write(second)
   while (!hasSidecar()) await wait(1)
   await part.write(third)
-  expect(sidecar()).toEqual({ ...source, bytes: 20 })
+  expect(sidecar()).toEqual({ ...source, bytes: 20, boot: BOOT })
 })
 
-it('resumes at what is synced, whatever follows in the file', async () => {
+it('records after 16 MiB what it is the beginning of', async () => {
+  const part = await opened()
+  await part.restart({ ...source, size: 1e9 })
+  await part.write(Buffer.alloc(16 * 1024 * 1024 - 1))
+  expect(fs.existsSync(`${file}.part.json`)).toBe(false)
+  await part.write(first)
+  expect(sidecar()).toEqual({ ...source, size: 1e9, bytes: 0, boot: BOOT })
+})
+
+it('resumes at the end of the file after a process was killed', async () => {
+  fs.writeFileSync(`${file}.part`, Buffer.concat([first, second]))
+  // The second line is what a process left that was killed while it wrote the first one.
+  fs.writeFileSync(`${file}.part.json`, `${JSON.stringify({ ...source, bytes: 0, boot: BOOT })}\n"}}\n`)
+  const part = await opened()
+  expect({ position: part.position, source: part.source }).toEqual({ position: 20, source })
+})
+
+it('resumes after a crash of the host at what is synced, whatever follows in the file', async () => {
   fs.writeFileSync(`${file}.part`, Buffer.concat([first, second, Buffer.alloc(20)]))
-  fs.writeFileSync(`${file}.part.json`, JSON.stringify({ ...source, bytes: 20 }))
+  fs.writeFileSync(`${file}.part.json`, JSON.stringify({ ...source, bytes: 20, boot: 'an earlier one' }))
   const part = await opened()
   expect({ position: part.position, source: part.source }).toEqual({ position: 20, source })
   await part.write(third)

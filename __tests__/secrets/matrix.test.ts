@@ -14,6 +14,7 @@ import path from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import axios, { type AxiosInstance, type AxiosRequestConfig, type InternalAxiosRequestConfig } from 'axios'
+import { transport } from '../../lib/cli/transport'
 import { refreshToken } from '../../lib/oauth2'
 import {
   applyAutoRetry,
@@ -107,6 +108,7 @@ const TRANSPORTS: Record<string, Transport> = {
     config: () => ({ adapter: 'fetch' }),
     origin: ({ plain }) => plain,
   },
+  'the transport of the command': { config: () => ({ adapter: transport, decompress: false }) },
   "a custom adapter and the caller's agents": {
     withoutCertificate: true,
     config: () => {

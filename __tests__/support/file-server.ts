@@ -49,7 +49,7 @@ export type Mishap = {
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
 )
 
-export async function fileServer(file: ServedFile): Promise<FileServer> {
+export async function fileServer(file: ServedFile, listenAt = 0): Promise<FileServer> {
   const requests: http.IncomingHttpHeaders[] = []
   const statuses: number[] = []
   const mishaps: Mishap[] = []
@@ -74,7 +74,7 @@ export async function fileServer(file: ServedFile): Promise<FileServer> {
       void mishap.until?.then(() => response.end(body.subarray(mishap.silentAt)))
     }
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(listenAt, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const running: FileServer = {

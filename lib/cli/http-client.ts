@@ -1,14 +1,20 @@
 import type { IncomingMessage } from 'node:http'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { AxiosHeaders, isAxiosError, type AxiosResponse } from 'axios'
+import { IgwnAuthError } from '../errors'
 import type { IgwnAxiosError, Refusal } from '../explain/refusal'
 import { igwnAxios } from '../instance/igwn-axios'
 import type { IgwnAuthOptions } from '../options'
+import { canResend } from '../request/resend'
 import { printable } from '../secrets/sanitize'
 import { UNTRUSTED } from '../x509/untrusted-server'
 import { CommandError, EXIT, TransientError } from './errors'
 import { seconds } from './format'
+import { chunksOf } from './large-body'
+import { fieldOf } from './partial-content'
+import type { RequestBody } from './request-body'
 import type { RequestOptions } from './request-options'
+import { transport, type StreamedBody } from './transport'
 
 /** A response, whatever its status. */
 export interface Response {
@@ -21,7 +27,7 @@ export interface Response {
   /** What is known of a 401, a 403 or another refusal of credentials. */
   readonly refusal: Refusal | undefined
   /**
-   * The body as it was sent. Breaking out of the loop closes the connection.
+   * The body as it was sent. A chunk is valid until the next one is requested. Breaking out of the loop closes the connection.
    *
    * @throws TransientError when the connection ends before the body does
    */
@@ -43,25 +49,31 @@ export interface Limits {
   readonly timeout: number
   /** Aborts everything, also between two sends. */
   readonly signal: AbortSignal
+  /** Called with the number of bytes sent of a streamed body: with 0 when a send begins. */
+  readonly onUpload?: (position: number) => void
 }
 
 export function sender(request: RequestOptions, igwnAuth: IgwnAuthOptions, limits: Limits): Send {
-  const { method, headers, body, compressed } = request
-  const { timeout, signal } = limits
-  const timeoutError = (host: string) =>
-    new TransientError(EXIT.timeout, `${host} sent nothing for ${seconds(timeout)}`)
+  const { url, method, headers, body, compressed } = request
+  const { timeout, signal, onUpload } = limits
+  const timeoutError = () =>
+    new TransientError(EXIT.timeout, `${url.host} sent nothing for ${seconds(timeout)}`)
 
-  async function send(url: URL, more: Readonly<Record<string, string>>): Promise<Response> {
-    const idle = idleTimeout(timeout * 1000, signal, () => timeoutError(url.host))
+  return async (more = {}) => {
+    const idle = idleTimeout(timeout * 1000, signal, timeoutError)
+    const onProgress = (position: number) => {
+      idle.restart()
+      onUpload?.(position)
+    }
     try {
       const response = await idle.during(
         igwnAxios.request<Readable>({
           url: url.href,
           method,
           headers: AxiosHeaders.concat(headers, more),
-          data: body?.bytes ?? body?.open(idle.restart),
-          // To follow a redirect, follow-redirects keeps the whole body in memory.
-          ...(body?.bytes === undefined && body && { maxRedirects: 0 }),
+          data: body && !Buffer.isBuffer(body) ? new WatchedBody(body, onProgress) : body,
+          transformRequest: (data: unknown) => data,
+          adapter: transport,
           responseType: 'stream',
           // A file gets what the server has. With --compressed axios decompresses it.
           decompress: compressed,
@@ -74,45 +86,43 @@ export function sender(request: RequestOptions, igwnAuth: IgwnAuthOptions, limit
     } catch (error) {
       const { response, igwnAuth: refusal } = error as IgwnAxiosError<Readable>
       if (response) return responseOf(response, idle, url, refusal)
-      throw idle.reason() ?? connectionError(error, url)
-    }
-  }
-
-  return async (more = {}) => {
-    let { url } = request
-    for (let redirects = 0; ; redirects += 1) {
-      const response = await send(url, more)
-      const next = body?.bytes === undefined && body ? redirectOf(response, url) : undefined
-      if (!next) return response
-      response.discard()
-      if (redirects === MAX_REDIRECTS)
-        throw new CommandError(EXIT.redirects, `${url.host} redirects too often`)
-      if (!isTrusted(url, next, igwnAuth))
-        throw new CommandError(EXIT.redirects, `${url.host} redirects the upload to ${next.origin}`, {
-          lines: [
-            'an upload follows redirects to the same origin only, because credentials are chosen per origin',
-          ],
-          fixes: [`upload to ${next.origin} directly, or name both origins with --trusted-origin`],
-        })
-      if (!body?.isRepeatable)
-        throw new CommandError(EXIT.redirects, 'stdin cannot be sent again after a redirect')
-      url = next
+      throw idle.reason() ?? redirectError(error, body) ?? connectionError(error, url)
     }
   }
 }
 
-const MAX_REDIRECTS = 10
+/** A body that reports how much of it was sent. */
+class WatchedBody implements StreamedBody {
+  readonly #body: StreamedBody
+  readonly #onProgress: (position: number) => void
 
-/** Where a streamed upload must be sent instead: with the same method, as curl -T does it. */
-function redirectOf({ status, headers }: Response, from: URL): URL | undefined {
-  const location = headers.get('Location')
-  if (![301, 302, 307, 308].includes(status) || typeof location !== 'string') return undefined
-  return URL.canParse(location, from.href) ? new URL(location, from) : undefined
+  constructor(body: StreamedBody, onProgress: (position: number) => void) {
+    this.#body = body
+    this.#onProgress = onProgress
+  }
+
+  get size(): number | undefined {
+    return this.#body.size
+  }
+
+  get canResend(): boolean {
+    return this.#body.canResend
+  }
+
+  async *chunks(): AsyncGenerator<Buffer> {
+    let position = 0
+    this.#onProgress(0)
+    for await (const chunk of this.#body.chunks()) {
+      yield chunk
+      this.#onProgress((position += chunk.length))
+    }
+  }
 }
 
-function isTrusted(from: URL, to: URL, { trustedOrigins = [] }: IgwnAuthOptions): boolean {
-  const isListed = (url: URL) => trustedOrigins.includes(url.origin)
-  return from.origin === to.origin || (isListed(from) && isListed(to))
+/** The error of a redirect that would need a body again which can be read once. */
+function redirectError(error: unknown, body: RequestBody | undefined): CommandError | undefined {
+  if (!(error instanceof IgwnAuthError) || canResend(body)) return undefined
+  return new CommandError(EXIT.redirects, error.message)
 }
 
 function responseOf(
@@ -124,22 +134,30 @@ function responseOf(
   const { status, statusText, data } = response
   const { httpVersion = '1.1' } = data as Partial<IncomingMessage>
   const { res } = (response.request ?? {}) as { res?: { responseUrl?: string } }
+  const headers = AxiosHeaders.from(response.headers as AxiosHeaders)
+  // The exchange follows redirects up to a limit.
+  if (status > 300 && status !== 304 && status < 400 && fieldOf(headers, 'Location') !== undefined) {
+    data.destroy()
+    throw new CommandError(
+      EXIT.redirects,
+      `${url.host}: too many redirects, or a redirect that cannot be followed`,
+    )
+  }
   return {
     status,
     statusText,
     httpVersion,
-    headers: AxiosHeaders.from(response.headers as AxiosHeaders),
+    headers,
     url: res?.responseUrl ?? url.href,
     refusal,
-    body: () => chunksOf(data, idle),
+    body: () => bodyOf(data, idle),
     discard: () => data.on('error', () => undefined).destroy(),
   }
 }
 
-async function* chunksOf(data: Readable, idle: IdleTimeout): AsyncGenerator<Buffer> {
-  // axios removes its listener from the signal when the response starts.
+async function* bodyOf(data: Readable, idle: IdleTimeout): AsyncGenerator<Buffer> {
   addAbortSignal(idle.signal, data)
-  const chunks = data[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  const chunks = chunksOf(data)
   try {
     for (;;) {
       const next = await idle.during(chunks.next())
@@ -223,7 +241,7 @@ function meaningOf(code: string, isRefusal: boolean): Meaning {
   return { exitCode: EXIT.transfer, what: 'the request failed' }
 }
 
-/** By the codes of the system, OpenSSL, Node.js, axios and follow-redirects. The first that matches. */
+/** By the codes of the system, OpenSSL, Node.js and axios. The first that matches. */
 const MEANINGS: readonly (Meaning & { readonly codes: RegExp })[] = [
   { codes: /^ENOTFOUND$/, exitCode: EXIT.unresolved, what: 'could not resolve host' },
   { codes: /^EAI_/, exitCode: EXIT.unresolved, what: 'could not resolve host', isTransient: true },
@@ -236,7 +254,6 @@ const MEANINGS: readonly (Meaning & { readonly codes: RegExp })[] = [
   },
   { codes: /^(?:ETIMEDOUT|ECONNABORTED)$/, exitCode: EXIT.timeout, what: 'timed out', isTransient: true },
   { codes: /^(?:ECONNRESET|EPIPE)$/, exitCode: EXIT.transfer, what: 'connection closed', isTransient: true },
-  { codes: /^ERR_FR_TOO_MANY_REDIRECTS$/, exitCode: EXIT.redirects, what: 'too many redirects' },
   { codes: /^(?:ERR_SSL_|EPROTO$)/, exitCode: EXIT.tls, what: 'TLS failed' },
   { codes: UNTRUSTED, exitCode: EXIT.untrusted, what: 'certificate not trusted' },
   { codes: /^HPE_/, exitCode: EXIT.transfer, what: 'invalid HTTP response' },

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import fs from 'node:fs'
 import { rm, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import { isStats, statOf } from '../files/read-file'
@@ -19,8 +20,9 @@ export interface Source {
 
 /**
  * The beginning of a download: `FILE.part` beside FILE, renamed when it is complete. The sidecar file `FILE.part.json` says
- * what it is the beginning of, and how many bytes are synced to the disk: after a crash of the host a file can be longer
- * than what was written.
+ * what it is the beginning of, how many bytes are synced to the disk, and when the host was booted. If it was booted again,
+ * only the synced bytes count: after a crash a file can be longer than what was written. Else all bytes do, also when the
+ * process was killed.
  */
 export interface PartFile {
   readonly path: string
@@ -84,16 +86,24 @@ async function open(
   const handle = await attempt(part, () => openForWriting(part, { mode }))
   const { size } = await handle.stat()
   let { source, position } = resume ? await readSidecar(sidecar, key, size) : NOTHING
+  // Reports a failure to write what another process left in memory.
+  if (position > 0) await attempt(part, () => handle.datasync())
   let isChanged = false
+  let isRecorded = false
   let synced = Date.now()
   let syncing: Promise<void> | undefined
 
-  /** Records how much is synced. */
   async function sync(): Promise<void> {
     const bytes = position
     await handle.datasync()
-    if (source) await writeSidecar(sidecar, { ...source, bytes }, mode)
+    await record(bytes)
     synced = Date.now()
+  }
+
+  /** @param bytes - how much is synced */
+  async function record(bytes: number): Promise<void> {
+    if (source) await writeSidecar(sidecar, { ...source, bytes, boot: bootId() }, mode)
+    isRecorded = true
   }
 
   return {
@@ -111,6 +121,7 @@ async function open(
         await handle.truncate(0)
       })
       isChanged = true
+      isRecorded = false
       source = next
       position = 0
     },
@@ -119,6 +130,7 @@ async function open(
         if (!isChanged) await handle.truncate(position)
         isChanged = true
         position += await writeAll(handle, chunk, position)
+        if (!isRecorded && position >= UNRECORDED_BYTES) await record(0)
         if (Date.now() - synced < SYNC_MS) return
         await syncing
         // The next bytes need not wait for it.
@@ -156,6 +168,17 @@ async function open(
 }
 
 const SYNC_MS = 5000
+/** Smaller downloads need no sidecar file while they run; a process that is killed loses no more. */
+const UNRECORDED_BYTES = 16 * 1024 * 1024
+
+/** Identifies the time since the host was booted; undefined where only synced bytes count. */
+function bootId(): string | undefined {
+  try {
+    return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  } catch {
+    return undefined
+  }
+}
 
 async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<number> {
   for (let from = 0; from < chunk.length;) {
@@ -168,8 +191,9 @@ async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Pr
 async function writeSidecar(file: string, content: object, mode: number | undefined): Promise<void> {
   const handle = await openForWriting(file, { mode })
   try {
-    await handle.truncate(0)
-    await handle.writeFile(`${JSON.stringify(content)}\n`)
+    // Its first line is valid at any moment at which the process may be killed.
+    const { bytesWritten } = await handle.write(`${JSON.stringify(content)}\n`, 0)
+    await handle.truncate(bytesWritten)
   } finally {
     await handle.close()
   }
@@ -185,10 +209,14 @@ async function readSidecar(file: string, wanted: string, length: number): Promis
   try {
     const handle = await openOwnFile(file)
     const text = await handle.readFile('utf8').finally(() => handle.close())
-    const { key, validator, size, bytes } = JSON.parse(text) as Record<string, unknown>
+    const { key, validator, size, bytes, boot } = JSON.parse(text.split('\n', 1)[0] ?? '') as Record<
+      string,
+      unknown
+    >
     const isValid = key === wanted && isValidator(validator) && (size === undefined || isCount(size))
     if (!isValid || !isCount(bytes) || bytes > length) return NOTHING
-    return { source: { key, validator, size }, position: bytes }
+    const isSameBoot = boot !== undefined && boot === bootId() && length <= (size ?? length)
+    return { source: { key, validator, size }, position: isSameBoot ? length : bytes }
   } catch {
     return NOTHING // absent or incomplete
   }

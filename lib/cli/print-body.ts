@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import fs from 'node:fs'
 import { CommandError, EXIT } from './errors'
 import type { Response } from './http-client'
@@ -26,20 +25,21 @@ export async function printBody(
 async function writeBody(response: Response, isForced: boolean): Promise<{ size: number; page: Buffer }> {
   const { stdout } = process
   const page: Buffer[] = []
-  let last: Buffer | undefined
+  let last: number | undefined
   let size = 0
   for await (const chunk of response.body()) {
-    if (!last && stdout.isTTY && !isForced && chunk.includes(0))
+    if (last === undefined && stdout.isTTY && !isForced && chunk.includes(0))
       throw new CommandError(EXIT.unwritable, 'the response is binary and not printed on a terminal', {
         fixes: ['--output FILE, or --output - to print it anyway'],
       })
-    if (size < MAX_PAGE_BYTES) page.push(chunk)
-    last = chunk
+    // Only large files come in memory that is used again.
+    if (response.status >= 400 && size < MAX_PAGE_BYTES) page.push(chunk)
+    last = chunk.at(-1)
     size += chunk.length
-    // Wait for a slow reader.
-    if (!stdout.write(chunk)) await once(stdout, 'drain')
+    // Waits for a slow reader. An error of stdout ends the process.
+    await new Promise((resolve) => stdout.write(chunk, resolve))
   }
-  if (last && last.at(-1) !== LINE_FEED && response.status >= 400 && isSameOutput()) stdout.write('\n')
+  if (last !== undefined && last !== LINE_FEED && response.status >= 400 && isSameOutput()) stdout.write('\n')
   return { size, page: Buffer.concat(page) }
 }
 

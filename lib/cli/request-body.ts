@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import path from 'node:path'
-import { Readable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
 import { pathName } from '../secrets/sanitize'
-import { EXIT, fileError, usageError } from './errors'
+import { CommandError, EXIT, fileError, usageError } from './errors'
+import type { StreamedBody } from './transport'
 
 /** One `-d` or an option like it, in the order of the command line. */
 export interface DataFlag {
@@ -13,67 +12,70 @@ export interface DataFlag {
   readonly text: string
 }
 
-export interface RequestBody {
-  /** Bytes; undefined when it is not known before it is read. */
+/** A small body is kept in memory; a large one is read from its files for each send. */
+export type RequestBody = Buffer | StreamedBody
+
+/** A part of a body. */
+type Piece = Buffer | FilePiece
+
+/** A file; `-` for stdin. A pipe or a device has no size. */
+interface FilePiece {
+  readonly file: string
   readonly size: number | undefined
-  /** A body in memory. A streamed one is opened for each send. */
-  readonly bytes?: Buffer
-  /** @param onProgress - called with the number of bytes read so far */
-  open(onProgress: (position: number) => void): Readable
-  /** Whether it can be opened more than once: not stdin. */
-  readonly isRepeatable: boolean
-  /** Undefined: what axios or a header says. */
-  readonly contentType?: string
 }
 
 /** The body of `--data` and options like it, joined with `&` as curl does. Parts of a JSON text are not separated. */
 export async function dataBody(flags: readonly DataFlag[]): Promise<RequestBody> {
-  const parts: Buffer[] = []
+  const pieces: Piece[] = []
   for (const { kind, text } of flags) {
-    if (parts.length > 0 && kind !== 'json') parts.push(Buffer.from('&'))
-    if (kind === 'data-raw') parts.push(Buffer.from(text))
-    else if (kind === 'data-urlencode') parts.push(await urlencoded(text))
-    else parts.push(text.startsWith('@') ? await readInput(text.slice(1)) : Buffer.from(text))
+    if (pieces.length > 0 && kind !== 'json') pieces.push(Buffer.from('&'))
+    if (kind === 'data-urlencode') pieces.push(await urlencoded(text))
+    else if (kind === 'data-raw' || !text.startsWith('@')) pieces.push(Buffer.from(text))
+    else pieces.push(...(await filePieces(text.slice(1))))
   }
-  // Without a copy of a single large file.
-  return inMemory(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts))
+  return bodyOf(pieces)
 }
 
 /** `content`, `=content`, `name=content`, `@file` or `name@file` (curl(1), --data-urlencode). */
 async function urlencoded(text: string): Promise<Buffer> {
   const [, name = '', mark = '=', rest = text] = /^([^=@]*)([=@])(.*)$/s.exec(text) ?? []
-  const content = mark === '@' ? await readInput(rest) : Buffer.from(rest)
+  const content = mark === '@' ? Buffer.concat(await readPieces(await filePieces(rest))) : Buffer.from(rest)
   const prefix = name === '' ? '' : `${name}=`
   return Buffer.from(prefix + encodeURIComponent(content.toString()))
 }
 
-/** A file; `-` for stdin. */
-async function readInput(file: string): Promise<Buffer> {
-  try {
-    return file === '-' ? await buffer(process.stdin) : await readFile(file)
-  } catch (error) {
-    throw fileError(EXIT.unreadable, file === '-' ? 'stdin' : pathName(file), error)
-  }
-}
-
-function inMemory(bytes: Buffer, contentType?: string): RequestBody {
-  const open = () => Readable.from([bytes])
-  return {
-    size: bytes.length,
-    bytes,
-    open,
-    isRepeatable: true,
-    ...(contentType !== undefined && { contentType }),
-  }
-}
-
 /** The body of `--upload-file`: a file, or `-` for stdin. */
 export function uploadBody(file: string): RequestBody {
-  const isStdin = file === '-'
-  const size = isStdin ? undefined : sizeOf(file)
-  const source = isStdin ? () => process.stdin : () => fileStream(file)
-  return { size, open: (report) => concat([source], report), isRepeatable: size !== undefined }
+  return new Pieces([{ file, size: file === '-' ? undefined : sizeOf(file) }])
 }
+
+/** A file, or what is in stdin, whose size the server must know. */
+async function filePieces(file: string): Promise<readonly Piece[]> {
+  const size = file === '-' ? undefined : sizeOf(file)
+  return size === undefined ? readPieces([{ file, size }]) : [{ file, size }]
+}
+
+/** The same pieces in memory. */
+async function readPieces(pieces: readonly Piece[]): Promise<Buffer[]> {
+  const parts: Buffer[] = []
+  for await (const chunk of new Pieces(pieces).chunks()) parts.push(Buffer.from(chunk))
+  return parts
+}
+
+/** All bytes of a body. */
+export async function bytesOf(body: RequestBody): Promise<Buffer> {
+  if (Buffer.isBuffer(body)) return body
+  const parts: Buffer[] = []
+  for await (const chunk of body.chunks()) parts.push(Buffer.from(chunk))
+  return Buffer.concat(parts)
+}
+
+async function bodyOf(pieces: readonly Piece[]): Promise<RequestBody> {
+  const body = new Pieces(pieces)
+  return body.size !== undefined && body.size <= MAX_IN_MEMORY ? bytesOf(body) : body
+}
+
+const MAX_IN_MEMORY = 1024 * 1024
 
 /** The size of a file; undefined for a pipe or a device. */
 function sizeOf(file: string): number | undefined {
@@ -87,55 +89,84 @@ function sizeOf(file: string): number | undefined {
   }
 }
 
-/** Large chunks: fewer system calls. */
-const CHUNK_BYTES = 256 * 1024
+/** Pieces as one body. Files are opened when it is their turn. */
+class Pieces implements StreamedBody {
+  readonly size: number | undefined
+  readonly #pieces: readonly Piece[]
+  #isRead = false
 
-function fileStream(file: string): Readable {
-  return fs.createReadStream(file, { highWaterMark: CHUNK_BYTES })
+  constructor(pieces: readonly Piece[]) {
+    this.#pieces = pieces
+    this.size = pieces.reduce<number | undefined>((sum, piece) => {
+      const size = Buffer.isBuffer(piece) ? piece.length : piece.size
+      return sum === undefined || size === undefined ? undefined : sum + size
+    }, 0)
+  }
+
+  /** What comes from stdin, a pipe or a device can be read once. */
+  get canResend(): boolean {
+    return this.size !== undefined || !this.#isRead
+  }
+
+  async *chunks(): AsyncGenerator<Buffer> {
+    this.#isRead = true
+    for (const piece of this.#pieces) {
+      if (Buffer.isBuffer(piece)) yield piece
+      else if (piece.file === '-') yield* stdinChunks()
+      else yield* fileChunks(piece.file, piece.size)
+    }
+  }
 }
 
-/** A part of a body. A stream is opened when it is its turn. */
-type Piece = Buffer | (() => Readable)
-
-/** The pieces as one stream. */
-function concat(pieces: readonly Piece[], onProgress: (position: number) => void): Readable {
-  async function* chunks(): AsyncGenerator<Buffer> {
-    let position = 0
-    for (const piece of pieces)
-      for await (const chunk of Buffer.isBuffer(piece) ? [piece] : (piece() as AsyncIterable<Buffer>)) {
-        yield chunk
-        onProgress((position += chunk.length))
-      }
+async function* stdinChunks(): AsyncGenerator<Buffer> {
+  try {
+    yield* process.stdin as AsyncIterable<Buffer>
+  } catch (error) {
+    throw fileError(EXIT.unreadable, 'stdin', error)
   }
-  return Readable.from(chunks(), { objectMode: false, highWaterMark: CHUNK_BYTES })
+}
+
+/** Large chunks: fewer system calls. */
+const CHUNK_BYTES = 512 * 1024
+
+/** A file, which must not change while it is sent: the server would get a mixture. */
+async function* fileChunks(file: string, size = Infinity): AsyncGenerator<Buffer> {
+  const name = pathName(file)
+  const failed = (error: unknown) => {
+    throw fileError(EXIT.unreadable, name, error)
+  }
+  const handle = await open(file).catch(failed)
+  try {
+    const { mtimeMs } = await handle.stat()
+    const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+    for (let left = size; left > 0;) {
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(left, CHUNK_BYTES)).catch(failed)
+      left -= bytesRead
+      if (size === Infinity) {
+        if (bytesRead === 0) return
+      } else if (bytesRead === 0 || (left === 0 && (await handle.stat()).mtimeMs !== mtimeMs)) {
+        // The server does not get the last bytes, so it does not take it for the file.
+        throw new CommandError(EXIT.unreadable, `${name} was changed while it was sent`)
+      }
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
+    await handle.close()
+  }
 }
 
 /** `multipart/form-data` (RFC 7578) of `name=content`, `name=@file` and `name=<file`, with `;type=` and `;filename=`. */
-export async function formBody(fields: readonly string[]): Promise<RequestBody> {
+export async function formBody(
+  fields: readonly string[],
+): Promise<{ readonly body: RequestBody; readonly contentType: string }> {
   const boundary = `------------------------${randomUUID()}`
-  const parts: { readonly piece: Piece; readonly size: number | undefined }[] = []
+  const pieces: Piece[] = []
   for (const field of fields.map(parseField)) {
-    parts.push(fixed(`--${boundary}\r\n${headOf(field)}\r\n\r\n`), await contentOf(field), fixed('\r\n'))
+    pieces.push(Buffer.from(`--${boundary}\r\n${headOf(field)}\r\n\r\n`))
+    pieces.push(...(await contentOf(field)), Buffer.from('\r\n'))
   }
-  parts.push(fixed(`--${boundary}--\r\n`))
-  const contentType = `multipart/form-data; boundary=${boundary}`
-  const pieces = parts.map(({ piece }) => piece)
-  const size = parts.reduce<number | undefined>(
-    (sum, { size }) => (sum === undefined || size === undefined ? undefined : sum + size),
-    0,
-  )
-  const open: RequestBody['open'] = (onProgress) => concat(pieces, onProgress)
-  // A small form is kept in memory: it can be sent again after a 401 or a redirect.
-  if (size !== undefined && size <= MAX_IN_MEMORY)
-    return inMemory(await buffer(open(() => undefined)), contentType)
-  return { size, open, isRepeatable: size !== undefined, contentType }
-}
-
-const MAX_IN_MEMORY = 1024 * 1024
-
-function fixed(text: string): { piece: Buffer; size: number } {
-  const piece = Buffer.from(text)
-  return { piece, size: piece.length }
+  pieces.push(Buffer.from(`--${boundary}--\r\n`))
+  return { body: await bodyOf(pieces), contentType: `multipart/form-data; boundary=${boundary}` }
 }
 
 interface FormField {
@@ -169,11 +200,8 @@ function headOf({ name, mark, value, type, filename }: FormField): string {
   ].join('\r\n')
 }
 
-async function contentOf({ mark, value }: FormField): Promise<{ piece: Piece; size: number | undefined }> {
-  if (mark === undefined) return fixed(value)
-  if (mark === '@' && value !== '-') return { piece: () => fileStream(value), size: sizeOf(value) }
-  const piece = await readInput(value)
-  return { piece, size: piece.length }
+async function contentOf({ mark, value }: FormField): Promise<readonly Piece[]> {
+  return mark === undefined ? [Buffer.from(value)] : filePieces(value)
 }
 
 /** As browsers escape it (WHATWG HTML, multipart/form-data encoding). */

@@ -6,7 +6,7 @@ import { formatBasicCredentials } from '../formats/basic-credentials'
 import { pathName } from '../secrets/sanitize'
 import { EXIT, fileError, usageError } from './errors'
 import { parseUrlArgument, type CredentialFlags } from './flags'
-import { dataBody, formBody, uploadBody, type DataFlag, type RequestBody } from './request-body'
+import { bytesOf, dataBody, formBody, uploadBody, type DataFlag, type RequestBody } from './request-body'
 import { askPassword } from './terminal'
 
 /** Flags of `igwn-auth request`, as commander parses them. */
@@ -57,14 +57,14 @@ export async function requestsOf(words: readonly string[], flags: RequestFlags):
   const urls = words.map(parseUrlArgument)
   const headers = headersOf(flags)
   if (flags.user !== undefined) headers.set('Authorization', await basicOf(flags.user))
-  const content = data ? await dataBody(data) : form ? await formBody(form) : undefined
-  if (get && content?.bytes)
-    for (const url of urls)
-      url.search = [url.search.slice(1), content.bytes.toString()].filter(Boolean).join('&')
-  const body = uploadFile === undefined ? content : uploadBody(uploadFile)
-  if (body?.contentType !== undefined) headers.set('Content-Type', body.contentType)
-  // axios knows the length of bytes, and would send a stream in chunks.
-  if (body?.size !== undefined && !body.bytes) headers.set('Content-Length', String(body.size))
+  const multipart = form && (await formBody(form))
+  if (multipart) headers.set('Content-Type', multipart.contentType)
+  const content = data && (await dataBody(data))
+  if (get && content) {
+    const query = (await bytesOf(content)).toString()
+    for (const url of urls) url.search = [url.search.slice(1), query].filter(Boolean).join('&')
+  }
+  const body = uploadFile === undefined ? (multipart?.body ?? content) : uploadBody(uploadFile)
   return urls.map((url) => ({
     url: uploadFile === undefined ? url : uploadUrl(url, uploadFile),
     method,

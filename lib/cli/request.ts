@@ -9,7 +9,8 @@ import { authOptions, useTrustFlags } from './flags'
 import { seconds } from './format'
 import { MAX_TIMER, sender, type Send } from './http-client'
 import { printBody } from './print-body'
-import { progressOf } from './progress'
+import { progressOf, type Progress } from './progress'
+import type { RequestBody } from './request-body'
 import { requestsOf, type RequestFlags, type RequestOptions } from './request-options'
 import { eventLine, headLines, redactedHeadLines } from './response-text'
 import { printError } from './terminal'
@@ -60,13 +61,17 @@ function transferOf(request: RequestOptions, file: string | undefined): Transfer
 }
 
 async function perform(transfer: Transfer, igwnAuth: IgwnAuthOptions, flags: RequestFlags): Promise<void> {
-  const { file } = transfer
+  const { request, file } = transfer
   await abortOnSignal(async (interrupt) => {
     const signal = flags.maxTime === undefined ? interrupt : withDeadline(interrupt, flags.maxTime)
     const progress = uploadProgress(transfer, flags)
-    const request = progress ? withUploadProgress(transfer, progress) : transfer.request
+    const onUpload = (position: number) => {
+      transfer.sizeUpload = position
+      if (position === 0) progress?.begin(0, request.body && sizeOf(request.body))
+      else progress?.update(position)
+    }
     try {
-      const plain = sender(request, igwnAuth, { timeout: flags.timeout, signal })
+      const plain = sender(request, igwnAuth, { timeout: flags.timeout, signal, onUpload })
       const send = observed(plain, transfer, flags, () => progress?.end())
       transfer.sizeDownload =
         file === undefined
@@ -95,26 +100,14 @@ function withDeadline(interrupt: AbortSignal, limit: number): AbortSignal {
   return AbortSignal.any([interrupt, controller.signal])
 }
 
-function uploadProgress(
-  { request, file }: Transfer,
-  flags: RequestFlags,
-): ReturnType<typeof progressOf> | undefined {
-  const isUpload = flags.uploadFile !== undefined && request.body && file === undefined
-  return isUpload ? progressOf(flags.uploadFile ?? '', flags) : undefined
+/** A download to a file has a progress bar of its own. */
+function uploadProgress({ request, file }: Transfer, flags: RequestFlags): Progress | undefined {
+  const isUpload = request.body && !Buffer.isBuffer(request.body) && file === undefined
+  return isUpload ? progressOf(flags.uploadFile ?? request.url.pathname, flags) : undefined
 }
 
-function withUploadProgress(transfer: Transfer, progress: ReturnType<typeof progressOf>): RequestOptions {
-  const { request } = transfer
-  const { body } = request
-  if (!body) return request
-  const open: typeof body.open = (report) => {
-    progress.begin(0, body.size)
-    return body.open((position) => {
-      progress.update((transfer.sizeUpload = position))
-      report(position)
-    })
-  }
-  return { ...request, body: { ...body, open } }
+function sizeOf(body: RequestBody): number | undefined {
+  return Buffer.isBuffer(body) ? body.length : body.size
 }
 
 /** Records each response in the transfer, and prints what `-v`, `-i`, `-I` and `-D` ask for. */
@@ -129,7 +122,7 @@ function observed(send: Send, transfer: Transfer, flags: RequestFlags, onRespons
     onResponse()
     transfer.response = response
     transfer.responseStart = Date.now()
-    transfer.sizeUpload ||= request.body?.bytes?.length ?? 0
+    if (Buffer.isBuffer(request.body)) transfer.sizeUpload = request.body.length
     if (verbose)
       process.stderr.write(
         redactedHeadLines(response)

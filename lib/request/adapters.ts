@@ -24,3 +24,8 @@ export function adapterKind(adapter: Adapter): AdapterKind {
 export function isHttp2({ httpVersion }: { httpVersion?: unknown }): boolean {
   return Number(httpVersion) === 2
 }
+
+/** Whether an adapter follows no redirects and leaves them to the exchange. */
+export function leavesRedirects(adapter: Adapter): boolean {
+  return typeof adapter === 'function' && 'redirect' in adapter && adapter.redirect === 'manual'
+}

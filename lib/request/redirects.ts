@@ -35,7 +35,7 @@ export class RedirectToFollow extends Error {
 
 /**
  * What a redirect may carry. With the http adapter this hook decides before follow-redirects follows; the fetch adapter has
- * no hook, so it follows none and {@link redirectOf} does; HTTP/2 follows none.
+ * no hook, so it follows none and {@link redirectOf} does, as for other adapters that follow none; HTTP/2 follows none.
  *
  * - on the same origin: everything, except what a scheme made for the original URL; the scheme is asked again
  * - to another origin: nothing. The send ends, and a request of its own starts there, see {@link redirectedContext}
@@ -179,8 +179,8 @@ export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 const FETCH_MAX_REDIRECTS = 20
 
 /**
- * The redirect in a response of the fetch adapter, as the Fetch standard follows it (HTTP-redirect fetch): POST becomes GET after
- * 301 and 302, every method but HEAD after 303. Undefined where there is none, and where its target cannot be followed.
+ * The redirect in a response of an adapter that follows none, as the Fetch standard follows it (HTTP-redirect fetch): POST becomes
+ * GET after 301 and 302, every method but HEAD after 303. Undefined where there is none, and where its target cannot be followed.
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_UNSUPPORTED` for a body that cannot be sent again
  */
@@ -209,8 +209,17 @@ export function redirectOf(
       `${url.host} redirects the request (status ${status}), and its body is a stream, which cannot be sent again. Use the URL that it leads to.`,
     )
   if (next.origin !== from.origin) removeFields(headers, ORIGIN_FIELDS)
-  const redirect = { href: next.href, method: toGet ? 'GET' : method, headers }
+  const auth = next.origin === from.origin ? authOf(request, from) : undefined
+  const redirect = { href: next.href, method: toGet ? 'GET' : method, headers, auth }
   return new RedirectToFollow(redirectedRequest({ ...request, maxRedirects }, redirect, 1))
+}
+
+/** Username and password that the caller gave with the request or in its URL. */
+function authOf({ auth }: Request, { username, password }: URL): string | undefined {
+  if (auth) return `${auth.username}:${auth.password}`
+  return username === '' && password === ''
+    ? undefined
+    : `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
 }
 
 /** Fields of a body that is dropped, and fields for one origin only. */

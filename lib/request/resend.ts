@@ -88,15 +88,16 @@ export class ReplayedForm extends Readable {
 
 /**
  * Whether a body can be sent a second time. A stream cannot, nor can an async iterable such as a generator: it has been read, and
- * axios would send an empty one without an error.
+ * axios would send an empty one without an error. A body that is opened for each send says itself whether it can be.
  *
  * @param parts - those of a form, taken before it was sent
  */
 export function canResend(data: unknown, parts?: FormParts): boolean {
-  const body = (data ?? {}) as { pipe?: unknown; getReader?: unknown; [Symbol.asyncIterator]?: unknown }
+  const body = (data ?? {}) as Partial<Record<'pipe' | 'getReader' | 'canResend' | symbol, unknown>>
   return (
     parts !== undefined ||
-    (typeof body.pipe !== 'function' &&
+    (body.canResend !== false &&
+      typeof body.pipe !== 'function' &&
       typeof body.getReader !== 'function' &&
       typeof body[Symbol.asyncIterator] !== 'function')
   )

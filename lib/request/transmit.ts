@@ -6,9 +6,9 @@ import { hideError, hideFromInspection, hideResponse, isStream } from '../secret
 import { wrapAgent } from '../secrets/wrap-agent'
 import { isPromise } from '../tokens/token'
 import { abortable, throwIfAborted } from './abort'
-import { adapterKind, isHttp2 } from './adapters'
+import { adapterKind, isHttp2, leavesRedirects } from './adapters'
 import { rememberSecrets, type Credentials, type RequestContext } from './context'
-import { usesProxy } from './network-proxy'
+import { isFromNetworkProxy, usesProxy } from './network-proxy'
 import { reportProgress } from './progress'
 import { fieldsOf, redirectHook, redirectOf, removeFields, scrubRedirect } from './redirects'
 import { discard, ReplayedForm } from './resend'
@@ -182,7 +182,7 @@ function hideFailure(
     )
 }
 
-/** Gives a scheme each response to what it changed, and follows a redirect that the fetch adapter did not. */
+/** Gives a scheme each response to what it changed, and follows a redirect that the adapter did not. */
 function afterResponse(
   config: Request,
   context: RequestContext,
@@ -191,7 +191,8 @@ function afterResponse(
 ): void {
   const { scheme, changes } = credentials
   if (changes) scheme?.onResponse?.(schemeResponse(response), changes)
-  if (config.fetchOptions !== context.request.fetchOptions) followHeld(context, credentials, response)
+  if (config.fetchOptions !== context.request.fetchOptions || leavesRedirects(context.adapter))
+    followHeld(context, credentials, response)
 }
 
 /** Gives a scheme the request as it will be sent, and applies its changes. */
@@ -261,6 +262,8 @@ function holdRedirects(config: Request, { request }: RequestContext): void {
 }
 
 function followHeld(context: RequestContext, credentials: Credentials, response: AxiosResponse): void {
+  // The server did not send it.
+  if (isFromNetworkProxy(response, context.url, context.request.proxy)) return
   const location = schemeResponse(response).header('Location')
   const redirect = redirectOf(context, credentials, { status: response.status, location })
   if (!redirect) return
