@@ -1,8 +1,16 @@
-/** Algorithms of digests (RFC 3230, RFC 9530) that bodies are verified with; the fastest first. */
-export const DIGEST_ALGORITHMS = ['crc32', 'adler32', 'crc32c', 'sha-256', 'sha-512', 'sha', 'md5'] as const
+/** An algorithm of a digest (RFC 3230, RFC 9530). */
+export type DigestAlgorithm = 'crc32' | 'adler32' | 'crc32c' | 'sha-256' | 'sha-512' | 'sha' | 'md5'
 
-/** An algorithm of a digest. */
-export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number]
+/** The algorithms that bodies are verified with, the fastest first. */
+export const DIGEST_ALGORITHMS: readonly DigestAlgorithm[] = [
+  'crc32',
+  'adler32',
+  'crc32c',
+  'sha-256',
+  'sha-512',
+  'sha',
+  'md5',
+]
 
 /** Bytes of a digest. */
 export const DIGEST_LENGTHS: Readonly<Record<DigestAlgorithm, number>> = {
