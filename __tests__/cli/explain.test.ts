@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { igwnAuth, runtimeFile, slashTmp } from '../support/command'
+import { setTimeout as wait } from 'node:timers/promises'
+import { igwnAuth, itOnTerminal, onTerminal, runtimeFile, slashTmp } from '../support/command'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
 import { startSite, type Site } from '../support/site'
 import { emptyPlaces, mint, put, room } from '../support/tokens'
@@ -144,6 +145,57 @@ describe('colors', () => {
     expect(stdout.includes(escape)).toBe(expected)
     // Newer versions of Node.js warn when both are set.
     expect(stderr).not.toContain('igwn-auth')
+  })
+})
+
+describe('--watch', () => {
+  const tokenSent = 'Would be sent: the token from'
+
+  it('prints the explanation again when something changes, until a signal', async () => {
+    const { code, signal, stdout, stderr } = await igwnAuth(['explain', URL_OF_X, '--watch'], {
+      meanwhile: async ({ child, said }) => {
+        while (!said.stdout.includes('No credential would be sent.')) await wait(5)
+        put(runtimeFile(), mint())
+        while (!said.stdout.includes(tokenSent)) await wait(5)
+        child.kill('SIGINT')
+      },
+    })
+    expect({ code, signal, stderr }).toEqual({
+      code: null,
+      signal: 'SIGINT',
+      stderr: 'igwn-auth: interrupted\n',
+    })
+    // Once each, although it looks every second.
+    expect(stdout.split('Required of a token:')).toHaveLength(3)
+    expect(stdout).not.toContain('\u001b')
+  })
+
+  it('with --json prints one object for each', async () => {
+    const { stdout } = await igwnAuth(['explain', URL_OF_X, '--watch', '--json'], {
+      meanwhile: async ({ child, said }) => {
+        while (!said.stdout.includes('"attached": []')) await wait(5)
+        put(runtimeFile(), mint())
+        while (!said.stdout.includes('"attached": [\n')) await wait(5)
+        child.kill('SIGTERM')
+      },
+    })
+    const objects = stdout.split(/(?<=^\})\n/m).filter(Boolean)
+    expect(
+      objects.slice(0, 2).map((text) => (JSON.parse(text) as { attached: object[] }).attached.length),
+    ).toEqual([0, 1])
+  })
+
+  itOnTerminal('replaces the explanation on a terminal', async () => {
+    const { code, stdout } = await onTerminal(['explain', URL_OF_X, '--watch'], {
+      meanwhile: async ({ child, said }) => {
+        while (!said.stdout.includes('No credential would be sent.')) await wait(5)
+        put(runtimeFile(), mint())
+        while (!said.stdout.includes('Would be sent:')) await wait(5)
+        child.stdin.write('\u0003')
+      },
+    })
+    expect(code).toBe(130)
+    expect(stdout.split('\u001b[H\u001b[2J')).toHaveLength(2)
   })
 })
 

@@ -245,6 +245,52 @@ describe('an invalid command line is one line on stderr and exit code 2', () => 
   })
 })
 
+it.each<[string[], number, string]>([
+  [['explain', 'ftp://a', '--json'], 2, 'invalid URL; expected http or https'],
+  [['explain', '--json'], 2, "missing required argument 'url'"],
+  [['explain', 'a', '--json', '--nothing'], 2, "unknown option '--nothing'"],
+  [['token', '--json', '--scope', ''], 2, 'It is empty.'],
+  [['token', '--json'], 1, 'no suitable token found'],
+  [['x509', '--json'], 1, 'no suitable certificate found'],
+  [['x509', '--json', '--key', 'x'], 2, '--key needs --cert'],
+  [['x509', '--json', '--passphrase-file', 'none'], 26, 'none cannot be read (ENOENT)'],
+])('%j fails with one JSON object on stdout', async (words, exitCode, message) => {
+  const { code, stdout, stderr } = await igwnAuth(words)
+  expect(code).toBe(exitCode)
+  expect(stderr).toContain(message)
+  const { error } = JSON.parse(stdout) as { error: object }
+  expect(error).toMatchObject({
+    exitCode,
+    message: expect.stringContaining(message),
+    fixes: expect.any(Array),
+  })
+})
+
+it('help fits 60 columns', async () => {
+  for (const words of [[], ['explain'], ['request'], ['token'], ['x509'], ['completion']]) {
+    const { stdout } = await igwnAuth(['help', ...words], { env: { COLUMNS: '60' } })
+    // Examples and URLs are there to be copied.
+    const long = stdout
+      .split('\n')
+      .filter((line) => line.length > 60 && !/^ {2}(?:igwn-auth|curl) |https:/.test(line))
+    expect(long).toEqual([])
+  }
+})
+
+it('nothing is wrapped in a pipe', async () => {
+  const scope = Array.from({ length: 40 }, (_, index) => `read:/a/long/path/${index}`).join(' ')
+  for (const words of [
+    ['token', '--decode'],
+    ['explain', 'a.example.org'],
+  ]) {
+    const { stdout } = await igwnAuth(words, {
+      env: { BEARER_TOKEN: mint({ aud: 'ANY', scope }) },
+      stdin: '',
+    })
+    expect(stdout).toContain('read:/a/long/path/0 read:/a/long/path/1 ')
+  }
+})
+
 it('ends without a message when its reader stops early', async () => {
   const line =
     'set -o pipefail 2>/dev/null; $IGWN_AUTH help get | true; $IGWN_AUTH explain a.example.org | true'

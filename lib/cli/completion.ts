@@ -20,6 +20,12 @@ function optionsOf(command: Command): readonly Option[] {
   return command.createHelp().visibleOptions(command)
 }
 
+function namesOf(program: Command): string {
+  return commandsOf(program)
+    .map(({ name }) => name)
+    .join(' ')
+}
+
 /** Options whose value is a path. */
 function takesFile({ flags }: Option): boolean {
   return /<(?:file|dir)>/.test(flags)
@@ -40,7 +46,7 @@ function bash(program: Command): string[] {
     '  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} options= values= files=',
     '  COMPREPLY=()',
     '  if ((COMP_CWORD == 1)); then',
-    `    COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(' ')} help --help --version" -- "$current"))`,
+    `    COMPREPLY=($(compgen -W "${namesOf(program)} help --help --version" -- "$current"))`,
     '    return',
     '  fi',
     '  case ${COMP_WORDS[1]} in',
@@ -54,11 +60,14 @@ function bash(program: Command): string[] {
     '  esac',
     '  if [[ $files == *"|$previous|"* ]]; then',
     '    compopt -o filenames',
+    "    local IFS=$'\\n'",
     '    COMPREPLY=($(compgen -f -- "$current"))',
     '  elif [[ $values != *"|$previous|"* && $current == -* ]]; then',
     '    COMPREPLY=($(compgen -W "$options" -- "$current"))',
     '  elif [[ ${COMP_WORDS[1]} == completion ]]; then',
     '    COMPREPLY=($(compgen -W "bash zsh fish" -- "$current"))',
+    '  elif [[ ${COMP_WORDS[1]} == help ]]; then',
+    `    COMPREPLY=($(compgen -W "${namesOf(program)}" -- "$current"))`,
     '  fi',
     '}',
     'complete -F _igwn_auth igwn-auth',
@@ -74,8 +83,9 @@ function zsh(program: Command): string[] {
     '  local -a commands',
     '  commands=(',
     ...commands.map(({ name, command }) => `    '${name}:${text(command.summary())}'`),
+    "    'help:print the help of a command'",
     '  )',
-    '  if (( CURRENT == 2 )); then',
+    '  if (( CURRENT == 2 )) || [[ $words[2] == help ]]; then',
     "    _describe 'command' commands",
     '    return',
     '  fi',
@@ -97,7 +107,8 @@ function zsh(program: Command): string[] {
     ]),
     '  esac',
     '}',
-    'compdef _igwn-auth igwn-auth',
+    '# As a file in fpath this is the body of the function; sourced, it is not.',
+    'if [[ $funcstack[1] == _igwn-auth ]]; then _igwn-auth "$@"; else compdef _igwn-auth igwn-auth; fi',
   ]
 }
 
@@ -110,6 +121,8 @@ function fish(program: Command): string[] {
       ({ name, command }) =>
         `complete -c igwn-auth -n __fish_use_subcommand -a ${name} -d ${text(command.summary())}`,
     ),
+    "complete -c igwn-auth -n __fish_use_subcommand -a help -d 'print the help of a command'",
+    `complete -c igwn-auth -n '__fish_seen_subcommand_from help' -a '${namesOf(program)}'`,
     ...commands.flatMap(({ name, options }) =>
       options.map((option) => {
         const short = option.short ? ` -s ${text(option.short.slice(1))}` : ''
@@ -126,7 +139,7 @@ function fish(program: Command): string[] {
 /** The man page, in the macros of man(7). */
 export function manPage(program: Command): string {
   const page = [
-    `.TH IGWN\\-AUTH 1 "" "axios-igwn-auth ${program.version() ?? ''}" "User Commands"`,
+    `.TH IGWN\\-AUTH 1 "${new Date().toISOString().slice(0, 10)}" "axios-igwn-auth ${program.version() ?? ''}" "User Commands"`,
     '.SH NAME',
     'igwn\\-auth \\- requests with SciTokens, X.509 proxies and netrc entries',
     '.SH SYNOPSIS',
@@ -157,7 +170,8 @@ function sectionsOf(name: string, macro: string): string[] {
   return (SECTIONS[name] ?? []).flatMap(({ title, paragraphs = [], rows = [], examples = [] }) => [
     `${macro} "${roff(title)}"`,
     ...rows.flatMap(([term, text]) => ['.TP', `.B ${roff(term)}`, roff(text)]),
-    ...paragraphs.flatMap((text) => ['.PP', roff(text)]),
+    // A macro for a paragraph after the title is an error.
+    ...paragraphs.flatMap((text, index) => [...(index + rows.length > 0 ? ['.PP'] : []), roff(text)]),
     ...(examples.length > 0 ? ['.nf', ...examples.map(roff), '.fi'] : []),
   ])
 }

@@ -214,6 +214,8 @@ function prepared(command: Command, name = command.name()): Command {
   return command
     .exitOverride()
     .helpOption('-h, --help', 'print this help')
+    // Descriptions beside long options are wrapped on narrow terminals, too.
+    .configureHelp({ minWidthToWrap: 20 })
     .addHelpText('after', ({ error }) =>
       sectionsText(command, helpWidth(error ? process.stderr : process.stdout)),
     )

@@ -16,6 +16,9 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   'python3-requests': 'requests',
   'python3-authlib': 'Authlib, for OAuth 1.0',
   'redis-server': 'Redis',
+  zsh: 'zsh, for its completion',
+  fish: 'fish, for its completion',
+  mandoc: 'mandoc, for the man page',
   chromium: 'Chromium, for the API reference',
   iproute2: 'a network namespace for the tests',
 }
