@@ -379,6 +379,8 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'patch',
     'post',
     'put',
+    'redisLock',
+    'redisStore',
     'removeAutoRetry',
     'removeIgwnAuth',
     'request',

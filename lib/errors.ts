@@ -51,6 +51,8 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_OAUTH1_RESPONSE'
   /** A token store cannot be used: its file or folder is accessible to others, owned by another user, or damaged. */
   | 'ERR_IGWN_STORE_UNUSABLE'
+  /** The server of a token store does not respond. */
+  | 'ERR_IGWN_STORE_UNREACHABLE'
   /** A token command failed or printed no token. */
   | 'ERR_IGWN_COMMAND_FAILED'
   /** An authorization server refused; its response is in `error`, `errorDescription`, `errorUri`, `status`. */

@@ -50,7 +50,10 @@ export { tokenCommand, type TokenCommandOptions } from './tokens/token-command'
 export { getSciToken, type GetSciTokenOptions } from './tokens/get-sci-token'
 export { fileStore } from './stores/file-store'
 export { keyvStore, type KeyvLike, type KeyvStoreOptions } from './stores/keyv-store'
-export type { StoredToken, TokenStore } from './stores/token-store'
+export type { RedisLike } from './stores/redis-client'
+export { redisLock, type RedisLockOptions } from './stores/redis-lock'
+export { redisStore } from './stores/redis-store'
+export type { HeldLock, StoredToken, TokenStore } from './stores/token-store'
 export { applyAutoRetry, removeAutoRetry, type AutoRetryOptions } from './instance/apply-auto-retry'
 export {
   igwnAxios,

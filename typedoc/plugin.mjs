@@ -34,7 +34,8 @@ const CATEGORIES = [
   {
     title: 'Token stores',
     guides: ['managed-tokens'],
-    symbols: 'fileStore keyvStore KeyvLike KeyvStoreOptions StoredToken TokenStore',
+    symbols: `fileStore keyvStore KeyvLike KeyvStoreOptions redisStore redisLock RedisLike RedisLockOptions HeldLock StoredToken
+      TokenStore`,
   },
   {
     title: 'Automatic retry',

@@ -21,11 +21,21 @@ export const redisVersion: string | undefined = (() => {
   }
 })()
 
-/** Starts a Redis on loopback that keeps nothing on the disk. */
-export async function startRedis(): Promise<Redis> {
-  const port = await freePort()
-  const folder = fs.mkdtempSync(path.join(String(process.env.TMPDIR), 'redis-'))
-  const options = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: folder, daemonize: 'no' }
+/** The place of a Redis that can be started again with what it kept. */
+export interface RedisPlace {
+  readonly port: number
+  readonly folder: string
+}
+
+export async function redisPlace(): Promise<RedisPlace> {
+  return { port: await freePort(), folder: fs.mkdtempSync(path.join(String(process.env.TMPDIR), 'redis-')) }
+}
+
+/** Starts a Redis on loopback. It keeps nothing on the disk, unless it is given a place. */
+export async function startRedis(place?: RedisPlace): Promise<Redis> {
+  const { port, folder } = place ?? (await redisPlace())
+  const kept = place ? { appendonly: 'yes', appendfsync: 'always' } : { appendonly: 'no' }
+  const options = { port, bind: '127.0.0.1', save: '', ...kept, dir: folder, daemonize: 'no' }
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
   const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(server, 'exit')
@@ -45,7 +55,7 @@ export async function startRedis(): Promise<Redis> {
     async stop() {
       server.kill('SIGTERM')
       await ended
-      fs.rmSync(folder, { recursive: true })
+      if (!place) fs.rmSync(folder, { recursive: true })
     },
   }
 }

@@ -140,6 +140,22 @@ function requestsBy(
   })
 }
 
+/** A Redis that repeats what it got in its errors, and a client that is none. */
+function redisFailures(
+  make: (client: main.RedisLike) => { set(key: string, token: main.StoredToken): Promise<unknown> },
+): Action[] {
+  const failure = (args: string[]) =>
+    Object.assign(new Error(`NOPERM ${args.join(' ')}`), { name: 'ReplyError', command: { args } })
+  return [
+    () =>
+      make({ call: (...args) => Promise.reject(failure(args)) }).set('k', {
+        access_token: SECRETS.opaque,
+        refresh_token: SECRETS.tokenSecret,
+      }),
+    () => make({ sendCommand: SECRETS.bad } as never),
+  ]
+}
+
 /** The same by `igwnFetch`. */
 function fetchesBy(make: () => fetching.IgwnFetch, init: fetching.IgwnRequestInit = {}): Action[] {
   const ends = [
@@ -452,6 +468,11 @@ const ACTS: Record<string, Record<string, Action[]>> = {
         return kept
       },
     ],
+    redisStore: redisFailures((client) => main.redisStore(client)),
+    redisLock: redisFailures((client) => {
+      const lock = main.redisLock(client)
+      return { set: (key) => lock(key, () => Promise.reject(new Error('no'))) }
+    }),
     applyAutoRetry: [
       ...requestsBy(() =>
         main.applyAutoRetry(withAuth({ token: SECRETS.opaque })(), {

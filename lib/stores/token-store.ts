@@ -32,8 +32,17 @@ export interface TokenStore {
   /**
    * Runs work while no other process, and nothing else in this process, holds the lock of that key. The others wait, then call
    * `get` again. Without it two processes may renew at once, and with rotated refresh tokens one of them fails.
+   *
+   * A lock that can end while its holder is paused passes a {@link HeldLock} to the work, which asks it before it sends something
+   * that may be sent once. When that rejects, the lock may run the work again. Other arguments are ignored.
    */
-  lock?<T>(key: string, work: () => Promise<T>): Promise<T>
+  lock?<T>(key: string, work: (held?: unknown) => Promise<T>): Promise<T>
+}
+
+/** A lock while its work runs. */
+export interface HeldLock {
+  /** Rejects when this process has lost the lock. */
+  assertHeld(): Promise<void>
 }
 
 /** Whether a value has the required methods of a {@link TokenStore}. */

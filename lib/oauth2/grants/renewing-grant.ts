@@ -13,7 +13,7 @@ import { IgwnAuthError } from '../../errors'
 import { grantsScope, hasParentSegment, splitScopes } from '../../formats/scopes'
 import { forgetter, withoutRefreshToken, type SharedStore } from '../../stores/shared-store'
 import { storedToken } from '../../stores/stored-token'
-import type { StoredToken, TokenStore } from '../../stores/token-store'
+import type { HeldLock, StoredToken, TokenStore } from '../../stores/token-store'
 import { tokenStore } from '../../tokens/reuse'
 import type { TokenQuery, TokenSource } from '../../tokens/token'
 import { deferredFinding } from '../../tokens/describe-token'
@@ -111,7 +111,15 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
   const sessionKey = options.storeKey ?? nameOf(server, grant, options)
   // One at a time: a refresh token may be usable only once.
   const lock = store?.lock?.bind(store)
-  const locked: SharedStore['locked'] = lock ? (_, work) => lock(sessionKey, work) : inTurn()
+  const locked: SharedStore['locked'] = lock
+    ? (_, work) =>
+        lock(sessionKey, (one) => {
+          held = one
+          return work()
+        })
+    : inTurn()
+  /** The lock of the work that runs now. */
+  let held: unknown
   const shared: SharedStore = { read, write, locked, forget: forgetter(store, locked, grant.name) }
   const cache = tokenCache({
     ...options,
@@ -242,6 +250,8 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
     let refusal: unknown
     for (const refreshToken of new Set([login?.refresh_token, grant.refreshToken])) {
       if (refreshToken === undefined) continue
+      // This process may have been paused, and another one may have used the refresh token.
+      await (held as Partial<HeldLock> | null | undefined)?.assertHeld?.()
       try {
         return await refreshed(server, refreshToken, beyondLogin(request), { others: params, signal })
       } catch (error) {
