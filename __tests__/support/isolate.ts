@@ -28,6 +28,9 @@ processEnvironment.temporaryFolder = room('slash-tmp')
 // The mode of /tmp: all users can create files in it.
 fs.chmodSync(processEnvironment.temporaryFolder, 0o1777)
 
+const workingFolder = process.cwd()
 afterAll(() => {
+  // A test that timed out may have left the process in the folder; without a working folder, all later test files fail.
+  process.chdir(workingFolder)
   fs.rmSync(folder, { recursive: true, force: true })
 })
