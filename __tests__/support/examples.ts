@@ -69,6 +69,7 @@ export function testExamples(name: string, runner: () => ExampleRunner): void {
       printed.set(example, output)
       if (!process.env.UPDATE_EXAMPLES) expect(output).toEqual(used.prints?.(example) ?? example.prints)
     },
+    60_000, // the first one loads everything
   )
 
   afterAll(() => {
