@@ -170,6 +170,24 @@ describe('a server that', () => {
     expect(seen).toMatchObject([{ size: 2 * MB, isComplete: true }])
   })
 
+  it('closes the connection with its 100 Continue, as XRootD 5 says it does, gets the body', async () => {
+    let size = 0
+    const server = net.createServer((socket) => {
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 100 Continue\r\nConnection: Close\r\nContent-Length: 0\r\n\r\n')
+        socket.on('data', ({ length }) => {
+          size += length
+          if (size === 2 * MB) socket.end('HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n')
+        })
+      })
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    closers.push(() => server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/f`
+    expect(await igwnAuth(['request', url, '-T', sparse('f', 2 * MB)])).toMatchObject({ code: 0, stderr: '' })
+  })
+
   it('rejects Expect with 417 gets the request without it', async () => {
     const { origin, seen } = await uploadServer((response, { rawHeaders }) => {
       if (!rawHeaders.includes('Expect')) return true

@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream'
  * small bodies, and {@link chunksOf} takes the rest of a large body past it.
  */
 export function readDirectly(): { onread: OnReadOpts; watch: (request: ClientRequest) => void } {
-  const reader: Reader = { body: undefined }
+  const reader: Reader = { body: undefined, awaitsContinue: false }
   const small = Buffer.allocUnsafeSlow(64 * 1024)
   let socket: Socket | undefined
   return {
@@ -17,22 +17,36 @@ export function readDirectly(): { onread: OnReadOpts; watch: (request: ClientReq
       callback(length, buffer) {
         if (reader.body) return reader.body.received(buffer.subarray(0, length))
         // Not `push`: while the response is paused, the socket would keep what belongs to the parser.
-        socket?.emit('data', Buffer.from(buffer.subarray(0, length)))
+        const bytes = Buffer.from(buffer.subarray(0, length))
+        socket?.emit('data', reader.awaitsContinue ? withoutFieldsOf100(bytes) : bytes)
         return true
       },
     },
     watch(request) {
       request.once('socket', (connection) => {
-        if (request.reusedSocket) return
-        socket = connection
-        readers.set(connection, reader)
+        if (!request.reusedSocket) {
+          socket = connection
+          readers.set(connection, reader)
+        }
+        const own = readers.get(connection)
+        if (!own) return
+        own.awaitsContinue = request.hasHeader('Expect')
+        for (const event of ['continue', 'response']) request.once(event, () => (own.awaitsContinue = false))
       })
     },
   }
 }
 
+/** XRootD 5 sends `Connection: Close` with `100 Continue`, after which Node's parser accepts no response. */
+function withoutFieldsOf100(bytes: Buffer): Buffer {
+  const end = bytes.indexOf('\r\n\r\n')
+  const is100 = bytes.toString('latin1', 0, 12) === 'HTTP/1.1 100'
+  return is100 && end > 0 ? Buffer.concat([Buffer.from('HTTP/1.1 100 Continue'), bytes.subarray(end)]) : bytes
+}
+
 interface Reader {
   body: LargeBody | undefined
+  awaitsContinue: boolean
 }
 
 /** Readers by connection. */
