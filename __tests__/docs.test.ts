@@ -31,8 +31,13 @@ describe.each(DOCUMENTS)('%s', (name) => {
   testExamples(name, () => machine)
 })
 
-it('every page with examples is in this list or in a test of docs/', () => {
-  const tests = fs.readdirSync(path.join(__dirname, 'docs')).map((name) => read(`__tests__/docs/${name}`))
+it('every page with examples is in this list, or in a test of docs/ or interop/', () => {
+  const tests = ['docs', 'interop'].flatMap((folder) =>
+    fs
+      .readdirSync(path.join(__dirname, folder))
+      .filter((name) => name.endsWith('.test.ts'))
+      .map((name) => read(`__tests__/${folder}/${name}`)),
+  )
   const pages = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
   const unlisted = pages
     .map((name) => `docs/${name}`)
