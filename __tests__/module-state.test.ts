@@ -10,6 +10,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'cli/download-lock.ts: held': 'names of lock files, which are removed when the command ends',
   'cli/large-body.ts: readers': 'what reads a connection, by connection; weak',
   'cli/main.ts: ended': 'the exit code of the command, when it has ended',
+  'environment.ts: fixedUser': 'the user id of a process that cannot change it',
   'fetch/igwn-fetch.ts: igwnFetch': 'the function that the package exports',
   'files/process-identity.ts: ID': 'an id of this process',
   'files/process-identity.ts: start': 'when this process started',
