@@ -18,6 +18,42 @@ it('lists the license of every installed dependency, and which package requires 
   expect(rows.slice(2)).toEqual(installed().map((row) => [...row]))
 })
 
+describe('the dependencies that handle secrets', () => {
+  const section =
+    read('docs/licenses.md').split('## Dependencies that handle secrets\n')[1]?.split('\n## ')[0] ?? ''
+  const rows = Array.from(section.matchAll(/^\| (.*) \|$/gm), ([, row = '']) =>
+    row.split('|').map((cell) => cell.trim()),
+  )
+    .slice(2)
+    .map(([name = '', version, maintained, sees = '', reason = '']) => ({
+      name,
+      version,
+      maintained,
+      sees,
+      reason,
+    }))
+
+  it('were reviewed with the versions that are installed; every other dependency is said to see none', () => {
+    const { packages } = JSON.parse(read('package-lock.json')) as {
+      packages: Record<string, { version: string }>
+    }
+    for (const [name] of installed()) {
+      const row = rows.find((one) => one.name === name)
+      if (row) expect([name, row.version]).toEqual([name, packages[`node_modules/${name}`]?.version])
+      else expect(section.split('\n\n').find((text) => text.includes('see no secrets'))).toContain(name)
+    }
+  })
+
+  it('each have what they see, and a reason; one that is not maintained says what it does', () => {
+    expect(rows.length).toBeGreaterThan(10)
+    for (const { name, maintained, sees, reason } of rows) {
+      expect([name, maintained]).toEqual([name, expect.stringMatching(/^(?:yes|no)$/)])
+      expect([name, sees, reason]).toEqual([name, expect.stringMatching(/\w/), expect.stringMatching(/\w/)])
+      if (maintained === 'no') expect([name, reason]).toEqual([name, expect.stringContaining(': it ')])
+    }
+  })
+})
+
 it('has only dependencies with permissive licenses', () => {
   const permissive = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD']
   expect(installed().filter(([, license]) => !permissive.includes(license))).toEqual([])

@@ -31,6 +31,7 @@ describe('SECURITY.md', () => {
 describe('the lock file', () => {
   interface Locked {
     readonly integrity?: string
+    readonly resolved?: string
     readonly link?: boolean
     readonly dev?: boolean
     readonly hasInstallScript?: boolean
@@ -48,6 +49,17 @@ describe('the lock file', () => {
       .map(([name]) => name)
     expect(scripts).toEqual([])
     expect(read('.npmrc')).toMatch(/^ignore-scripts=true$/m)
+  })
+
+  it('takes every package from one registry: that of the user, or one host by https', () => {
+    const places = others.map(([, { resolved }]) => resolved).filter((place) => place !== undefined)
+    expect(places.filter((place) => !/^https:\/\/[^/@]+\/.+\.tgz$/.test(place))).toEqual([])
+    expect(new Set(places.map((place) => new URL(place).host)).size).toBeLessThan(2)
+    expect(others.filter(([, { link }]) => link).map(([name]) => name)).toEqual([])
+  })
+
+  it('is what CI installs', () => {
+    expect(read('.ci/run')).toContain("step 'Install' npm ci\n")
   })
 })
 

@@ -1,6 +1,12 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { folderProblem, formatPermissions, ownFileProblem, sharedFolderCheck } from '../../lib/files/access'
+import {
+  entryProblem,
+  folderProblem,
+  formatPermissions,
+  ownFileProblem,
+  sharedFolderCheck,
+} from '../../lib/files/access'
 import { emptyPlaces, put, room } from '../support/tokens'
 
 const isRoot = process.geteuid?.() === 0
@@ -41,6 +47,16 @@ describe('in a folder that others can write to', () => {
     expect(check(file)).toBeUndefined()
     own(file, other)
     expect(check(file)).toEqual(foreign())
+  })
+
+  itAsRoot('a pipe or link of another user is not written to', () => {
+    const link = path.join(sharedFolder('shared'), 'link')
+    fs.symlinkSync('/dev/null', link)
+    expect(entryProblem(link, user)).toBeUndefined()
+    own(link, other)
+    expect(entryProblem(link, user)).toMatchObject({ problem: 'foreign-owner', actual: other })
+    fs.chmodSync(room('shared'), 0o755)
+    expect(entryProblem(link, user)).toBeUndefined()
   })
 
   itAsRoot.each([0o770, 0o702, 0o1777])('of mode %o', (mode) => {

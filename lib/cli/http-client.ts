@@ -7,6 +7,7 @@ import { igwnAxios } from '../instance/igwn-axios'
 import type { IgwnAuthOptions } from '../options'
 import { canResend } from '../request/resend'
 import { printable } from '../secrets/sanitize'
+import { SentSecrets, type Redact } from '../secrets/sent-secrets'
 import { UNTRUSTED } from '../x509/untrusted-server'
 import { CommandError, EXIT, TransientError } from './errors'
 import { seconds } from './format'
@@ -26,6 +27,8 @@ export interface Response {
   readonly url: string
   /** What is known of a 401, a 403 or another refusal of credentials. */
   readonly refusal: Refusal | undefined
+  /** Removes from a text what the requests so far carried, also a password of the command line. */
+  readonly hide: Redact
   /**
    * The body as it was sent. A chunk is valid until the next one is requested. Breaking out of the loop closes the connection.
    *
@@ -56,6 +59,7 @@ export interface Limits {
 export function sender(request: RequestOptions, igwnAuth: IgwnAuthOptions, limits: Limits): Send {
   const { url, method, headers, body, compressed } = request
   const { timeout, signal, onUpload } = limits
+  const sent = new SentSecrets()
   const timeoutError = () =>
     new TransientError(EXIT.timeout, `${url.host} sent nothing for ${seconds(timeout)}`)
 
@@ -73,19 +77,23 @@ export function sender(request: RequestOptions, igwnAuth: IgwnAuthOptions, limit
           headers: AxiosHeaders.concat(headers, more),
           data: body && !Buffer.isBuffer(body) ? new WatchedBody(body, onProgress) : body,
           transformRequest: (data: unknown) => data,
-          adapter: transport,
           responseType: 'stream',
           // A file gets what the server has. With --compressed axios decompresses it.
           decompress: compressed,
           validateStatus: (status) => status < 400,
           signal: idle.signal,
           igwnAuth,
+          // Sees what each send carries, redirects and retries included.
+          adapter: (config) => {
+            sent.addOf(new URLSearchParams(), config.headers.get('Authorization')?.toString())
+            return transport(config)
+          },
         }),
       )
-      return responseOf(response, idle, url)
+      return responseOf(response, { idle, sent, url })
     } catch (error) {
       const { response, igwnAuth: refusal } = error as IgwnAxiosError<Readable>
-      if (response) return responseOf(response, idle, url, refusal)
+      if (response) return responseOf(response, { idle, sent, url, refusal })
       throw idle.reason() ?? redirectError(error, body) ?? connectionError(error, url)
     }
   }
@@ -127,9 +135,12 @@ function redirectError(error: unknown, body: RequestBody | undefined): CommandEr
 
 function responseOf(
   response: AxiosResponse<Readable>,
-  idle: IdleTimeout,
-  url: URL,
-  refusal?: Refusal,
+  {
+    idle,
+    sent,
+    url,
+    refusal,
+  }: { idle: IdleTimeout; sent: SentSecrets; url: URL; refusal?: Refusal | undefined },
 ): Response {
   const { status, statusText, data } = response
   const { httpVersion = '1.1' } = data as Partial<IncomingMessage>
@@ -145,11 +156,12 @@ function responseOf(
   }
   return {
     status,
-    statusText,
+    statusText: sent.hide(statusText),
     httpVersion,
     headers,
     url: res?.responseUrl ?? url.href,
     refusal,
+    hide: sent.hide,
     body: () => bodyOf(data, idle),
     discard: () => data.on('error', () => undefined).destroy(),
   }

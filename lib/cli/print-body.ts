@@ -28,7 +28,7 @@ async function writeBody(response: Response, isForced: boolean): Promise<{ size:
   let last: number | undefined
   let size = 0
   for await (const chunk of response.body()) {
-    if (last === undefined && stdout.isTTY && !isForced && chunk.includes(0))
+    if (stdout.isTTY && !isForced && CONTROL.test(chunk.toString('latin1')))
       throw new CommandError(EXIT.unwritable, 'the response is binary and not printed on a terminal', {
         fixes: ['--output FILE, or --output - to print it anyway'],
       })
@@ -42,6 +42,10 @@ async function writeBody(response: Response, isForced: boolean): Promise<{ size:
   if (last !== undefined && last !== LINE_FEED && response.status >= 400 && isSameOutput()) stdout.write('\n')
   return { size, page: Buffer.concat(page) }
 }
+
+/** Bytes that control a terminal, also those of C1 in UTF-8; not tab, line feed and carriage return. */
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\x00-\x08\v\f\x0e-\x1f\x7f]|\xc2[\x80-\x9f]/
 
 const LINE_FEED = 0x0a
 

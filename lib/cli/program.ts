@@ -3,7 +3,7 @@ import { version } from '../../package.json'
 import { usageError } from './errors'
 import type { ExplainFlags } from './explain'
 import * as parse from './flags'
-import { hideTokens } from './format'
+import { hideTokens, printableLines } from './format'
 import { ADVICE, helpWidth, sectionsText } from './help'
 import type { DataFlag } from './request-body'
 import type { RequestFlags } from './request-options'
@@ -211,24 +211,26 @@ function command(parent: Command, name: string, summary: string): Command {
 }
 
 function prepared(command: Command, name = command.name()): Command {
-  return command
-    .exitOverride()
-    .helpOption('-h, --help', 'print this help')
-    // Descriptions beside long options are wrapped on narrow terminals, too.
-    .configureHelp({ minWidthToWrap: 20 })
-    .addHelpText('after', ({ error }) =>
-      sectionsText(command, helpWidth(error ? process.stderr : process.stdout)),
-    )
-    .configureOutput({
-      getOutHelpWidth: () => helpWidth(process.stdout),
-      getErrHelpWidth: () => helpWidth(process.stderr),
-      outputError: (text, write) => write(`${name}: ${messageOfParser(text)}\nSee ${name} --help.\n`),
-    })
+  return (
+    command
+      .exitOverride()
+      .helpOption('-h, --help', 'print this help')
+      // Descriptions beside long options are wrapped on narrow terminals, too.
+      .configureHelp({ minWidthToWrap: 20 })
+      .addHelpText('after', ({ error }) =>
+        sectionsText(command, helpWidth(error ? process.stderr : process.stdout)),
+      )
+      .configureOutput({
+        getOutHelpWidth: () => helpWidth(process.stdout),
+        getErrHelpWidth: () => helpWidth(process.stderr),
+        outputError: (text, write) => write(`${name}: ${messageOfParser(text)}\nSee ${name} --help.\n`),
+      })
+  )
 }
 
 /** A message of commander in one line, without values, which can be secrets, and with better advice. */
 export function messageOfParser(text: string): string {
-  const message = hideTokens(text)
+  const message = hideTokens(printableLines(text))
     .replace(/^error: /, '')
     .replace(/(option '-[^'=]*)=[^']*'/, "$1'")
     // A URL can hold a password.

@@ -1,10 +1,11 @@
-import fs from 'node:fs'
 import { IgwnAuthError } from '../errors'
 import { urlWithoutSecrets, type IgwnAuthEvent } from '../events'
+import { isStats, statOf } from '../files/read-file'
+import { failureText, openDevice, openForWriting, writeTarget } from '../files/write-file'
 import { explain } from '../instance/explain'
 import type { IgwnAuthOptions } from '../options'
 import { pathName } from '../secrets/sanitize'
-import { abortOnSignal, asUsageError, CommandError, EXIT, fileError, Interrupted, usageError } from './errors'
+import { abortOnSignal, asUsageError, CommandError, EXIT, Interrupted, usageError } from './errors'
 import { authOptions, useTrustFlags } from './flags'
 import { seconds } from './format'
 import { MAX_TIMER, sender, type Send } from './http-client'
@@ -28,7 +29,7 @@ export async function requestCommand(words: readonly string[], flags: RequestFla
   const format = flags.writeOut === undefined ? undefined : writeOutFormat(flags.writeOut)
   const transfers = requests.map((request, index) => transferOf(request, files[index]))
   if (format !== undefined) for (const transfer of transfers) checkFormat(format, transfer)
-  if (flags.dumpHeader !== undefined && flags.dumpHeader !== '-') writeHeaders(flags.dumpHeader, [], 'w')
+  if (flags.dumpHeader !== undefined && flags.dumpHeader !== '-') await writeHeaders(flags.dumpHeader, [])
 
   let exitCode: number = EXIT.ok
   for (const [index, transfer] of transfers.entries()) {
@@ -131,16 +132,26 @@ function observed(send: Send, transfer: Transfer, flags: RequestFlags, onRespons
       )
     if (include || head || dumpHeader === '-') process.stdout.write(`${headLines(response).join('\n')}\n\n`)
     if (dumpHeader !== undefined && dumpHeader !== '-')
-      writeHeaders(dumpHeader, [...headLines(response), ''], 'a')
+      await writeHeaders(dumpHeader, [...headLines(response), ''])
     return response
   }
 }
 
-function writeHeaders(file: string, lines: readonly string[], flag: 'w' | 'a'): void {
+/** Empties the file of `-D`, or appends to it. */
+async function writeHeaders(file: string, lines: readonly string[]): Promise<void> {
   try {
-    fs.writeFileSync(file, lines.map((line) => `${line}\n`).join(''), { flag })
+    const stats = statOf(file)
+    const isDevice = isStats(stats) && !stats.isFile()
+    const handle = isDevice ? await openDevice(file) : await openForWriting(await writeTarget(file))
+    try {
+      if (lines.length === 0 && !isDevice) await handle.truncate(0)
+      const text = lines.map((line) => `${line}\n`).join('')
+      await handle.write(text, isDevice ? null : (await handle.stat()).size)
+    } finally {
+      await handle.close()
+    }
   } catch (error) {
-    throw fileError(EXIT.unwritable, pathName(file), error)
+    throw new CommandError(EXIT.unwritable, `${pathName(file)} ${failureText(error, 'written')}`)
   }
 }
 

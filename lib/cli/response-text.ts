@@ -14,7 +14,7 @@ export function headLines({ httpVersion, status, statusText, headers }: Response
 /** The same for a log: without cookies, signed URLs and tokens. */
 export function redactedHeadLines(response: Response): string[] {
   return headLines(response).map((line) =>
-    hideTokens(line).replace(SECRET_FIELD, '$1 [hidden]').replace(QUERY, '$1?[hidden]'),
+    hideTokens(response.hide(line)).replace(SECRET_FIELD, '$1 [hidden]').replace(QUERY, '$1?[hidden]'),
   )
 }
 
@@ -41,10 +41,10 @@ export const MAX_PAGE_BYTES = 16 * 1024
 
 /**
  * The beginning of the body of an error response, in one line; undefined if it is empty or not text. The query of the URL is
- * hidden, because it can be secret.
+ * hidden, because it can be secret, and so is what the request carried.
  */
-export function messageIn(page: Buffer, { search }: URL): string | undefined {
-  const text = page.toString('utf8', 0, MAX_MESSAGE_BYTES)
+export function messageIn(page: Buffer, { hide }: Response, { search }: URL): string | undefined {
+  const text = hide(page.toString('utf8', 0, MAX_MESSAGE_BYTES))
   const isPageOrBinary = /^\s*<|[\0\ufffd]/.test(text)
   if (isPageOrBinary) return undefined
   const open = search === '' ? text : text.replaceAll(search, '?[hidden]')

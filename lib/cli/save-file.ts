@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
 import { isStats, statOf } from '../files/read-file'
+import { failureText, openDevice } from '../files/write-file'
 import type { IgwnAuthOptions } from '../options'
 import { pathName } from '../secrets/sanitize'
 import { download } from './download'
-import { CommandError, EXIT, fileError, usageError } from './errors'
+import { CommandError, EXIT, usageError } from './errors'
 import { errorOfResponse, type FailedRequest } from './error-response'
 import { bytes } from './format'
 import type { Response, Send } from './http-client'
@@ -102,7 +102,7 @@ async function writeDevice(
   if (response.status >= 300) throw await errorOf(response)
   let size = 0
   try {
-    const handle = await open(file, 'w')
+    const handle = await openDevice(file)
     try {
       for await (const chunk of response.body()) {
         await handle.writeFile(chunk)
@@ -112,7 +112,8 @@ async function writeDevice(
       await handle.close()
     }
   } catch (error) {
-    throw error instanceof CommandError ? error : fileError(EXIT.unwritable, pathName(file), error)
+    if (error instanceof CommandError) throw error
+    throw new CommandError(EXIT.unwritable, `${pathName(file)} ${failureText(error, 'written')}`)
   }
   return size
 }
@@ -125,7 +126,7 @@ async function notTheFile(response: Response, file: string, failed: FailedReques
   }
   const page = await pageOf(response)
   const error = await errorOfResponse(response, page, failed)
-  const message = messageIn(page, failed.request.url)
+  const message = messageIn(page, response, failed.request.url)
   return message === undefined ? error : error.addLines(`the server says: ${message}`)
 }
 

@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import { urlWithoutSecrets } from '../events'
-import { pathName } from '../secrets/sanitize'
+import { pathName, printable } from '../secrets/sanitize'
 import { CommandError, EXIT, fileError, usageError } from './errors'
 import { json } from './format'
 import type { Response } from './http-client'
@@ -100,16 +100,26 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\\\\': '\\',
 }
 
+/** Fit to be printed: a server may send secrets back, and characters that control a terminal. */
+function shown(text: string, { response }: Transfer): string {
+  return printable(response?.hide(text) ?? text)
+}
+
 function textOf(piece: string, variables: ReturnType<typeof variablesOf>, transfer: Transfer): string {
   if (piece === '%{json}') return json(recordOf(transfer, variables), 0)
   const header = /^%header\{(.*)\}$/.exec(piece)?.[1]
-  if (header !== undefined) return (transfer.response && fieldOf(transfer.response.headers, header)) ?? ''
+  if (header !== undefined)
+    return shown((transfer.response && fieldOf(transfer.response.headers, header)) ?? '', transfer)
   const name = /^%\{(.*)\}$/.exec(piece)?.[1]
-  return name === undefined ? (ESCAPES[piece] ?? piece) : String(variables[name] ?? '')
+  return name === undefined ? (ESCAPES[piece] ?? piece) : shown(String(variables[name] ?? ''), transfer)
 }
 
 /** What `%{json}` prints: the variables, and for a failure its fixes. */
-function recordOf({ error }: Transfer, variables: object): object {
+function recordOf(transfer: Transfer, variables: ReturnType<typeof variablesOf>): object {
+  const { error } = transfer
   const { fixes = [], lines = [], data } = error?.details ?? {}
-  return { ...variables, ...(error && { details: lines, fixes }), ...data }
+  const texts = Object.entries(variables).map(([name, value]) => {
+    return [name, typeof value === 'string' ? (transfer.response?.hide(value) ?? value) : value]
+  })
+  return { ...(Object.fromEntries(texts) as object), ...(error && { details: lines, fixes }), ...data }
 }

@@ -130,6 +130,13 @@ export function folderProblem(stats: fs.Stats, user: number | undefined): FilePr
   }
 }
 
+/** Refuses an entry that another user put into a folder that others can write to. Its target is not looked at. */
+export function entryProblem(file: string, user: number | undefined): FileProblem | undefined {
+  const { uid } = fs.lstatSync(file)
+  if (user === undefined || uid === user || uid === 0) return undefined
+  return isShared(fs.statSync(path.dirname(file))) ? ownedByOther(uid, user) : undefined
+}
+
 function ownedByOther(owner: number, user: number): FileProblem {
   return {
     problem: 'foreign-owner',

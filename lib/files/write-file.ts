@@ -7,8 +7,8 @@ import { constants } from 'node:fs'
 import { lstat, open, realpath, rename, rm, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import { processEnvironment } from '../environment'
-import { LINK, ownFileProblem, sharedFolderCheck } from './access'
-import { isStats, linkStatOf, NO_FOLLOW, notRegular, statOf, type FileProblem } from './read-file'
+import { entryProblem, LINK, ownFileProblem, sharedFolderCheck } from './access'
+import { isStats, linkStatOf, NO_FOLLOW, notRegular, REPLACED, statOf, type FileProblem } from './read-file'
 
 /** A file that must not be written, locked or renamed. */
 export class FileAccessError extends Error {
@@ -68,6 +68,15 @@ async function checked(file: string, flags: number, mode?: number): Promise<File
     await handle.close()
     throw error
   }
+}
+
+/** Opens a pipe or a device for writing; a regular file that was put in its place meanwhile is not opened. */
+export async function openDevice(file: string): Promise<FileHandle> {
+  refuse(entryProblem(file, processEnvironment.euid))
+  const handle = await open(file, constants.O_WRONLY)
+  if (!(await handle.stat()).isFile()) return handle
+  await handle.close()
+  throw new FileAccessError(REPLACED)
 }
 
 /** Replaces a file by another of this user in one step that survives a crash. An open handle of it must be synced first. */

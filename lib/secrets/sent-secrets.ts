@@ -1,7 +1,7 @@
 import { redactSecrets } from './redact'
 import { sanitize } from './sanitize'
 
-/** Redacts and sanitizes a text of the server for a message. */
+/** Redacts a text of the server for a message. */
 export type Redact = (text: string) => string
 
 /** The secrets of the requests of one exchange, collected as they are sent, to redact responses that repeat them. */
@@ -22,7 +22,10 @@ export class SentSecrets {
     this.#all.add(new URLSearchParams(`=${password}`).get('') ?? '')
   }
 
-  readonly redact: Redact = (text) => sanitize(redactSecrets(text, [...this.#all]))
+  /** Removes them from a text, which is not changed otherwise. */
+  readonly hide: Redact = (text) => redactSecrets(text, [...this.#all])
+
+  readonly redact: Redact = (text) => sanitize(this.hide(text))
 }
 
 const SECRET_PARAMETERS = [
