@@ -27,7 +27,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
 
 /** Calls whose result keeps nothing that is put into it later. */
 const CONSTANT_CALLS =
-  /^(?:Symbol(?:\.for)?|Object\.(?:freeze|fromEntries|keys|assign)|Buffer\.(?:from|alloc)|path\.\w+|debuglog|diagnostics\.channel|promisify|String\.raw|Array\.from|oneOf|\w+\.join)$/
+  /^(?:Symbol(?:\.for)?|Object\.(?:freeze|fromEntries|keys|assign)|Buffer\.(?:from|alloc)|path\.\w+|debuglog|diagnostics\.channel|promisify|String\.raw|Array\.from|oneOf|method|\w+\.join)$/
 
 const COLLECTIONS = /^(?:Weak)?(?:Map|Set|Ref)$/
 

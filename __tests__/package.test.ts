@@ -7,6 +7,7 @@ import fs from 'node:fs'
 import { isBuiltin } from 'node:module'
 import path from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { build } from 'esbuild'
 import { mint } from './support/make-token'
 import { serve, type TestServer } from './support/server'
 
@@ -178,6 +179,30 @@ describe('the tarball', () => {
     for (const kind of ['.d.ts', '.d.cts']) expect(importsIn(textOfAll(kind))).not.toContain('openid-client')
   })
 })
+
+it.each([
+  ['axios-igwn-auth', 'findSciToken', 120_000],
+  ['axios-igwn-auth/fetch', 'igwnFetch', 190_000],
+])(
+  'a bundle of %s with %s alone is within its budget, without axios',
+  async (entry, name, budget) => {
+    const project = path.join(scratch, 'bundle', name)
+    install(project, 'axios')
+    const { outputFiles } = await build({
+      stdin: { contents: `export { ${name} } from '${entry}'`, resolveDir: project },
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      platform: 'node',
+      write: false,
+      external: ['axios', 'openid-client', 'undici'],
+    })
+    const bytes = outputFiles[0]?.contents.length
+    expect(bytes).toBeGreaterThan(20_000)
+    expect(bytes).toBeLessThan(budget)
+  },
+  30_000,
+)
 
 describe('the command', () => {
   const project = path.join(scratch, 'command')

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 
 /** Who holds a lock file. A process number alone is not enough: a restarted container has the same number and host name. */
-const ID = randomUUID()
+const ID = /* @__PURE__ */ randomUUID()
 
 /** The content of a lock file of this process: number, host, start time and a random id. */
 export function processIdentity(): string {

@@ -125,7 +125,7 @@ export async function writeTarget(file: string): Promise<string> {
   return realpath(file)
 }
 
-const checkShared = sharedFolderCheck(() => processEnvironment.euid)
+const checkShared = /* @__PURE__ */ sharedFolderCheck(() => processEnvironment.euid)
 
 function refuse(problem: FileProblem | undefined): void {
   if (problem) throw new FileAccessError(problem)

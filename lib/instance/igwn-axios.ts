@@ -23,8 +23,12 @@ export interface IgwnAxiosInstance extends AxiosInstance {
   create(config?: CreateAxiosDefaults & { igwnAuth?: IgwnAuthOptions }): IgwnAxiosInstance
 }
 
+// The annotations let bundlers leave out axios where only other parts are used.
 /** axios with IGWN auth, ready to use: it finds the credentials of this host and attaches them. */
-export const igwnAxios: IgwnAxiosInstance = withIgwnAuth(axios.create(), resolveOptions({}, 'igwnAuth'))
+export const igwnAxios: IgwnAxiosInstance = /* @__PURE__ */ withIgwnAuth(
+  /* @__PURE__ */ axios.create(),
+  /* @__PURE__ */ resolveOptions({}, 'igwnAuth'),
+)
 
 function withIgwnAuth(instance: AxiosInstance | undefined, options: ResolvedOptions): IgwnAxiosInstance {
   if (instance === undefined) return unusable()
@@ -55,18 +59,23 @@ function unusable(): IgwnAxiosInstance {
 }
 
 // Functions, as in igwn_auth_utils.requests; axios has bound them.
-/* eslint-disable @typescript-eslint/unbound-method */
 /** `igwnAxios.request` as a function. */
-export const request: AxiosInstance['request'] = igwnAxios.request
+export const request: AxiosInstance['request'] = /* @__PURE__ */ method('request')
 /** `igwnAxios.get` as a function. */
-export const get: AxiosInstance['get'] = igwnAxios.get
+export const get: AxiosInstance['get'] = /* @__PURE__ */ method('get')
 /** `igwnAxios.delete` as a function; the package exports it as `delete`. */
-export const del: AxiosInstance['delete'] = igwnAxios.delete
+export const del: AxiosInstance['delete'] = /* @__PURE__ */ method('delete')
 /** `igwnAxios.head` as a function. */
-export const head: AxiosInstance['head'] = igwnAxios.head
+export const head: AxiosInstance['head'] = /* @__PURE__ */ method('head')
 /** `igwnAxios.patch` as a function. */
-export const patch: AxiosInstance['patch'] = igwnAxios.patch
+export const patch: AxiosInstance['patch'] = /* @__PURE__ */ method('patch')
 /** `igwnAxios.post` as a function. */
-export const post: AxiosInstance['post'] = igwnAxios.post
+export const post: AxiosInstance['post'] = /* @__PURE__ */ method('post')
 /** `igwnAxios.put` as a function. */
-export const put: AxiosInstance['put'] = igwnAxios.put
+export const put: AxiosInstance['put'] = /* @__PURE__ */ method('put')
+
+function method<Name extends 'request' | 'get' | 'delete' | 'head' | 'patch' | 'post' | 'put'>(
+  name: Name,
+): IgwnAxiosInstance[Name] {
+  return igwnAxios[name]
+}

@@ -212,7 +212,7 @@ async function sign(
   if (changes) apply(config, scheme, changes, before)
 }
 
-const blank = new axios.Axios({})
+const blank = /* @__PURE__ */ new axios.Axios({})
 
 function schemeRequest(
   config: Request,

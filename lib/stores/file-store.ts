@@ -141,7 +141,7 @@ function isExpired(token: StoredToken | 'malformed' | undefined): boolean {
 /** Seconds; a source may accept tokens that expired a little ago (`clockTolerance`). */
 const KEPT_AFTER_EXPIRY = 3600
 
-const isFromOthers = sharedFolderCheck(() => processEnvironment.euid)
+const isFromOthers = /* @__PURE__ */ sharedFolderCheck(() => processEnvironment.euid)
 
 function checkOwner(file: string, stats: fs.Stats): FileProblem | undefined {
   return isFromOthers(file, stats) ?? ownFileProblem(stats, processEnvironment.euid)

@@ -80,7 +80,7 @@ export function writtenBy(program: string, outFile: string): string {
   )
 }
 
-const isFromOthers = sharedFolderCheck(() => processEnvironment.euid)
+const isFromOthers = /* @__PURE__ */ sharedFolderCheck(() => processEnvironment.euid)
 
 /** A larger token cannot be sent in a header. */
 const MAX_BYTES = 64 * 1024
