@@ -12,7 +12,7 @@ export interface ExplainFlags extends CredentialFlags {
   readonly watch?: boolean
 }
 
-/** `igwn-auth explain URL`: success when a credential would be sent. */
+/** `igwn-auth explain URL`: success when a credential would be sent, or the object of a federation is public. */
 export async function explainCommand(word: string, flags: ExplainFlags): Promise<number> {
   const url = parseUrlArgument(word)
   const options = authOptions(flags)
@@ -27,7 +27,9 @@ export async function explainCommand(word: string, flags: ExplainFlags): Promise
   const explanation = await look()
   process.stdout.write(`${textOf(explanation, flags)}\n`)
   if (flags.watch) await watch(look, explanation, flags)
-  return explanation.attached.length > 0 && !explanation.problem ? EXIT.ok : EXIT.refused
+  const { attached, problem, object } = explanation
+  const isEnough = attached.length > 0 || object?.requiresToken === false
+  return isEnough && !problem ? EXIT.ok : EXIT.refused
 }
 
 function textOf(explanation: Explanation, flags: ExplainFlags): string {

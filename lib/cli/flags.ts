@@ -1,7 +1,8 @@
 import fs from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 import { withoutByteOrderMark } from '../formats/line-ends'
-import { parseUrl } from '../formats/url'
+import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../formats/digest-algorithms'
+import { isPelicanUrl, parseUrl } from '../formats/url'
 import type { IgwnAuthOptions } from '../options'
 import { pathName, shellWord } from '../secrets/sanitize'
 import { withScheme } from '../tokens/target-audience'
@@ -101,6 +102,13 @@ export function useTrustFlags({ cacert, capath }: TrustFlags): void {
 
 /** The URL of an argument. As with igwn-auth-utils, a host without a scheme means https. */
 export function parseUrlArgument(word: string): URL {
+  if (!isPelicanUrl(word)) return parseHttpUrl(word)
+  const url = parseUrl(word)
+  if (!url) throw usageError('invalid URL; expected a path in a federation, such as osdf:///igwn/file')
+  return url
+}
+
+export function parseHttpUrl(word: string): URL {
   const url = parseUrl(withScheme(word))
   // The message does not repeat the text, which can hold a password.
   if (!url || !/^https?:$/.test(url.protocol) || url.hostname === '')
@@ -121,6 +129,12 @@ export function parseDataList(text: string, before: readonly string[] = []): rea
 export function parseOrigins(text: string, before: readonly string[] = []): readonly string[] {
   if (parseUrl(text)?.origin === text) return [...before, text]
   throw new InvalidArgumentError('Expected an origin, such as https://host or https://host:port.')
+}
+
+export function parseChecksum(text: string): 'any' | DigestAlgorithm {
+  const found = (['any', ...DIGEST_ALGORITHMS] as const).find((one) => one === text)
+  if (found) return found
+  throw new InvalidArgumentError(`Expected any, ${DIGEST_ALGORITHMS.join(', ')}.`)
 }
 
 export function parseText(text: string): string {

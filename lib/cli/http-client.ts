@@ -221,8 +221,9 @@ function idleTimeout(milliseconds: number, whole: AbortSignal, error: () => Erro
 export const MAX_TIMER = 2 ** 31 - 1
 
 /** Why there was no response. Errors that are not of a connection are returned as they are. */
-function connectionError(error: unknown, { host }: URL): unknown {
+function connectionError(error: unknown, url: URL): unknown {
   if (!isAxiosError(error)) return error
+  const host = hostOf(url)
   const { code = 'unknown error', message, igwnAuth } = error as IgwnAxiosError
   const { exitCode, what, isTransient } = meaningOf(code, igwnAuth !== undefined)
   // The summary says all of it, and no credential fixes it.
@@ -232,6 +233,11 @@ function connectionError(error: unknown, { host }: URL): unknown {
     lines: igwnAuth ? [printable(igwnAuth.summary)] : [],
     fixes: igwnAuth?.explanation.fixes,
   })
+}
+
+/** The host of a URL for a message; `osdf:///path` has none. */
+export function hostOf({ host, protocol }: URL): string {
+  return host || protocol.slice(0, -1)
 }
 
 /** The reason in a message of OpenSSL, without numbers and source files. */

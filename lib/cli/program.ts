@@ -74,7 +74,7 @@ export function program(done: (exitCode: number) => void): Command {
   return igwnAuth
 }
 
-const URL_HELP = 'http or https; https without a scheme'
+const URL_HELP = 'http, https, osdf or pelican; https without a scheme'
 
 function addRequest(igwnAuth: Command, done: (exitCode: number) => void): void {
   const request = command(igwnAuth, 'request', 'send a request with credentials')
@@ -119,6 +119,12 @@ function addRequest(igwnAuth: Command, done: (exitCode: number) => void): void {
     .option('-m, --max-time <seconds>', 'limit of each URL', parse.parseSeconds)
     .option('--retry <count>', 'how often an interrupted download is resumed', parse.parseCount, 5)
     .option('--no-resume', 'ignore an existing FILE.part')
+    .option(
+      '--checksum <algorithm>',
+      'verify FILE by this digest of the server, or any (default: osdf, where there is one)',
+      parse.parseChecksum,
+    )
+    .option('--no-checksum', 'do not verify FILE')
     .option('--same-size', 'treat a file of the same size as the same (XRootD)')
     .optionsGroup('Accepted as in curl, the default here:')
     .option('-L, --location', 'follow redirects')

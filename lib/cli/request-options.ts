@@ -3,6 +3,7 @@ import path from 'node:path'
 import { AxiosHeaders } from 'axios'
 import { version } from '../../package.json'
 import { formatBasicCredentials } from '../formats/basic-credentials'
+import type { DigestAlgorithm } from '../formats/digest-algorithms'
 import { pathName } from '../secrets/sanitize'
 import { EXIT, fileError, usageError } from './errors'
 import { parseUrlArgument, type CredentialFlags } from './flags'
@@ -36,6 +37,7 @@ export interface RequestFlags extends CredentialFlags {
   readonly retry: number
   readonly resume: boolean
   readonly sameSize?: boolean
+  readonly checksum?: 'any' | DigestAlgorithm | false
 }
 
 /** A request without credentials. */

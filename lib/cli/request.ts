@@ -77,11 +77,27 @@ async function perform(transfer: Transfer, igwnAuth: IgwnAuthOptions, flags: Req
       transfer.sizeDownload =
         file === undefined
           ? await printBody(await send(), flags, { request, igwnAuth })
-          : await saveFile(file, send, { request, flags, igwnAuth, signal })
+          : await saveFile(file, send, {
+              request,
+              flags,
+              igwnAuth,
+              signal,
+              head: headSender(request, igwnAuth, flags, signal),
+            })
     } finally {
       progress?.end()
     }
   })
+}
+
+/** Sends the request as HEAD. */
+function headSender(
+  request: RequestOptions,
+  igwnAuth: IgwnAuthOptions,
+  { timeout }: RequestFlags,
+  signal: AbortSignal,
+): Send {
+  return sender({ ...request, method: 'HEAD', body: undefined }, igwnAuth, { timeout, signal })
 }
 
 /** The error of a request that was not sent, with what fixes it. */

@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto'
 import { isStats, statOf } from '../files/read-file'
 import { failureText, openDevice } from '../files/write-file'
+import { isPelicanUrl } from '../formats/url'
 import type { IgwnAuthOptions } from '../options'
 import { pathName } from '../secrets/sanitize'
 import { download } from './download'
 import { CommandError, EXIT, usageError } from './errors'
 import { errorOfResponse, type FailedRequest } from './error-response'
 import { bytes } from './format'
-import type { Response, Send } from './http-client'
+import { hostOf, type Response, type Send } from './http-client'
 import { openPart, type PartFile } from './part-file'
 import { progressOf } from './progress'
 import type { RequestFlags, RequestOptions } from './request-options'
 import { messageIn, pageOf } from './response-text'
+import { digestOf, verifiedPart, type ChecksumChoice } from './verify-download'
 
 /** The file that the body is saved to; undefined for stdout. */
 export function outputFile(
@@ -30,6 +32,8 @@ export interface SaveOptions {
   readonly flags: RequestFlags
   readonly igwnAuth: IgwnAuthOptions
   readonly signal: AbortSignal
+  /** Sends the request as HEAD, with more header fields. */
+  readonly head: Send
 }
 
 /**
@@ -40,7 +44,7 @@ export interface SaveOptions {
 export async function saveFile(
   file: string,
   send: Send,
-  { request, flags, igwnAuth, signal }: SaveOptions,
+  { request, flags, igwnAuth, signal, head }: SaveOptions,
 ): Promise<number> {
   const errorOf = (response: Response) => notTheFile(response, file, { request, igwnAuth })
   const stats = statOf(file)
@@ -55,9 +59,17 @@ export async function saveFile(
   try {
     // Other methods than GET may have an effect each time.
     const retries = key === undefined ? 0 : flags.retry
-    const sameSize = flags.sameSize ?? false
-    await download(send, part, { key, retries, sameSize, signal, progress, errorOf })
+    const choice = key === undefined ? undefined : checksumChoice(request, flags)
+    const digest = choice && (await digestOf(choice, hostOf(request.url), head))
+    const verified = digest && verifiedPart(part, hostOf(request.url), digest)
+    // A digest shows at the end whether the parts belong together.
+    const sameSize = flags.sameSize ?? verified !== undefined
+    const target = verified?.part ?? part
+    // With trailers a response has no size, and cannot be resumed.
+    const sendSized: Send = (more) => send({ ...more, ...WITHOUT_TRAILERS })
+    await download(sendSized, target, { key, retries, sameSize, signal, progress, errorOf })
     progress.end()
+    await verified?.check()
     await part.complete()
   } catch (error) {
     progress.end()
@@ -69,6 +81,14 @@ export async function saveFile(
     process.stderr.write(`${pathName(file)}: ${bytes(part.position)} in ${seconds} s\n`)
   }
   return part.position
+}
+
+const WITHOUT_TRAILERS = { TE: '' }
+
+/** Objects of federations are verified where there is a digest; another server is asked for one only on request. */
+function checksumChoice({ url }: RequestOptions, { checksum }: RequestFlags): ChecksumChoice | undefined {
+  if (checksum !== undefined) return checksum === false ? undefined : checksum
+  return isPelicanUrl(url.href) ? 'offered' : undefined
 }
 
 /**

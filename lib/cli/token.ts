@@ -9,7 +9,7 @@ import type { TokenQuery } from '../tokens/token'
 import { requirementsOf } from '../tokens/validate-claims'
 import { asUsageError, CommandError, EXIT } from './errors'
 import { notFoundError, requirementLines } from './findings-text'
-import { defined, parseUrlArgument, type TokenFlags } from './flags'
+import { defined, parseHttpUrl, type TokenFlags } from './flags'
 import { json, moment, printableLines } from './format'
 import { table, type Row } from './table'
 import { terminalOf } from './terminal'
@@ -29,7 +29,7 @@ export async function tokenCommand(url: string | undefined, flags: TokenCommandF
 
 function queryOf(url: string | undefined, flags: TokenCommandFlags): TokenQuery {
   const { scope, issuer, minTimeLeft } = flags
-  const audience = flags.audience ?? (url === undefined ? undefined : targetAudience(parseUrlArgument(url)))
+  const audience = flags.audience ?? (url === undefined ? undefined : targetAudience(parseHttpUrl(url)))
   return defined({ audience, scope, issuer, minTimeLeft })
 }
 

@@ -80,9 +80,10 @@ async function digestOf(context: RequestContext, send: Send): Promise<NamedDiges
 }
 
 function downloadRequest({ request, adapter }: RequestContext, isDigested: boolean): Request {
+  // The fetch adapter does not give trailers. A caller that sets TE decides: a response with trailers has no Content-Length.
+  const isTrailed = adapterKind(adapter) === 'http' && !Object.hasOwn(request.headers, 'TE')
   const routed = withFields(request, {
-    // The fetch adapter does not give trailers.
-    ...(adapterKind(adapter) === 'http' && { TE: 'trailers', 'X-Transfer-Status': 'true' }),
+    ...(isTrailed && { TE: 'trailers', 'X-Transfer-Status': 'true' }),
     // A digest is of the bytes as they are sent.
     ...(isDigested && { 'Accept-Encoding': 'identity' }),
   })

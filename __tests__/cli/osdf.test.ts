@@ -1,0 +1,131 @@
+/** The command and objects of federations. */
+import fs from 'node:fs'
+import path from 'node:path'
+import { igwnAuth, runtimeFile, type Ended } from '../support/command'
+import { createFederation, type TestFederation } from '../support/federation'
+import { createAuthority } from '../support/pki'
+import { emptyPlaces, mint, put, room } from '../support/tokens'
+
+const FRAME = '/igwn/frames/f.txt'
+let federation: TestFederation
+let tls: { cert: string; key: string }
+let authorityCertificate: string
+let ca: string
+
+beforeAll(async () => {
+  const authority = await createAuthority()
+  const { certificate, key } = await authority.issueServer()
+  tls = { cert: certificate, key }
+  authorityCertificate = authority.certificate
+})
+beforeEach(async () => {
+  emptyPlaces()
+  ca = put(room('ca.pem'), authorityCertificate)
+  federation = await createFederation(tls)
+  put(runtimeFile(), mint({ iss: federation.issuer, aud: 'ANY', scope: 'read:/frames write:/frames' }))
+})
+afterEach(() => federation.close())
+
+const folder = () => path.dirname(room('here'))
+const run = (...words: string[]): Promise<Ended> =>
+  igwnAuth(words, { env: { SSL_CERT_FILE: ca, COLUMNS: '220' }, cwd: folder() })
+const methods = () =>
+  federation.caches.map(({ seen }) =>
+    seen.map(({ method, headers }) => [method, headers.range].filter(Boolean).join(' ')),
+  )
+
+it('explain says where the object is, and which token would be sent', async () => {
+  const { code, stdout, stderr } = await run('explain', federation.url(FRAME))
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toContain(`namespace /igwn of ${federation.host}: a token is required`)
+  expect(stdout).toContain(
+    `servers: ${federation.caches.map(({ origin }) => new URL(origin).host).join(', ')}`,
+  )
+  expect(stdout).toContain(`Would be sent: the token from ${runtimeFile()}`)
+})
+
+it('explain of a public object is a success without a token', async () => {
+  fs.rmSync(runtimeFile())
+  const { code, stdout } = await run('explain', federation.url('/public/p.txt'))
+  expect(code).toBe(0)
+  expect(stdout).toContain('no token is required')
+})
+
+it('get prints the object; without a suitable token it names the command that gets one', async () => {
+  expect(await run('get', federation.url(FRAME))).toMatchObject({
+    code: 0,
+    stdout: 'a secret frame\n',
+    stderr: '',
+  })
+  put(runtimeFile(), mint({ iss: federation.issuer, aud: 'ANY', scope: 'read:/other' }))
+  const { code, stderr } = await run('get', federation.url(FRAME))
+  expect(code).toBe(1)
+  expect(stderr).toContain(
+    'with scope storage.read:/frames/f.txt or read:/frames/f.txt of issuer https://issuer.test',
+  )
+  expect(stderr).toContain('htgettoken -a VAULT -i ISSUER --scopes=storage.read:/frames')
+  expect(methods()).toEqual([['GET'], []])
+})
+
+it('get -o verifies the file by the digest of the server', async () => {
+  const { code, stderr } = await run('get', federation.url(FRAME), '-o', 'f.txt')
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(fs.readFileSync(path.join(folder(), 'f.txt'), 'utf8')).toBe('a secret frame\n')
+  expect(methods()).toEqual([['HEAD', 'GET'], []])
+})
+
+it('get -o continues at the next cache, and the file has the bytes of both', async () => {
+  const big = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * at) >>> 5))
+  federation.objects.set('/igwn/frames/big', big)
+  federation.caches[0].faults = { cutAfter: 100_000 }
+  const { code, stderr } = await run('get', federation.url('/igwn/frames/big'), '-o', 'big')
+  expect([code, stderr]).toEqual([0, expect.stringContaining('resum')])
+  expect(fs.readFileSync(path.join(folder(), 'big')).equals(big)).toBe(true)
+  const [first, second] = methods()
+  expect([first, second?.map((line) => /^(HEAD|GET bytes=\d+-299999)$/.test(line))]).toEqual([
+    ['HEAD', 'GET'],
+    [true],
+  ])
+})
+
+it('get -o does not save a file with another digest', async () => {
+  for (const cache of federation.caches) cache.faults = { digest: 'adler32=12345678' }
+  const { code, stderr } = await run('get', federation.url(FRAME), '-o', 'wrong.txt')
+  expect(code).not.toBe(0)
+  expect(stderr).toMatch(/the file has adler32 \w{8}, and localhost:\d+ names 12345678; it was not saved/)
+  expect(fs.readdirSync(folder()).filter((name) => name.startsWith('wrong'))).toEqual([])
+  expect(await run('get', federation.url(FRAME), '-o', 'wrong.txt', '--no-checksum')).toMatchObject({
+    code: 0,
+  })
+})
+
+it('get -o --checksum requires a digest, of other servers too', async () => {
+  const url = `${federation.source.origin}${FRAME}`
+  expect(await run('get', url, '-o', 'f.txt', '--checksum', 'any')).toMatchObject({ code: 0, stderr: '' })
+  expect(federation.source.seen.map(({ method }) => method)).toEqual(['HEAD', 'GET'])
+  const { code, stderr } = await run('get', url, '-o', 'f.txt', '--checksum', 'sha-256')
+  expect(code).not.toBe(0)
+  expect(stderr).toContain('names no sha-256 digest of the file')
+  expect((await run('get', url, '-o', 'f.txt', '--checksum', 'best')).stderr).toContain('Expected any, crc32')
+})
+
+it('request -X PUT writes to the origin', async () => {
+  const { code, stderr } = await run(
+    'request',
+    '-X',
+    'PUT',
+    '-d',
+    'new',
+    federation.url('/igwn/frames/new.txt'),
+  )
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(federation.objects.get('/igwn/frames/new.txt')?.toString()).toBe('new')
+})
+
+it('an unknown object is an HTTP error with the words of the director; an invalid URL is one of usage', async () => {
+  const { code, stderr } = await run('get', federation.url('/igwn/none'))
+  expect(code).not.toBe(0)
+  expect(stderr).toContain('404')
+  expect((await run('get', 'osdf:///x?pack=tar')).code).toBe(2)
+  expect((await run('get', '-v', federation.url(FRAME))).stderr).toContain(`> GET ${federation.url(FRAME)}`)
+})

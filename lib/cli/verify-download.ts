@@ -1,0 +1,108 @@
+import { createReadStream } from 'node:fs'
+import type { AxiosHeaders } from 'axios'
+import { checksum, type Checksum } from '../formats/checksum'
+import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../formats/digest-algorithms'
+import { parseDigests, wantDigest, type Digest } from '../formats/digest-fields'
+import { CommandError, EXIT } from './errors'
+import type { Response } from './http-client'
+import type { PartFile } from './part-file'
+
+/** What `--checksum` asks for: `any` or an algorithm is required; `offered` is verified where the server has a digest. */
+export type ChecksumChoice = 'offered' | 'any' | DigestAlgorithm
+
+/** The digest of the whole file, as the server names it in response to HEAD; undefined for none that is needed. */
+export async function digestOf(
+  choice: ChecksumChoice,
+  host: string,
+  head: (fields: Readonly<Record<string, string>>) => Promise<Response>,
+): Promise<Digest | undefined> {
+  const named = DIGEST_ALGORITHMS.filter((one) => one === choice)
+  const response = await head(wantDigest(named.length > 0 ? named : DIGEST_ALGORITHMS))
+  response.discard()
+  // A 404 may come from a cache whose origin does not respond; the download has an error of its own.
+  const { digests, skipped } =
+    response.status < 300
+      ? parseDigests((name) => fieldOf(response.headers, name))
+      : { digests: [], skipped: [] }
+  const digest = digests.find(({ algorithm }) => named.length === 0 || named.includes(algorithm))
+  if (digest ?? (choice === 'offered' || response.status >= 300)) return digest
+  throw new CommandError(
+    EXIT.transfer,
+    `${host} names no ${named[0] ?? ''} digest of the file`.replace('  ', ' '),
+    {
+      lines: skipped,
+      fixes: ['leave --checksum out'],
+    },
+  )
+}
+
+function fieldOf(headers: AxiosHeaders, name: string): string | undefined {
+  return headers.get(name)?.toString()
+}
+
+/** A part file that is hashed while it is written. */
+export interface VerifiedPart {
+  readonly part: PartFile
+  /** @throws CommandError when the file has another digest; the part file is then dropped */
+  check(): Promise<void>
+}
+
+/**
+ * Hashes a part file while it is written; what was there already is read first.
+ *
+ * @param digest - of the whole file
+ */
+export function verifiedPart(part: PartFile, host: string, { algorithm, value }: Digest): VerifiedPart {
+  let sum: Checksum = checksum(algorithm)
+  let hashed = 0
+  const add = (chunk: Uint8Array) => {
+    sum.update(chunk)
+    hashed += chunk.length
+  }
+  const reset = () => {
+    sum = checksum(algorithm)
+    hashed = 0
+  }
+  const catchUp = async () => {
+    if (hashed === part.position) return
+    reset()
+    const rest = createReadStream(part.path, { end: part.position - 1, highWaterMark: READ_BYTES })
+    for await (const chunk of rest) add(chunk as Buffer)
+  }
+
+  return {
+    part: Object.create(part, {
+      write: {
+        async value(chunk: Buffer) {
+          await catchUp()
+          add(chunk)
+          await part.write(chunk)
+        },
+      },
+      restart: {
+        async value(...[source]: Parameters<PartFile['restart']>) {
+          reset()
+          await part.restart(source)
+        },
+      },
+    }) as PartFile,
+    async check() {
+      await catchUp()
+      const actual = sum.digest()
+      if (actual === value) return
+      // To resume it would give the same file again.
+      await part.restart(undefined)
+      throw new CommandError(
+        EXIT.transfer,
+        `the file has ${algorithm} ${actual}, and ${host} names ${value}; it was not saved`,
+        {
+          fixes: [
+            'run the same command again; a cache of a federation may have a damaged copy: add ?directread',
+          ],
+        },
+      )
+    },
+  }
+}
+
+const READ_BYTES = 1024 * 1024
