@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { addAbortSignal, type Readable } from 'node:stream'
-import { AxiosHeaders, isAxiosError, type AxiosResponse } from 'axios'
+import { AxiosHeaders, isAxiosError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError } from '../errors'
 import type { IgwnAxiosError, Refusal } from '../explain/refusal'
 import { igwnAxios } from '../instance/igwn-axios'
@@ -84,10 +84,13 @@ export function sender(request: RequestOptions, igwnAuth: IgwnAuthOptions, limit
           signal: idle.signal,
           igwnAuth,
           // Sees what each send carries, redirects and retries included.
-          adapter: (config) => {
-            sent.addOf(new URLSearchParams(), config.headers.get('Authorization')?.toString())
-            return transport(config)
-          },
+          adapter: Object.assign(
+            (config: InternalAxiosRequestConfig) => {
+              sent.addOf(new URLSearchParams(), config.headers.get('Authorization')?.toString())
+              return transport(config)
+            },
+            { redirect: transport.redirect },
+          ),
         }),
       )
       return responseOf(response, { idle, sent, url })

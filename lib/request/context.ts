@@ -2,10 +2,11 @@ import type { InternalAxiosRequestConfig } from 'axios'
 import type { Reason } from '../errors'
 import type { ResolvedOptions } from '../options'
 import type { AuthScheme, RequestChanges } from '../schemes/auth-scheme'
+import { secretsOfHeader } from '../secrets/sent-secrets'
 import type { SciToken } from '../tokens/scitoken'
 import type { TokenQuery } from '../tokens/token'
 import type { TlsChoice } from '../x509/tls-settings'
-import { proxySecrets } from './network-proxy'
+import { decoded, proxySecrets } from './network-proxy'
 import type { ObjectTarget } from './object-requests'
 import type { RedirectOptions } from './redirects'
 import { Progress } from './progress'
@@ -120,9 +121,21 @@ export interface Credentials {
  */
 export function rememberSecrets(context: RequestContext, credentials: Credentials, isProxied: boolean): void {
   const { request, secrets: before, sends, url } = context
-  const own = secretsOf(credentials)
+  const own = context.authenticated ? secretsOfCaller(context) : secretsOf(credentials)
   const secrets = isProxied ? [...own, ...proxySecrets(url, request.proxy)] : own
   context.secrets = sends === 0 ? secrets : [...new Set([...before, ...secrets])]
+}
+
+/** What the caller's own header, `auth` or userinfo has. A server may repeat that, too. */
+function secretsOfCaller({ request, url }: RequestContext): readonly string[] {
+  const { headers, auth } = request
+  const header: unknown = Object.entries(headers).find(
+    ([name]) => name.toLowerCase() === 'authorization',
+  )?.[1]
+  const { username, password } = auth ?? { username: url.username, password: decoded(url.password) }
+  const basic = password === '' ? '' : Buffer.from(`${username}:${password}`).toString('base64')
+  const secrets = typeof header === 'string' ? secretsOfHeader(header) : [basic, password]
+  return secrets.filter((secret) => secret !== '')
 }
 
 /** Everything secret in credentials. */

@@ -35,7 +35,7 @@ function secretsOf(username = '', password = ''): readonly string[] {
   return [password, Buffer.from(`${username}:${password}`).toString('base64')]
 }
 
-function decoded(text: string): string {
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -11,21 +11,24 @@ export class SentSecrets {
   /** Adds those in the body of a request and in its `Authorization`. */
   addOf(body: URLSearchParams, authorization: string | undefined): void {
     for (const name of SECRET_PARAMETERS) for (const value of body.getAll(name)) this.#all.add(value)
-    const [scheme = '', credentials = ''] = authorization?.split(' ') ?? []
-    this.#all.add(credentials)
-    if (!/^basic$/i.test(scheme)) return
-    const text = Buffer.from(credentials, 'base64').toString()
-    // Only the username cannot have a colon (RFC 7617 section 2).
-    const password = text.slice(text.indexOf(':') + 1)
-    this.#all.add(password)
-    // Form-encoded inside of Basic (RFC 6749 section 2.3.1).
-    this.#all.add(new URLSearchParams(`=${password}`).get('') ?? '')
+    for (const secret of secretsOfHeader(authorization ?? '')) this.#all.add(secret)
   }
 
   /** Removes them from a text, which is not changed otherwise. */
   readonly hide: Redact = (text) => redactSecrets(text, [...this.#all])
 
   readonly redact: Redact = (text) => sanitize(this.hide(text))
+}
+
+/** The secrets in a value of `Authorization`: the credentials, and the password in those of Basic. */
+export function secretsOfHeader(authorization: string): string[] {
+  const [scheme = '', credentials = ''] = authorization.split(' ')
+  if (!/^basic$/i.test(scheme)) return [credentials]
+  const text = Buffer.from(credentials, 'base64').toString()
+  // Only the username cannot have a colon (RFC 7617 section 2).
+  const password = text.slice(text.indexOf(':') + 1)
+  // Form-encoded inside of Basic (RFC 6749 section 2.3.1).
+  return [credentials, password, new URLSearchParams(`=${password}`).get('') ?? '']
 }
 
 const SECRET_PARAMETERS = [

@@ -149,7 +149,9 @@ function presentation(credential: X509Credential | undefined, { reasons = [], tl
     return 'The request has its own httpsAgent; whether it presented a certificate is not known.'
   if (tlsOf === 'dispatcher')
     return 'The request has its own dispatcher; whether it presented a certificate is not known.'
-  const why = reasons.filter(({ code }) => code !== 'absent').map(({ message }) => message)
+  // A certificate that was skipped matters only to a connection that can present one.
+  const skipped = reasons.filter(({ code }) => code === 'unsupported' || (code !== 'absent' && !tlsOf))
+  const why = skipped.map(({ message }) => message)
   if (tlsOf === 'fetch' && why.length === 0)
     return 'The fetch adapter made the connection; it presents no certificate of this package.'
   return why.length > 0 ? `No certificate was presented: ${why.join('; ')}.` : 'No certificate was presented.'
