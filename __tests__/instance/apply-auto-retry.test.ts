@@ -63,12 +63,8 @@ async function cutting() {
   }
 }
 
-/** An origin whose port is closed. */
-async function closedPort(): Promise<string> {
-  const { origin, close } = await cutting()
-  await close()
-  return origin
-}
+/** An origin whose port is closed, and that no server of another test gets: it is outside of the range of free ports. */
+const CLOSED = 'http://127.0.0.1:1'
 
 describe('a status', () => {
   it.each([404, 408, 425, 429, 500, 502, 503, 504])(
@@ -126,7 +122,6 @@ describe('a connection', () => {
   })
 
   it('that is refused is retried', async () => {
-    const origin = await closedPort()
     let tries = 0
     const instance = retrying({ retries: 2 })
     instance.interceptors.request.use((config) => {
@@ -136,7 +131,7 @@ describe('a connection', () => {
       }
       return config
     })
-    const error = await failureOf(instance.get(origin.replace('127.0.0.1', 'service.invalid')))
+    const error = await failureOf(instance.get(CLOSED.replace('127.0.0.1', 'service.invalid')))
     expect(error.code).toBe('ECONNREFUSED')
     expect(tries).toBe(3)
   })
@@ -333,9 +328,8 @@ describe('a method that is not idempotent', () => {
   })
 
   it('is retried when no connection was made', async () => {
-    const origin = await closedPort()
     const begin = performance.now()
-    await failureOf(retrying({ backoff: 50, retries: 2 }).post(origin, { a: 1 }))
+    await failureOf(retrying({ backoff: 50, retries: 2 }).post(CLOSED, { a: 1 }))
     expect(performance.now() - begin).toBeGreaterThan(149)
   })
 
@@ -675,7 +669,7 @@ describe('the instance', () => {
   })
 
   it.each([
-    ['the port there is closed', closedPort],
+    ['the port there is closed', () => Promise.resolve(CLOSED)],
     ['the server there is busy', async () => (await servers.serve(answering({ status: 503 }))).origin],
   ])('does not repeat a POST after a redirect response, when %s', async (_, elsewhere) => {
     const location = await elsewhere()
@@ -692,7 +686,7 @@ describe('the instance', () => {
   })
 
   it("retries a POST whose redirect kept the method, because it had no effect yet; the caller's hook sees each redirect", async () => {
-    const location = await closedPort()
+    const location = CLOSED
     const server = await servers.serve(() => ({ status: 307, headers: { location } }))
     const hrefs: unknown[] = []
     const beforeRedirect = ({ href }: Record<string, unknown>) => hrefs.push(href)
