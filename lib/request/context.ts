@@ -2,7 +2,7 @@ import type { InternalAxiosRequestConfig } from 'axios'
 import type { Reason } from '../errors'
 import type { ResolvedOptions } from '../options'
 import type { AuthScheme, RequestChanges } from '../schemes/auth-scheme'
-import { secretsOfHeader } from '../secrets/sent-secrets'
+import { secretsOfBasic, secretsOfHeader } from '../secrets/sent-secrets'
 import type { SciToken } from '../tokens/scitoken'
 import type { TokenQuery } from '../tokens/token'
 import type { TlsChoice } from '../x509/tls-settings'
@@ -132,9 +132,12 @@ function secretsOfCaller({ request, url }: RequestContext): readonly string[] {
   const header: unknown = Object.entries(headers).find(
     ([name]) => name.toLowerCase() === 'authorization',
   )?.[1]
-  const { username, password } = auth ?? { username: url.username, password: decoded(url.password) }
-  const basic = password === '' ? '' : Buffer.from(`${username}:${password}`).toString('base64')
-  const secrets = typeof header === 'string' ? secretsOfHeader(header) : [basic, password]
+  // As axios decodes userinfo.
+  const { username, password } = auth ?? {
+    username: decoded(url.username),
+    password: decoded(url.password),
+  }
+  const secrets = typeof header === 'string' ? secretsOfHeader(header) : secretsOfBasic(username, password)
   return secrets.filter((secret) => secret !== '')
 }
 

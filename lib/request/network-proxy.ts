@@ -1,5 +1,6 @@
 import type { AxiosRequestConfig } from 'axios'
 import { getProxyForUrl } from 'proxy-from-env'
+import { secretsOfBasic } from '../secrets/sent-secrets'
 
 type ProxyOption = AxiosRequestConfig['proxy']
 
@@ -20,20 +21,16 @@ function proxyInEnvironment(url: URL): string {
 /** What must not show of a proxy: its password, and the header field with it. Any server and proxy may repeat them. */
 export function proxySecrets(url: URL, proxy: ProxyOption): readonly string[] {
   if (proxy === false) return NONE
-  if (proxy) return proxy.auth ? secretsOf(proxy.auth.username, proxy.auth.password) : NONE
+  if (proxy) return proxy.auth ? secretsOfBasic(proxy.auth.username, proxy.auth.password) : NONE
   // Not parsed as a URL: an invalid one is repeated in an error.
   const [, userinfo] = /^[^/]*\/\/(.*)@/s.exec(proxyInEnvironment(url)) ?? []
   if (userinfo === undefined) return NONE
   const colon = userinfo.indexOf(':')
   const [username, password] = [userinfo.slice(0, Math.max(colon, 0)), userinfo.slice(colon + 1)]
-  return [password, ...secretsOf(decoded(username), decoded(password))]
+  return [password, ...secretsOfBasic(decoded(username), decoded(password))]
 }
 
 const NONE: readonly string[] = []
-
-function secretsOf(username = '', password = ''): readonly string[] {
-  return [password, Buffer.from(`${username}:${password}`).toString('base64')]
-}
 
 export function decoded(text: string): string {
   try {

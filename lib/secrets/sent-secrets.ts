@@ -31,6 +31,11 @@ export function secretsOfHeader(authorization: string): string[] {
   return [credentials, password, new URLSearchParams(`=${password}`).get('') ?? '']
 }
 
+/** The secrets of a username and password: the password, and both as Basic credentials (RFC 7617). */
+export function secretsOfBasic(username = '', password = ''): string[] {
+  return [password, Buffer.from(`${username}:${password}`).toString('base64')]
+}
+
 const SECRET_PARAMETERS = [
   'client_secret',
   'client_assertion',
