@@ -1,5 +1,13 @@
+import { ClientRequest } from 'node:http'
 import https from 'node:https'
-import axios, { AxiosHeaders, type AxiosAdapter, type AxiosInstance, type AxiosRequestConfig } from 'axios'
+import { inspect } from 'node:util'
+import axios, {
+  AxiosHeaders,
+  type AxiosAdapter,
+  type AxiosInstance,
+  type AxiosRequestConfig,
+  type InternalAxiosRequestConfig,
+} from 'axios'
 import { applyIgwnAuth } from 'axios-igwn-auth'
 import { compare } from './measure'
 import { measured, type Result } from './report'
@@ -20,7 +28,8 @@ const TRIES = 4
 
 /**
  * The processor time of a request on one kept-alive connection. "floor" is what the guarantees need at least: an adapter of our
- * own, a private copy of the config with the header on it, a redirect hook, and the caller's config in the response.
+ * own, a private copy of the config with the header on it, a redirect hook, and the caller's config in the response. "floor, hidden"
+ * also hides the token in the agent, the sockets and the response, and removes it from the copy.
  */
 export async function* targets({ token, listening, quick }: Setting): AsyncGenerator<Result> {
   const httpsAgent = new https.Agent({ keepAlive: true, ca: listening.ca })
@@ -30,6 +39,7 @@ export async function* targets({ token, listening, quick }: Setting): AsyncGener
     'axios alone': axios.create(fixed),
     'axios alone once more (the noise)': axios.create(fixed),
     floor: axios.create({ ...config, adapter: floor(`Bearer ${token}`) }),
+    'floor, hidden': axios.create({ ...config, adapter: hiddenFloor(`Bearer ${token}`, httpsAgent) }),
     'token given, cert: false': applyIgwnAuth(axios.create(config), { token, cert: false }),
     'token given': applyIgwnAuth(axios.create(config), { token }),
     discovered: applyIgwnAuth(axios.create(config)),
@@ -72,13 +82,73 @@ function sum(measuredRatios: Ratios): number {
 function floor(authorization: string): AxiosAdapter {
   const send = axios.getAdapter('http')
   return async (caller) => {
-    const copy = Object.assign(Object.create(null) as AxiosRequestConfig, caller) as typeof caller
-    copy.headers = Object.assign(new AxiosHeaders(), caller.headers)
-    copy.headers.Authorization = authorization
-    copy.beforeRedirect = () => undefined
+    const copy = copyWith(authorization, caller)
     const response = await send(copy)
     response.config = caller
     Object.defineProperty(response, 'request', { enumerable: false })
     return response
   }
+}
+
+/** The same, where `inspect` and JSON of the agent, the response and the copy show no token either, in one function for one case. */
+function hiddenFloor(authorization: string, agent: https.Agent): AxiosAdapter {
+  const send = axios.getAdapter('http')
+  const hidden = hidingAgent(agent)
+  return async (caller) => {
+    const copy = copyWith(authorization, caller)
+    copy.httpsAgent = hidden
+    const response = await send(copy)
+    response.config = caller
+    delete copy.headers.Authorization
+    delete copy.beforeRedirect
+    copy.httpsAgent = agent
+    const request = response.request as Native
+    hide(request)
+    if (request._currentRequest) hide(request._currentRequest)
+    hide(request.socket)
+    Object.defineProperty(response, 'request', { enumerable: false })
+    return response
+  }
+}
+
+function copyWith(authorization: string, caller: InternalAxiosRequestConfig): InternalAxiosRequestConfig {
+  const copy = Object.assign(Object.create(null) as AxiosRequestConfig, caller) as typeof caller
+  copy.headers = Object.assign(new AxiosHeaders(), caller.headers)
+  copy.headers.Authorization = authorization
+  copy.beforeRedirect = () => undefined
+  return copy
+}
+
+interface Native {
+  readonly _currentRequest?: object
+  readonly socket: object
+}
+
+function hidingAgent(agent: https.Agent): https.Agent {
+  const onSocket = (ClientRequest.prototype as unknown as { onSocket: (...args: unknown[]) => void }).onSocket
+  function onHiddenSocket(this: ClientRequest, socket: object | null, ...rest: unknown[]): void {
+    if (socket) hide(socket)
+    onSocket.call(this, socket, ...rest)
+  }
+  const { addRequest } = agent as unknown as { addRequest: (...args: unknown[]) => void }
+  const addHidden = (request: object, options: { headers?: unknown }, ...rest: unknown[]) => {
+    hide(request)
+    Object.assign(request, { onSocket: onHiddenSocket })
+    options.headers = undefined
+    addRequest.call(agent, request, options, ...rest)
+  }
+  return new Proxy(agent, {
+    get: (target, name) => (name === 'addRequest' ? addHidden : (Reflect.get(target, name) as unknown)),
+  })
+}
+
+function hide(object: object): void {
+  const shown = object as { [inspect.custom]?: () => string; toJSON?: () => string }
+  if (shown[inspect.custom] === nothing) return
+  shown[inspect.custom] = nothing
+  shown.toJSON = nothing
+}
+
+function nothing(): string {
+  return '{}'
 }
