@@ -3,7 +3,8 @@ import type { Config } from 'jest'
 
 /** Types are checked by `npm run check`. Tests are compiled to CommonJS, which Jest loads. */
 export const common: Config = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/__tests__/support/test-environment.ts',
+  globalTeardown: '<rootDir>/__tests__/support/end-jest.ts',
   setupFilesAfterEnv: ['<rootDir>/__tests__/support/isolate.ts'],
   // One compile cache in the checkout, for all projects.
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',

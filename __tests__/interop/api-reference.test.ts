@@ -69,9 +69,9 @@ beforeAll(async () => {
 }, 300_000)
 
 afterAll(async () => {
-  await page.close()
-  server.close()
-  server.closeAllConnections()
+  // Undefined if they did not start.
+  await (page as Page | undefined)?.close()
+  ;(server as http.Server | undefined)?.close().closeAllConnections()
 })
 
 /** Waits until an expression in the page is true: scripts build the navigation and the search results. */
