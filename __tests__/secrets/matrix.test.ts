@@ -25,6 +25,7 @@ import {
   type IgwnAuthOptions,
 } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
+import { storeInMemory } from '../support/store-in-memory'
 import { matrixSite, type MatrixSite } from '../support/matrix-site'
 import { expectNoUnhandledRejection } from '../support/record-events'
 import { mint, signatureOf } from '../support/tokens'
@@ -42,6 +43,8 @@ const SECRETS = {
   'OAuth client secret': random('client'),
   'OAuth access token': random('access'),
   'OAuth refresh token': random('refresh'),
+  'initial access token': random('initial'),
+  'registration access token': random('registration'),
 }
 const secrets: string[] = [...Object.values(SECRETS), `albert:${SECRETS.password}`]
 
@@ -51,10 +54,16 @@ let ca: string
 let netrc: string
 
 beforeAll(async () => {
-  site = await matrixSite({
-    access_token: SECRETS['OAuth access token'],
-    refresh_token: SECRETS['OAuth refresh token'],
-  })
+  site = await matrixSite(
+    {
+      access_token: SECRETS['OAuth access token'],
+      refresh_token: SECRETS['OAuth refresh token'],
+    },
+    {
+      client_secret: SECRETS['OAuth client secret'],
+      registration_access_token: SECRETS['registration access token'],
+    },
+  )
   const user = await site.authority.issueUser()
   secrets.push(...user.key.split('\n').filter((line) => line !== '' && !line.startsWith('-')))
   const write = (name: string, text: string) => {
@@ -161,13 +170,16 @@ const CREDENTIALS: Record<string, Given> = {
       headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
     },
   },
-  'an OAuth client secret and a refresh token': {
+  'the secret of a registered OAuth client and a refresh token': {
     options: () => ({
       token: refreshToken(
         {
-          metadata: { issuer: site.secure, token_endpoint: `${site.secure}/token` },
-          clientId: 'me',
-          clientSecret: SECRETS['OAuth client secret'],
+          metadata: {
+            issuer: site.secure,
+            token_endpoint: `${site.secure}/token`,
+            registration_endpoint: `${site.secure}/register`,
+          },
+          registration: { store: storeInMemory(), initialAccessToken: SECRETS['initial access token'] },
           axios: axios.create({ httpsAgent: agentOf(site) }),
         },
         { refreshToken: SECRETS['OAuth refresh token'] },

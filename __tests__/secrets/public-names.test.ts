@@ -15,6 +15,7 @@ import * as oauth2 from '../../lib/oauth2/index'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { createAuthority } from '../support/pki'
 import { challenge, serverGroup, type TestServer } from '../support/server'
+import { storeInMemory } from '../support/store-in-memory'
 import { emptyPlaces, mint, now, put, room, runtimeFile, signatureOf } from '../support/tokens'
 
 const random = (what: string) => `${what}${randomBytes(12).toString('hex')}`
@@ -58,6 +59,15 @@ beforeAll(async () => {
       const [place] = url.split('?')
       if (place === '/oauth2')
         return { body: JSON.stringify({ access_token: SECRETS.opaque, refresh_token: SECRETS.tokenSecret }) }
+      if (place === '/oauth2/register')
+        return {
+          body: JSON.stringify({
+            client_id: 'me',
+            client_secret: SECRETS.clientSecret,
+            registration_access_token: SECRETS.verifier,
+            registration_client_uri: `${server.origin}/oauth2/register`,
+          }),
+        }
       if (place === '/echo') {
         const said = `${decodeURIComponent(body)} ${headers.authorization ?? ''}`
         return { status: 400, body: JSON.stringify({ error: 'invalid_grant', error_description: said }) }
@@ -251,6 +261,27 @@ const sourcesOf = (
     () => withSecret(make(clientAt(place, more)).getTokenResponse()),
     () => withAuth({ token: make(clientAt(place, more)) })().get(`${server.origin}/401`),
   ])
+const registrationAt = (place: string) =>
+  place === '/oauth2' ? `${server.origin}/oauth2/register` : clientAt(place).metadata?.token_endpoint
+/** A client that will be registered. */
+const registeringAt = (place: string, store = storeInMemory()): oauth2.OAuthClient => {
+  const { metadata } = clientAt(place)
+  const registration_endpoint = registrationAt(place)
+  return {
+    metadata: { ...metadata, registration_endpoint },
+    registration: { store, storeKey: 'k', initialAccessToken: SECRETS.opaque },
+  }
+}
+/** A client that is registered, with secrets. */
+const registeredAt = (place: string) => () => {
+  const entry = {
+    access_token: SECRETS.verifier,
+    client_id: 'me',
+    client_secret: SECRETS.clientSecret,
+    registration_client_uri: registrationAt(place),
+  }
+  return registeringAt(place, storeInMemory([['k', entry]]))
+}
 const wrongClients: object[] = [
   { clientSecret: [SECRETS.bad] },
   { clientSecret: () => [SECRETS.bad] },
@@ -262,6 +293,9 @@ const wrongClients: object[] = [
   { clientAuthentication: SECRETS.bad },
   { clientAuthentication: 'client_secret_jwt', alg: SECRETS.bad },
   { audienceParameter: SECRETS.bad },
+  { preset: SECRETS.bad },
+  { clientId: undefined, registration: { store: SECRETS.bad } },
+  { clientId: undefined, registration: { store: storeInMemory(), initialAccessToken: [SECRETS.bad] } },
   { dpop: SECRETS.bad },
   { nonsense: SECRETS.bad },
 ]
@@ -729,6 +763,30 @@ const ACTS: Record<string, Record<string, Action[]>> = {
       // The authorization URL and the stored state contain these values by design.
       () => withSecret(steps('/echo').authorizationUrl({ redirectUri: login.redirectUri })),
       () => steps('/echo').endSessionUrl(),
+    ],
+    clientRegistration: [
+      ...ofWrongClients((client) => oauth2.clientRegistration(client)),
+      ...[
+        '/oauth2',
+        '/echo',
+        '/401',
+        '/403',
+        '/junk',
+        '/away',
+        'https://127.0.0.1:1/',
+        'http://example.org/',
+      ].flatMap((place): Action[] => {
+        const client = registeredAt(place)
+        const registration = () => oauth2.clientRegistration(client())
+        return [
+          registration,
+          () => withSecret(oauth2.clientCredentials(registeringAt(place)).getTokenResponse()),
+          () => registration().read(),
+          () => registration().update({ client_name: 'me' }),
+          () => registration().update(SECRETS.bad as never),
+          () => registration().delete(),
+        ]
+      }),
     ],
     IgwnAuthError: [() => new oauth2.IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'no')],
     OAuth2Auth: (['header', 'query', 'body'] as const).flatMap((placement) => [

@@ -30,10 +30,14 @@ export interface MatrixSite {
 type Request = http.IncomingMessage | http2.Http2ServerRequest
 type Response = http.ServerResponse | http2.Http2ServerResponse
 
-export async function matrixSite(tokens: {
-  access_token: string
-  refresh_token: string
-}): Promise<MatrixSite> {
+/**
+ * @param tokens - the response of the token endpoint
+ * @param registration - that of the registration endpoint
+ */
+export async function matrixSite(
+  tokens: { access_token: string; refresh_token: string },
+  registration: { client_secret?: string; registration_access_token?: string } = {},
+): Promise<MatrixSite> {
   const authority = await createAuthority()
   const own = await authority.issueServer()
   const foreign = await (await createAuthority('Another CA')).issueServer()
@@ -111,6 +115,13 @@ export async function matrixSite(tokens: {
     switch (place) {
       case 'token':
         json(response, 200, { token_type: 'Bearer', expires_in: 3600, ...tokens })
+        break
+      case 'register':
+        json(response, 201, {
+          client_id: 'me',
+          registration_client_uri: `${site.secure}/missing`,
+          ...registration,
+        })
         break
       case 'missing':
         json(response, 404, {})

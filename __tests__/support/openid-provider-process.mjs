@@ -93,6 +93,8 @@ const provider = new Provider(issuer, {
     clientCredentials: { enabled: true },
     introspection: { enabled: true },
     revocation: { enabled: true },
+    registration: { enabled: true, initialAccessToken: options.initialAccessToken },
+    registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
     deviceFlow: { enabled: true },
     rpInitiatedLogout: { enabled: true },
     dPoP: {
@@ -146,6 +148,7 @@ provider.use(async (ctx, next) => {
 
 /** Requests to the token endpoint with their grants and outcomes. */
 const seen = []
+provider.on('registration_create.success', () => seen.push({ grant: 'registration', ok: true }))
 provider.on('grant.success', (ctx) => seen.push({ grant: ctx.oidc.params.grant_type, ok: true }))
 provider.on('grant.error', (ctx, error) =>
   seen.push({

@@ -8,7 +8,7 @@ import axios, { type AxiosInstance } from 'axios'
 import jsonwebtoken from 'jsonwebtoken'
 import { createAuthority, selfSigned, type Authority, type Issued } from './pki'
 
-/** A request to the token endpoint. */
+/** A request to the token endpoint, or a registration. */
 export interface SeenGrant {
   readonly grant: string
   readonly ok: boolean
@@ -33,7 +33,7 @@ export interface OpenIdProvider {
   readonly http: AxiosInstance
   /** Issues a token without a request; it expires in an hour. */
   mint(claims: object): string
-  /** All requests to its token endpoint. */
+  /** All requests to its token endpoint, and registrations. */
   seen(): Promise<readonly SeenGrant[]>
   close(): Promise<void>
 }
@@ -45,6 +45,8 @@ export interface OpenIdProviderOptions {
   readonly dpopNonce?: boolean
   /** Whether tokens for services on localhost are JWTs, as those for `*.example.org` are. Default: false. */
   readonly jwtForAll?: boolean
+  /** The token that a registration needs. Default: none. */
+  readonly initialAccessToken?: string
   /** Its issuer, an https URL that resolves to its port; every other name is then a service. Default: localhost. */
   readonly issuer?: string
   /** The names in its certificate besides localhost. */

@@ -16,6 +16,8 @@ import { IgwnAuthError } from '../errors'
 import type { IgwnAuthOptions } from '../options'
 import type { DPoPKey } from './dpop/dpop'
 import type { PrivateKey } from './dpop/signing-key'
+import { PRESETS, withPreset, type Preset } from './presets'
+import { REGISTRATION_CHECKS, type RegistrationOptions } from './server/registration'
 
 /**
  * Metadata of an authorization server, with the names of RFC 8414 section 2 and OpenID Connect Discovery 1.0 section 3.
@@ -29,6 +31,8 @@ export interface ServerMetadata {
   readonly token_endpoint?: string | undefined
   /** Where the device flow starts (RFC 8628). */
   readonly device_authorization_endpoint?: string | undefined
+  /** Where clients are registered (RFC 7591). */
+  readonly registration_endpoint?: string | undefined
   /** Where tokens are revoked (RFC 7009). */
   readonly revocation_endpoint?: string | undefined
   /** Where the state of a token is requested (RFC 7662). */
@@ -99,6 +103,16 @@ export interface OAuthClient {
   readonly metadata?: ServerMetadata | undefined
   /** `client_id`, as registered. Not needed for JWT bearer assertions. Default: none. */
   readonly clientId?: string | undefined
+  /**
+   * Registers the client at the server when it is first used (RFC 7591), and once again when the server no longer knows it
+   * (`invalid_client`). Instead of `clientId`. See {@link RegistrationOptions}. Default: none.
+   */
+  readonly registration?: RegistrationOptions | undefined
+  /**
+   * The kind of the server. It sets the defaults of `audienceParameter`, and scopes that are added to each login so that it returns a
+   * refresh token: see the table in docs/oauth2-clients.md. `igwn` also sets `issuer`. Default: none.
+   */
+  readonly preset?: Preset | undefined
   /** `client_secret`, or a function that returns it, called for each request. Default: none. */
   readonly clientSecret?: string | (() => string | Promise<string>) | undefined
   /** The private key that signs for `private_key_jwt`. Default: none. */
@@ -137,7 +151,7 @@ export interface OAuthClient {
   readonly dpop?: DPoPKey | undefined
   /**
    * The parameter that names the audience in token requests: `resource` (RFC 8707), `audience` (RFC 8693; INDIGO IAM), or `false`
-   * for none, which gives tokens that several servers accept. Default: `resource`. Servers ignore unknown parameters (RFC 6749
+   * for none, which gives tokens that several servers accept. Default: that of `preset`, else `resource`. Servers ignore unknown parameters (RFC 6749
    * section 3.2).
    */
   readonly audienceParameter?: 'resource' | 'audience' | false | undefined
@@ -168,7 +182,12 @@ export interface OAuthClient {
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION`
  */
 export function checkClient(client: OAuthClient): OAuthClient {
-  const checked: OAuthClient = checkValues(client, CHECKS, 'client')
+  const checked: OAuthClient = withPreset(checkValues(client, CHECKS, 'client'))
+  if (checked.registration && checked.clientId !== undefined)
+    throw new IgwnAuthError(
+      'ERR_IGWN_INVALID_OPTION',
+      'client.registration and client.clientId contradict each other. Set clientId for a client that is registered already.',
+    )
   if (checked.issuer === undefined && checked.metadata === undefined)
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
@@ -197,6 +216,11 @@ const CHECKS: Record<keyof OAuthClient, Check> = {
   },
   metadata: anObject,
   clientId: nonEmptyText,
+  registration: (value) => {
+    const { store } = checkValues(value, REGISTRATION_CHECKS, 'client.registration')
+    return store === undefined ? 'needs a store, such as fileStore(), that keeps the registration' : undefined
+  },
+  preset: oneOf(...Object.keys(PRESETS)),
   clientSecret: textOrFunction,
   privateKey: (value) =>
     typeof value === 'string' || (typeof value === 'object' && value !== null)

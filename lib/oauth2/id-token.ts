@@ -5,7 +5,7 @@ import { decodeJwt, type DecodedJwt } from '../formats/jwt'
 import { sanitize } from '../secrets/sanitize'
 import { keysIn, publishedKeys, type KeySet } from '../tokens/published-keys'
 import { ALGORITHMS, IF_CHANGED, signingKey } from '../tokens/verify-signature'
-import type { ServerMetadata } from './client'
+import type { OAuthClient, ServerMetadata } from './client'
 import { OAuthError } from './errors'
 import type { AuthorizationServer } from './server/authorization-server'
 
@@ -61,8 +61,9 @@ export function idTokenVerifier({
   client,
   name,
   metadata,
+  acting,
   fetchJson,
-}: Pick<AuthorizationServer, 'client' | 'name' | 'metadata' | 'fetchJson'>): IdTokenVerifier {
+}: Pick<AuthorizationServer, 'client' | 'name' | 'metadata' | 'acting' | 'fetchJson'>): IdTokenVerifier {
   const keys = publishedKeys(async (url) => keysIn(await fetchJson(url), url))
 
   return { verify, verifyDirect, hasValidClaims }
@@ -72,13 +73,13 @@ export function idTokenVerifier({
     const jwt = decoded(idToken)
     const alg = algorithmOf(jwt, about)
     await checkSignature(idToken, jwt, alg, about)
-    return checkedClaims(jwt, about, checks)
+    return checkedClaims(jwt, about, await acting(checks.signal), checks)
   }
 
   async function verifyDirect(idToken: string, checks: IdTokenChecks = {}): Promise<IdTokenClaims> {
     const about = await metadata(checks.signal)
     return about.jwks_uri === undefined
-      ? checkedClaims(decoded(idToken), about, checks)
+      ? checkedClaims(decoded(idToken), about, await acting(checks.signal), checks)
       : verify(idToken, checks)
   }
 
@@ -86,7 +87,7 @@ export function idTokenVerifier({
     // Not abortable: a response that has arrived must not be lost.
     const about = await metadata()
     try {
-      checkedClaims(decoded(idToken), about, checks)
+      checkedClaims(decoded(idToken), about, await acting(), checks)
       return true
     } catch {
       return false
@@ -140,14 +141,19 @@ export function idTokenVerifier({
   }
 
   async function secretKey(): Promise<KeySet> {
-    const { clientSecret } = client
+    const { clientSecret } = await acting()
     const secret = typeof clientSecret === 'function' ? await clientSecret() : clientSecret
     if (secret === undefined) throw invalid('it is signed with the client secret. Set clientSecret')
     return { keys: [createSecretKey(Buffer.from(secret))], isFresh: true }
   }
 
-  function checkedClaims({ claims, header }: DecodedJwt, about: ServerMetadata, checks: IdTokenChecks) {
-    const problem = claimProblem(claims, String(header.alg), about.issuer, client.clientId, checks)
+  function checkedClaims(
+    { claims, header }: DecodedJwt,
+    about: ServerMetadata,
+    { clientId }: OAuthClient,
+    checks: IdTokenChecks,
+  ) {
+    const problem = claimProblem(claims, String(header.alg), about.issuer, clientId, checks)
     if (problem !== undefined) throw invalid(problem)
     return claims as unknown as IdTokenClaims
   }

@@ -42,6 +42,13 @@ export type { PendingLogin } from './server/authorization-request'
 export type { IdTokenChecks, IdTokenClaims } from './id-token'
 export { OAuth2Auth, type OAuth2AuthOptions, type TokenPlacement } from './oauth2-auth'
 export { dpop, dpopKey, type DPoPKey, type DPoPKeyOptions, type DPoPRequest } from './dpop/dpop'
+export {
+  clientRegistration,
+  type ClientRegistration,
+  type RegistrationRequestOptions,
+} from './client-registration'
+export type { ClientMetadata, RegisteredClient, RegistrationOptions } from './server/registration'
+export type { Preset } from './presets'
 export { igwn, type Igwn, type IgwnService } from './igwn'
 // The same class as in the main entry.
 export { IgwnAuthError, type IgwnAuthErrorCode, type Reason, type ReasonCode } from '../errors'

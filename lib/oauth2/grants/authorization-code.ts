@@ -3,7 +3,7 @@ import type { OAuthClient } from '../client'
 import { OAuthError } from '../errors'
 import { authorizationRequest, exchangeCode, rejectReserved } from '../server/authorization-request'
 import { authorizationServer } from '../server/authorization-server'
-import { requestedLogin, type OAuthParameters } from '../server/token-request'
+import { requestedLogin, withLoginScopes, type OAuthParameters } from '../server/token-request'
 import { untilLoggedIn } from './interactive'
 import { loopbackListener, type LoopbackHost } from './loopback-listener'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
@@ -41,7 +41,7 @@ export interface AuthorizationCodeOptions extends FlowOptions {
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function authorizationCode(client: OAuthClient, options: AuthorizationCodeOptions): OAuthTokenSource {
-  const checked = checkFlow(options, {
+  const given = checkFlow(options, {
     open: aFunction,
     host: oneOf('127.0.0.1', 'localhost'),
     port: (value) =>
@@ -55,10 +55,11 @@ export function authorizationCode(client: OAuthClient, options: AuthorizationCod
     timeout: timeoutMilliseconds,
     loginParams: anObject,
   })
-  const { open, host = '127.0.0.1', port = 0, path = '/callback', timeout = TIMEOUT } = checked
-  const { loginParams, params, signal } = checked
+  const { open, host = '127.0.0.1', port = 0, path = '/callback', timeout = TIMEOUT } = given
+  const { loginParams, params, signal } = given
   rejectReserved(loginParams, 'options.loginParams', ['response_mode'])
-  const server = authorizationServer(client)
+  const server = authorizationServer(client, `http://${host}${port === 0 ? '' : `:${port}`}${path}`)
+  const checked = withLoginScopes(given, server.client)
 
   return renewing(
     server,
@@ -69,6 +70,7 @@ export function authorizationCode(client: OAuthClient, options: AuthorizationCod
         const listener = await loopbackListener(host, port, path)
         try {
           const { redirectUri } = listener
+          await server.registration?.confirm(signal)
           const { url, login } = await authorizationRequest(server, {
             redirectUri,
             requested: requestedLogin(requested, checked),

@@ -7,7 +7,13 @@ import type { OAuthClient } from '../client'
 import { isRefused, OAuthError } from '../errors'
 import { rejectReserved } from '../server/authorization-request'
 import { authorizationServer } from '../server/authorization-server'
-import { parametersFor, requestedLogin, requestToken, type OAuthParameters } from '../server/token-request'
+import {
+  parametersFor,
+  requestedLogin,
+  requestToken,
+  withLoginScopes,
+  type OAuthParameters,
+} from '../server/token-request'
 import { untilLoggedIn } from './interactive'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
 
@@ -48,10 +54,11 @@ export interface DeviceCodeOptions extends FlowOptions {
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAuthTokenSource {
-  const checked = checkFlow(options, { prompt: aFunction, loginParams: anObject })
-  const { prompt, params, loginParams, signal } = checked
+  const given = checkFlow(options, { prompt: aFunction, loginParams: anObject })
+  const { prompt, params, loginParams, signal } = given
   rejectReserved(loginParams, 'options.loginParams')
   const server = authorizationServer(client)
+  const checked = withLoginScopes(given, server.client)
 
   return renewing(
     server,

@@ -5,6 +5,7 @@ import { isTokenSource } from '../../options'
 import { type Token, type TokenQuery, type TokenSource } from '../../tokens/token'
 import { authorizationServer } from '../server/authorization-server'
 import type { OAuthClient } from '../client'
+import { forExchange } from '../presets'
 import { isRefused } from '../errors'
 import { fingerprint } from './refresh-token'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
@@ -48,7 +49,7 @@ export function tokenExchange(client: OAuthClient, options: TokenExchangeOptions
       'ERR_IGWN_INVALID_OPTION',
       'options.store needs options.storeKey, a key for this subject, so that users do not share tokens.',
     )
-  const server = authorizationServer(client)
+  const server = authorizationServer(forExchange(client))
 
   return renewing(
     server,

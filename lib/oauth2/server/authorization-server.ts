@@ -11,6 +11,7 @@ import { clientAuthentication } from './client-authentication'
 import { oauthFailure } from './failures'
 import type { ParsedResponse } from './normalize-response'
 import { openIdTransport, type RequestPurpose, type Transport } from './openid-client-transport'
+import { registrationOf, type JsonRequest, type Registration } from './registration'
 
 type OpenIdClient = typeof import('openid-client')
 type Configuration = InstanceType<OpenIdClient['Configuration']>
@@ -31,6 +32,10 @@ export interface AuthorizationServer {
   readonly idTokens: IdTokenVerifier
   /** The metadata of the client, else discovered. */
   metadata(signal?: AbortSignal): Promise<ServerMetadata>
+  /** The client that requests are sent as: with `registration`, the registered one. */
+  acting(signal?: AbortSignal): Promise<OAuthClient>
+  /** Absent without `registration`. */
+  readonly registration?: Registration | undefined
   /** Calls openid-client; rejects with our errors. */
   request<T>(purpose: ServerRequest, call: (tools: Tools) => Promise<T>): Promise<T>
   /** Fetches a public document of the server. */
@@ -43,20 +48,24 @@ export type ServerRequest = Omit<RequestPurpose, 'server'> & {
 }
 
 /**
+ * @param redirectUri - of the logins, for a registration
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client
  */
-export function authorizationServer(options: OAuthClient): AuthorizationServer {
+export function authorizationServer(options: OAuthClient, redirectUri?: string): AuthorizationServer {
   const client = checkClient(options)
-  const authentication = clientAuthentication(client)
+  let sentAs = { client, authentication: clientAuthentication(client) }
   const instance = client.axios ?? axios
   const { passphrase, allowInsecureHttp } = client
   const send = axiosTransport(instance, { cert: () => certOf(client), passphrase, allowInsecureHttp })
   // 0 is no timeout in axios; AbortSignal.timeout has a maximum.
   const timeout = () => Math.min(Math.ceil(Number(instance.defaults.timeout)) || DEFAULT_TIMEOUT, MAX_TIMEOUT)
-  const parts = { client, send, authentication, timeout }
+  const partsOf = (sender = sentAs) => ({ ...sender, send, timeout })
   const name = client.issuer ?? client.metadata?.issuer ?? originOf(client.metadata)
   const discovered = cachedForADay(discover)
-  const server = { client, name, metadata, request, fetchJson }
+  const registration =
+    client.registration &&
+    registrationOf({ client, name, metadata, send: sendJson }, client.registration, redirectUri)
+  const server = { client, name, metadata, acting, registration, request, fetchJson }
   return { ...server, idTokens: idTokenVerifier(server) }
 
   async function metadata(signal?: AbortSignal): Promise<ServerMetadata> {
@@ -64,24 +73,45 @@ export function authorizationServer(options: OAuthClient): AuthorizationServer {
     return abortable(discovered(), { signal } as unknown as InternalAxiosRequestConfig)
   }
 
-  async function request<T>(
+  async function acting(signal?: AbortSignal): Promise<OAuthClient> {
+    return registration ? registration.client(signal) : client
+  }
+
+  async function request<T>(purpose: ServerRequest, call: (tools: Tools) => Promise<T>): Promise<T> {
+    const sender = await acting(purpose.signal)
+    try {
+      return await requestAs(sender, purpose, call)
+    } catch (error) {
+      const isUnknown = registration !== undefined && isRefused(error, 'invalid_client')
+      const next = isUnknown ? await registration.replaced(sender, purpose.signal) : undefined
+      if (!next) throw error
+      return requestAs(next, purpose, call)
+    }
+  }
+
+  async function requestAs<T>(
+    sender: OAuthClient,
     { audience, ...purpose }: ServerRequest,
     call: (tools: Tools) => Promise<T>,
   ): Promise<T> {
     const oc = await openIdClient()
     const about = await metadata(purpose.signal)
+    if (sentAs.client !== sender) sentAs = { client: sender, authentication: clientAuthentication(sender) }
+    const parts = partsOf()
     const transport = openIdTransport(parts, { ...purpose, server: about })
     try {
-      const config = configuration(oc, about, transport)
-      return await call({ oc, config, lastResponse: transport.lastResponse })
+      const config = configuration(oc, about, transport, sender.clientId)
+      const result = await call({ oc, config, lastResponse: transport.lastResponse })
+      if (purpose.endpoint) registration?.accepted(sender)
+      return result
     } catch (error) {
-      const facts = { issuer: name, authentication: authentication.nameFor(about), audience }
+      const facts = { issuer: name, authentication: parts.authentication.nameFor(about), audience }
       throw oauthFailure(error, transport, facts)
     }
   }
 
   async function fetchJson(url: string, signal?: AbortSignal): Promise<unknown> {
-    const transport = openIdTransport(parts, { server: {}, signal })
+    const transport = openIdTransport(partsOf(), { server: {}, signal })
     const response = await transport.fetch(url, { method: 'GET', headers: { accept: 'application/json' } })
     const { json } = transport.lastResponse() ?? {}
     if (response.status === 200 && json) return json
@@ -92,11 +122,38 @@ export function authorizationServer(options: OAuthClient): AuthorizationServer {
     )
   }
 
-  function configuration(oc: OpenIdClient, about: ServerMetadata, transport: Transport): Configuration {
+  /** A request to an endpoint for registrations, with a token of its own (RFC 7591 section 3, RFC 7592 section 2). */
+  async function sendJson(
+    method: string,
+    url: string,
+    { json, token, signal }: JsonRequest,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const transport = openIdTransport(partsOf(), { server: {}, signal })
+    const headers = {
+      accept: 'application/json',
+      ...(json && { 'content-type': 'application/json' }),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    }
+    const { client_secret: secret } = json ?? {}
+    if (typeof secret === 'string')
+      transport.secrets.addOf(new URLSearchParams({ client_secret: secret }), undefined)
+    const { status } = await transport.fetch(url, { method, headers, body: json && JSON.stringify(json) })
+    const found = transport.lastResponse()?.json
+    if (status >= 200 && status < 300 && (found || method === 'DELETE')) return found ?? {}
+    const problem = { message: 'its status is not that of success, or it is not JSON' }
+    throw oauthFailure(problem, transport, { issuer: name, authentication: 'none' })
+  }
+
+  function configuration(
+    oc: OpenIdClient,
+    about: ServerMetadata,
+    transport: Transport,
+    clientId = '-',
+  ): Configuration {
     const config = new oc.Configuration(
       // openid-client requires an issuer. Where none is known, only responses that name one are compared with it.
       { ...about, issuer: about.issuer ?? name } as ConstructorParameters<OpenIdClient['Configuration']>[0],
-      client.clientId ?? '-',
+      clientId,
       { [oc.clockTolerance]: CLOCK_TOLERANCE, use_mtls_endpoint_aliases: usesCertificate(client) },
       // The transport adds the client authentication.
       () => undefined,
@@ -128,7 +185,7 @@ export function authorizationServer(options: OAuthClient): AuthorizationServer {
     issuer: URL,
     algorithm: 'oidc' | 'oauth2',
   ): Promise<ServerMetadata> {
-    const transport = openIdTransport(parts, { server: {} })
+    const transport = openIdTransport(partsOf(), { server: {} })
     try {
       const found = await oc.discovery(issuer, client.clientId ?? '-', undefined, undefined, {
         algorithm,

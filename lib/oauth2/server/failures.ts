@@ -95,7 +95,7 @@ export function refusalError(
   )
 }
 
-/** Advice for the codes of RFC 6749 section 5.2, RFC 8628 section 3.5 and RFC 8707 section 2. */
+/** Advice for the codes of RFC 6749 section 5.2, RFC 7591 section 3.2.2, RFC 8628 section 3.5 and RFC 8707 section 2. */
 function adviceOn(error = '', { authentication, audience }: RequestFacts): string {
   switch (error) {
     case 'invalid_client':
@@ -112,6 +112,9 @@ function adviceOn(error = '', { authentication, audience }: RequestFacts): strin
       return audience === undefined
         ? ''
         : `The request was for the audience ${sanitize(audience)}. Set audience, or set audienceParameter to the one that this server supports, or to false.`
+    case 'invalid_client_metadata':
+    case 'invalid_redirect_uri':
+      return 'Set registration.metadata to what this server accepts.'
     case 'access_denied':
       return 'The user or the server denied the request.'
     case 'expired_token':

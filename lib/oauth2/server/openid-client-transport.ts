@@ -83,7 +83,7 @@ export function openIdTransport(
 
   async function withoutAuthentication(
     url: URL,
-    { method, headers }: Parameters<Fetch>[1],
+    { method, headers, body }: Parameters<Fetch>[1],
   ): Promise<ParsedResponse> {
     const fields = withoutUserAgent(headers)
     secrets.addOf(new URLSearchParams(), fields.authorization)
@@ -91,7 +91,8 @@ export function openIdTransport(
       fields.authorization = `DPoP ${boundToken}`
       fields.dpop = await dpop.proof({ method, url, accessToken: boundToken })
     }
-    const response = await exchanged({ url, method, headers: fields })
+    const text = typeof body === 'string' ? body : undefined
+    const response = await exchanged({ url, method, headers: fields, body: text })
     // Parsed, but passed on as it is.
     return { ...response, json: normalizeResponse(response).json }
   }

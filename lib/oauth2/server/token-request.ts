@@ -6,6 +6,7 @@ import type { StoredToken } from '../../stores/token-store'
 import type { TokenQuery } from '../../tokens/token'
 import type { OAuthClient } from '../client'
 import { OAuthError } from '../errors'
+import { loginScopes } from '../presets'
 import type { IdTokenChecks } from '../id-token'
 import type { AuthorizationServer, ServerRequest, Tools } from './authorization-server'
 
@@ -66,6 +67,16 @@ export function requestedLogin(requested: RequestedToken, { audience }: ScopeAnd
   return requested.audience.length === 0 || audience === undefined
     ? requested
     : { ...requested, audience: listOf(audience) }
+}
+
+/** With the scopes that the preset of the client adds to each login. */
+export function withLoginScopes<Options extends ScopeAndAudience>(
+  options: Options,
+  client: OAuthClient,
+): Options {
+  const added = loginScopes(client)
+  if (added.length === 0) return options
+  return { ...options, scope: [...new Set([...added, ...scopesOf(options.scope)])] }
 }
 
 export function scopesOf(scope: string | readonly string[] | undefined): string[] {
