@@ -69,6 +69,7 @@ export {
 export { applyIgwnAuth, removeIgwnAuth } from './instance/apply-igwn-auth'
 export type { AuthScheme, SchemeRequest, RequestChanges, SchemeResponse } from './schemes/auth-scheme'
 export { explain } from './instance/explain'
+export type { ExpectedTransfer, TokenLifetime, TokenRenewer } from './tokens/token-lifetime'
 export type { AttachedCredential } from './explain/attached-credentials'
 export type { Explanation } from './explain/explanation'
 export type { Finding, FindingKind, FindingVerdict, TokenInfo } from './explain/finding'

@@ -109,6 +109,29 @@ it('get -o --checksum requires a digest, of other servers too', async () => {
   expect((await run('get', url, '-o', 'f.txt', '--checksum', 'best')).stderr).toContain('Expected any, crc32')
 })
 
+it('get warns where the token expires before the download ends, at 10 MB per second; with --strict it saves nothing', async () => {
+  const exp = Math.floor(Date.now() / 1000) + 90
+  const claims = { iss: federation.issuer, aud: 'ANY', scope: 'read:/frames', iat: exp - 3600, exp }
+  put(runtimeFile(), mint(claims))
+  for (const cache of federation.caches)
+    cache.faults = { cutAfter: 5, headers: { 'Content-Length': '5000000000' } }
+  const words = ['get', federation.url(FRAME), '-o', 'large', '--retry', '0']
+  const warning =
+    /bt_u1000 expires in \d\d seconds, and is needed for 8 minutes; htgettoken writes the next one only when it is run again\n(?: +large.part .*\n)? +To fix: httokensh -a VAULT/
+  const warned = await run(...words)
+  expect([warned.code, warned.stderr]).toEqual([18, expect.stringMatching(warning)])
+  expect(warned.stderr).toMatch(/^igwn-auth: warning: /)
+  const refused = await run(...words, '--strict')
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(warning)])
+  expect((await run(...words, '--silent')).stderr).not.toContain('warning')
+  // The same token is enough for a small file.
+  for (const cache of federation.caches) cache.faults = {}
+  expect(await run('get', federation.url(FRAME), '-o', 'small', '--strict')).toMatchObject({
+    code: 0,
+    stderr: '',
+  })
+})
+
 it('request -X PUT writes to the origin', async () => {
   const { code, stderr } = await run(
     'request',

@@ -126,3 +126,53 @@ it('--json has an integer timeLeft', async () => {
   const { timeLeft } = JSON.parse((await igwnAuth(['token', '--json'])).stdout) as { timeLeft: number }
   expect(Number.isInteger(timeLeft)).toBe(true)
 })
+
+describe('--for', () => {
+  it('says whether the token lasts; a warning, or an error with --strict', async () => {
+    put(runtimeFile(), mint({ iat: now() }))
+    const enough = await igwnAuth(['token', '--for', '30m', '--strict'])
+    expect(enough).toMatchObject({ code: 0, stderr: '' })
+    expect(enough.stdout).toMatch(/^ {2}lasts +yes: for 30 minutes$/m)
+    const { code, stdout, stderr } = await igwnAuth(['token', '--for', '12h'])
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^ {2}lasts +no: for 12 hours$/m)])
+    expect(stderr).toBe(
+      `igwn-auth: warning: ${runtimeFile()} expires in 59 minutes, and is needed for 12 hours; htgettoken writes the next one only when it is run again\n` +
+        '  To fix: httokensh -a VAULT -i ISSUER -- COMMAND\n',
+    )
+    expect(await igwnAuth(['token', '--for', '12h', '--strict'])).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: stderr.replace('warning: ', ''),
+    })
+  })
+
+  it('and --renewed-every count what renews the token', async () => {
+    put(runtimeFile(), mint({ iat: now() }))
+    const { code, stdout, stderr } = await igwnAuth([
+      'token',
+      '--for',
+      '12h',
+      '--renewed-every',
+      '300s',
+      '--json',
+    ])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toMatchObject({
+      lifetime: { expected: 43_200, isEnough: true, renewer: 'schedule', message: expect.any(String) },
+    })
+    const failed = await igwnAuth(['token', '--for', '12h', '--json', '--strict'])
+    expect(JSON.parse(failed.stdout)).toMatchObject({
+      error: { exitCode: 1 },
+      lifetime: { isEnough: false, renewer: 'htgettoken' },
+    })
+  })
+
+  it('is a duration, and --renewed-every needs it', async () => {
+    put(runtimeFile(), mint())
+    expect((await igwnAuth(['token', '--for', '1 week'])).stderr).toContain('such as 12h, 30m or 300s')
+    expect(await igwnAuth(['token', '--renewed-every', '300'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--renewed-every needs --for'),
+    })
+  })
+})

@@ -19,6 +19,7 @@ import {
   createSigningKey,
   emptyPlaces,
   mint,
+  now,
   ours,
   passTime,
   put,
@@ -482,7 +483,8 @@ describe('as text', () => {
     const lines = alice.key.split('\n').filter((line) => line.length > 20 && !line.startsWith('-'))
     const secrets = [...tokens, ...tokens.map(signatureOf), 'sosecretword', 'parameter', ...lines]
     for (const options of [{}, { token: String(tokens[3]) }, { forceNoAuth: true }, { tokenScope: 'x' }]) {
-      const explanation = await explain('https://me:sosecretpw@x.example.org/?secret=parameter', options)
+      const url = 'https://me:sosecretpw@x.example.org/?secret=parameter'
+      const explanation = await explain(url, options, { bytes: 1e12 })
       expectNoSecret(explanation, [...secrets, 'sosecretpw'])
       expectNoSecret(JSON.stringify(explanation), [...secrets, 'sosecretpw'])
     }
@@ -497,4 +499,46 @@ it('sends nothing and makes no connection', async () => {
   expect(explanation.attached).toMatchObject([{ kind: 'token' }])
   expect(connections()).toBe(0)
   await servers.close()
+})
+
+describe('with an expected transfer', () => {
+  it('says whether the token lasts, and what brings the next one', async () => {
+    put(runtimeFile(), mint({ iat: now() }))
+    const small = await explain(URL_OF_X, {}, { bytes: 1e9 })
+    expect(small.lifetime).toMatchObject({ expected: 100, isEnough: true })
+    expect(small.toString()).toContain('\n  lifetime: ')
+    const large = await explain(URL_OF_X, igwnAxios, { bytes: 1e12, rate: 1e8 })
+    expect(large.lifetime).toMatchObject({ expected: 10_000, isEnough: false, renewer: 'htgettoken' })
+    expect(large.fixes.at(-1)).toBe(
+      'httokensh -a VAULT -i ISSUER --audience=https://x.example.org -- COMMAND',
+    )
+    expect(large.toString()).toContain(`\n  warning: ${runtimeFile()} expires in `)
+    expect(JSON.parse(JSON.stringify(large))).toMatchObject({ lifetime: { isEnough: false } })
+  })
+
+  it('does not ask a token source, and has no lifetime where no token would be sent', async () => {
+    const source = { getToken: () => mint() }
+    expect((await explain(URL_OF_X, { token: source }, { bytes: 1e12 })).lifetime).toMatchObject({
+      renewer: 'source',
+      isEnough: undefined,
+    })
+    const asked = await explain(URL_OF_X, { token: () => 'opaque', verify: true }, { bytes: 1 })
+    expect(asked.lifetime).toMatchObject({ renewer: 'source', timeLeft: undefined })
+    expect((await explain(URL_OF_X, { token: false }, { bytes: 1 })).lifetime).toBeUndefined()
+    expect((await explain(URL_OF_X)).toJSON()).not.toHaveProperty('lifetime')
+  })
+
+  it.each<[what: string, transfer: object, message: string]>([
+    ['no size', { rate: 1 }, 'transfer.bytes must be a number of bytes, not a number.'],
+    [
+      'a rate of 0',
+      { bytes: 1, rate: 0 },
+      'transfer.rate must be a number of bytes per second, above 0, not a number.',
+    ],
+    ['an unknown name', { bytes: 1, speed: 1 }, 'transfer has no option "speed"; there are bytes, rate.'],
+  ])('refuses %s', async (_, transfer, message) => {
+    await expect(explain(URL_OF_X, {}, transfer as { bytes: number })).rejects.toEqual(
+      ours('ERR_IGWN_INVALID_OPTION', message),
+    )
+  })
 })

@@ -148,6 +148,15 @@ export function parseSeconds(text: string): number {
   throw new InvalidArgumentError('Expected a number of seconds, 0 or more.')
 }
 
+/** A duration in seconds: `300`, `300s`, `5m`, `12h`, `2d`. */
+export function parseDuration(text: string): number {
+  const [, count, unit = 's'] = /^(\d+(?:\.\d+)?)([smhd])?$/.exec(text) ?? []
+  if (count !== undefined) return Number(count) * (UNIT_SECONDS[unit] ?? 1)
+  throw new InvalidArgumentError('Expected a duration, such as 12h, 30m or 300s.')
+}
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+
 export function parseCount(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('Expected a whole number, 0 or more.')

@@ -61,13 +61,21 @@ export const SECTIONS: Readonly<Record<string, readonly HelpSection[]>> = {
   token: [
     {
       title: 'Exit codes',
-      rows: [['0', 'success'], ['1', 'no suitable token; stderr lists why each one was skipped'], USAGE_EXIT],
+      rows: [
+        ['0', 'success'],
+        [
+          '1',
+          'no suitable token; stderr lists why each one was skipped. Or it expires before --for, with --strict',
+        ],
+        USAGE_EXIT,
+      ],
     },
     {
       title: 'Examples',
       examples: [
         'igwn-auth token https://gracedb.example.org --scope gracedb.read',
         'curl -H "Authorization: Bearer $(igwn-auth token --print)" ...',
+        'igwn-auth token --for 12h --renewed-every 300s --strict',
       ],
     },
   ],
@@ -89,6 +97,8 @@ export const SECTIONS: Readonly<Record<string, readonly HelpSection[]>> = {
           'also by the next run of the same command, if the server supports ranges and shows by ETag or Last-Modified ' +
           '(or, with --same-size, by the size) that the file is the same. Credentials are found again each time.',
         'A response of 400 or above is an error. Its body is never written to FILE.',
+        'A warning says if the token expires before the download ends, at 10 MB per second, and nothing renews it in time; ' +
+          'with --strict that is an error.',
       ],
     },
     {

@@ -2,12 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { AxiosHeaders, isAxiosError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError } from '../errors'
+import type { IgwnAuthEvent } from '../events'
 import type { IgwnAxiosError, Refusal } from '../explain/refusal'
 import { igwnAxios } from '../instance/igwn-axios'
 import type { IgwnAuthOptions } from '../options'
 import { canResend } from '../request/resend'
 import { printable } from '../secrets/sanitize'
 import { SentSecrets, type Redact } from '../secrets/sent-secrets'
+import { SciToken } from '../tokens/scitoken'
 import { UNTRUSTED } from '../x509/untrusted-server'
 import { CommandError, EXIT, TransientError } from './errors'
 import { seconds } from './format'
@@ -25,6 +27,8 @@ export interface Response {
   readonly headers: AxiosHeaders
   /** The URL of the last redirect. */
   readonly url: string
+  /** Reads the token that the request carried; undefined for none, and for one that cannot be read. */
+  readonly token: () => SciToken | undefined
   /** What is known of a 401, a 403 or another refusal of credentials. */
   readonly refusal: Refusal | undefined
   /** Removes from a text what the requests so far carried, also a password of the command line. */
@@ -60,6 +64,13 @@ export function sender(request: RequestOptions, igwnAuth: IgwnAuthOptions, limit
   const { url, method, headers, body, compressed } = request
   const { timeout, signal, onUpload } = limits
   const sent = new SentSecrets()
+  let source: string | undefined
+  let bearer = ''
+  const token = () => SciToken.read(bearer, source)
+  const onEvent = (event: IgwnAuthEvent) => {
+    if (event.type === 'selected' && event.kind === 'token') ({ source } = event)
+    igwnAuth.onEvent?.(event)
+  }
   const timeoutError = () =>
     new TransientError(EXIT.timeout, `${url.host} sent nothing for ${seconds(timeout)}`)
 
@@ -82,21 +93,23 @@ export function sender(request: RequestOptions, igwnAuth: IgwnAuthOptions, limit
           decompress: compressed,
           validateStatus: (status) => status < 400,
           signal: idle.signal,
-          igwnAuth,
+          igwnAuth: { ...igwnAuth, onEvent },
           // Sees what each send carries, redirects and retries included.
           adapter: Object.assign(
             (config: InternalAxiosRequestConfig) => {
-              sent.addOf(new URLSearchParams(), config.headers.get('Authorization')?.toString())
+              const authorization = config.headers.get('Authorization')?.toString()
+              sent.addOf(new URLSearchParams(), authorization)
+              bearer = authorization?.replace(/^Bearer /, '') ?? ''
               return transport(config)
             },
             { redirect: transport.redirect },
           ),
         }),
       )
-      return responseOf(response, { idle, sent, url })
+      return responseOf(response, { idle, sent, url, token })
     } catch (error) {
       const { response, igwnAuth: refusal } = error as IgwnAxiosError<Readable>
-      if (response) return responseOf(response, { idle, sent, url, refusal })
+      if (response) return responseOf(response, { idle, sent, url, token, refusal })
       throw idle.reason() ?? redirectError(error, body) ?? connectionError(error, url)
     }
   }
@@ -142,8 +155,15 @@ function responseOf(
     idle,
     sent,
     url,
+    token,
     refusal,
-  }: { idle: IdleTimeout; sent: SentSecrets; url: URL; refusal?: Refusal | undefined },
+  }: {
+    idle: IdleTimeout
+    sent: SentSecrets
+    url: URL
+    token: Response['token']
+    refusal?: Refusal | undefined
+  },
 ): Response {
   const { status, statusText, data } = response
   const { httpVersion = '1.1' } = data as Partial<IncomingMessage>
@@ -163,6 +183,7 @@ function responseOf(
     httpVersion,
     headers,
     url: res?.responseUrl ?? url.href,
+    token,
     refusal,
     hide: sent.hide,
     body: () => bodyOf(data, idle),

@@ -40,6 +40,12 @@ export function program(done: (exitCode: number) => void): Command {
 
   const token = command(igwnAuth, 'token', 'show the token that would be sent')
     .argument('[url]', 'take the audience from this URL')
+    .option('--for <duration>', 'warn if the token expires before: 12h, 30m, 300s', parse.parseDuration)
+    .option(
+      '--renewed-every <duration>',
+      'a program writes the next token at least this often (default: as HTCondor does, in its jobs)',
+      parse.parseDuration,
+    )
     .option('--decode', 'print the header and all claims')
     .option('--json', 'print JSON')
     .addOption(new Option('--print', 'print the token itself, a secret').conflicts(['decode', 'json']))
@@ -177,7 +183,10 @@ function addTokenFlags(command: Command): Command {
     .option('--audience <audience>', 'required audience (repeatable; any one matches)', parse.parseList)
     .option('--issuer <issuer>', 'required issuer (repeatable; any one matches)', parse.parseList)
     .option('--min-time-left <seconds>', 'required lifetime (default: 60)', parse.parseSeconds)
-    .option('--strict', 'fail on the first malformed token instead of skipping it')
+    .option(
+      '--strict',
+      'fail on the first malformed token instead of skipping it, and on one that will expire too early',
+    )
     .option('--verify', "check the signature with the issuer's keys, over the network")
 }
 

@@ -16,6 +16,7 @@ import { requestsOf, type RequestFlags, type RequestOptions } from './request-op
 import { eventLine, headLines, redactedHeadLines } from './response-text'
 import { printError } from './terminal'
 import { outputFile, saveFile } from './save-file'
+import { checkDownload } from './token-lifetime'
 import { checkFormat, writeOut, writeOutFormat, type Transfer } from './write-out'
 
 /** `igwn-auth request URL...`: sends requests with credentials; bodies go to stdout or into files. */
@@ -137,6 +138,7 @@ function observed(send: Send, transfer: Transfer, flags: RequestFlags, onRespons
     transfer.requests += 1
     const response = await send(more)
     onResponse()
+    if (transfer.requests === 1 && request.method === 'GET') checkDownload(response, flags)
     transfer.response = response
     transfer.responseStart = Date.now()
     if (Buffer.isBuffer(request.body)) transfer.sizeUpload = request.body.length

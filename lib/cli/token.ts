@@ -1,29 +1,48 @@
 import { processEnvironment } from '../environment'
 import { IgwnAuthError } from '../errors'
+import { duration } from '../formats/duration'
 import { printable } from '../secrets/sanitize'
 import { describeTokens } from '../tokens/describe-token'
 import { findSciToken } from '../tokens/find-sci-token'
 import type { SciToken } from '../tokens/scitoken'
 import { targetAudience } from '../tokens/target-audience'
 import type { TokenQuery } from '../tokens/token'
+import type { TokenLifetime } from '../tokens/token-lifetime'
 import { requirementsOf } from '../tokens/validate-claims'
-import { asUsageError, CommandError, EXIT } from './errors'
+import { asUsageError, CommandError, EXIT, usageError } from './errors'
 import { notFoundError, requirementLines } from './findings-text'
 import { defined, parseHttpUrl, type TokenFlags } from './flags'
 import { json, moment, printableLines } from './format'
 import { table, type Row } from './table'
 import { terminalOf } from './terminal'
+import { checkLifetime } from './token-lifetime'
 
 export interface TokenCommandFlags extends TokenFlags {
   readonly decode?: boolean
   readonly json?: boolean
   readonly print?: boolean
+  /** Seconds. */
+  readonly for?: number
+  /** Seconds. */
+  readonly renewedEvery?: number
 }
 
 /** `igwn-auth token [URL]`: shows the token that would be sent. Only `--print` prints the token itself. */
 export async function tokenCommand(url: string | undefined, flags: TokenCommandFlags): Promise<number> {
-  const token = await find(queryOf(url, flags), flags)
-  process.stdout.write(`${textOf(token, flags)}\n`)
+  const { for: expected, renewedEvery } = flags
+  if (renewedEvery !== undefined && expected === undefined) throw usageError('--renewed-every needs --for')
+  const query = queryOf(url, flags)
+  const token = await find(query, flags)
+  const { source = '' } = token
+  const requirements = requirementsOf(query)
+  const lifetime =
+    expected === undefined
+      ? undefined
+      : checkLifetime(
+          { token, source, expected, renewedEvery, requirements },
+          { strict: flags.strict ?? false },
+        )
+  process.stdout.write(`${textOf(token, flags, lifetime)}\n`)
   return EXIT.ok
 }
 
@@ -50,12 +69,24 @@ async function find(query: TokenQuery, { strict, verify }: TokenCommandFlags): P
   }
 }
 
-function textOf(token: SciToken, { print, json: isJson, decode }: TokenCommandFlags): string {
+function textOf(
+  token: SciToken,
+  { print, json: isJson, decode }: TokenCommandFlags,
+  lifetime: TokenLifetime | undefined,
+): string {
   if (print) return token.serialize()
-  if (isJson) return json(dataOf(token, decode))
+  if (isJson) return json({ ...dataOf(token, decode), ...(lifetime && { lifetime }) })
   const { width, paint } = terminalOf(process.stdout)
   const source = printableLines(token.source ?? '')
-  return table([paint('bold', source), ...(decode ? decodedRows(token) : summaryRows(token))], width)
+  const rows = decode ? decodedRows(token) : summaryRows(token)
+  if (lifetime && !decode) rows.push(['lasts', lastsText(lifetime)])
+  return table([paint('bold', source), ...rows], width)
+}
+
+function lastsText({ isEnough, expected, renewer }: TokenLifetime): string {
+  const by =
+    isEnough && renewer !== undefined ? `, renewed by ${renewer === 'schedule' ? 'schedule' : renewer}` : ''
+  return `${isEnough ? 'yes' : 'no'}: for ${duration(expected)}${by}`
 }
 
 function dataOf(token: SciToken, decode = false): object {

@@ -11,6 +11,7 @@ import {
   type ResolvedOptions,
 } from '../options'
 import { deferredFinding, describeTokens, givenToken, tokenFix } from '../tokens/describe-token'
+import type { TokenLifetime } from '../tokens/token-lifetime'
 import type { TokenRequirements } from '../tokens/validate-claims'
 import { describeCertificates } from '../x509/describe-certificates'
 import { describeTrustedCas } from '../x509/describe-trusted-cas'
@@ -39,6 +40,8 @@ export interface ExplainedRequest {
   readonly error?: IgwnAuthError | undefined
   /** Where the object of a federation is. */
   readonly object?: ResolvedObject | undefined
+  /** Whether the token lasts. */
+  readonly lifetime?: TokenLifetime | undefined
 }
 
 /**
@@ -69,6 +72,7 @@ export function explainRequest(
     attached,
     problem: error && { code: error.code, message: error.message },
     object: request.object,
+    lifetime: request.lifetime,
   })
 }
 

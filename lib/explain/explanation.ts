@@ -4,6 +4,7 @@ import { UNKNOWN_ISSUER } from '../formats/htgettoken'
 import { requirementTexts, type TokenRequirements } from '../tokens/validate-claims'
 import type { ResolvedObject } from '../federation/object-resolver'
 import type { AttachedCredential } from './attached-credentials'
+import type { TokenLifetime } from '../tokens/token-lifetime'
 import type { Finding } from './finding'
 
 /**
@@ -30,6 +31,8 @@ export class Explanation {
     | undefined
   /** Where the object of an `osdf:` or `pelican:` URL is; undefined for other URLs. */
   readonly object: ResolvedObject | undefined
+  /** Whether the token lasts for the expected transfer; undefined where none was named, and where no token would be sent. */
+  readonly lifetime: TokenLifetime | undefined
 
   constructor({
     url,
@@ -38,18 +41,24 @@ export class Explanation {
     attached,
     problem,
     object,
-  }: Pick<Explanation, 'url' | 'requirements' | 'findings' | 'attached' | 'problem' | 'object'>) {
+    lifetime,
+  }: Pick<
+    Explanation,
+    'url' | 'requirements' | 'findings' | 'attached' | 'problem' | 'object' | 'lifetime'
+  >) {
     this.url = url
     this.requirements = requirements
     this.findings = findings
     this.attached = attached
     this.problem = problem
     this.object = object
+    this.lifetime = lifetime
   }
 
   /** The commands and actions that fix what was found, each once, the most likely first. */
   get fixes(): readonly string[] {
-    return fixesOf(this.findings)
+    const { fix } = this.lifetime ?? {}
+    return [...fixesOf(this.findings), ...(fix === undefined ? [] : [fix])]
   }
 
   /** As text, one line for each finding. */
@@ -61,6 +70,7 @@ export class Explanation {
       ...(required.length > 0 ? [`  required of a token: ${required.join(', ')}`] : []),
       ...this.findings.map(({ verdict, message }) => `  ${verdict}: ${message}`),
       ...this.findings.flatMap(({ warning }) => (warning === undefined ? [] : [`  warning: ${warning}`])),
+      ...(this.lifetime ? [`  ${lifetimeText(this.lifetime)}`] : []),
       ...this.fixes.map((fix) => `  to fix: ${fix}`),
     ].join('\n')
   }
@@ -72,10 +82,22 @@ export class Explanation {
     return this.attached.map(({ kind, source }) => `${NAMES[kind]} from ${source} would be sent`).join('; ')
   }
 
-  /** As data: `url`, `requirements`, `findings`, `attached`, `problem`, `fixes`, and `object` for an object of a federation. */
+  /**
+   * As data: `url`, `requirements`, `findings`, `attached`, `problem`, `fixes`, `object` for an object of a federation, and `lifetime`
+   * where a transfer was named.
+   */
   toJSON(): Record<string, unknown> {
-    const { url, requirements, findings, attached, problem, fixes, object } = this
-    return { url, requirements, findings, attached, problem, fixes, ...(object && { object }) }
+    const { url, requirements, findings, attached, problem, fixes, object, lifetime } = this
+    return {
+      url,
+      requirements,
+      findings,
+      attached,
+      problem,
+      fixes,
+      ...(object && { object }),
+      ...(lifetime && { lifetime }),
+    }
   }
 
   /** The same for `console.log`. */
@@ -90,6 +112,11 @@ export function objectTexts({ namespace, requiresToken, servers, federation }: R
     `namespace ${namespace ?? 'unknown'} of ${federation.host}: ${requiresToken ? 'a token is required' : 'no token is required'}`,
     `servers: ${servers.map(({ url }) => new URL(url).host).join(', ') || 'none'}`,
   ]
+}
+
+/** Whether a token lasts, in a line. */
+function lifetimeText({ isEnough, message }: TokenLifetime): string {
+  return `${isEnough === false ? 'warning' : 'lifetime'}: ${message}`
 }
 
 const NAMES: Readonly<Record<AttachedCredential['kind'], string>> = {

@@ -5,6 +5,7 @@ import type { IgwnAxiosError, Refusal } from '../explain/refusal'
 import { causeIn } from '../formats/error-causes'
 import { mergeOptions, resolveOptions, type ResolvedOptions } from '../options'
 import { isPromise } from '../tokens/token'
+import type { ExpectedTransfer } from '../tokens/token-lifetime'
 import { abortable, throwIfAborted } from './abort'
 import { attacher, type AttachBehavior } from './attach'
 import { newContext, type Credentials, type RequestContext } from './context'
@@ -26,7 +27,7 @@ export interface Exchange {
   /** Sends a request that has reached its adapter. */
   readonly send: (caller: Request, adapter: Request['adapter']) => Promise<AxiosResponse>
   /** Explains what would be sent. */
-  readonly explain: (caller: Request) => Promise<Explanation>
+  readonly explain: (caller: Request, transfer?: ExpectedTransfer) => Promise<Explanation>
   /** Whether a request must not be sent past the exchange. */
   readonly isRequired: (caller: Request) => boolean
   /** Closes the connections that were made with certificates. */
@@ -59,12 +60,12 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
         return Promise.reject(error)
       }
     },
-    async explain(caller) {
+    async explain(caller, transfer) {
       const url = findDestination(caller)
-      if (url) return explainUnsent(contextOf(caller, caller.adapter, url), attaching)
+      if (url) return explainUnsent(contextOf(caller, caller.adapter, url), attaching, { transfer })
       if (objectUrlOf(caller) === undefined) throw notHttpUrl()
-      const { context, error } = await (await loadObjects()).look(caller, caller.adapter)
-      return explainUnsent(context, attaching, error)
+      const { context, error: problem } = await (await loadObjects()).look(caller, caller.adapter)
+      return explainUnsent(context, attaching, { problem, transfer })
     },
     isRequired,
     close: attaching.close,

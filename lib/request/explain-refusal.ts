@@ -7,8 +7,17 @@ import type { Refusal } from '../explain/refusal'
 import type { RefusalCause } from '../explain/refusal-fixes'
 import { summaryOf } from '../explain/summary'
 import { bearerChallenge } from '../formats/www-authenticate'
+import { processEnvironment } from '../environment'
 import { isTokenSource } from '../options'
+import { SciToken } from '../tokens/scitoken'
 import { StaticToken } from '../tokens/static-token'
+import {
+  tokenLifetime,
+  transferTime,
+  type ExpectedTransfer,
+  type TokenLifetime,
+} from '../tokens/token-lifetime'
+import type { TokenRequirements } from '../tokens/validate-claims'
 import { tlsRefusal } from '../x509/tls-refusal'
 import { untrustedServer } from '../x509/untrusted-server'
 import type { Attacher } from './attach'
@@ -137,20 +146,25 @@ interface Outcome {
   readonly cause?: RefusalCause
   /** A token source was not asked, because it may use the network. */
   readonly isSourceDeferred?: boolean
+  /** The token comes from a source. */
+  readonly isOfSource?: boolean
+  /** What the token has to last for. */
+  readonly transfer?: ExpectedTransfer | undefined
 }
 
 /** Explains the outcome of a search. */
 function explanationOf(context: RequestContext, attacher: Attacher, outcome: Outcome): Explanation {
   const { url, request, options, authenticated } = context
-  const { credentials = { reasons: [] }, error, refused, cause, isSourceDeferred } = outcome
+  const { credentials = { reasons: [] }, error, refused, cause, isSourceDeferred, transfer } = outcome
   const attached = attachedCredentials(credentials)
+  const requirements = attacher.requirementsFor(context, refused)
   return explainRequest({
     target: url,
     url: context.object?.object.url ?? shownUrl(urlOf(request) ?? url, context),
     object: context.object?.object,
     options,
     authenticated,
-    requirements: attacher.requirementsFor(context, refused),
+    requirements,
     isInsecure: !options.allowInsecureHttp && isInsecure(url, request.proxy),
     attached: isSourceDeferred
       ? [{ kind: 'token', source: TOKEN_SOURCE }, ...attached.filter(({ kind }) => kind !== 'basic')]
@@ -158,7 +172,28 @@ function explanationOf(context: RequestContext, attacher: Attacher, outcome: Out
     reasons: credentials.reasons,
     refusal: cause,
     error,
+    lifetime: transfer && !error ? lifetimeFor(transfer, outcome, requirements) : undefined,
   })
+}
+
+/** Undefined where no token would be sent. */
+function lifetimeFor(
+  transfer: ExpectedTransfer,
+  { credentials, isSourceDeferred, isOfSource }: Outcome,
+  requirements: TokenRequirements,
+): TokenLifetime | undefined {
+  const { token, found, source = TOKEN_SOURCE } = credentials ?? {}
+  if (token === undefined && !isSourceDeferred) return undefined
+  return tokenLifetime(
+    {
+      token: found ?? (token === undefined ? undefined : SciToken.read(token, source)),
+      source,
+      isOfSource,
+      expected: transferTime(transfer),
+      requirements,
+    },
+    processEnvironment,
+  )
 }
 
 /**
@@ -168,7 +203,10 @@ function explanationOf(context: RequestContext, attacher: Attacher, outcome: Out
 export async function explainUnsent(
   context: RequestContext,
   attacher: Attacher,
-  problem?: IgwnAuthError,
+  {
+    problem,
+    transfer,
+  }: { problem?: IgwnAuthError | undefined; transfer?: ExpectedTransfer | undefined } = {},
 ): Promise<Explanation> {
   if (problem) return explanationOf(context, attacher, { error: problem })
   const { options } = context
@@ -180,7 +218,12 @@ export async function explainUnsent(
   try {
     const credentials = await attacher.attach(searched)
     const reasons = isSourceDeferred ? credentials.reasons.filter(isNotDisabled) : credentials.reasons
-    return explanationOf(context, attacher, { credentials: { ...credentials, reasons }, isSourceDeferred })
+    return explanationOf(context, attacher, {
+      credentials: { ...credentials, reasons },
+      isSourceDeferred,
+      isOfSource: isSource,
+      transfer,
+    })
   } catch (error) {
     if (error instanceof IgwnAuthError) return explanationOf(context, attacher, { error })
     throw error

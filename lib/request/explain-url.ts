@@ -2,6 +2,7 @@ import type { InternalAxiosRequestConfig } from 'axios'
 import type { Explanation } from '../explain/explanation'
 import { isPelicanUrl } from '../formats/url'
 import { mergeOptions, resolveOptions, type IgwnAuthOptions, type ResolvedOptions } from '../options'
+import type { ExpectedTransfer } from '../tokens/token-lifetime'
 import { attacher } from './attach'
 import { newContext } from './context'
 import { notHttpUrl, urlOf } from './destination'
@@ -13,9 +14,13 @@ import { explainUnsent } from './explain-refusal'
  *
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_URL` or `ERR_IGWN_INVALID_OPTION`
  */
-export async function explainUrl(word: string, options: IgwnAuthOptions): Promise<Explanation> {
+export async function explainUrl(
+  word: string,
+  options: IgwnAuthOptions,
+  transfer?: ExpectedTransfer,
+): Promise<Explanation> {
   const resolved = mergeOptions({}, resolveOptions(options, 'options'))
-  if (isPelicanUrl(word)) return explainObject(word, resolved)
+  if (isPelicanUrl(word)) return explainObject(word, resolved, transfer)
   const url = urlOf({ url: word })
   if (!url) throw notHttpUrl()
   // No rule about what is attached reads the headers: `authenticated` says all of them.
@@ -24,18 +29,22 @@ export async function explainUrl(word: string, options: IgwnAuthOptions): Promis
   const context = newContext(request, undefined, url, resolved, hasUserinfo)
   const attaching = attacher()
   try {
-    return await explainUnsent(context, attaching)
+    return await explainUnsent(context, attaching, { transfer })
   } finally {
     attaching.close()
   }
 }
 
 /** The director of the federation is asked where the object is. */
-async function explainObject(url: string, options: ResolvedOptions): Promise<Explanation> {
+async function explainObject(
+  url: string,
+  options: ResolvedOptions,
+  transfer?: ExpectedTransfer,
+): Promise<Explanation> {
   const [{ AxiosHeaders }, { exchange }] = await Promise.all([import('axios'), import('./exchange')])
   const { explain, close } = exchange(options)
   try {
-    return await explain({ url, method: 'get', headers: new AxiosHeaders() })
+    return await explain({ url, method: 'get', headers: new AxiosHeaders() }, transfer)
   } finally {
     close()
   }

@@ -120,7 +120,7 @@ export function describeCachingSource(
 }
 
 /** If no issuer is required, the fix is another token of the same issuer. */
-function withIssuerOf({ issuer }: SciToken, requirements: TokenRequirements): TokenRequirements {
+export function withIssuerOf({ issuer }: SciToken, requirements: TokenRequirements): TokenRequirements {
   return requirements.issuer.length > 0 || issuer === undefined
     ? requirements
     : { ...requirements, issuer: [issuer] }
