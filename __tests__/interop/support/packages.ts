@@ -19,6 +19,8 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   'python3-requests': 'requests',
   'python3-authlib': 'Authlib, for OAuth 1.0',
   'redis-server': 'Redis',
+  postgresql: 'PostgreSQL',
+  pgbouncer: 'PgBouncer, connections of PostgreSQL for one transaction',
   zsh: 'zsh, for its completion',
   fish: 'fish, for its completion',
   mandoc: 'mandoc, for the man page',
