@@ -39,7 +39,7 @@ const lazy: Plugin = {
 }
 
 const LAZY =
-  /^(?:jsonwebtoken(?:\/decode\.js)?|netrc|proxy-from-env|node:(?:crypto|diagnostics_channel|http|https|tls)|readline)$/
+  /^(?:jsonwebtoken|netrc|proxy-from-env|node:(?:crypto|diagnostics_channel|http|https|tls)|readline)$/
 
 /** Writes the licenses of the bundled packages, as these require. */
 const licenses: Plugin = {

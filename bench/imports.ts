@@ -12,7 +12,7 @@ const LOAD = {
 }
 
 /** The packages that this package loads, and how. */
-const DEPENDENCIES = ['jsonwebtoken/decode.js', 'netrc', 'axios-retry', 'proxy-from-env']
+const DEPENDENCIES = ['netrc', 'proxy-from-env']
 
 /**
  * The time of an import, in a process that has already loaded axios and the imports before it in the list, and nothing else.
