@@ -8,6 +8,7 @@ import tseslint from 'typescript-eslint'
  */
 const LAYERS = [
   ['cli/', 'index'],
+  ['vault/'],
   ['oauth1/', 'oauth2/', 'pelican/'],
   ['instance/', 'fetch/'],
   ['request/'],

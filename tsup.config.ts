@@ -77,6 +77,7 @@ const library = {
   oauth1: 'lib/oauth1/index.ts',
   oauth2: 'lib/oauth2/index.ts',
   pelican: 'lib/pelican/index.ts',
+  vault: 'lib/vault/index.ts',
 }
 
 /** Code that runs before everything else in the command: Node.js 18 would fail later, at a function that it does not have. */

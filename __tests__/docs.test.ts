@@ -83,6 +83,7 @@ function publicInterfaces(named: RegExp): { name: string; body: string }[] {
     'oauth1/index.ts',
     'oauth2/index.ts',
     'pelican/index.ts',
+    'vault/index.ts',
   ].map((entry) => read(`lib/${entry}`))
   const exported = new Set(entries.join('').match(/\w+/g))
   const files = fs.readdirSync(path.join(ROOT, 'lib'), { recursive: true, encoding: 'utf8' })

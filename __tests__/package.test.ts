@@ -73,6 +73,7 @@ describe('the tarball', () => {
         ...built('oauth1'),
         ...built('oauth2'),
         ...built('pelican'),
+        ...built('vault'),
         ...shared,
         ...command,
       ].sort(),
@@ -150,6 +151,10 @@ describe('the tarball', () => {
         import: { types: './dist/pelican.d.ts', default: './dist/pelican.js' },
         require: { types: './dist/pelican.d.cts', default: './dist/pelican.cjs' },
       },
+      './vault': {
+        import: { types: './dist/vault.d.ts', default: './dist/vault.js' },
+        require: { types: './dist/vault.d.cts', default: './dist/vault.cjs' },
+      },
       './package.json': './package.json',
     })
     expect(manifest.sideEffects).toBe(false)
@@ -195,7 +200,7 @@ it.each([
       format: 'esm',
       platform: 'node',
       write: false,
-      external: ['axios', 'openid-client', 'undici'],
+      external: ['axios', 'kerberos', 'openid-client', 'undici'],
     })
     const bytes = outputFiles[0]?.contents.length
     expect(bytes).toBeGreaterThan(20_000)
@@ -287,7 +292,7 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
   it('compiles in TypeScript as an ES module and as CommonJS, and sends the token that it finds (trap 21)', async () => {
     const source = fs.readFileSync(path.join(__dirname, 'package/typed-consumer.ts'))
     for (const name of ['typed.mts', 'typed.cts']) fs.writeFileSync(path.join(project, name), source)
-    for (const entry of ['fetch', 'oauth1', 'oauth2', 'pelican']) {
+    for (const entry of ['fetch', 'oauth1', 'oauth2', 'pelican', 'vault']) {
       const ofEntry = fs.readFileSync(path.join(__dirname, `package/typed-${entry}.ts`))
       for (const name of [`${entry}.mts`, `${entry}.cts`]) fs.writeFileSync(path.join(project, name), ofEntry)
     }
@@ -328,12 +333,16 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
         isOurs: true,
       })
     }
+    for (const consumer of ['out/vault.mjs', 'out/vault.cjs']) {
+      const said = await runConsumer(project, consumer)
+      expect(said).toEqual({ code: 'ERR_IGWN_OAUTH_UNREACHABLE', status: null, isOurs: true })
+    }
   }, 30_000)
 
   it.each(Object.entries(MODULE_SETTINGS))(
     'compiles with %s, including the subpaths',
     async (name, settings) => {
-      for (const entry of ['consumer', 'fetch', 'oauth1', 'oauth2', 'pelican'])
+      for (const entry of ['consumer', 'fetch', 'oauth1', 'oauth2', 'pelican', 'vault'])
         fs.copyFileSync(
           path.join(__dirname, `package/typed-${entry}.ts`),
           path.join(project, `typed-${entry}.ts`),
@@ -345,6 +354,7 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
         'typed-oauth1.ts',
         'typed-oauth2.ts',
         'typed-pelican.ts',
+        'typed-vault.ts',
       ]
       const config = path.join(project, `tsconfig-${name.replaceAll(/\W+/g, '-')}.json`)
       fs.writeFileSync(config, JSON.stringify({ compilerOptions, files }))
@@ -360,6 +370,7 @@ it.each([
   'axios-igwn-auth/oauth1',
   'axios-igwn-auth/oauth2',
   'axios-igwn-auth/pelican',
+  'axios-igwn-auth/vault',
 ])('exports exactly the listed names of %s, to ES modules and CommonJS', async (entry) => {
   const project = path.join(scratch, 'names', entry)
   install(project, 'axios')
@@ -448,6 +459,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'webLogin',
   ],
   'axios-igwn-auth/pelican': ['IgwnAuthError', 'federationOf', 'parsePelicanHeaders', 'resolveObject'],
+  'axios-igwn-auth/vault': ['IgwnAuthError', 'OAuthError', 'logIn', 'logOut', 'vaultToken'],
 }
 
 it('is tested with the lowest axios that it allows', () => {
@@ -487,6 +499,8 @@ const TSCONFIG = {
     'oauth2.cts',
     'pelican.mts',
     'pelican.cts',
+    'vault.mts',
+    'vault.cts',
   ],
 }
 

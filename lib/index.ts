@@ -47,7 +47,7 @@ export {
   type JwtOptions,
 } from './tokens/externally-managed-jwt'
 export { tokenCommand, type TokenCommandOptions } from './tokens/token-command'
-export { getSciToken, type GetSciTokenOptions } from './tokens/get-sci-token'
+export { getSciToken, type GetSciTokenOptions } from './vault/get-sci-token'
 export { fileStore } from './stores/file-store'
 export { keyvStore, type KeyvLike, type KeyvStoreOptions } from './stores/keyv-store'
 export type { RedisLike } from './stores/redis-client'

@@ -32,6 +32,12 @@ const CATEGORIES = [
       JwtProvider JwtOptions TokenResponse TokenResult tokenCommand TokenCommandOptions getSciToken GetSciTokenOptions`,
   },
   {
+    title: 'Tokens from Vault',
+    guides: ['vault'],
+    symbols: `vaultToken VaultTokenOptions logIn LogInOptions VaultLogin LoginMethod logOut LogOutOptions VaultLogout VaultOptions
+      InteractiveVaultOptions VaultPrompt KerberosModule`,
+  },
+  {
     title: 'Token stores',
     guides: ['managed-tokens'],
     symbols: `fileStore keyvStore KeyvLike KeyvStoreOptions redisStore redisLock RedisLike RedisLockOptions HeldLock StoredToken

@@ -10,6 +10,7 @@ import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse 
 import * as main from '../../lib/index'
 import * as fetching from '../../lib/fetch/index'
 import * as pelican from '../../lib/pelican/index'
+import * as vault from '../../lib/vault/index'
 import * as oauth1 from '../../lib/oauth1/index'
 import * as oauth2 from '../../lib/oauth2/index'
 import { expectNoSecret } from '../support/expect-no-secret'
@@ -71,6 +72,11 @@ beforeAll(async () => {
       if (place === '/echo') {
         const said = `${decodeURIComponent(body)} ${headers.authorization ?? ''}`
         return { status: 400, body: JSON.stringify({ error: 'invalid_grant', error_description: said }) }
+      }
+      if (place?.startsWith('/vault/')) return { body: JSON.stringify({ data: { access_token: jwt } }) }
+      if (place?.startsWith('/echo/')) {
+        const said = `${String(headers['x-vault-token'])} ${body} ${headers.authorization ?? ''}`
+        return { status: 403, body: JSON.stringify({ errors: [said], warnings: [said] }) }
       }
       if (place === '/401') return challenge('error="invalid_token"')
       if (place === '/oauth1')
@@ -231,6 +237,15 @@ const flow = (options: object = {}) =>
   oauth1.oauth1Flow({ clientId: 'me', clientSecret: SECRETS.clientSecret, ...options })
 
 /** A client of the server, whose every endpoint is at one place. */
+/** The Vault token is a secret too. */
+const atVault = (place: string): vault.LogInOptions => ({
+  vaultserver: `${server.origin}${place}`,
+  vaulttokenfile: put(room('vt'), SECRETS.opaque),
+  outfile: room('bt'),
+  credkey: 'albert',
+  kerberos: { initializeClient: async () => ({ step: async () => SECRETS.password }) },
+  onPrompt: () => undefined,
+})
 const clientAt = (place: string, more: Partial<oauth2.OAuthClient> = {}): oauth2.OAuthClient => {
   const endpoint = place.startsWith('/') ? server.origin + place : place
   const names = ['authorization', 'token', 'device_authorization', 'revocation', 'introspection', 'userinfo']
@@ -839,6 +854,30 @@ const ACTS: Record<string, Record<string, Action[]>> = {
         }),
     ],
   },
+  'axios-igwn-auth/vault': {
+    IgwnAuthError: [() => new vault.IgwnAuthError('ERR_IGWN_INVALID_OPTION', 'no')],
+    OAuthError: [() => new vault.OAuthError('ERR_IGWN_OAUTH_REFUSED', 'no', { status: 403 })],
+    vaultToken: [
+      () => vault.vaultToken(atVault('/vault')),
+      ...requestsBy(() => withAuth({ token: vault.vaultToken(atVault('/vault')) })()),
+      async () => vault.vaultToken(atVault('/echo')).getToken({}),
+      async () =>
+        vault
+          .vaultToken({ ...atVault('/vault'), vaultserver: `https://me:${SECRETS.bad}@v.example.org` })
+          .getToken({}),
+      () => vault.vaultToken({ password: SECRETS.bad } as never),
+    ],
+    logIn: [
+      () =>
+        vault
+          .logIn({ ...atVault('/vault'), outfile: SECRETS.bad })
+          .then(({ bearerToken: _, ...others }) => others),
+      () => vault.logIn(atVault('/echo')),
+      () => vault.logIn({ ...atVault('/echo'), nokerberos: true }),
+      () => vault.logIn({ ...atVault('/echo'), issuer: [SECRETS.bad] as never }),
+    ],
+    logOut: [() => vault.logOut(atVault('/echo')), () => vault.logOut(atVault('/vault'))],
+  },
 }
 
 const ENTRIES: Record<string, object> = {
@@ -847,6 +886,7 @@ const ENTRIES: Record<string, object> = {
   'axios-igwn-auth/oauth1': oauth1,
   'axios-igwn-auth/oauth2': oauth2,
   'axios-igwn-auth/pelican': pelican,
+  'axios-igwn-auth/vault': vault,
 }
 
 it('every entry of the package is tested', () => {

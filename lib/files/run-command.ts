@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import fs from 'node:fs'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { LONGEST_DELAY } from '../clock'
@@ -214,6 +215,19 @@ function notStarted(program: string, error: unknown, env: RunOptions['env']): Ig
       `${problem}: there is no such program in PATH, as far as its folders can be read; ${unreadable.map(pathName).join(', ')} cannot (${code}). Install it, or give its path.`,
     )
   return failed(`${problem}: it is not executable (${code}). Run \`chmod +x\` on it.`)
+}
+
+/** The path of a program in the folders of `PATH`; undefined if there is none that this user may run. */
+export function findProgram(program: string, PATH = ''): string | undefined {
+  const files = PATH.split(path.delimiter).map((folder) => path.join(folder || '.', program))
+  return files.find((file) => {
+    try {
+      fs.accessSync(file, fs.constants.X_OK)
+      return fs.statSync(file).isFile()
+    } catch {
+      return false
+    }
+  })
 }
 
 /** The system reports EACCES also when the program is nowhere and a folder in PATH cannot be searched. */

@@ -54,3 +54,14 @@ export function isRefused(error: unknown, ...codes: readonly string[]): error is
     (codes.length === 0 || codes.includes(error.error ?? ''))
   )
 }
+
+/** The error response that an error has, for another message about it. */
+export function refusalOf({
+  error,
+  errorDescription,
+  errorUri,
+  status,
+  retryAfter,
+}: OAuthError): OAuthRefusal {
+  return { error, errorDescription, errorUri, status, retryAfter }
+}

@@ -14,6 +14,10 @@ export class SentSecrets {
     for (const secret of secretsOfHeader(authorization ?? '')) this.#all.add(secret)
   }
 
+  add(...secrets: readonly (string | undefined)[]): void {
+    for (const secret of secrets) if (secret !== undefined) this.#all.add(secret)
+  }
+
   /** Removes them from a text, which is not changed otherwise. */
   readonly hide: Redact = (text) => redactSecrets(text, [...this.#all])
 

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { aFunction, anObject } from '../../check-values'
 import { secondsNow } from '../../clock'
-import { printable, sanitize } from '../../secrets/sanitize'
+import { printable } from '../../secrets/sanitize'
 import type { StoredToken } from '../../stores/token-store'
 import type { OAuthClient } from '../client'
 import { isRefused, OAuthError } from '../errors'
@@ -14,7 +14,7 @@ import {
   withLoginScopes,
   type OAuthParameters,
 } from '../server/token-request'
-import { untilLoggedIn } from './interactive'
+import { untilLoggedIn, webUrl } from './interactive'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
 
 /**
@@ -119,19 +119,6 @@ export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAu
       expiresAt,
     }
   }
-}
-
-/**
- * A URL of the server that a user is asked to open. Other schemes than http and https, such as `javascript:` and `file:`, are
- * rejected; control characters are percent-encoded.
- */
-function webUrl(url: string, what: string): URL {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
-  if (parsed?.protocol === 'https:' || parsed?.protocol === 'http:') return parsed
-  throw new OAuthError(
-    'ERR_IGWN_OAUTH_RESPONSE',
-    `The ${what} is not an http(s) URL${parsed ? `, its scheme is ${sanitize(parsed.protocol)}` : ''}. Do not open it.`,
-  )
 }
 
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'

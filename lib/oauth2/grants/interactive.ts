@@ -1,4 +1,6 @@
 import { CanceledError } from 'axios'
+import { sanitize } from '../../secrets/sanitize'
+import { OAuthError } from '../errors'
 
 /**
  * Shows a login to the user and waits for it, until it is finished, showing it fails, or the signal aborts. The login is then stopped.
@@ -24,4 +26,17 @@ export async function untilLoggedIn<T>(
   } finally {
     finished.abort()
   }
+}
+
+/**
+ * A URL of the server that a user is asked to open. Other schemes than http and https, such as `javascript:` and `file:`, are
+ * rejected; control characters are percent-encoded.
+ */
+export function webUrl(url: string, what: string): URL {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (parsed?.protocol === 'https:' || parsed?.protocol === 'http:') return parsed
+  throw new OAuthError(
+    'ERR_IGWN_OAUTH_RESPONSE',
+    `The ${what} is not an http(s) URL${parsed ? `, its scheme is ${sanitize(parsed.protocol)}` : ''}. Do not open it.`,
+  )
 }

@@ -310,9 +310,9 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
 }
 
 /** The scopes of a challenge that the options allow, at most 20: a server chooses them. */
-function allowedScopes(
+export function allowedScopes(
   { challengeScope = [] }: TokenQuery,
-  { challengeScopes = [] }: FlowOptions,
+  { challengeScopes = [] }: Pick<FlowOptions, 'challengeScopes'>,
 ): readonly string[] {
   if (challengeScopes !== true && challengeScopes.length === 0) return []
   return challengeScope
@@ -358,7 +358,7 @@ const LOGIN_REMAINS: ReadonlySet<string> = new Set([
 ])
 
 /** Seconds. */
-const DENIED_FOR = 60
+export const DENIED_FOR = 60
 
 /** In the store, where a login has a refresh token and no access token of its own. */
 const NO_TOKEN = 'none'
@@ -383,7 +383,7 @@ function nameOf({ name, client }: AuthorizationServer, grant: Grant, { scope }: 
 }
 
 /** The checks of the options of every grant; each grant adds its own. */
-const CHECKS: Readonly<Record<keyof FlowOptions, Check>> = {
+export const FLOW_OPTIONS: Readonly<Record<keyof FlowOptions, Check>> = {
   scope: textOrList,
   audience: textOrList,
   params: anObject,
@@ -409,5 +409,5 @@ export function checkFlow<Options extends FlowOptions>(
   options: Options,
   own: Readonly<Record<Exclude<keyof Options, keyof FlowOptions>, Check>>,
 ): Options {
-  return checkValues(options, { ...CHECKS, ...own }, 'options') as unknown as Options
+  return checkValues(options, { ...FLOW_OPTIONS, ...own }, 'options') as unknown as Options
 }

@@ -179,19 +179,21 @@ function whyUnusable(
  * Our error when no response arrived. The error of axios holds the request and is not passed on; one of this package is.
  *
  * @param after - milliseconds of our own deadline, when it passed
+ * @param advice - how to wait longer
  */
 export function networkError(
   error: unknown,
   { origin }: URL,
   secrets: SentSecrets,
   after: number | undefined,
+  advice = 'set client.axios to an instance with a longer timeout',
 ): IgwnAuthError {
   if (error instanceof IgwnAuthError) return error
   const { code, message = '', igwnAuth } = (error ?? {}) as Partial<IgwnAxiosError>
   if (after !== undefined || code === 'ECONNABORTED' || code === 'ETIMEDOUT')
     return new OAuthError(
       'ERR_IGWN_OAUTH_TIMEOUT',
-      `${origin} did not respond ${after === undefined ? 'in time' : `within ${after} ms`}. Try again, or set client.axios to an instance with a longer timeout.`,
+      `${origin} did not respond ${after === undefined ? 'in time' : `within ${after} ms`}. Try again, or ${advice}.`,
       { retryAfter: 0 },
     )
   if (message.includes('maxContentLength'))

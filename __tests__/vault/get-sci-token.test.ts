@@ -3,7 +3,7 @@ import path from 'node:path'
 import axios from 'axios'
 import { findSciToken, getSciToken, applyIgwnAuth, autoRenew, SciToken } from '../support/all'
 import { processEnvironment } from '../../lib/environment'
-import { defaultOutFile } from '../../lib/tokens/get-sci-token'
+import { defaultOutFile } from '../../lib/vault/files'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { serverGroup, type Seen } from '../support/server'
 import {
@@ -194,19 +194,15 @@ describe('turns options into arguments like igwn_auth_utils', () => {
 })
 
 describe('its error says', () => {
-  it('that htgettoken is not installed', async () => {
-    const before = process.env.PATH
-    process.env.PATH = room('.')
-    try {
-      await expect(getSciToken({ vaultserver: 'vault.ligo.org' })).rejects.toEqual(
-        ours(
-          'ERR_IGWN_COMMAND_FAILED',
-          'htgettoken cannot be started: there is no such program (ENOENT). Install it, or give its path.',
-        ),
-      )
-    } finally {
-      process.env.PATH = before
-    }
+  it('that a program that was named is not installed', async () => {
+    await expect(
+      getSciToken({ command: [room('htgettoken')], vaultserver: 'vault.ligo.org' }),
+    ).rejects.toEqual(
+      ours(
+        'ERR_IGWN_COMMAND_FAILED',
+        `${room('htgettoken')} cannot be started: there is no such program (ENOENT). Install it, or give its path.`,
+      ),
+    )
   })
 
   it('that Vault refused, without the Vault token', async () => {
@@ -248,6 +244,114 @@ describe('its error says', () => {
     await expect(getSciToken({ command: [process.execPath, '-e', '', '--'] })).rejects.toThrow(
       `its file ${runtimeFile()} does not exist`,
     )
+  })
+})
+
+describe('where htgettoken is not in PATH', () => {
+  const PATH = process.env.PATH
+  beforeEach(() => {
+    process.env.PATH = room('.')
+    put(room('.config/htgettoken/credkey-igwn-default'), 'albert.einstein')
+  })
+  afterEach(() => {
+    process.env.PATH = PATH
+  })
+
+  it('it does the same, also with its arguments and a changed environment', async () => {
+    const { options, seen } = await vault()
+    const { vaultserver } = options
+    const outfile = room('mine')
+    const token = await getSciToken({
+      args: ['-a', vaultserver, '-iigwn', '--vaulttokenf', vaulttokenfile, '--nossh', '-vq'],
+      env: { BEARER_TOKEN_FILE: outfile },
+      nokerberos: true,
+      scopes: ['read:/a', 'read:/b'],
+    })
+    expect(token.source).toBe(outfile)
+    expect(fs.readFileSync(outfile, 'utf8')).toBe(`${token.serialize()}\n`)
+    expect(queries(seen)).toEqual([
+      '/v1/secret/oauth/sts/igwn/albert.einstein:default?minimum_seconds=60&scopes=read%3A%2Fa%2Cread%3A%2Fb',
+    ])
+  })
+
+  it('its error has a reason for each login, and the command that logs in', async () => {
+    const { options } = await vault()
+    const { vaultserver } = options
+    fs.writeFileSync(vaulttokenfile, 'hvs.foreign-token-9876543210')
+    const error: unknown = await getSciToken({ vaultserver, vaulttokenfile, issuer: 'igwn' }).catch(
+      (reason: unknown) => reason,
+    )
+    expect(error).toMatchObject({
+      code: 'ERR_IGWN_TOKEN_NOT_FOUND',
+      reasons: [{ code: 'refused' }, { code: 'unsupported' }, { code: 'absent' }, { code: 'disabled' }],
+      message: expect.stringMatching(
+        /Kerberos is not available: the package kerberos is not installed\. Run npm install kerberos\..* run igwn-auth login --vault http:\/\/127\.0\.0\.1:\d+ --issuer igwn in a terminal\.$/,
+      ) as string,
+    })
+    expectNoSecret(error, ['foreign-token-9876543210'])
+  })
+
+  it('it stops when its time is over', async () => {
+    const { origin: vaultserver } = await servers.serve(() => new Promise(() => undefined))
+    const options = { vaultserver, vaulttokenfile, issuer: 'igwn', timeout: 500 }
+    await expect(getSciToken(options)).rejects.toEqual(
+      ours(
+        'ERR_IGWN_OAUTH_TIMEOUT',
+        'The login was not done within 0.5 seconds. Try again, or set options.timeout.',
+      ),
+    )
+  })
+
+  it.each([
+    [{ badkwarg: 0 }, /options has no option "badkwarg"/],
+    [{ args: ['--bad'] }, /options\.args has --bad, which is no option of htgettoken/],
+    [{ args: ['--minsecs=x'] }, /options\.args\.minsecs must be a number of seconds/],
+  ])('it rejects what htgettoken would reject: %j', async (options, message) => {
+    await expect(getSciToken(options)).rejects.toMatchObject({
+      code: 'ERR_IGWN_INVALID_OPTION',
+      message: expect.stringMatching(message) as string,
+    })
+  })
+
+  it('at a terminal it shows the page of a login, and opens it with the given program', async () => {
+    const before = process.stdout.isTTY
+    process.stdout.isTTY = true
+    const written = jest.spyOn(process.stderr, 'write').mockReturnValue(true)
+    fs.rmSync(room('.config'), { recursive: true })
+    const token = mint()
+    const opened = room('opened')
+    const browser = put(
+      room('browser'),
+      `#!/bin/sh\necho "$1" >${opened}.new && /bin/mv ${opened}.new ${opened}\n`,
+      0o700,
+    )
+    const auth = {
+      client_token: VAULT_TOKEN,
+      policies: [],
+      lease_duration: 60,
+      metadata: { credkey: 'albert', oauth2_refresh_token: 'refresh' },
+    }
+    const { origin: vaultserver } = await servers.serve(({ method, url }) => {
+      const data = {
+        auth_url: 'https://idp.example.org/',
+        user_code: 'AB-CD',
+        state: 's',
+        poll_interval: '0.01',
+      }
+      if (url.endsWith('/auth_url')) return { body: JSON.stringify({ data }) }
+      if (url.endsWith('/poll')) return { body: JSON.stringify({ auth }) }
+      if (method === 'POST') return { status: 204, body: '' }
+      return { body: JSON.stringify({ data: { access_token: token } }) }
+    })
+    try {
+      const options = { vaultserver, vaulttokenfile, issuer: 'igwn', 'web-open-command': browser }
+      expect((await getSciToken(options)).serialize()).toBe(token)
+      while (!fs.existsSync(opened)) await new Promise((resolve) => setTimeout(resolve, 10))
+    } finally {
+      process.stdout.isTTY = before
+      written.mockRestore()
+    }
+    expect(fs.readFileSync(opened, 'utf8')).toBe('https://idp.example.org/\n')
   })
 })
 

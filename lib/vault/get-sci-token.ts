@@ -1,11 +1,11 @@
 import { checkValues, kindOf, seconds, type Check } from '../check-values'
-import { processEnvironment, variable, type Environment } from '../environment'
-import { IgwnAuthError } from '../errors'
-import { runCommand } from '../files/run-command'
+import { processEnvironment } from '../environment'
+import { findProgram, runCommand } from '../files/run-command'
 import { pathName } from '../secrets/sanitize'
-import { SciToken } from './scitoken'
-import { COMMAND_OPTIONS, writtenBy } from './token-command'
-import { accessTokenIn } from './token-locations'
+import { SciToken } from '../tokens/scitoken'
+import { COMMAND_OPTIONS, writtenBy } from '../tokens/token-command'
+import { accessTokenIn } from '../tokens/token-locations'
+import { defaultOutFile } from './files'
 
 /**
  * Options of {@link getSciToken}: those of `htgettoken`, with its own names, and some of this package.
@@ -40,7 +40,10 @@ export interface GetSciTokenOptions {
   readonly nossh?: boolean | undefined
   /** More arguments, before the others. Default is none. */
   readonly args?: readonly string[] | undefined
-  /** The program, and arguments before all others. Default is `['htgettoken']`. */
+  /**
+   * The program, and arguments before all others. Default is `['htgettoken']` if that is in `PATH`; otherwise this package gets the
+   * token itself, see `vaultToken` in the subpath `/vault`.
+   */
   readonly command?: readonly [program: string, ...args: string[]] | undefined
   /** Milliseconds after which it is terminated; 0 for never. Default is 60000; 300000 at a terminal, where a user may have to log in. */
   readonly timeout?: number | undefined
@@ -50,26 +53,33 @@ export interface GetSciTokenOptions {
 }
 
 /**
- * Gets a SciToken with `htgettoken` from a Vault server and puts it where discovery finds it. An existing token with `minsecs`
- * left is kept. At a terminal `htgettoken` may let the user log in with a browser; elsewhere it may not.
+ * Gets a SciToken from a Vault server and puts it where discovery finds it: with `htgettoken`, or, where that is not installed, as
+ * it does. An existing token with `minsecs` left is kept. At a terminal the user may log in with a browser; elsewhere not.
  *
- * @throws {@link IgwnAuthError} `ERR_IGWN_COMMAND_FAILED` when `htgettoken` is not installed, fails or takes too long, or when
- *   another user could have put the token file there; `ERR_IGWN_TOKEN_MALFORMED` when the file has no SciToken;
- *   `ERR_IGWN_INVALID_OPTION`
+ * @throws {@link IgwnAuthError} `ERR_IGWN_COMMAND_FAILED` when `htgettoken` fails or takes too long, or when another user could
+ *   have put the token file there; without `htgettoken` the errors of `logIn` in the subpath `/vault`, such as
+ *   `ERR_IGWN_TOKEN_NOT_FOUND` with a reason for each login that was tried; `ERR_IGWN_TOKEN_MALFORMED` when the token is not a
+ *   SciToken; `ERR_IGWN_INVALID_OPTION`
  * @returns the token; its `source` is the path of the file
  * @see igwn_auth_utils.get_scitoken, which returns only the path
  */
 export async function getSciToken(options: GetSciTokenOptions = {}): Promise<SciToken> {
   const own = checked(options)
-  const { command = ['htgettoken'], args = [], timeout, env = {}, ...others } = own
+  const { command = ['htgettoken'], args = [], timeout: given, env = {}, ...others } = own
   const atTerminal = process.stdout.isTTY
-  const outfile = own.outfile ?? defaultOutFile({ ...processEnvironment, env: { ...process.env, ...env } })
+  const timeout = given ?? (atTerminal ? 300_000 : 60_000)
+  const environment = { ...processEnvironment, env: { ...process.env, ...env } }
+  const outfile = own.outfile ?? defaultOutFile(environment)
   const [program, ...before] = command
   const nooidc = own.nooidc ?? !atTerminal
+  if (own.command === undefined && findProgram(program, environment.env.PATH) === undefined) {
+    const { withoutHtgettoken } = await import('./without-htgettoken')
+    return withoutHtgettoken({ ...others, outfile, nooidc }, { args, timeout, environment })
+  }
   const all = { ...others, outfile, minsecs: own.minsecs ?? 60, quiet: own.quiet ?? atTerminal, nooidc }
   const { vaultserver, issuer, role, scopes, audience, credkey } = own
   await runCommand([program, ...before, ...args, ...argumentsOf(all)], {
-    timeout: timeout ?? (atTerminal ? 300_000 : 60_000),
+    timeout,
     env,
     shown: argumentsOf({ vaultserver, issuer, role, scopes, audience, credkey, outfile }),
     atTerminal,
@@ -81,18 +91,6 @@ function checked(options: GetSciTokenOptions): GetSciTokenOptions {
   const others = Object.keys(options).filter((name) => !Object.hasOwn(OPTIONS, name))
   const checks = { ...OPTIONS, ...Object.fromEntries(others.map((name) => [name, optionNamed(name)])) }
   return checkValues(options, checks, 'options')
-}
-
-/** The file of htgettoken and igwn_auth_utils: the files of WLCG Bearer Token Discovery 1.0. */
-export function defaultOutFile({ env, euid, temporaryFolder }: Environment): string {
-  const named = variable(env, 'BEARER_TOKEN_FILE')
-  if (named !== undefined) return named
-  if (euid === undefined)
-    throw new IgwnAuthError(
-      'ERR_IGWN_INVALID_OPTION',
-      'This platform has no user ids, so there is no default file. Set options.outfile or BEARER_TOKEN_FILE.',
-    )
-  return `${variable(env, 'XDG_RUNTIME_DIR') ?? temporaryFolder}/bt_u${euid}`
 }
 
 /** `--name value` for each option; `--name` for true and null, nothing for false. */

@@ -1,0 +1,4 @@
+declare module 'kerberos' {
+  const kerberos: import('./kerberos').KerberosModule
+  export default kerberos
+}

@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process'
+import { checkValues } from '../check-values'
+import { variable, type Environment } from '../environment'
+import { isIgwnAuthError } from '../errors'
+import { OAuthError } from '../oauth2/errors'
+import { pathName } from '../secrets/sanitize'
+import { SciToken } from '../tokens/scitoken'
+import { parseArguments } from './htgettoken-arguments'
+import { logInWith } from './log-in'
+import { VAULT_OPTIONS, type VaultOptions, type VaultPrompt } from './options'
+import { argumentsOfEnvironment, optionsIn } from './settings'
+
+interface Run {
+  /** Arguments of htgettoken, before the others. */
+  readonly args: readonly string[]
+  /** Milliseconds for all of it; 0 for no limit. */
+  readonly timeout: number
+  readonly environment: Environment
+}
+
+/** Does what htgettoken does with these options, at a terminal with its texts. */
+export async function withoutHtgettoken(
+  options: Readonly<Record<string, unknown>>,
+  { args, timeout, environment }: Run,
+): Promise<SciToken> {
+  const before = parseArguments(args, ARGUMENTS)
+  const given = Object.entries(options).filter(([name]) => !OUTPUT.includes(name))
+  const all = checkValues(
+    { ...optionsIn(before, ARGUMENTS), ...Object.fromEntries(given) },
+    VAULT_OPTIONS,
+    'options',
+  ) as VaultOptions
+  const browser =
+    options['web-open-command'] ??
+    before['web-open-command'] ??
+    argumentsOfEnvironment(environment)['web-open-command'] ??
+    defaultBrowser(environment)
+  const deadline = timeout > 0 ? AbortSignal.timeout(timeout) : undefined
+  const onPrompt = (prompt: VaultPrompt) => {
+    show(prompt)
+    if (typeof browser === 'string' && browser !== '') open(browser, prompt.url)
+  }
+  try {
+    const login = await logInWith({ ...all, ...(deadline && { signal: deadline }), onPrompt }, environment)
+    return SciToken.deserialize(login.bearerToken ?? '', pathName(login.bearerTokenFile ?? ''))
+  } catch (error) {
+    if (!deadline?.aborted || isIgwnAuthError(error)) throw error
+    throw new OAuthError(
+      'ERR_IGWN_OAUTH_TIMEOUT',
+      `The login was not done within ${timeout / 1000} seconds. Try again, or set options.timeout.`,
+    )
+  }
+}
+
+const ARGUMENTS = { name: 'options.args', code: 'ERR_IGWN_INVALID_OPTION' } as const
+
+/** Options of htgettoken that change only what it prints, or how it opens a browser. */
+const OUTPUT = ['quiet', 'verbose', 'debug', 'web-open-command']
+
+/** Standard output may be for a token. */
+function show({ url, userCode }: VaultPrompt): void {
+  const code = userCode === undefined ? '' : `\nWhen prompted, enter the code ${userCode}`
+  process.stderr.write(`\nLog in at:\n    ${url}${code}\n`)
+}
+
+function defaultBrowser({ env }: Environment): string {
+  if (variable(env, 'SSH_CLIENT') !== undefined) return ''
+  return process.platform === 'darwin' ? 'open' : 'xdg-open'
+}
+
+/** The URL is on the screen too, so a browser that cannot be opened is not an error. */
+function open(browser: string, url: string): void {
+  const child = spawn(browser, [url], { stdio: 'ignore', detached: true })
+  child.once('error', () => undefined)
+  child.unref()
+}
