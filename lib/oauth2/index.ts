@@ -14,7 +14,8 @@ export { deviceCode, type DeviceCodeOptions, type DevicePrompt } from './grants/
 export { jwtBearer, type JwtBearerOptions } from './grants/jwt-bearer'
 export { tokenExchange, type TokenInput, type TokenExchangeOptions } from './grants/token-exchange'
 export type { FlowOptions, OAuthTokenSource } from './grants/renewing-grant'
-export type { OAuthParameters, ScopeAndAudience } from './server/token-request'
+export type { OAuthParameters } from './server/token-request'
+export type { ScopeAndAudience } from '../tokens/requested-token'
 export type {
   ClientAuthenticationMethod,
   OAuthClient,

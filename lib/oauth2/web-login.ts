@@ -15,15 +15,8 @@ import {
   type PendingLogin,
 } from './server/authorization-request'
 import { authorizationServer } from './server/authorization-server'
-import {
-  listOf,
-  parametersFor,
-  refreshed,
-  scopesOf,
-  type OAuthParameters,
-  type RequestedToken,
-  type ScopeAndAudience,
-} from './server/token-request'
+import { listOf, scopesOf, type RequestedToken, type ScopeAndAudience } from '../tokens/requested-token'
+import { parametersFor, refreshed, type OAuthParameters } from './server/token-request'
 
 /** A started login. */
 export interface LoginRedirect {

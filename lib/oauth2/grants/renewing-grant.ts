@@ -22,13 +22,12 @@ import { heldToken, type HeldToken } from '../../tokens/token-response'
 import type { AuthorizationServer } from '../server/authorization-server'
 import { isRefused, OAuthError } from '../errors'
 import {
-  refreshed,
-  scopesOf,
   requestedToken,
-  type OAuthParameters,
-  type ScopeAndAudience,
+  scopesOf,
   type RequestedToken,
-} from '../server/token-request'
+  type ScopeAndAudience,
+} from '../../tokens/requested-token'
+import { refreshed, type OAuthParameters } from '../server/token-request'
 
 /** Options of every grant. */
 export interface FlowOptions extends ScopeAndAudience {

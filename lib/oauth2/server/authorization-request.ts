@@ -7,7 +7,8 @@ import { OAuthError } from '../errors'
 import type { AuthorizationServer } from './authorization-server'
 import { refusalError } from './failures'
 import { SentSecrets } from '../../secrets/sent-secrets'
-import { parametersFor, requestToken, type OAuthParameters, type RequestedToken } from './token-request'
+import type { RequestedToken } from '../../tokens/requested-token'
+import { parametersFor, requestToken, type OAuthParameters } from './token-request'
 
 /** What must be kept of a login until its callback, in the session of that user. Plain JSON; secret. */
 export interface PendingLogin {

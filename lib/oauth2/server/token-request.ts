@@ -1,9 +1,7 @@
-import { ownProperties } from '../../check-values'
 import { secondsNow } from '../../clock'
-import { splitScopes } from '../../formats/scopes'
 import { tokenResponse } from '../../stores/stored-token'
 import type { StoredToken } from '../../stores/token-store'
-import type { TokenQuery } from '../../tokens/token'
+import { listOf, scopesOf, type RequestedToken, type ScopeAndAudience } from '../../tokens/requested-token'
 import type { OAuthClient } from '../client'
 import { OAuthError } from '../errors'
 import { loginScopes } from '../presets'
@@ -12,55 +10,6 @@ import type { AuthorizationServer, ServerRequest, Tools } from './authorization-
 
 /** More parameters of a request by name; a list repeats the parameter. */
 export type OAuthParameters = Readonly<Record<string, string | readonly string[] | undefined>>
-
-/** Scope and audience of a token request. */
-export interface RequestedToken {
-  readonly scope: readonly string[]
-  readonly audience: readonly string[]
-}
-
-/** Scope and audience of the tokens of a source, combined with those of each query. */
-export interface ScopeAndAudience {
-  /** Scopes of every token, a list or a string separated by spaces; those of the query are added. Default: none. */
-  readonly scope?: string | readonly string[] | undefined
-  /**
-   * Audience of every token, or several, of which the one that matches the request is used, else the first. Default: the audience of
-   * each request, which gives a token for each service. See `audienceParameter` of the client.
-   */
-  readonly audience?: string | readonly string[] | undefined
-}
-
-/** The token to request for a query: its scopes and those of the options, and one audience of the query that the options allow. */
-export function requestedToken(
-  query: TokenQuery,
-  options: ScopeAndAudience,
-  { audienceParameter = 'resource' }: OAuthClient,
-): RequestedToken {
-  const { scope, audience } = ownProperties(query)
-  const allowed = listOf(options.audience)
-  const queried = listOf(audience)
-  const target =
-    allowed.length === 0
-      ? audienceParameter === 'resource'
-        ? withPort(queried)
-        : queried[0]
-      : (queried.find((one) => allowed.includes(one)) ?? allowed[0])
-  return {
-    scope: [...new Set([...scopesOf(options.scope), ...scopesOf(scope)])],
-    audience: audienceParameter === false || target === undefined ? [] : [target],
-  }
-}
-
-/**
- * The first audience, with the port if the query also has it in that form. A query has `https://host` and `https://host:port` for a
- * URL with a port; a `resource` is the address of the server (RFC 8707 section 2).
- */
-function withPort([first, ...others]: readonly string[]): string | undefined {
-  return first === undefined
-    ? undefined
-    : (others.find((one) => one.startsWith(`${first}:`) && /^\d+$/.test(one.slice(first.length + 1))) ??
-        first)
-}
 
 /** A login requests all audiences of the options, so that later requests do not need another login. */
 export function requestedLogin(requested: RequestedToken, { audience }: ScopeAndAudience): RequestedToken {
@@ -77,14 +26,6 @@ export function withLoginScopes<Options extends ScopeAndAudience>(
   const added = loginScopes(client)
   if (added.length === 0) return options
   return { ...options, scope: [...new Set([...added, ...scopesOf(options.scope)])] }
-}
-
-export function scopesOf(scope: string | readonly string[] | undefined): string[] {
-  return listOf(scope).flatMap(splitScopes)
-}
-
-export function listOf(value: string | readonly string[] | undefined): readonly string[] {
-  return value === undefined ? [] : typeof value === 'string' ? [value] : value
 }
 
 /** Scope and audience as parameters, and other parameters, which replace those of the same name. */
