@@ -16,6 +16,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'token-exchange.ts': 'oauth2.test.ts',
   'oauth1.ts': 'oauth1.test.ts',
   'managed-tokens.ts': 'managed-tokens.test.ts',
+  'ci-job.ts': 'agents-and-ci.test.ts',
 }
 
 let machine: ExampleMachine

@@ -13,6 +13,7 @@ const GUIDES = [
   'oauth1',
   'oauth1-get-a-token',
   'managed-tokens',
+  'agents-and-ci',
   'automatic-retry',
   'per-user-tokens',
   'htcondor-and-kubernetes',

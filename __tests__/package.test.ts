@@ -411,6 +411,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'isValidToken',
     'keyvStore',
     'noHostCredentials',
+    'oidcAgent',
     'parseChallenges',
     'patch',
     'post',
@@ -425,6 +426,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'targetAudience',
     'tokenAuthorizationHeader',
     'tokenCommand',
+    'workloadIdentity',
   ],
   'axios-igwn-auth/fetch': [
     'IgwnAuthError',

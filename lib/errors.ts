@@ -55,6 +55,8 @@ export type IgwnAuthErrorCode =
   | 'ERR_IGWN_STORE_UNREACHABLE'
   /** A token command failed or printed no token. */
   | 'ERR_IGWN_COMMAND_FAILED'
+  /** oidc-agent, or the identity service of a CI system, refused, did not respond in time, or responded with something else than a token. */
+  | 'ERR_IGWN_SOURCE_FAILED'
   /** An authorization server refused; its response is in `error`, `errorDescription`, `errorUri`, `status`. */
   | 'ERR_IGWN_OAUTH_REFUSED'
   /** An authorization server cannot be reached. */

@@ -46,6 +46,7 @@ export {
   type JwtProvider,
   type JwtOptions,
 } from './tokens/externally-managed-jwt'
+export { oidcAgent, type OidcAgentOptions } from './tokens/oidc-agent'
 export { tokenCommand, type TokenCommandOptions } from './tokens/token-command'
 export { getSciToken, type GetSciTokenOptions } from './vault/get-sci-token'
 export { fileStore } from './stores/file-store'
@@ -68,6 +69,7 @@ export {
 } from './instance/igwn-axios'
 export { applyIgwnAuth, removeIgwnAuth } from './instance/apply-igwn-auth'
 export type { AuthScheme, SchemeRequest, RequestChanges, SchemeResponse } from './schemes/auth-scheme'
+export { workloadIdentity, type WorkloadIdentityOptions } from './instance/workload-identity'
 export { explain } from './instance/explain'
 export type { ExpectedTransfer, TokenLifetime, TokenRenewer } from './tokens/token-lifetime'
 export type { AttachedCredential } from './explain/attached-credentials'

@@ -26,10 +26,11 @@ const CATEGORIES = [
   },
   {
     title: 'Token sources',
-    guides: ['managed-tokens', 'tokens'],
+    guides: ['managed-tokens', 'agents-and-ci', 'tokens'],
     symbols: `Token TokenQuery TokenSource TokenFunction staticToken discoveredTokens chain reuse ReuseOptions autoRenew
       AutoRenewingSource AutoRenewOptions externallyManagedJwt ExternallyManagedJwt ExternallyManagedJwtOptions Jwt JwtResult
-      JwtProvider JwtOptions TokenResponse TokenResult tokenCommand TokenCommandOptions getSciToken GetSciTokenOptions`,
+      JwtProvider JwtOptions TokenResponse TokenResult tokenCommand TokenCommandOptions getSciToken GetSciTokenOptions
+      oidcAgent OidcAgentOptions workloadIdentity WorkloadIdentityOptions`,
   },
   {
     title: 'Tokens from Vault',

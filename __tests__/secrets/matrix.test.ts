@@ -21,12 +21,15 @@ import {
   applyIgwnAuth,
   createX509Agent,
   EVENT_CHANNEL,
+  oidcAgent,
   removeIgwnAuth,
+  workloadIdentity,
   type IgwnAuthOptions,
 } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { storeInMemory } from '../support/store-in-memory'
 import { matrixSite, type MatrixSite } from '../support/matrix-site'
+import { serveAgent, type AgentStandIn } from '../support/oidc-agent'
 import { expectNoUnhandledRejection } from '../support/record-events'
 import { mint, signatureOf } from '../support/tokens'
 
@@ -45,6 +48,9 @@ const SECRETS = {
   'OAuth refresh token': random('refresh'),
   'initial access token': random('initial'),
   'registration access token': random('registration'),
+  'token of oidc-agent': random('agent'),
+  'request token of a job': random('request'),
+  'identity of a job': mint({ aud: 'ANY', jti: 'job' }),
 }
 const secrets: string[] = [...Object.values(SECRETS), `albert:${SECRETS.password}`]
 
@@ -52,18 +58,24 @@ let site: MatrixSite
 let certificate: [string, string]
 let ca: string
 let netrc: string
+let agent: AgentStandIn | undefined
 
 beforeAll(async () => {
   site = await matrixSite(
     {
       access_token: SECRETS['OAuth access token'],
       refresh_token: SECRETS['OAuth refresh token'],
+      value: SECRETS['identity of a job'],
     },
     {
       client_secret: SECRETS['OAuth client secret'],
       registration_access_token: SECRETS['registration access token'],
     },
   )
+  agent = await serveAgent(path.join(process.env.HOME!, 'agent', 's'), () => ({
+    status: 'success',
+    access_token: SECRETS['token of oidc-agent'],
+  }))
   const user = await site.authority.issueUser()
   secrets.push(...user.key.split('\n').filter((line) => line !== '' && !line.startsWith('-')))
   const write = (name: string, text: string) => {
@@ -79,7 +91,7 @@ beforeAll(async () => {
   // Not for the other origin, which is at 127.0.0.1: a netrc entry is looked for again there.
   netrc = write('netrc', `machine localhost login albert password ${SECRETS.password}\n`)
 })
-afterAll(() => site.close())
+afterAll(() => Promise.all([site.close(), agent?.close()]))
 expectNoUnhandledRejection()
 
 /** How requests are sent. */
@@ -140,6 +152,8 @@ interface Given {
   /** What the server must have seen at least once, for the rows to mean anything. */
   readonly sent: string
   readonly config?: AxiosRequestConfig
+  /** How its token is sent is tested with the others: one transport is enough. */
+  readonly isOfOtherSource?: boolean
 }
 
 const CREDENTIALS: Record<string, Given> = {
@@ -186,6 +200,20 @@ const CREDENTIALS: Record<string, Given> = {
       ),
     }),
     sent: SECRETS['OAuth access token'],
+  },
+  'a token of oidc-agent': {
+    options: () => ({ token: oidcAgent({ account: 'igwn', socket: agent?.socket }) }),
+    sent: SECRETS['token of oidc-agent'],
+    isOfOtherSource: true,
+  },
+  'the identity of a job': {
+    options: () => {
+      process.env.ACTIONS_ID_TOKEN_REQUEST_URL = `${site.secure}/token`
+      process.env.ACTIONS_ID_TOKEN_REQUEST_TOKEN = SECRETS['request token of a job']
+      return { token: workloadIdentity({ audience: 'https://x.example.org' }) }
+    },
+    sent: SECRETS['identity of a job'],
+    isOfOtherSource: true,
   },
 }
 
@@ -402,8 +430,13 @@ function configsIn(result: unknown, found = new Set<object>(), seen = new Set<un
   return found
 }
 
-describe.each(Object.entries(TRANSPORTS))('%s', (_, transport) => {
-  describe.each(Object.entries(CREDENTIALS))('with %s', (_, given) => {
+const credentialsFor = (transport: string) =>
+  Object.entries(CREDENTIALS).filter(
+    ([, { isOfOtherSource }]) => !isOfOtherSource || transport === 'HTTP/1.1',
+  )
+
+describe.each(Object.entries(TRANSPORTS))('%s', (name, transport) => {
+  describe.each(credentialsFor(name))('with %s', (_, given) => {
     let instance: AxiosInstance
     const events: unknown[] = []
     const onEvent = (event: unknown) => void events.push(event)
@@ -437,7 +470,12 @@ describe.each(Object.entries(TRANSPORTS))('%s', (_, transport) => {
       diagnostics.unsubscribe(EVENT_CHANNEL, onEvent)
       removeIgwnAuth(instance)
       delete https.globalAgent.options.ca
-      delete process.env.REQUESTS_CA_BUNDLE
+      for (const name of [
+        'REQUESTS_CA_BUNDLE',
+        'ACTIONS_ID_TOKEN_REQUEST_URL',
+        'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
+      ])
+        Reflect.deleteProperty(process.env, name)
       for (const agent of [...agentsOfCaller.splice(0), http.globalAgent, https.globalAgent]) agent.destroy()
     })
 

@@ -14,6 +14,7 @@ import * as vault from '../../lib/vault/index'
 import * as oauth1 from '../../lib/oauth1/index'
 import * as oauth2 from '../../lib/oauth2/index'
 import { expectNoSecret } from '../support/expect-no-secret'
+import { serveAgent, type AgentStandIn } from '../support/oidc-agent'
 import { createAuthority } from '../support/pki'
 import { challenge, serverGroup, type TestServer } from '../support/server'
 import { storeInMemory } from '../support/store-in-memory'
@@ -39,6 +40,7 @@ const secrets: string[] = [...Object.values(SECRETS), ...[jwt, expired, second].
 const servers = serverGroup()
 let server: TestServer
 let away: TestServer
+let agent: AgentStandIn | undefined
 let certificate: string
 let encryptedKey: string
 let plainKey: string
@@ -84,6 +86,7 @@ beforeAll(async () => {
       if (place === '/token')
         return { body: `oauth_token=${SECRETS.opaque}&oauth_token_secret=${SECRETS.tokenSecret}` }
       if (place === '/403') return { status: 403 }
+      if (place === '/identity') return { body: JSON.stringify({ value: jwt }) }
       if (place === '/junk') return { body: '<' }
       if (place === '/around') return { status: 307, headers: { Location: '/' } }
       if (place === '/away') return { status: 307, headers: { Location: `${away.origin}/` } }
@@ -93,6 +96,14 @@ beforeAll(async () => {
     { tls: { cert: of.certificate, key: of.key } },
   )
   emptyPlaces()
+  agent = await serveAgent(room('agent/s'), ({ account, scope }) =>
+    account === 'igwn'
+      ? {
+          status: 'success',
+          access_token: scope === undefined ? SECRETS.opaque : `${SECRETS.opaque} ${SECRETS.bad}`,
+        }
+      : { status: 'failure', error: `refused ${jwt}`, info: `Authorization: Bearer ${SECRETS.bad}` },
+  )
   process.env.REQUESTS_CA_BUNDLE = put(room('ca.pem'), authority.certificate)
   certificate = put(room('cert.pem'), alice.certificate)
   encryptedKey = put(room('encrypted.pem'), alice.encryptedKey(SECRETS.passphrase))
@@ -109,7 +120,7 @@ beforeAll(async () => {
 afterAll(async () => {
   diagnostics.unsubscribe(main.EVENT_CHANNEL, record)
   process.off('warning', record)
-  await servers.close()
+  await Promise.all([servers.close(), agent?.close()])
   for (const name of ['REQUESTS_CA_BUNDLE', 'SCITOKEN', 'BEARER_TOKEN', 'NETRC', 'X509_USER_PROXY'])
     delete process.env[name]
 })
@@ -467,6 +478,39 @@ const ACTS: Record<string, Record<string, Action[]>> = {
         main
           .tokenCommand({ command: failing(`said ${SECRETS.password}`), env: { LOGIN: SECRETS.password } })
           .getToken({}),
+    ],
+    oidcAgent: [
+      () => main.oidcAgent({ account: 'igwn', socket: agent?.socket }),
+      async () => {
+        const token = main.oidcAgent({ account: 'igwn', socket: agent?.socket })
+        await withSecret(token.getToken({}))
+        return [token, token.explain?.({}), await token.explainAsync?.({})]
+      },
+      () => main.oidcAgent({ account: 'igwn', socket: agent?.socket, scope: 'a' }).getToken({}),
+      () => main.oidcAgent({ account: 'other', socket: agent?.socket }).getToken({}),
+      () => main.oidcAgent({ account: SECRETS.bad, issuer: SECRETS.bad }),
+      () =>
+        main.explain(server.origin, { token: main.oidcAgent({ account: 'igwn', socket: agent?.socket }) }),
+    ],
+    workloadIdentity: [
+      ...['/identity', '/401', '/403', '/junk', '/away'].map((place) => async () => {
+        process.env.ACTIONS_ID_TOKEN_REQUEST_URL = server.origin + place
+        process.env.ACTIONS_ID_TOKEN_REQUEST_TOKEN = SECRETS.opaque
+        const token = main.workloadIdentity({ audience: 'https://x.example.org' })
+        try {
+          await withSecret(token.getToken({}))
+          return [token, token.explain?.({})]
+        } finally {
+          delete process.env.ACTIONS_ID_TOKEN_REQUEST_URL
+          delete process.env.ACTIONS_ID_TOKEN_REQUEST_TOKEN
+        }
+      }),
+      () => main.workloadIdentity({ audience: 'x', file: put(room('identity'), SECRETS.bad) }).getToken({}),
+      () => main.workloadIdentity({ audience: 'x', variable: 'SCITOKEN' }).getToken({}),
+      () =>
+        main.explain(server.origin, {
+          token: main.workloadIdentity({ audience: 'x', variable: 'SCITOKEN' }),
+        }),
     ],
     getSciToken: [
       async () =>

@@ -9,7 +9,7 @@ import path from 'node:path'
 import { processEnvironment } from '../../lib/environment'
 
 const FROM_OUTSIDE =
-  /^(SCITOKEN|BEARER_TOKEN|_CONDOR|X509_|IGWN_|NETRC$|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT|NODE_EXTRA_CA|HTGETTOKEN|ALL_PROXY$|HTTPS?_PROXY$|NO_PROXY$)/i
+  /^(SCITOKEN|BEARER_TOKEN|_CONDOR|X509_|IGWN_|NETRC$|OIDC_|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT|NODE_EXTRA_CA|HTGETTOKEN|ALL_PROXY$|HTTPS?_PROXY$|NO_PROXY$)/i
 
 for (const name of Object.keys(process.env)) if (FROM_OUTSIDE.test(name)) delete process.env[name]
 

@@ -31,11 +31,11 @@ type Request = http.IncomingMessage | http2.Http2ServerRequest
 type Response = http.ServerResponse | http2.Http2ServerResponse
 
 /**
- * @param tokens - the response of the token endpoint
+ * @param tokens - the response of the token endpoint, and of the identity service of a job
  * @param registration - that of the registration endpoint
  */
 export async function matrixSite(
-  tokens: { access_token: string; refresh_token: string },
+  tokens: { access_token: string; refresh_token: string; value?: string },
   registration: { client_secret?: string; registration_access_token?: string } = {},
 ): Promise<MatrixSite> {
   const authority = await createAuthority()

@@ -10,8 +10,15 @@ import {
   tokenChoice,
   type ResolvedOptions,
 } from '../options'
-import { deferredFinding, describeTokens, givenToken, tokenFix } from '../tokens/describe-token'
 import type { TokenLifetime } from '../tokens/token-lifetime'
+import {
+  deferredFinding,
+  describeTokens,
+  explainSource,
+  givenToken,
+  tokenFix,
+} from '../tokens/describe-token'
+import { describeAgent } from '../tokens/oidc-agent'
 import type { TokenRequirements } from '../tokens/validate-claims'
 import { describeCertificates } from '../x509/describe-certificates'
 import { describeTrustedCas } from '../x509/describe-trusted-cas'
@@ -32,6 +39,8 @@ export interface ExplainedRequest {
   readonly authenticated: boolean
   /** Others could read what is sent, and `allowInsecureHttp` is not set. */
   readonly isInsecure: boolean
+  /** The findings of tokens, where more was asked than a refusal can wait for: {@link askedTokenFindings}. */
+  readonly tokens?: readonly Finding[] | undefined
   readonly attached: readonly AttachedCredential[]
   readonly reasons: readonly Reason[]
   /** What refused the request; undefined for one that was not sent. */
@@ -57,7 +66,7 @@ export function explainRequest(
   const reasons = [...request.reasons, ...(error?.reasons ?? [])]
   const found = [
     ...requestFindings(request, environment),
-    ...tokenFindings(request, environment),
+    ...(request.tokens ?? tokenFindings(request, environment)),
     ...(options.netrc === false ? [] : describeNetrc(target, options, environment)),
     ...(isHttps ? certificateFindings(options, environment) : []),
     ...(isHttps ? describeTrustedCas(environment, reasons) : []),
@@ -140,6 +149,20 @@ function tokenFindings({ options, requirements }: ExplainedRequest, environment:
     case 'discover':
       return describeTokens(requirements, environment)
   }
+}
+
+/** The findings of tokens, after asking other programs of this host; undefined where none has to be asked. */
+export async function askedTokenFindings(
+  { options, requirements }: Pick<ExplainedRequest, 'options' | 'requirements'>,
+  environment: Environment = processEnvironment,
+): Promise<readonly Finding[] | undefined> {
+  const choice = ignoringErrors(() => tokenChoice(options.token, environment.env))
+  if (!choice || options.scheme) return undefined
+  if (choice.kind === 'source') return explainSource(choice.source, requirements, TOKEN_SOURCE)
+  if (choice.kind !== 'discover') return undefined
+  const found = describeTokens(requirements, environment)
+  const isNeeded = !found.some(({ verdict }) => verdict === 'usable')
+  return [...found, ...(await describeAgent(requirements, isNeeded, environment))]
 }
 
 function certificateFindings(options: ResolvedOptions, environment: Environment): Finding[] {

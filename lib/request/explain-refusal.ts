@@ -1,7 +1,8 @@
 import type { AxiosResponse } from 'axios'
 import { IgwnAuthError, type Reason } from '../errors'
 import { attachedCredentials } from '../explain/attached-credentials'
-import { explainRequest, TOKEN_SOURCE } from '../explain/explain-request'
+import { askedTokenFindings, explainRequest, TOKEN_SOURCE } from '../explain/explain-request'
+import type { Finding } from '../explain/finding'
 import type { Explanation } from '../explain/explanation'
 import type { Refusal } from '../explain/refusal'
 import type { RefusalCause } from '../explain/refusal-fixes'
@@ -150,6 +151,7 @@ interface Outcome {
   readonly isOfSource?: boolean
   /** What the token has to last for. */
   readonly transfer?: ExpectedTransfer | undefined
+  readonly tokens?: readonly Finding[] | undefined
 }
 
 /** Explains the outcome of a search. */
@@ -164,6 +166,7 @@ function explanationOf(context: RequestContext, attacher: Attacher, outcome: Out
     object: context.object?.object,
     options,
     authenticated,
+    tokens: outcome.tokens,
     requirements,
     isInsecure: !options.allowInsecureHttp && isInsecure(url, request.proxy),
     attached: isSourceDeferred
@@ -208,8 +211,9 @@ export async function explainUnsent(
     transfer,
   }: { problem?: IgwnAuthError | undefined; transfer?: ExpectedTransfer | undefined } = {},
 ): Promise<Explanation> {
-  if (problem) return explanationOf(context, attacher, { error: problem })
   const { options } = context
+  const tokens = await askedTokenFindings({ options, requirements: attacher.requirementsFor(context) })
+  if (problem) return explanationOf(context, attacher, { error: problem, tokens })
   const isSource =
     typeof options.token === 'function' ||
     (isTokenSource(options.token) && !(options.token instanceof StaticToken))
@@ -223,9 +227,10 @@ export async function explainUnsent(
       isSourceDeferred,
       isOfSource: isSource,
       transfer,
+      tokens,
     })
   } catch (error) {
-    if (error instanceof IgwnAuthError) return explanationOf(context, attacher, { error })
+    if (error instanceof IgwnAuthError) return explanationOf(context, attacher, { error, tokens })
     throw error
   }
 }

@@ -1,5 +1,5 @@
 import { IgwnAuthError, type Reason } from '../errors'
-import { deferredFinding } from './describe-token'
+import { deferredFinding, explainSource } from './describe-token'
 import type { TokenSource } from './token'
 
 /**
@@ -35,6 +35,10 @@ export function chain(...sources: readonly TokenSource[]): TokenSource {
     },
     explain(query) {
       return sources.flatMap((source, index) => source.explain?.(query) ?? [deferredFinding(nameOf(index))])
+    },
+    async explainAsync(query) {
+      const all = sources.map((source, index) => explainSource(source, query, nameOf(index)))
+      return (await Promise.all(all)).flat()
     },
   }
 }

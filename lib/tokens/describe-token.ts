@@ -5,7 +5,7 @@ import { SciToken } from './scitoken'
 import { secondsNow } from '../clock'
 import { TO_SEND, tokenLocations, type Candidate, type TokenLocation } from './token-locations'
 import type { Environment } from '../environment'
-import type { TokenQuery } from './token'
+import type { TokenQuery, TokenSource } from './token'
 import type { Finding, TokenInfo } from '../explain/finding'
 import { permissionsOf } from '../files/access'
 import { fileFix, findingFor, type UnusableFile } from '../files/describe-file'
@@ -55,6 +55,15 @@ function findingOf(
 /** A source that is not asked now, since that may use the network. */
 export function deferredFinding(source: string): Finding {
   return { kind: 'token', source, verdict: 'deferred', message: `${source} is asked when a request is sent` }
+}
+
+/** What a source has for a query; it may ask other programs of this host. */
+export async function explainSource(
+  source: TokenSource,
+  query: TokenQuery,
+  name: string,
+): Promise<readonly Finding[]> {
+  return source.explainAsync?.(query) ?? source.explain?.(query) ?? [deferredFinding(name)]
 }
 
 /** The finding for a token with its claims validated, from any source. */

@@ -4,7 +4,7 @@ import { secondsNow } from '../clock'
 import { IgwnAuthError } from '../errors'
 import { bestEffort } from '../stores/shared-store'
 import { isTokenStore, type TokenStore } from '../stores/token-store'
-import { deferredFinding } from './describe-token'
+import { deferredFinding, explainSource } from './describe-token'
 import type { TokenQuery, TokenSource } from './token'
 import { keyFor, tokenCache, type TokenCache } from './token-cache'
 import { tokenOf, type HeldToken } from './token-response'
@@ -60,6 +60,7 @@ export function cachedSource(
   options: ReuseOptions,
 ): { readonly source: TokenSource; readonly cache: TokenCache } {
   const { store, clockTolerance = 0 } = options
+  const nameOfSource = `the source of ${name}`
   const cache = tokenCache({
     ...options,
     name,
@@ -79,7 +80,11 @@ export function cachedSource(
         source.invalidate?.(rejected)
       },
       explain: (query) =>
-        cache.explain(query, () => source.explain?.(query) ?? [deferredFinding(`the source of ${name}`)]),
+        cache.explain(query, () => source.explain?.(query) ?? [deferredFinding(nameOfSource)]),
+      async explainAsync(query) {
+        const asked = await explainSource(source, query, nameOfSource)
+        return cache.explain(query, () => asked)
+      },
     },
   }
 }

@@ -61,6 +61,11 @@ export interface TokenSource {
   invalidate?(rejected: string): void
   /** What this source has for a query, for `explain`. Uses no network, and has no secret. */
   explain?(query: TokenQuery): readonly Finding[]
+  /**
+   * The same, for `explain()` of a request that was not sent: it may ask other programs of this host, such as oidc-agent. Default is
+   * `explain`.
+   */
+  explainAsync?(query: TokenQuery): Promise<readonly Finding[]>
 }
 
 /**

@@ -12,8 +12,8 @@ export interface DaemonOptions {
   readonly command: readonly [program: string, ...args: string[]]
   /** Its working directory. Its output goes to `output.log` there. */
   readonly folder: string
-  /** A TCP port of 127.0.0.1 on which it accepts connections once it has started. */
-  readonly port: number
+  /** A TCP port of 127.0.0.1, or a UNIX socket, on which it accepts connections once it has started. */
+  readonly port: number | string
   readonly identity?: Identity | undefined
   /** Its environment, in addition to PATH and a plain locale. Nothing is inherited. */
   readonly env?: Readonly<Record<string, string>>
@@ -81,7 +81,7 @@ function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode === null && signalCode === null
 }
 
-async function answers(port: number, child: ChildProcess): Promise<boolean> {
+async function answers(port: number | string, child: ChildProcess): Promise<boolean> {
   const deadline = performance.now() + START_TIMEOUT
   while (isRunning(child) && performance.now() < deadline) {
     if (await connects(port)) return isRunning(child)
@@ -90,8 +90,8 @@ async function answers(port: number, child: ChildProcess): Promise<boolean> {
   return false
 }
 
-async function connects(port: number): Promise<boolean> {
-  const socket = net.connect(port, '127.0.0.1')
+async function connects(port: number | string): Promise<boolean> {
+  const socket = typeof port === 'string' ? net.connect(port) : net.connect(port, '127.0.0.1')
   const connected = await Promise.race([
     once(socket, 'connect').then(() => true),
     once(socket, 'close').then(() => false),

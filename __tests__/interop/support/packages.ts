@@ -21,6 +21,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   'redis-server': 'Redis',
   postgresql: 'PostgreSQL',
   pgbouncer: 'PgBouncer, connections of PostgreSQL for one transaction',
+  'oidc-agent-cli': 'oidc-agent, oidc-gen, oidc-add',
   zsh: 'zsh, for its completion',
   fish: 'fish, for its completion',
   mandoc: 'mandoc, for the man page',
