@@ -912,10 +912,7 @@ const ACTS: Record<string, Record<string, Action[]>> = {
       () => vault.vaultToken({ password: SECRETS.bad } as never),
     ],
     logIn: [
-      () =>
-        vault
-          .logIn({ ...atVault('/vault'), outfile: SECRETS.bad })
-          .then(({ bearerToken: _, ...others }) => others),
+      () => vault.logIn(atVault('/vault')).then(({ bearerToken: _, ...others }) => others),
       () => vault.logIn(atVault('/echo')),
       () => vault.logIn({ ...atVault('/echo'), nokerberos: true }),
       () => vault.logIn({ ...atVault('/echo'), issuer: [SECRETS.bad] as never }),
