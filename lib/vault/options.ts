@@ -102,7 +102,7 @@ export interface VaultPrompt {
 
 /** Options of a login that may need the user. */
 export interface InteractiveVaultOptions extends VaultOptions {
-  /** Shows the page of a login to the user, or opens it. Default is none: then nobody is asked, and no browser is used. */
+  /** Shows the page of a login to the user, or opens it. Default is none: then no user is asked, and no browser is used. */
   readonly onPrompt?: ((prompt: VaultPrompt) => void | Promise<void>) | undefined
   /** Milliseconds that a user has to log in. Default is 120000. */
   readonly loginTimeout?: number | undefined
