@@ -9,7 +9,7 @@ import { room } from '../support/tokens'
 
 let machine: ExampleMachine
 let vault: TestServer | undefined
-let stopRedirects = () => undefined as void
+let stopRedirects: (() => void) | undefined
 const { geteuid = () => 0 } = process
 
 beforeAll(async () => {
@@ -49,7 +49,7 @@ beforeAll(async () => {
   fs.writeFileSync(vaultTokenFile(), 'hvs.example\n', { mode: 0o600 })
 })
 afterAll(async () => {
-  stopRedirects()
+  stopRedirects?.()
   await vault?.close()
   await machine.close()
 })

@@ -21,7 +21,9 @@ import type { KerberosModule } from './kerberos'
  * `htgettoken`, so that both can be used in turn. In paths `%issuer`, `%role`, `%credkey` and `%uid` are replaced.
  */
 export interface VaultOptions {
-  /** The Vault server (or OpenBao server): a host name, for `https://name:8200`, or a URL. Required, here or in `HTGETTOKENOPTS`. */
+  /** The Vault server (or OpenBao server): a host name, for `https://name:8200`, or a URL. Default is that of
+   * `HTGETTOKENOPTS`; it is required in one of them.
+   */
   readonly vaultserver?: string | undefined
   /** Another name of that server, for its Kerberos service and for the redirect of a login. Default is `vaultserver`. */
   readonly vaultalias?: string | undefined
