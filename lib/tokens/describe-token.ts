@@ -3,7 +3,7 @@ import { htgettokenFor } from './find-sci-token'
 import { validateClaims, requirementsOf, type TokenRequirements } from './validate-claims'
 import { SciToken } from './scitoken'
 import { secondsNow } from '../clock'
-import { TO_SEND, tokenLocations, type Candidate, type TokenLocation } from './token-locations'
+import { condorFix, TO_SEND, tokenLocations, type Candidate, type TokenLocation } from './token-locations'
 import type { Environment } from '../environment'
 import type { TokenQuery, TokenSource } from './token'
 import type { Finding, TokenInfo } from '../explain/finding'
@@ -26,7 +26,11 @@ export function describeTokens(requirements: TokenRequirements, environment: Env
   if (!last) return findings
   // Where there is no token, the fix is to get one. htgettoken would overwrite an opaque token in its file.
   const isSaid = [...findings, last].some(
-    ({ verdict, fix }) => verdict === 'usable' || fix?.startsWith('htgettoken') || fix?.startsWith(TO_SEND),
+    ({ verdict, fix, code = 'absent', source }) =>
+      verdict === 'usable' ||
+      fix?.startsWith('htgettoken') ||
+      fix?.startsWith(TO_SEND) ||
+      condorFix({ code, source }) !== undefined,
   )
   return [...findings, isSaid ? last : { ...last, fix: last.fix ?? htgettokenFor(requirements) }]
 }
@@ -77,7 +81,9 @@ export function tokenFinding(
   const info = { token: tokenInfo(token) }
   if (!problem)
     return { kind: 'token', source, verdict: 'usable', message: `${source} ${lifeOf(token)}`, ...info }
-  const fix = tokenFix({ code: problem.code, variable }, withIssuerOf(token, requirements))
+  const fix =
+    condorFix({ code: problem.code, source }) ??
+    tokenFix({ code: problem.code, variable }, withIssuerOf(token, requirements))
   return findingFor(
     'token',
     { ...problem, source, message: `${source} ${problem.message}` },

@@ -12,6 +12,7 @@ import {
 import { UNKNOWN_ISSUER } from '../formats/htgettoken'
 import { printable } from '../secrets/sanitize'
 import type { SciToken } from './scitoken'
+import { condorFix } from './token-locations'
 import { discovery, type Discovery, type SearchOptions, type TokenSearch } from './discovery'
 import type { ObjectRequirements, TokenQuery } from './token'
 
@@ -87,13 +88,18 @@ export function tokenNotFound(requirements: TokenRequirements, reasons: readonly
     ...present.slice(0, MAX_NAMED).map((message) => `${message}.`),
     present.length > MAX_NAMED ? `${present.length - MAX_NAMED} more are not suitable (see reasons).` : '',
     absent.length > 0 ? `Nothing in ${absent.slice(0, MAX_NAMED).join(', ')}.` : '',
-    // If a signature could not be verified, another token of the issuer would not help.
-    reasons.some(({ code }) => code === 'not-verified')
-      ? ''
-      : `Get one with ${htgettokenFor(requirements)}, or name one in BEARER_TOKEN_FILE.`,
+    adviceFor(requirements, reasons),
   ]
   const message = printable(sentences.filter(Boolean).join(' '))
   return new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', message, { reasons })
+}
+
+function adviceFor(requirements: TokenRequirements, reasons: readonly Reason[]): string {
+  // If a signature could not be verified, another token of the issuer would not help.
+  if (reasons.some(({ code }) => code === 'not-verified')) return ''
+  const ofCondor = reasons.map(condorFix).find((fix) => fix !== undefined)
+  if (ofCondor !== undefined) return `${ofCondor.charAt(0).toUpperCase()}${ofCondor.slice(1)}.`
+  return `Get one with ${htgettokenFor(requirements)}, or name one in BEARER_TOKEN_FILE.`
 }
 
 /** The command that gets a suitable token; with the server and issuer of IGWN if the token must be from there. */

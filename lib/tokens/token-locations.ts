@@ -50,7 +50,7 @@ export function tokenLocations(environment: Environment): readonly TokenLocation
   return [
     inVariable('SCITOKEN'),
     inFile(environment, 'SCITOKEN_FILE', 'SCITOKEN_FILE', (file) => file),
-    inFolder(environment, '_CONDOR_CREDS', '.use'),
+    inFolder(environment, CONDOR_CREDS, '.use'),
     inVariable('BEARER_TOKEN'),
     inFile(environment, 'BEARER_TOKEN_FILE', 'BEARER_TOKEN_FILE', (file) => file),
     inFile(environment, 'XDG_RUNTIME_DIR', undefined, (folder) => defaultFile(folder, environment)),
@@ -151,6 +151,20 @@ function tokenInFile(text: string, source: string, file: string): Content {
 
 const EMPTY_ACCESS_TOKEN: FileProblem = { problem: 'empty', what: 'has an empty access_token' }
 
+const DENIED = 'ask the operator of the access point, or check the credential that the submit file requests'
+
+/** HTCondor copies a renewed token into a job every 5 minutes (`SEC_CREDENTIAL_REFRESH`). */
+const LATE =
+  'wait: HTCondor renews the token, and the job gets it within 5 minutes; if it stays expired, ask the operator of the access point'
+
+/** What a user can do about a token of HTCondor, which no command in the job can obtain; undefined for others. */
+export function condorFix({ code, source }: Pick<Reason, 'code' | 'source'>): string | undefined {
+  if (!source.endsWith(`(${CONDOR_CREDS})`)) return undefined
+  return code === 'expired' ? LATE : code === 'empty' ? DENIED : undefined
+}
+
+const CONDOR_CREDS = '_CONDOR_CREDS'
+
 /** HTCondor writes an empty `access_token` if the access point denied the token, for example to a user without a group. */
 function tokenInUseFile(text: string, source: string, file: string): Content {
   const content = tokenInFile(text, source, file)
@@ -158,7 +172,7 @@ function tokenInUseFile(text: string, source: string, file: string): Content {
   return {
     ...EMPTY_ACCESS_TOKEN,
     what: `${EMPTY_ACCESS_TOKEN.what}: the access point denied this token`,
-    fix: 'ask the operator of the access point, or check the credential that the submit file requests',
+    fix: DENIED,
   }
 }
 
