@@ -30,10 +30,14 @@ export const common: Config = {
 }
 
 /** Tests that start whole programs: `npm run test:slow`. */
-const SLOW = ['demo', 'examples', 'package', 'soak']
+const SLOW = ['demo', 'examples', 'package', 'soak', 'faults/resets']
+
+/** Matrices: `npm test` has a part of their combinations, and `npm run test:slow` all. */
+const MATRICES = ['secrets/matrix', 'secrets/matrix-objects', 'cli/secrets-matrix']
 
 const config: Config = {
-  testTimeout: 15_000,
+  // Also on a busy host.
+  testTimeout: 60_000,
   // Tests wait for processes, so one worker more than cores is faster.
   maxWorkers: availableParallelism() + 1,
   collectCoverageFrom: ['<rootDir>/lib/**/*.ts', '!**/*.d.ts'],
@@ -52,7 +56,12 @@ const config: Config = {
     {
       ...common,
       displayName: 'slow',
-      testMatch: [`<rootDir>/__tests__/{${SLOW.join(',')}}.test.ts`],
+      testMatch: [
+        `<rootDir>/__tests__/{${SLOW.join(',')}}.test.ts`,
+        `<rootDir>/__tests__/{${MATRICES.join(',')}}.test.ts`,
+      ],
+      // See __tests__/support/combinations.ts.
+      globals: { everyCombination: true },
     },
     {
       ...common,

@@ -21,7 +21,12 @@ const in_ = (name: string) => path.join(cwd, name)
 /** The request that the command sends to `/d/`, and what it prints. */
 async function run(words: readonly string[], answer: Answer = {}, stdin?: string) {
   const server = await servers.serve(() => answer)
-  const ended = await igwnAuth(['request', `${server.origin}/d/`, ...words], { cwd, stdin })
+  const ended = await igwnAuth(['request', `${server.origin}/d/`, ...words], {
+    cwd,
+    stdin,
+    // -w reads descriptor 0 itself.
+    ownProcess: words.includes('@-'),
+  })
   return { ...ended, origin: server.origin, seen: server.seen }
 }
 
@@ -176,7 +181,7 @@ describe('trust', () => {
     put(in_('cas/12345678.0'), authority.certificate)
     const other = put(in_('other.pem'), (await createAuthority('Another CA')).certificate)
     const get = (...words: string[]) =>
-      igwnAuth(['request', server.origin, ...words], { cwd, env: { SSL_CERT_FILE: '' }, stdin: '' })
+      igwnAuth(['request', server.origin, ...words], { cwd, env: { SSL_CERT_FILE: '' }, ownProcess: true })
     expect(await get()).toMatchObject({ code: 60 })
     expect(await get('--cacert', ca)).toMatchObject({ code: 0, stderr: '' })
     expect(await get('--cacert', other)).toMatchObject({ code: 60 })

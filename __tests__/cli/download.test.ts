@@ -532,7 +532,10 @@ it('a large file needs no more memory than a small one', async () => {
   const kilobytes: number[] = []
   for (const megabytes of [1, 300]) {
     // With stdin it is a process of its own.
-    const { code, stderr } = await igwnAuth(['get', `${url}/${megabytes}`, '-o', file], { env, stdin: '' })
+    const { code, stderr } = await igwnAuth(['get', `${url}/${megabytes}`, '-o', file], {
+      env,
+      ownProcess: true,
+    })
     expect(code).toBe(0)
     expect(fs.statSync(file).size).toBe(megabytes * chunk.length)
     kilobytes.push(Number(stderr))

@@ -51,7 +51,7 @@ describe('a request', () => {
     })
     put(path.join(slashTmp(), 'x509up_u1000'), (await site.authority.issueUser('Alice Adams')).bundle)
     // A new process: an instance looks for a certificate once a second.
-    const { stdout } = await igwnAuth(['get', `${site.origin}/grid/x`], { env, stdin: '' })
+    const { stdout } = await igwnAuth(['get', `${site.origin}/grid/x`], { env, ownProcess: true })
     expect(JSON.parse(stdout)).toMatchObject({ user: 'CN=Alice Adams' })
   })
 
@@ -244,7 +244,7 @@ describe('a refusal', () => {
       },
     })
     put(room('ca.pem'), authority.certificate)
-    const { code, stderr } = await igwnAuth(['get', strict.origin], { env, stdin: '' })
+    const { code, stderr } = await igwnAuth(['get', strict.origin], { env, ownProcess: true })
     expect(code).toBe(1)
     expect(stderr).toContain('refused the connection')
     expect(stderr).toContain('it requires a certificate, and received none')
@@ -276,7 +276,7 @@ describe('a refusal', () => {
       const alice = await authority.issueUser('Alice Adams')
       const expired = await authority.issueProxy(alice, { notAfter: secondsFromNow(-3600) })
       put(path.join(slashTmp(), 'x509up_u1000'), expired.bundle)
-      const { code, stderr } = await igwnAuth(['get', '-f', nginx.origin], { env, stdin: '' })
+      const { code, stderr } = await igwnAuth(['get', '-f', nginx.origin], { env, ownProcess: true })
       expect(code).toBe(1)
       expect(stderr).toContain(
         `${received} No certificate was presented: /tmp/x509up_u1000 expired 60 minutes ago`,
@@ -286,7 +286,7 @@ describe('a refusal', () => {
 
     it('names the certificate that it refuses', async () => {
       const file = put(room('user.pem'), (await authority.issueUser('Alice Adams')).bundle)
-      const { stderr } = await igwnAuth(['get', '-f', nginx.origin, '-E', file], { env, stdin: '' })
+      const { stderr } = await igwnAuth(['get', '-f', nginx.origin, '-E', file], { env, ownProcess: true })
       expect(stderr).toContain(
         `The certificate presented was /DC=org/DC=example/CN=Alice Adams, from ${file}`,
       )
@@ -298,7 +298,7 @@ describe('a refusal', () => {
     const proxy = await servers.serve(() => ({ status: 407, body: 'no' }))
     const { code, stderr } = await igwnAuth(['get', 'http://a.example.org/'], {
       env: { HTTP_PROXY: proxy.origin },
-      stdin: '',
+      ownProcess: true,
     })
     expect(code).toBe(1)
     expect(stderr).toMatch(

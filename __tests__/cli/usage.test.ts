@@ -18,7 +18,7 @@ it('says on Node.js 18 that it is too old', async () => {
   const versions = "{ value: { ...process.versions, node: '18.20.4' } }"
   fs.writeFileSync(file, `Object.defineProperty(process, 'versions', ${versions})`)
   const env = { NODE_OPTIONS: `--require "${file}"` }
-  expect(await igwnAuth(['--version'], { env, stdin: '' })).toMatchObject({
+  expect(await igwnAuth(['--version'], { env, ownProcess: true })).toMatchObject({
     code: 2,
     stdout: '',
     stderr: 'igwn-auth: Node.js 18.20.4 is too old. Install Node.js 20.19 or later.\n',
@@ -32,7 +32,7 @@ async function loadedBy(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
   fs.writeFileSync(file, `process.on('exit', () => process.stderr.write('LOADED ' + JSON.stringify(${all})))`)
   const { stderr } = await igwnAuth(words, {
     env: { ...env, NODE_OPTIONS: `--require "${file}"` },
-    stdin: '',
+    ownProcess: true,
   })
   const [files, builtIns] = JSON.parse(stderr.slice(stderr.indexOf('LOADED ') + 7)) as [string[], string[]]
   return {
@@ -285,7 +285,7 @@ it('nothing is wrapped in a pipe', async () => {
   ]) {
     const { stdout } = await igwnAuth(words, {
       env: { BEARER_TOKEN: mint({ aud: 'ANY', scope }) },
-      stdin: '',
+      ownProcess: true,
     })
     expect(stdout).toContain('read:/a/long/path/0 read:/a/long/path/1 ')
   }

@@ -39,4 +39,4 @@ it(`loses no request that may be repeated, and processes no POST twice ${SEEDED}
   // No request is processed more often than its resets require, and no POST more than once.
   const most = (url: string) => (isPost(url) ? 1 : 1 + (reset[url] ?? 0))
   expect(Object.entries(done).filter(([url, times]) => times > most(url))).toEqual([])
-}, 60_000)
+}, 300_000)

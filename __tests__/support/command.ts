@@ -28,6 +28,8 @@ export interface CommandOptions {
   readonly cwd?: string
   /** Default is nothing. */
   readonly stdin?: string | undefined
+  /** Whether it is run in a process of its own, which takes longer. */
+  readonly ownProcess?: boolean
   /** Inspects the process while it runs. */
   readonly meanwhile?: (running: Running) => unknown
 }
@@ -38,11 +40,11 @@ export interface Running {
   readonly said: { stdout: string; stderr: string }
 }
 
-/** Runs `igwn-auth` to its end; in a process of its own if it gets input, or if the test inspects it while it runs. */
+/** Runs `igwn-auth` to its end; in a process of its own if the test needs that or inspects it while it runs. */
 export function igwnAuth(words: readonly string[], options: CommandOptions = {}): Promise<Ended> {
-  const { env, cwd = process.cwd(), stdin, meanwhile } = options
-  if (stdin === undefined && !meanwhile)
-    return runWarm(CLI, USER, { words, env: { ...environment(), ...env }, cwd })
+  const { env, cwd = process.cwd(), stdin, meanwhile, ownProcess } = options
+  if (!meanwhile && !ownProcess)
+    return runWarm(CLI, USER, { words, env: { ...environment(), ...env }, cwd, stdin })
   return run(process.execPath, ['--require', USER, CLI, ...words], { stdin: '', ...options })
 }
 

@@ -3,6 +3,7 @@
  * remains: listening servers are closed and child processes are killed, because either would keep Jest from exiting. A file that
  * left something fails.
  */
+import './compile-once'
 import { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
@@ -34,10 +35,19 @@ prototype.spawn = function (this: ChildProcess, options) {
 const END_TIMEOUT = 10_000
 
 export default class extends TestEnvironment {
+  private failed = false
+
+  handleTestEvent = ({ name }: { readonly name: string }): void => {
+    if (['test_fn_failure', 'hook_failure', 'error'].includes(name)) this.failed = true
+  }
+
   override async teardown(): Promise<void> {
     await super.teardown()
     const left = [...(await closeServers()), ...(await endChildren())]
-    if (left.length > 0) throw new Error(`The test file did not stop what it started: ${left.join(', ')}`)
+    const message = `The test file did not stop what it started: ${left.join(', ')}`
+    // An error here replaces those of the tests.
+    if (left.length > 0 && !this.failed) throw new Error(message)
+    if (left.length > 0) console.error(message)
   }
 }
 

@@ -9,6 +9,8 @@ export interface Run {
   readonly words: readonly string[]
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
+  /** Default is nothing. */
+  readonly stdin?: string | undefined
 }
 
 const HOST = path.join(__dirname, 'warm-host.mjs')
@@ -55,7 +57,9 @@ export async function runWarm(cli: string, preload: string, run: Run): Promise<E
 }
 
 async function start(cli: string, preload: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
-  const host = fork(HOST, [cli, END], { env, silent: true, execArgv: ['--require', preload] })
+  // Of the option of vm.Script by which the command imports modules.
+  const execArgv = ['--disable-warning=ExperimentalWarning', '--require', preload]
+  const host = fork(HOST, [cli, END], { env, silent: true, execArgv })
   all.add(host)
   await once(host, 'message')
   return host
