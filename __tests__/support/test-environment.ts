@@ -31,7 +31,7 @@ prototype.spawn = function (this: ChildProcess, options) {
   return spawn.call(this, options)
 }
 
-/** Milliseconds until a child process that was told to end must have ended. */
+/** Milliseconds until a child process must have ended after a signal. */
 const END_TIMEOUT = 10_000
 
 export default class extends TestEnvironment {
