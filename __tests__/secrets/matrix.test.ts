@@ -441,6 +441,7 @@ describe.each(Object.entries(TRANSPORTS))('%s', (name, transport) => {
     const offset = Object.keys(TRANSPORTS).indexOf(name) + Object.keys(CREDENTIALS).indexOf(credential)
     /** One response type, and half of the outcomes; the other groups have the others. */
     const isTested = (index: number, of: number) => everyCombination || (offset + index) % of === 0
+    const responseTypes = RESPONSE_TYPES.filter((_, index) => isTested(index, RESPONSE_TYPES.length))
     let instance: AxiosInstance
     const events: unknown[] = []
     const onEvent = (event: unknown) => void events.push(event)
@@ -483,69 +484,66 @@ describe.each(Object.entries(TRANSPORTS))('%s', (name, transport) => {
       for (const agent of [...agentsOfCaller.splice(0), http.globalAgent, https.globalAgent]) agent.destroy()
     })
 
-    describe.each(RESPONSE_TYPES.filter((_, index) => isTested(index, RESPONSE_TYPES.length)))(
-      'as %s',
-      (responseType) => {
-        const outcomes = new Map<string, Outcome>()
-        const names = Object.keys(ENDINGS).filter(
-          (name, index) =>
-            isTested(index, 2) &&
-            !(transport.followsNoRedirect && ENDINGS[name]!.redirects) &&
-            !transport.without?.includes(name),
-        )
+    describe.each(responseTypes)('as %s', (responseType) => {
+      const outcomes = new Map<string, Outcome>()
+      const names = Object.keys(ENDINGS).filter(
+        (name, index) =>
+          isTested(index, 2) &&
+          !(transport.followsNoRedirect && ENDINGS[name]!.redirects) &&
+          !transport.without?.includes(name),
+      )
 
-        beforeAll(async () => {
-          const pending = names.map(async (name) => {
-            const outcome = within(10_000, send(instance, transport, responseType, ENDINGS[name]!, given))
-            outcomes.set(name, await outcome.catch((failure: unknown) => ({ failure }) as never))
-          })
-          const controller = new AbortController()
-          site.onArrival.set('in-flight', () => {
-            controller.abort()
-            inFlight.push(
-              ...[http.globalAgent, https.globalAgent, ...agentsOfCaller].map((agent) => printed(agent)),
-            )
-          })
-          await instance
-            .request({ ...given.config, url: '/stops-in-the-body/in-flight', signal: controller.signal })
-            .catch(() => undefined)
-          await Promise.all(pending)
+      beforeAll(async () => {
+        const pending = names.map(async (name) => {
+          const outcome = within(30_000, send(instance, transport, responseType, ENDINGS[name]!, given))
+          outcomes.set(name, await outcome.catch((failure: unknown) => ({ failure }) as never))
         })
+        const controller = new AbortController()
+        site.onArrival.set('in-flight', () => {
+          controller.abort()
+          inFlight.push(
+            ...[http.globalAgent, https.globalAgent, ...agentsOfCaller].map((agent) => printed(agent)),
+          )
+        })
+        await instance
+          .request({ ...given.config, url: '/stops-in-the-body/in-flight', signal: controller.signal })
+          .catch(() => undefined)
+        await Promise.all(pending)
+      })
 
-        it.each(names)('%s', (name) => {
-          const { result, late, hook, failure } = outcomes.get(name)!
-          expect(failure).toBeUndefined()
-          const { status } = ENDINGS[name]!
-          if (status !== undefined)
-            expect((result as { response?: unknown }).response ?? result).toMatchObject({ status })
-          for (const thing of [result, late, ...hook]) expectNoSecret(thing, secrets)
-          const { response, data, igwnAuth, cause } = result as Record<
-            string,
-            Record<string, unknown> | undefined
-          >
-          for (const thing of [
-            response,
-            cause,
-            data,
-            igwnAuth,
-            igwnAuth?.explanation,
-            String(igwnAuth?.explanation),
+      it.each(names)('%s', (name) => {
+        const { result, late, hook, failure } = outcomes.get(name)!
+        expect(failure).toBeUndefined()
+        const { status } = ENDINGS[name]!
+        if (status !== undefined)
+          expect((result as { response?: unknown }).response ?? result).toMatchObject({ status })
+        for (const thing of [result, late, ...hook]) expectNoSecret(thing, secrets)
+        const { response, data, igwnAuth, cause } = result as Record<
+          string,
+          Record<string, unknown> | undefined
+        >
+        for (const thing of [
+          response,
+          cause,
+          data,
+          igwnAuth,
+          igwnAuth?.explanation,
+          String(igwnAuth?.explanation),
+        ])
+          expectNoSecret(thing, secrets)
+        expectNoSecret(printed(result, late), secrets)
+        for (const config of [...configsIn(result), ...configsIn(late)]) {
+          expectNoSecret(config, secrets)
+          // Sent again without this package, it goes as the caller made it.
+          const { adapter, httpAgent, httpsAgent } = config as AxiosRequestConfig
+          expect([adapter, httpAgent, httpsAgent]).toEqual([
+            instance.defaults.adapter,
+            instance.defaults.httpAgent,
+            instance.defaults.httpsAgent,
           ])
-            expectNoSecret(thing, secrets)
-          expectNoSecret(printed(result, late), secrets)
-          for (const config of [...configsIn(result), ...configsIn(late)]) {
-            expectNoSecret(config, secrets)
-            // Sent again without this package, it goes as the caller made it.
-            const { adapter, httpAgent, httpsAgent } = config as AxiosRequestConfig
-            expect([adapter, httpAgent, httpsAgent]).toEqual([
-              instance.defaults.adapter,
-              instance.defaults.httpAgent,
-              instance.defaults.httpsAgent,
-            ])
-          }
-        })
-      },
-    )
+        }
+      })
+    })
 
     it('reached the server', () => {
       expect(site.carried(given.sent)).toBeGreaterThan(0)
