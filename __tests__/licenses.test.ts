@@ -1,6 +1,7 @@
 /** docs/licenses.md lists the installed dependencies. package.test.ts checks the list of bundled ones against the tarball. */
 import fs from 'node:fs'
 import path from 'node:path'
+import { dependenciesOf, installedWith } from '../bench/packages'
 
 const ROOT = path.join(__dirname, '..')
 const read = (name: string) => fs.readFileSync(path.join(ROOT, name), 'utf8')
@@ -52,6 +53,16 @@ describe('the dependencies that handle secrets', () => {
       if (maintained === 'no') expect([name, reason]).toEqual([name, expect.stringContaining(': it ')])
     }
   })
+})
+
+it('says how many packages, of what size, each dependency installs', () => {
+  const section =
+    read('docs/licenses.md').split('## What each dependency costs\n')[1]?.split('\n## ')[0] ?? ''
+  for (const name of dependenciesOf(ROOT)) {
+    const { packages, size } = installedWith(name)
+    const kilobytes = Math.round(size / 1000)
+    expect(section.replace(/ +/g, ' ')).toContain(`| ${name} | ${packages} | ${kilobytes} kB |`)
+  }
 })
 
 it('has only dependencies with permissive licenses', () => {

@@ -20,6 +20,7 @@ import { installed } from './installed'
 import { managed } from './managed'
 import { memory } from './memory'
 import { writePage } from './page'
+import { packages } from './packages'
 import { parsing } from './parsing'
 import { python } from './python'
 import { refusals } from './refusals'
@@ -46,9 +47,10 @@ const PARTS: Readonly<Record<string, Part>> = {
   'Client certificates': certificates,
   'Refusals in a storm': refusals,
   'Tokens that others manage': managed,
-  'Loading, over axios alone': imports,
+  'Packages: loading': imports,
   'Downloads and uploads': transfers,
-  Installing: installed,
+  'Packages: size and bundles': packages,
+  'Packages: installing': installed,
   'Memory over many requests': memory,
   'Python on the same server': python,
 }

@@ -1,52 +1,41 @@
 import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { spreadOf } from './measure'
+import { dependenciesOf } from './packages'
 import { measured, type Result } from './report'
 import type { Setting } from './setting'
 
 /** A folder from which the package resolves by its own name. */
-const cwd = new URL('..', import.meta.url)
+const cwd = fileURLToPath(new URL('..', import.meta.url))
 
 const LOAD = {
   ESM: { type: 'module', load: (name: string) => `await import('${name}')` },
   CommonJS: { type: 'commonjs', load: (name: string) => `require('${name}')` },
 }
 
-/** The packages that this package loads, and how. */
-const DEPENDENCIES = ['netrc', 'proxy-from-env']
-
-/**
- * The time of an import, in a process that has already loaded axios and the imports before it in the list, and nothing else.
- */
+/** The processor time of an import, in a new process that has loaded nothing, or axios, which most programs have. */
 export function* imports({ quick }: Setting): Generator<Result> {
   for (const [kind, { type, load }] of Object.entries(LOAD)) {
-    const timesOf = (...names: readonly string[]) => {
-      const program = names.map((name) => `times.push(performance.now())\n${load(name)}`)
-      const text = ['const times = []', ...program, 'times.push(performance.now())', PRINT].join('\n')
-      const args = [`--input-type=${type}`, '--eval', text]
-      const run = () =>
-        JSON.parse(execFileSync(process.execPath, args, { cwd, encoding: 'utf8' })) as number[]
+    const timeOf = (name: string, ...before: readonly string[]) => {
+      const program = [...before.map(load), 'const begin = process.cpuUsage()', load(name), PRINT].join('\n')
+      const args = [`--input-type=${type}`, '--eval', program]
+      const run = () => Number(execFileSync(process.execPath, args, { cwd, encoding: 'utf8' }))
       run() // fills the file system cache
-      const runs = Array.from({ length: quick ? 2 : 21 }, run)
-      return names.map((_, index) => spreadOf(runs.map((times) => times[index] ?? NaN)))
+      return spreadOf(Array.from({ length: quick ? 2 : 21 }, run))
     }
-    const [axios, core, oauth1, oauth2, pelican] = timesOf(
-      'axios',
-      'axios-igwn-auth',
-      'axios-igwn-auth/oauth1',
-      'axios-igwn-auth/oauth2',
-      'axios-igwn-auth/pelican',
-    )
-    if (!axios || !core || !oauth1 || !oauth2 || !pelican) return
-    yield measured(`${kind}: axios alone`, 'ms', axios)
-    yield measured('  the package, over axios', 'ms', core, 20)
-    const dependencies = timesOf('axios', ...DEPENDENCIES).slice(1)
-    const sum = (of: 'median' | 'low' | 'high') => dependencies.reduce((all, one) => all + one[of], 0)
-    const [median, low, high] = [sum('median'), sum('low'), sum('high')]
-    yield measured('  of which what it loads of others', 'ms', { median, low, high })
-    yield measured('  /oauth1, over both', 'ms', oauth1)
-    yield measured('  /oauth2, over all', 'ms', oauth2)
-    yield measured('  /pelican, over all', 'ms', pelican)
+    yield measured(`${kind}: axios alone`, 'ms', timeOf('axios'))
+    yield measured('  the package, over axios', 'ms', timeOf('axios-igwn-auth', 'axios'), 20)
+    yield measured('  /fetch, without axios', 'ms', timeOf('axios-igwn-auth/fetch'))
+    for (const entry of ['oauth1', 'oauth2', 'pelican', 'vault'])
+      yield measured(
+        `  /${entry}, over the package`,
+        'ms',
+        timeOf(`axios-igwn-auth/${entry}`, 'axios-igwn-auth'),
+      )
+    for (const name of dependenciesOf(cwd))
+      yield measured(`  ${name}, over axios`, 'ms', timeOf(name, 'axios'))
   }
 }
 
-const PRINT = 'console.log(JSON.stringify(times.slice(1).map((time, index) => time - times[index])))'
+const PRINT = `const { user, system } = process.cpuUsage(begin)
+console.log((user + system) / 1000)`

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import axios from 'axios'
+import { sizeOf } from './packages'
 import { counted, type Note, type Result } from './report'
 import type { Setting } from './setting'
 
@@ -50,13 +51,4 @@ function install(folder: string, ...packages: string[]): { size: number; package
 
 function npm(cwd: string, ...args: readonly string[]): void {
   execFileSync('npm', args, { cwd, stdio: ['ignore', 'ignore', 'pipe'], timeout: 120_000 })
-}
-
-/** Bytes of all files in a folder. */
-function sizeOf(folder: string): number {
-  return fs
-    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map((file) => fs.lstatSync(path.join(folder, file)))
-    .filter((stats) => stats.isFile())
-    .reduce((sum, { size }) => sum + size, 0)
 }

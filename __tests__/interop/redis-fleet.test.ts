@@ -121,12 +121,13 @@ withRedis(`with Redis ${redisVersion ?? '(redis-server is not installed)'}`, () 
   })
 
   it('a process whose Redis is gone works on with the token it has', async () => {
-    const worker = start('node-redis', 1500, 1000)
+    server.state.lifetime = 60
+    const worker = start('node-redis', 3000, 1000)
     while (server.state.rotations === 0) await wait(20)
-    await wait(100)
     await redis.stop()
     const result = await worker.result
     redis = await startRedis(place)
-    expect(result?.accepted).toBeGreaterThan(10)
+    expect(result).toEqual({ accepted: expect.any(Number) as number, failed: [] })
+    expect(result?.accepted).toBeGreaterThan(0)
   }, 60_000)
 })

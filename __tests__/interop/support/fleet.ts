@@ -11,7 +11,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 export const ROOT = path.join(__dirname, '../../..')
 const DIST = path.join(ROOT, 'dist')
 
-/** Seconds for which an access token is valid. */
+/** Seconds for which an access token is valid, unless a test sets another lifetime. */
 const LIFETIME = 2
 
 /** As many renewals as processes need that renew no token early: one second of each token is its `minTimeLeft`. */
@@ -24,6 +24,8 @@ export async function rotatingIssuer() {
   const state = {
     refreshToken: 'first',
     rotations: 0,
+    /** Seconds for which an access token is valid. */
+    lifetime: LIFETIME,
     /** Refresh tokens that were used a second time: the login is lost. */
     reused: [] as string[],
     /** Called with the process of each token request; returns whether the request ends before the refresh token is used. */
@@ -53,11 +55,11 @@ export async function rotatingIssuer() {
         state.rotations += 1
         state.refreshToken = randomUUID()
         const token = randomUUID()
-        valid.set(`Bearer ${token}`, Date.now() + (LIFETIME + 10) * 1000)
+        valid.set(`Bearer ${token}`, Date.now() + (state.lifetime + 10) * 1000)
         answer(200, {
           access_token: token,
           token_type: 'Bearer',
-          expires_in: LIFETIME,
+          expires_in: state.lifetime,
           refresh_token: state.refreshToken,
         })
       })
