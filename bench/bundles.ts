@@ -1,4 +1,4 @@
-import { build } from 'esbuild'
+import { build, stop } from 'esbuild'
 
 /**
  * What a bundle of an entry may have at most, in bytes, minified and without axios: it is the same on each machine, so it is
@@ -17,16 +17,21 @@ export const BUNDLES: readonly (readonly [entry: string, name: string, limit: nu
 /** The size of a bundle for Node.js with what a program uses of an entry. */
 export async function bundleSize(entry: string, name: string, folder: string): Promise<number> {
   const exported = name === '*' ? name : `{ ${name} }`
-  const { outputFiles } = await build({
-    stdin: { contents: `export ${exported} from '${entry}'`, resolveDir: folder },
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    platform: 'node',
-    write: false,
-    // A program that bundles them bundles what they are, not what we are.
-    external: ['axios', 'kerberos', 'openid-client', 'undici'],
-    logLevel: 'error',
-  })
-  return outputFiles[0]?.contents.length ?? NaN
+  try {
+    const { outputFiles } = await build({
+      stdin: { contents: `export ${exported} from '${entry}'`, resolveDir: folder },
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      platform: 'node',
+      write: false,
+      // A program that bundles them bundles what they are, not what we are.
+      external: ['axios', 'kerberos', 'openid-client', 'undici'],
+      logLevel: 'error',
+    })
+    return outputFiles[0]?.contents.length ?? NaN
+  } finally {
+    // The process that bundles would remain.
+    await stop()
+  }
 }

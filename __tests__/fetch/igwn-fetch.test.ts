@@ -131,6 +131,50 @@ describe('a request', () => {
     expect(init).toEqual({ headers: { accept: 'text/plain' } })
   })
 
+  it('has no options with null, and no signal with null', async () => {
+    const server = await servers.serve(() => ({}))
+    const get = createIgwnFetch({ token: TOKEN })
+    expect((await get(server.origin, null)).status).toBe(200)
+    const aborted = new Request(server.origin, { signal: AbortSignal.abort() })
+    expect((await get(aborted, { signal: null })).status).toBe(200)
+  })
+
+  it('has everything of a Request that its options do not replace', async () => {
+    const server = await servers.serve(() => ({}))
+    const get = createIgwnFetch({ token: TOKEN })
+    const referrer = `${server.origin}/page`
+    const post = { method: 'POST', body: 'abc', headers: { 'X-Own': '1' }, referrer }
+    await get(new Request(server.origin, post), { body: null })
+    await get(new Request(server.origin, post), { headers: { 'X-Other': '2' }, body: 'def' })
+    expect(server.seen.map(({ body }) => body)).toEqual(['abc', 'def'])
+    expect(server.seen[0]!.headers).toMatchObject({ 'x-own': '1', referer: referrer })
+    expect(server.seen[1]!.headers).toMatchObject({ 'x-other': '2' })
+    expect(server.seen[1]!.headers).not.toHaveProperty('x-own')
+  })
+
+  it('whose body was read is an error of fetch, and is not sent', async () => {
+    const server = await servers.serve(() => ({}))
+    const request = new Request(server.origin, { method: 'POST', body: 'abc' })
+    const get = createIgwnFetch({ token: TOKEN })
+    await get(request)
+    await expect(get(request)).rejects.toMatchObject({ name: 'TypeError' })
+    expect(server.seen).toHaveLength(1)
+  })
+
+  it.each<[string, (url: string) => Parameters<typeof igwnFetch>]>([
+    ['its options', (url) => [url, { credentials: 'omit' }]],
+    ['a Request', (url) => [new Request(url, { credentials: 'omit' })]],
+  ])("carries no credential of ours with credentials: 'omit' in %s", async (_, call) => {
+    const server = await servers.serve(() => ({}))
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
+    await createIgwnFetch({ token: TOKEN })(...call(server.origin))
+    await createIgwnFetch()(...call(server.origin))
+    expect(server.authorizations).toEqual([undefined, undefined])
+    await expect(createIgwnFetch({ failIfNoAuth: true })(...call(server.origin))).rejects.toMatchObject({
+      code: 'ERR_IGWN_INVALID_OPTION',
+    })
+  })
+
   it('rejects with the reason of its signal, also while a source is waited for', async () => {
     const server = await servers.serve(() => ({}))
     const get = createIgwnFetch({ token: () => new Promise<string>(() => undefined) })
@@ -264,6 +308,34 @@ describe('a 401 with a Bearer challenge', () => {
     expect(summary).toMatch(/requires .*storage\.modify:\/.*BEARER_TOKEN/)
     expect(reasons.map(({ code }) => code)).toContain('scope')
     expect(explanation.url).toBe(`${server.origin}/`)
+  })
+
+  it('keeps no connection when it is retried, whatever its size', async () => {
+    const body = 'x'.repeat(300_000)
+    const server = http.createServer(({ headers }, response) => {
+      const isGood = headers.authorization === 'Bearer good'
+      response.writeHead(isGood ? 200 : 401, { 'WWW-Authenticate': 'Bearer' }).end(body)
+    })
+    const open = new Set<unknown>()
+    server.on('connection', (socket) => {
+      open.add(socket)
+      socket.once('close', () => open.delete(socket))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      let issued = 0
+      const get = createIgwnFetch({ token: () => ((issued += 1) % 2 === 1 ? 'refused' : 'good') })
+      for (let count = 0; count < 20; count += 1)
+        expect(await (await get(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).text()).toBe(
+          body,
+        )
+      expect(issued).toBe(40)
+      expect(open.size).toBeLessThan(10)
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
   })
 
   it('is not explained when it is no refusal', async () => {

@@ -7,21 +7,14 @@ import { attacher } from '../request/attach'
 import { newContext, type Credentials, type RequestContext } from '../request/context'
 import { isRefusal, refusalOf } from '../request/explain-refusal'
 import { redirectedContext, redirectOf, REDIRECTS } from '../request/redirects'
-import {
-  emit,
-  emitChallenged,
-  emitCredentials,
-  emitSkipped,
-  isObserved,
-  shownUrl,
-} from '../request/request-events'
+import { replacementFor } from '../request/replacement'
+import { emit, emitCredentials, emitSkipped, isObserved } from '../request/request-events'
 import { discard } from '../request/resend'
-import { isRetryConsidered, retryAfter401 } from '../request/retry-after-401'
 import { abortable } from './abort'
-import { connections, hasOwnDispatcher, type ConnectionOptions } from './connections'
+import { connections, hasOwnDispatcher } from './connections'
 import { explain } from './explanation-of'
 import type { FetchRequest } from './fetch-request'
-import { responseOf, transmit, type FetchFunction } from './transmit'
+import { responseOf, transmit, type FetchFunction, type Sending } from './transmit'
 
 /** Sends the requests of one `igwnFetch` with credentials. */
 export interface FetchExchange {
@@ -63,14 +56,15 @@ export function fetchExchange(): FetchExchange {
         }
         if (isObserved(context)) emitCredentials(context, credentials)
         request.signal?.throwIfAborted()
-        const response = await sendOnce(request, context, credentials, connection, fetch)
-        const next = followed(request, context, credentials, response)
+        const sending: Sending = { request, context, credentials, connection, fetch }
+        const response = await sendOnce(sending)
+        const next = followed(sending, response)
         if (next) {
           context = next
           isRedirected = true
           continue
         }
-        if (isRefusal(response)) replacement = await replacementFor(request, context, credentials, response)
+        if (isRefusal(response)) replacement = await afterRefusal(sending, response)
         if (!replacement)
           return isRedirected ? Object.defineProperty(response, 'redirected', { value: true }) : response
         context = { ...context, retried: true }
@@ -100,15 +94,10 @@ export function fetchExchange(): FetchExchange {
     }
   }
 
-  async function sendOnce(
-    request: FetchRequest,
-    context: RequestContext,
-    credentials: Credentials,
-    connection: ConnectionOptions | undefined,
-    fetch: FetchFunction,
-  ): Promise<Response> {
+  async function sendOnce(sending: Sending): Promise<Response> {
+    const { context, credentials } = sending
     try {
-      return await transmit(request, context, credentials, connection, fetch)
+      return await transmit(sending)
     } catch (error) {
       const refusal = causeIn(error, IgwnAuthError)
         ? undefined
@@ -119,56 +108,36 @@ export function fetchExchange(): FetchExchange {
     }
   }
 
-  /** The request that a redirect leads to; undefined where there is none to follow. */
-  function followed(
-    { redirect: mode }: FetchRequest,
-    context: RequestContext,
-    credentials: Credentials,
-    response: Response,
-  ): RequestContext | undefined {
-    const location = response.headers.get('Location') ?? undefined
-    if (mode !== 'follow' || !REDIRECTS.has(response.status) || location === undefined) return undefined
-    discard({ data: response.body })
-    const redirect = redirectOf(context, credentials, { status: response.status, location })
-    // As fetch: an invalid target, another protocol, and too many redirects are network errors.
-    if (!redirect)
-      throw new TypeError('fetch failed', { cause: new Error('the redirect cannot be followed') })
-    const next = redirectedContext(context, credentials, redirect.request, false, isAuthenticated)
-    if (next.isOtherOrigin)
-      emit(context, { type: 'redirected', to: shownUrl(next.context.url, context), trusted: next.isTrusted })
-    return next.context
-  }
-
   /** The credentials for the retry of a refusal; without one the response is explained. */
-  async function replacementFor(
-    { signal }: FetchRequest,
-    context: RequestContext,
-    credentials: Credentials,
+  async function afterRefusal(
+    { request, context, credentials }: Sending,
     response: Response,
   ): Promise<Credentials | undefined> {
-    const refused = responseOf(response)
-    if (isRetryConsidered(context, refused)) emitChallenged(context, refused)
-    const retry = await abortable(
-      retryAfter401(context, credentials, refused, attaching.attach),
-      signal,
-    ).catch((error: unknown) => {
-      // The caller does not get the response.
-      discard({ data: response.body })
-      throw error
-    })
-    if (retry?.credentials) {
-      emit(context, { type: 'retrying' })
-      discard({ data: response.body })
-      return retry.credentials
-    }
-    context.notRetried = retry?.reasons
+    const refused = { ...responseOf(response), data: response.body }
+    const replacement = await replacementFor(context, credentials, refused, attaching.attach, (value) =>
+      abortable(value, request.signal),
+    )
+    if (replacement) return replacement
     const refusal = refusalOf(context, credentials, refused, undefined, attaching)
-    if (refusal) {
-      explain(response, refusal)
-      emit(context, { type: 'refused', status: response.status, summary: refusal.summary })
-    }
+    if (!refusal) return undefined
+    explain(response, refusal)
+    emit(context, { type: 'refused', status: response.status, summary: refusal.summary })
     return undefined
   }
+}
+
+/** The request that a redirect leads to; undefined where there is none to follow. */
+function followed(
+  { request, context, credentials }: Sending,
+  { status, headers, body }: Response,
+): RequestContext | undefined {
+  const location = headers.get('Location') ?? undefined
+  if (request.redirect !== 'follow' || !REDIRECTS.has(status) || location === undefined) return undefined
+  discard({ data: body })
+  const redirect = redirectOf(context, credentials, { status, location })
+  // As fetch: an invalid target, another protocol, and too many redirects are network errors.
+  if (!redirect) throw new TypeError('fetch failed', { cause: new Error('the redirect cannot be followed') })
+  return redirectedContext(context, credentials, redirect.request, false, isAuthenticated)
 }
 
 /** Whether the caller authenticates; a URL with userinfo does not get here. */

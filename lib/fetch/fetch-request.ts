@@ -42,13 +42,15 @@ export async function fetchRequest(
   const from = input instanceof Request ? input : undefined
   const method = init.method ?? from?.method ?? 'GET'
   const headers = new Headers(init.headers ?? from?.headers)
-  const body: unknown =
-    init.body ?? (from?.body && init.body === undefined ? await from.arrayBuffer() : undefined)
-  const inherited = INHERITED.flatMap((name) => (from?.[name] ? [[name, from[name]] as const] : []))
+  const body: unknown = init.body ?? (from?.body ? await from.arrayBuffer() : undefined)
+  const inherited = INHERITED.flatMap((name) =>
+    from?.[name] !== undefined ? [[name, from[name]] as const] : [],
+  )
   return {
     headers,
     redirect: init.redirect ?? from?.redirect ?? 'follow',
-    signal: init.signal ?? from?.signal,
+    // With null, that of the Request does not count.
+    signal: (init.signal === undefined ? from?.signal : init.signal) ?? undefined,
     init: { ...Object.fromEntries(inherited), ...init },
     isConnected: CONNECTION_OPTIONS.some((name) => name in init),
     config: {
@@ -61,7 +63,15 @@ export async function fetchRequest(
 }
 
 /** What else `new Request` takes, and runtimes use. */
-const INHERITED = ['integrity', 'keepalive', 'cache', 'credentials'] as const
+const INHERITED = [
+  'cache',
+  'credentials',
+  'integrity',
+  'keepalive',
+  'mode',
+  'referrer',
+  'referrerPolicy',
+] as const
 const CONNECTION_OPTIONS = ['dispatcher', 'client', 'tls']
 
 /** Header fields as the rules about redirects make and read them, with names in lower case. */

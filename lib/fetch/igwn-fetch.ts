@@ -13,11 +13,11 @@ export interface IgwnFetch {
    * challenge, and redirects are followed origin by origin. A refusal stays a response; {@link explanationOf} explains it.
    *
    * @param input - the URL, or a `Request`, whose body is read into memory
-   * @param init - options of `fetch`, and `igwnAuth` with options for this request
+   * @param init - options of `fetch`, and `igwnAuth` with options for this request. `credentials: 'omit'` sends no credential of ours
    * @throws {@link IgwnAuthError} before anything is sent, when a required credential is missing, a given one is unusable, or an
    *   option is invalid. Otherwise as `fetch`: a `TypeError` for a failed connection, the reason of the signal for an abort
    */
-  (input: FetchInput, init?: IgwnRequestInit): Promise<Response>
+  (input: FetchInput, init?: IgwnRequestInit | null): Promise<Response>
   /** Closes the connections that were made with certificates. The function stays usable. */
   close(): void
 }
@@ -47,14 +47,16 @@ export function createIgwnFetch(options: IgwnAuthOptions = {}, settings: IgwnFet
     },
   })
 
-  async function igwnFetch(input: FetchInput, init: IgwnRequestInit = {}): Promise<Response> {
-    const { igwnAuth, ...plain } = init
+  async function igwnFetch(input: FetchInput, init?: IgwnRequestInit | null): Promise<Response> {
+    const { igwnAuth, ...plain } = init ?? {}
     const url = urlOf({ url: input instanceof Request ? input.url : String(input) })
     if (igwnAuth === false || !url) return (settings.fetch ?? globalThis.fetch)(input as string, plain)
     if (url.username !== '' || url.password !== '') throw userinfo()
     const merged =
       igwnAuth === undefined ? ofInstance : mergeOptions(ofInstance, resolveOptions(igwnAuth, 'igwnAuth'))
-    return exchange.send(await fetchRequest(input, plain, url), url, merged, send)
+    const request = await fetchRequest(input, plain, url)
+    const isOmitted = request.init.credentials === 'omit'
+    return exchange.send(request, url, isOmitted ? mergeOptions(merged, { forceNoAuth: true }) : merged, send)
   }
 }
 

@@ -13,6 +13,15 @@ import { headersOf, methodOf, type FetchRequest } from './fetch-request'
 /** Sends requests: `fetch`, or what the caller gave for it. */
 export type FetchFunction = (input: string, init: RequestInit) => Promise<Response>
 
+/** One send of a request. */
+export interface Sending {
+  readonly request: FetchRequest
+  readonly context: RequestContext
+  readonly credentials: Credentials
+  readonly connection: ConnectionOptions | undefined
+  readonly fetch: FetchFunction
+}
+
 /** The options of one call of `fetch`. */
 type Sent = Omit<RequestInit, 'body'> & { readonly method: string; readonly headers: Headers; body: unknown }
 
@@ -20,13 +29,13 @@ type Sent = Omit<RequestInit, 'body'> & { readonly method: string; readonly head
  * Sends a request once. Only the options that this call of `fetch` gets hold the credentials, and they are not kept. Redirects are
  * not followed: we do.
  */
-export async function transmit(
-  request: FetchRequest,
-  context: RequestContext,
-  credentials: Credentials,
-  connection: ConnectionOptions | undefined,
-  fetch: FetchFunction,
-): Promise<Response> {
+export async function transmit({
+  request,
+  context,
+  credentials,
+  connection,
+  fetch,
+}: Sending): Promise<Response> {
   const { request: config } = context
   const { authorization, scheme } = credentials
   const { url = '' } = config

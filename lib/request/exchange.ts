@@ -15,9 +15,8 @@ import { isFromNetworkProxy } from './network-proxy'
 import type { SendVerified } from './integrity'
 import type { ObjectRequests } from './object-requests'
 import { RedirectToFollow, redirectedContext } from './redirects'
-import { emit, emitChallenged, emitCredentials, emitSkipped, isObserved, shownUrl } from './request-events'
-import { discard } from './resend'
-import { isRetryConsidered, retryAfter401, type Retry } from './retry-after-401'
+import { replacementFor } from './replacement'
+import { emit, emitCredentials, emitSkipped, isObserved } from './request-events'
 import { callAdapter, transmit } from './transmit'
 
 type Request = InternalAxiosRequestConfig
@@ -151,11 +150,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     error: unknown,
   ): Promise<AxiosResponse> {
     const isProxy = isFromNetworkProxy(error, context.url, context.request.proxy)
-    const next = redirectedContext(context, credentials, request, isProxy, isAuthenticated)
-    const { isOtherOrigin, isTrusted } = next
-    if (isOtherOrigin)
-      emit(context, { type: 'redirected', to: shownUrl(next.context.url, context), trusted: isTrusted })
-    return send(next.context)
+    return send(redirectedContext(context, credentials, request, isProxy, isAuthenticated))
   }
 
   /** A refusal is retried once with another credential; one that remains is explained. */
@@ -168,14 +163,10 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     const last = context.redirected
       ? { ...context, request: context.redirected, redirected: undefined }
       : context
-    if (isRetryConsidered(context, response)) emitChallenged(last, response)
-    const retry = await retryOf(last, credentials, response)
-    if (retry?.credentials) {
-      emit(last, { type: 'retrying' })
-      discard(response)
-      return send({ ...last, retried: true }, retry.credentials)
-    }
-    last.notRetried = retry?.reasons
+    const replacement = await replacementFor(last, credentials, response, attaching.attach, (value) =>
+      abortable(value, last.request),
+    )
+    if (replacement) return send({ ...last, retried: true }, replacement)
     context.progress?.deliver()
     if (error === undefined) {
       // The caller's `validateStatus` accepts it.
@@ -188,20 +179,6 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
       return response
     }
     throw explained(last, error, refusalOf(last, credentials, response, error, attaching))
-  }
-
-  async function retryOf(
-    context: RequestContext,
-    credentials: Credentials,
-    response: AxiosResponse,
-  ): Promise<Retry | undefined> {
-    try {
-      return await abortable(retryAfter401(context, credentials, response, attaching.attach), context.request)
-    } catch (error) {
-      // An abort: the caller does not get the response.
-      discard(response)
-      throw error
-    }
   }
 
   function explained(context: RequestContext, error: unknown, refusal: Refusal | undefined): unknown {

@@ -5,6 +5,7 @@ import { dropCertificate } from '../x509/tls-settings'
 import type { Credentials, RequestContext } from './context'
 import { urlOf } from './destination'
 import { insecureTransport, isInsecure } from './insecure-transport'
+import { emit, shownUrl } from './request-events'
 import { canResend } from './resend'
 
 type Request = InternalAxiosRequestConfig
@@ -238,14 +239,6 @@ function isTrustedRedirect({ url, options }: RequestContext, next: URL): boolean
   return trustedOrigins.includes(url.origin) && trustedOrigins.includes(next.origin)
 }
 
-/** What happens to credentials at a redirect. */
-export interface RedirectedContext {
-  readonly context: RequestContext
-  /** Whether the origin changed, and whether the credentials are kept. */
-  readonly isOtherOrigin: boolean
-  readonly isTrusted: boolean
-}
-
 /**
  * The request that a redirect leads to, and what it may carry: nothing from HTTPS to HTTP, and nothing where a network proxy
  * redirected, as that is not the server; everything between `trustedOrigins`; elsewhere only what is found for that origin.
@@ -258,7 +251,7 @@ export function redirectedContext(
   request: Request,
   isProxy: boolean,
   isAuthenticated: (request: Request, url: URL) => boolean,
-): RedirectedContext {
+): RequestContext {
   const url = new URL(request.url ?? '')
   const isDowngrade = previous.url.protocol === 'https:' && url.protocol === 'http:'
   const withoutCredentials = previous.withoutCredentials || isDowngrade || isProxy
@@ -278,5 +271,7 @@ export function redirectedContext(
     redirected: undefined,
     notRetried: undefined,
   }
-  return { context, isOtherOrigin, isTrusted }
+  if (isOtherOrigin)
+    emit(previous, { type: 'redirected', to: shownUrl(context.url, previous), trusted: isTrusted })
+  return context
 }
