@@ -27,7 +27,7 @@ const CATEGORIES = [
   {
     title: 'Token sources',
     guides: ['managed-tokens', 'agents-and-ci', 'tokens'],
-    symbols: `Token TokenQuery TokenSource TokenFunction staticToken discoveredTokens chain reuse ReuseOptions autoRenew
+    symbols: `Token TokenQuery StepUp TokenSource TokenFunction staticToken discoveredTokens chain reuse ReuseOptions autoRenew
       AutoRenewingSource AutoRenewOptions externallyManagedJwt ExternallyManagedJwt ExternallyManagedJwtOptions Jwt JwtResult
       JwtProvider JwtOptions TokenResponse TokenResult tokenCommand TokenCommandOptions getSciToken GetSciTokenOptions
       oidcAgent OidcAgentOptions workloadIdentity WorkloadIdentityOptions`,

@@ -1,7 +1,7 @@
 import { duration } from '../formats/duration'
 import type { Reason } from '../errors'
 import { grantsScope, parseScope, splitScopes } from '../formats/scopes'
-import type { BearerChallenge, Challenge } from '../formats/www-authenticate'
+import type { BearerChallenge, Challenge, StepUp } from '../formats/www-authenticate'
 import type { Credentials } from '../request/context'
 import { printable, sanitize } from '../secrets/sanitize'
 import { redact } from '../secrets/redact'
@@ -41,7 +41,8 @@ function required({ status, challenges, bearer, secrets }: RefusedRequest): stri
       ? `the server requires ${schemes.join(' or ')} authentication`
       : `the server refused with ${status} and gave no reason`
   }
-  const { scope, error, errorDescription } = bearer
+  const { scope, error, errorDescription, stepUp } = bearer
+  if (stepUp) return stepUpText(stepUp)
   const said = `says ${redact(errorDescription ?? error ?? '', secrets)}`
   if (scope.length > 0) {
     const scopes = `the server requires ${sanitize(scope.join(' '))}`
@@ -51,6 +52,12 @@ function required({ status, challenges, bearer, secrets }: RefusedRequest): stri
   // Some servers say invalid_request to a request without a token.
   if (error === undefined || error === 'invalid_request') return 'the server requires a token'
   return `the server ${said}`
+}
+
+function stepUpText({ acrValues, maxAge }: StepUp): string {
+  const how = acrValues === undefined ? '' : ` with acr_values ${sanitize(acrValues)}`
+  const when = maxAge === undefined ? '' : ` in the last ${maxAge} seconds`
+  return `the server requires another login${how}${when}: log in again, or set stepUp of the grant`
 }
 
 function sent(refused: RefusedRequest): string {

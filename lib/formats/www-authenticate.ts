@@ -19,6 +19,16 @@ export interface BearerChallenge {
   readonly error?: string
   readonly errorDescription?: string
   readonly errorUri?: string
+  /** Another login is required (RFC 9470 section 3). */
+  readonly stepUp?: StepUp
+}
+
+/** What a server requires of the login behind a token (RFC 9470 section 3): `insufficient_user_authentication`. */
+export interface StepUp {
+  /** How the user must have logged in: classes in order of preference, separated by spaces. Default is any. */
+  readonly acrValues?: string | undefined
+  /** Seconds since the login, at most. Default is any time. */
+  readonly maxAge?: number | undefined
 }
 
 /**
@@ -50,6 +60,15 @@ export function bearerChallenge(challenges: readonly Challenge[]): BearerChallen
     ...(error !== undefined && { error }),
     ...(errorDescription !== undefined && { errorDescription }),
     ...(errorUri !== undefined && { errorUri }),
+    ...(error === 'insufficient_user_authentication' && { stepUp: stepUpOf(params) }),
+  }
+}
+
+/** Only what an authorization request may have: the server chose it. */
+function stepUpOf({ acr_values: acrValues = '', max_age: maxAge = '' }: Challenge['params']): StepUp {
+  return {
+    ...(/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(acrValues) && { acrValues }),
+    ...(/^\d{1,9}$/.test(maxAge) && { maxAge: Number(maxAge) }),
   }
 }
 

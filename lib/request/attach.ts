@@ -1,5 +1,6 @@
 import { processEnvironment, type Environment } from '../environment'
 import { IgwnAuthError, type Reason } from '../errors'
+import type { StepUp } from '../formats/www-authenticate'
 import { certChoice, FIND_SCITOKEN, FIND_X509, tokenChoice, type ResolvedOptions } from '../options'
 import { basicFinder, type FindBasic } from '../schemes/basic'
 import { bearerFinder, type FindBearer } from '../schemes/bearer'
@@ -20,10 +21,11 @@ export interface AttachBehavior {
   readonly searchWhenRefused?: boolean
 }
 
-/** The credentials that a server refused, and the scopes of its challenge. */
+/** The credentials that a server refused, and the scopes and the login that its challenge requires. */
 export interface Refused {
   readonly credentials: Credentials
   readonly challengeScope: readonly string[]
+  readonly stepUp?: StepUp | undefined
 }
 
 /** The finders and caches of one instance. */
@@ -134,6 +136,7 @@ export function attacher(
       requirements:
         choice.kind === 'given' ? undefined : requirementsFor(context, isSearch ? refused : undefined),
       challengeScope: refused?.challengeScope,
+      stepUp: refused?.stepUp,
       refusedToken: refused?.credentials.token,
       isRequired,
       mustName: crossOrigin ? url : undefined,
@@ -364,7 +367,9 @@ function forObject(
 
 /** The query for a scheme: the scopes of a challenge are kept apart. */
 function queryOf(requirements: TokenRequirements, refused: Refused | undefined): TokenQuery {
-  return refused ? { ...requirements, challengeScope: refused.challengeScope, isRetry: true } : requirements
+  if (!refused) return requirements
+  const { challengeScope, stepUp } = refused
+  return { ...requirements, challengeScope, ...(stepUp && { stepUp }), isRetry: true }
 }
 
 /** The URL whose audience is required: that of the service, for requests to its host and port only. */

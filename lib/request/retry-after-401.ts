@@ -66,7 +66,8 @@ async function withOtherToken(
   // Apache says it of a request without a token, too.
   if (challenge.error === 'invalid_request' && refused.token !== undefined)
     return { reasons: [INVALID_REQUEST] }
-  const credentials = await attach(context, { credentials: refused, challengeScope: challenge.scope })
+  const { scope: challengeScope, stepUp } = challenge
+  const credentials = await attach(context, { credentials: refused, challengeScope, stepUp })
   const { authorization, reasons } = credentials
   return authorization !== undefined && authorization !== refused.authorization
     ? { credentials, reasons }
@@ -85,7 +86,8 @@ async function withSameScheme(
   if (!isResendable(context)) return { reasons: [BODY_IS_STREAM] }
   if (!(await scheme.shouldRetry(schemeResponse(response), changes)))
     return { reasons: [refusedByServer(scheme.name)] }
-  const credentials = await attach(context, { credentials: refused, challengeScope: challenge?.scope ?? [] })
+  const { scope: challengeScope = [], stepUp } = challenge ?? {}
+  const credentials = await attach(context, { credentials: refused, challengeScope, stepUp })
   return { credentials, reasons: credentials.reasons }
 }
 

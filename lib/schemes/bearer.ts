@@ -1,6 +1,7 @@
 import type { Environment } from '../environment'
 import type { Reason } from '../errors'
 import { isStillValid } from '../files/file-version'
+import type { StepUp } from '../formats/www-authenticate'
 import type { IgwnAuthOptions, TokenChoice } from '../options'
 import type { Credentials } from '../request/context'
 import { isNotFound } from '../tokens/chain'
@@ -16,6 +17,8 @@ export interface BearerSearch {
   readonly requirements: TokenRequirements | undefined
   /** The scopes of the server's challenge. */
   readonly challengeScope: readonly string[] | undefined
+  /** The login that it requires. */
+  readonly stepUp: StepUp | undefined
   /** The token that the server refused; it is not sent again. Secret. */
   readonly refusedToken: string | undefined
   readonly isRequired: boolean
@@ -89,7 +92,7 @@ function skipReason(
 }
 
 function fromSource(source: TokenSource, search: BearerSearch): Credentials | Promise<Credentials> {
-  const { requirements, challengeScope, refusedToken } = search
+  const { requirements, challengeScope, stepUp, refusedToken } = search
   if (refusedToken !== undefined) source.invalidate?.(refusedToken)
   const take = (result: TokenResult | undefined): Credentials => {
     if (result === undefined)
@@ -98,7 +101,9 @@ function fromSource(source: TokenSource, search: BearerSearch): Credentials | Pr
     return given(text, sourceName(token), refusedToken)
   }
   const isRetry = refusedToken !== undefined || challengeScope !== undefined
-  const query = isRetry ? { ...requirements, challengeScope, isRetry } : (requirements ?? {})
+  const query = isRetry
+    ? { ...requirements, challengeScope, ...(stepUp && { stepUp }), isRetry }
+    : (requirements ?? {})
   const token = source.getToken(query)
   return isPromise(token) ? token.then(take, withoutToken) : take(token)
 }

@@ -4,6 +4,7 @@ import { kindOf } from '../check-values'
 import { IgwnAuthError } from '../errors'
 import { withoutTrailingNewline } from '../formats/line-ends'
 import type { Finding } from '../explain/finding'
+import type { StepUp } from '../formats/www-authenticate'
 import { SciToken } from './scitoken'
 
 /** A bearer token: its text, the bytes of it, or a `SciToken`. */
@@ -30,6 +31,11 @@ export interface TokenQuery {
    * obtains tokens requests nothing of it. Default is none.
    */
   readonly object?: ObjectRequirements | undefined
+  /**
+   * What the server requires of the login behind the token, in the query of the retry (RFC 9470). A source starts a login for it
+   * only if its option `stepUp` allows that. Default is none.
+   */
+  readonly stepUp?: StepUp | undefined
   /** Whether the token is for the retry after a 401: then a source must not start an interactive login. Default is false. */
   readonly isRetry?: boolean | undefined
 }

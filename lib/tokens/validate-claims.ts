@@ -79,6 +79,7 @@ const QUERY: Record<keyof TokenQuery, Check> = {
   minTimeLeft: seconds,
   challengeScope: textOrList,
   object: (value) => (typeof value === 'object' ? undefined : `must be an object, not ${kindOf(value)}`),
+  stepUp: (value) => (typeof value === 'object' ? undefined : `must be an object, not ${kindOf(value)}`),
   isRetry: flag,
 }
 

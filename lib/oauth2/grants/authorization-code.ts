@@ -1,10 +1,10 @@
-import { aFunction, anObject, kindOf, oneOf, timeoutMilliseconds } from '../../check-values'
+import { aFunction, anObject, flag, kindOf, oneOf, timeoutMilliseconds } from '../../check-values'
 import type { OAuthClient } from '../client'
 import { OAuthError } from '../errors'
 import { authorizationRequest, exchangeCode, rejectReserved } from '../server/authorization-request'
 import { authorizationServer } from '../server/authorization-server'
 import { requestedLogin, withLoginScopes, type OAuthParameters } from '../server/token-request'
-import { untilLoggedIn } from './interactive'
+import { stepUpParameters, untilLoggedIn } from './interactive'
 import { loopbackListener, type LoopbackHost } from './loopback-listener'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
 
@@ -27,6 +27,12 @@ export interface AuthorizationCodeOptions extends FlowOptions {
    * package sets, such as `redirect_uri`, are errors. Default: none.
    */
   readonly loginParams?: OAuthParameters | undefined
+  /**
+   * Lets a server that requires another login, or a newer one, have it: on a 401 with `insufficient_user_authentication` (RFC 9470)
+   * the user logs in with its `acr_values` and `max_age`, at most once a minute, and the request is sent again. Default: false, the
+   * 401 stands.
+   */
+  readonly stepUp?: boolean | undefined
 }
 
 /**
@@ -54,6 +60,7 @@ export function authorizationCode(client: OAuthClient, options: AuthorizationCod
         : `must be a path such as /callback, not ${typeof value === 'string' ? 'this string' : kindOf(value)}`,
     timeout: timeoutMilliseconds,
     loginParams: anObject,
+    stepUp: flag,
   })
   const { open, host = '127.0.0.1', port = 0, path = '/callback', timeout = TIMEOUT } = given
   const { loginParams, params, signal } = given
@@ -66,7 +73,8 @@ export function authorizationCode(client: OAuthClient, options: AuthorizationCod
     {
       name: 'authorizationCode',
       isInteractive: true,
-      async obtain(requested) {
+      stepUp: checked.stepUp,
+      async obtain(requested, stepUp) {
         const listener = await loopbackListener(host, port, path)
         try {
           const { redirectUri } = listener
@@ -74,7 +82,7 @@ export function authorizationCode(client: OAuthClient, options: AuthorizationCod
           const { url, login } = await authorizationRequest(server, {
             redirectUri,
             requested: requestedLogin(requested, checked),
-            params: loginParams,
+            params: { ...loginParams, ...stepUpParameters(stepUp) },
             signal,
           })
           const callback = await untilLoggedIn(

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { aFunction, anObject } from '../../check-values'
+import { aFunction, anObject, flag } from '../../check-values'
 import { secondsNow } from '../../clock'
 import { printable } from '../../secrets/sanitize'
 import type { StoredToken } from '../../stores/token-store'
@@ -14,7 +14,7 @@ import {
   withLoginScopes,
   type OAuthParameters,
 } from '../server/token-request'
-import { untilLoggedIn, webUrl } from './interactive'
+import { stepUpParameters, untilLoggedIn, webUrl } from './interactive'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
 
 /**
@@ -40,6 +40,12 @@ export interface DeviceCodeOptions extends FlowOptions {
    * errors. Default: none.
    */
   readonly loginParams?: OAuthParameters | undefined
+  /**
+   * Lets a server that requires another login, or a newer one, have it: on a 401 with `insufficient_user_authentication` (RFC 9470)
+   * the user logs in with its `acr_values` and `max_age`, at most once a minute, and the request is sent again. Default: false, the
+   * 401 stands.
+   */
+  readonly stepUp?: boolean | undefined
 }
 
 /**
@@ -54,7 +60,7 @@ export interface DeviceCodeOptions extends FlowOptions {
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` for an invalid client or option
  */
 export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAuthTokenSource {
-  const given = checkFlow(options, { prompt: aFunction, loginParams: anObject })
+  const given = checkFlow(options, { prompt: aFunction, loginParams: anObject, stepUp: flag })
   const { prompt, params, loginParams, signal } = given
   rejectReserved(loginParams, 'options.loginParams')
   const server = authorizationServer(client)
@@ -65,9 +71,13 @@ export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAu
     {
       name: 'deviceCode',
       isInteractive: true,
-      async obtain(requested) {
+      stepUp: given.stepUp,
+      async obtain(requested, stepUp) {
         const [audience] = requested.audience
-        const parameters = parametersFor(requestedLogin(requested, checked), server.client, loginParams)
+        const parameters = parametersFor(requestedLogin(requested, checked), server.client, {
+          ...loginParams,
+          ...stepUpParameters(stepUp),
+        })
         const device = await server.request(
           { endpoint: 'device_authorization', audience, signal },
           async ({ oc, config }) => oc.initiateDeviceAuthorization(config, parameters),

@@ -1,6 +1,16 @@
 import { CanceledError } from 'axios'
 import { sanitize } from '../../secrets/sanitize'
+import type { StepUp } from '../../formats/www-authenticate'
 import { OAuthError } from '../errors'
+import type { OAuthParameters } from '../server/token-request'
+
+/** The parameters of a login that a server requires (RFC 9470 section 4). */
+export function stepUpParameters({ acrValues, maxAge }: StepUp = {}): OAuthParameters {
+  return {
+    ...(acrValues !== undefined && { acr_values: acrValues }),
+    ...(maxAge !== undefined && { max_age: String(maxAge) }),
+  }
+}
 
 /**
  * Shows a login to the user and waits for it, until it is finished, showing it fails, or the signal aborts. The login is then stopped.

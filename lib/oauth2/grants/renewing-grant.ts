@@ -13,6 +13,7 @@ import { IgwnAuthError } from '../../errors'
 import { grantsScope, hasParentSegment, splitScopes } from '../../formats/scopes'
 import { forgetter, withoutRefreshToken, type SharedStore } from '../../stores/shared-store'
 import { storedToken } from '../../stores/stored-token'
+import type { StepUp } from '../../formats/www-authenticate'
 import type { HeldLock, StoredToken, TokenStore } from '../../stores/token-store'
 import { tokenStore } from '../../tokens/reuse'
 import type { TokenQuery, TokenSource } from '../../tokens/token'
@@ -89,13 +90,15 @@ export interface Grant {
   /** What distinguishes one login by this grant from another, besides server and client. Not secret: it may be part of a file name. */
   readonly identity?: readonly string[] | undefined
   /** Obtains a token without a refresh token; absent when there is no other way than by one. */
-  readonly obtain?: ((request: RequestedToken) => Promise<StoredToken>) | undefined
+  readonly obtain?: ((request: RequestedToken, stepUp?: StepUp) => Promise<StoredToken>) | undefined
   /** The refresh token to start with. */
   readonly refreshToken?: string | undefined
   /** The token may be for another use than requests, with type `N_A` (RFC 8693 section 2.2.1). */
   readonly mayBeForElsewhere?: boolean | undefined
   /** `obtain` needs the user: it is called only when the login is over, not whenever a refresh is refused. */
   readonly isInteractive?: boolean | undefined
+  /** A server that requires another login (RFC 9470) gets one. */
+  readonly stepUp?: boolean | undefined
 }
 
 /**
@@ -136,6 +139,8 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
   let replaced: StoredToken | undefined
   /** Refresh tokens that were replaced, in case the store failed to keep the new one. */
   const spent = new Set<string | undefined>()
+  /** When a server last got another login. */
+  let steppedUpAt: number | undefined
   let denial: { readonly error: unknown; readonly at: number } | undefined
 
   return {
@@ -223,12 +228,13 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
 
   async function obtainFor(
     request: RequestedToken,
-    { challengeScope = [], isRetry = challengeScope.length > 0 }: TokenQuery,
+    { challengeScope = [], stepUp, isRetry = challengeScope.length > 0 }: TokenQuery,
   ): Promise<HeldToken | undefined> {
     const stored = await read(sessionKey)
     const login = stored && !spent.has(stored.refresh_token) ? stored : session
     const mayLogIn = !isRetry || !grant.isInteractive
-    const response = await refreshOrObtain(request, login, mayLogIn)
+    const response =
+      (stepUp && (await otherLogin(request, stepUp))) ?? (await refreshOrObtain(request, login, mayLogIn))
     if (!response) return undefined
     const token = response
     if (token.refresh_token !== login?.refresh_token) spent.add(login?.refresh_token)
@@ -263,6 +269,14 @@ export function renewing(server: AuthorizationServer, grant: Grant, options: Flo
     }
     if (!obtain) throw refusal === undefined ? noRefreshToken() : asRefusal(refusal)
     return mayLogIn ? logIn(() => obtain(request)) : undefined
+  }
+
+  /** For a server that requires another login; once a minute, so that a server cannot ask the user again and again. */
+  async function otherLogin(request: RequestedToken, stepUp: StepUp): Promise<StoredToken | undefined> {
+    const { obtain } = grant
+    if (!obtain || !grant.stepUp || since(steppedUpAt) < DENIED_FOR) return undefined
+    steppedUpAt = secondsNow()
+    return logIn(() => obtain(request, stepUp))
   }
 
   /** A login that the user denied is not started again by the next request. */
