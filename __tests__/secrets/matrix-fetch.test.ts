@@ -7,6 +7,8 @@ import diagnostics from 'node:diagnostics_channel'
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
+import { Console } from 'node:console'
+import { PassThrough } from 'node:stream'
 import { inspect } from 'node:util'
 import axios from 'axios'
 import { authorize, createIgwnFetch, explanationOf, type IgwnFetch } from '../../lib/fetch'
@@ -252,6 +254,14 @@ it('authorize() shows nothing', async () => {
     expect(found.certificate).toBeDefined()
     expectNoSecret(found, secrets)
     expectNoSecret(inspect(found, { depth: null, showHidden: true, getters: false }), secrets)
+    for (const copy of [structuredClone(found), Object.assign({}, found)]) expectNoSecret(copy, secrets)
+    const printed = new PassThrough()
+    const console = new Console(printed)
+    for (const value of [found, [found]]) {
+      console.table(value)
+      console.dir(value, { showHidden: true })
+    }
+    expectNoSecret(String(printed.read()), secrets)
   }
 })
 
