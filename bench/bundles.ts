@@ -1,4 +1,4 @@
-import { build, stop } from 'esbuild'
+import { buildSync } from 'esbuild'
 
 /**
  * What a bundle of an entry may have at most, in bytes, minified and without axios: it is the same on each machine, so it is
@@ -15,23 +15,19 @@ export const BUNDLES: readonly (readonly [entry: string, name: string, limit: nu
 ]
 
 /** The size of a bundle for Node.js with what a program uses of an entry. */
-export async function bundleSize(entry: string, name: string, folder: string): Promise<number> {
+export function bundleSize(entry: string, name: string, folder: string): number {
   const exported = name === '*' ? name : `{ ${name} }`
-  try {
-    const { outputFiles } = await build({
-      stdin: { contents: `export ${exported} from '${entry}'`, resolveDir: folder },
-      bundle: true,
-      minify: true,
-      format: 'esm',
-      platform: 'node',
-      write: false,
-      // A program that bundles them bundles what they are, not what we are.
-      external: ['axios', 'kerberos', 'openid-client', 'undici'],
-      logLevel: 'error',
-    })
-    return outputFiles[0]?.contents.length ?? NaN
-  } finally {
-    // The process that bundles would remain.
-    await stop()
-  }
+  // Not `build`, whose process remains.
+  const { outputFiles } = buildSync({
+    stdin: { contents: `export ${exported} from '${entry}'`, resolveDir: folder },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'node',
+    write: false,
+    // A program that bundles them bundles what they are, not what we are.
+    external: ['axios', 'kerberos', 'openid-client', 'undici'],
+    logLevel: 'error',
+  })
+  return outputFiles[0]?.contents.length ?? NaN
 }

@@ -7,13 +7,13 @@ import { counted, type Result } from './report'
 const ROOT = process.cwd()
 
 /** What each dependency adds to an installation, with the packages that it requires; and what a bundle has. */
-export async function* packages(): AsyncGenerator<Result> {
+export function* packages(): Generator<Result> {
   for (const name of dependenciesOf(ROOT)) {
     const { packages: all, size } = installedWith(name)
     yield counted(`${name}, packages with it: ${all}`, size / 1000, undefined, 'kB')
   }
   for (const [entry, name, limit] of BUNDLES) {
-    const size = await bundleSize(entry, name, ROOT)
+    const size = bundleSize(entry, name, ROOT)
     yield counted(`a bundle of ${entry}, ${name === '*' ? 'all' : name}`, size / 1000, limit / 1000, 'kB')
   }
 }
