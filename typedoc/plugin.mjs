@@ -40,7 +40,7 @@ const CATEGORIES = [
   },
   {
     title: 'Token stores',
-    guides: ['managed-tokens'],
+    guides: ['managed-tokens', 'fleets'],
     symbols: `fileStore keyvStore KeyvLike KeyvStoreOptions redisStore redisLock RedisLike RedisLockOptions HeldLock StoredToken
       TokenStore`,
   },
@@ -56,9 +56,9 @@ const CATEGORIES = [
   },
   {
     title: 'Errors, explain and events',
-    guides: ['errors', 'troubleshooting'],
+    guides: ['errors', 'observability', 'troubleshooting'],
     symbols: `IgwnAuthError IgwnAuthErrorCode isIgwnAuthError Reason ReasonCode IgwnAxiosError Refusal explain Explanation Finding
-      FindingKind FindingVerdict AttachedCredential TokenInfo EVENT_CHANNEL CredentialKind IgwnAuthEvent IgwnAuthEventListener
+      FindingKind FindingVerdict AttachedCredential TokenInfo ExpectedTransfer TokenLifetime TokenRenewer EVENT_CHANNEL CredentialKind IgwnAuthEvent IgwnAuthEventListener
       RequestEvent OAuthError OAuthRefusal`,
   },
   {
@@ -71,7 +71,8 @@ const CATEGORIES = [
   {
     title: 'OAuth 2 clients',
     guides: ['oauth2-clients'],
-    symbols: `ClientAuthenticationMethod OAuthClient OAuthEndpoint OAuthRequest OAuthResponse ServerMetadata PrivateKey`,
+    symbols: `ClientAuthenticationMethod OAuthClient OAuthEndpoint OAuthRequest OAuthResponse ServerMetadata PrivateKey
+      clientRegistration ClientRegistration RegistrationOptions RegistrationRequestOptions ClientMetadata RegisteredClient Preset`,
   },
   {
     title: 'OAuth 2 in web applications',

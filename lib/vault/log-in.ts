@@ -34,7 +34,9 @@ export interface VaultLogin {
   readonly by: LoginMethod
   /** The URL of the Vault server. */
   readonly vaultserver: string
+  /** The name of the issuer in Vault. */
   readonly issuer: string
+  /** The role of the issuer in Vault. */
   readonly role: string
   /** The key of the secret in Vault, most often a user name; undefined when unknown. */
   readonly credkey: string | undefined
