@@ -12,6 +12,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import axios from 'axios'
+import { installKerberos } from './support/kerberos'
 import { installedPackages, PACKAGES } from './support/packages'
 import { endProcesses } from './support/processes'
 
@@ -38,6 +39,8 @@ if (process.argv.includes('--missing')) {
 async function run(args: readonly string[]): Promise<number> {
   printVersions()
   const folder = makeFolder()
+  const names = args.filter((argument) => !argument.startsWith('-'))
+  if (names.length === 0 || names.some((name) => name.includes('vault'))) installKerberos(folder)
   const network = networkNamespace()
   console.log(
     network.length > 0

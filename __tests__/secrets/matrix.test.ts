@@ -15,6 +15,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import axios, { type AxiosInstance, type AxiosRequestConfig, type InternalAxiosRequestConfig } from 'axios'
 import { transport } from '../../lib/cli/transport'
+import { vaultToken } from '../../lib/vault'
 import { refreshToken } from '../../lib/oauth2'
 import {
   applyAutoRetry,
@@ -51,6 +52,8 @@ const SECRETS = {
   'registration access token': random('registration'),
   'token of oidc-agent': random('agent'),
   'request token of a job': random('request'),
+  'Vault token': random('vault'),
+  'token from Vault': random('of-vault'),
   'identity of a job': mint({ aud: 'ANY', jti: 'job' }),
 }
 const secrets: string[] = [...Object.values(SECRETS), `albert:${SECRETS.password}`]
@@ -59,6 +62,7 @@ let site: MatrixSite
 let certificate: [string, string]
 let ca: string
 let netrc: string
+let vaulttokenfile: string
 let agent: AgentStandIn | undefined
 
 beforeAll(async () => {
@@ -67,6 +71,7 @@ beforeAll(async () => {
       access_token: SECRETS['OAuth access token'],
       refresh_token: SECRETS['OAuth refresh token'],
       value: SECRETS['identity of a job'],
+      data: { access_token: SECRETS['token from Vault'] },
     },
     {
       client_secret: SECRETS['OAuth client secret'],
@@ -89,6 +94,7 @@ beforeAll(async () => {
     write('userkey.pem', user.encryptedKey(SECRETS.passphrase)),
   ]
   ca = write('ca.pem', site.authority.certificate)
+  vaulttokenfile = write('vt', SECRETS['Vault token'])
   // Not for the other origin, which is at 127.0.0.1: a netrc entry is looked for again there.
   netrc = write('netrc', `machine localhost login albert password ${SECRETS.password}\n`)
 })
@@ -205,6 +211,21 @@ const CREDENTIALS: Record<string, Given> = {
   'a token of oidc-agent': {
     options: () => ({ token: oidcAgent({ account: 'igwn', socket: agent?.socket }) }),
     sent: SECRETS['token of oidc-agent'],
+    isOfOtherSource: true,
+  },
+  'a token from Vault': {
+    options: () => ({
+      token: vaultToken({
+        vaultserver: site.secure,
+        credkey: 'albert',
+        vaulttokenfile,
+        outfile: false,
+        nokerberos: true,
+        nossh: true,
+        axios: axios.create({ httpsAgent: agentOf(site) }),
+      }),
+    }),
+    sent: SECRETS['token from Vault'],
     isOfOtherSource: true,
   },
   'the identity of a job': {

@@ -31,11 +31,11 @@ type Request = http.IncomingMessage | http2.Http2ServerRequest
 type Response = http.ServerResponse | http2.Http2ServerResponse
 
 /**
- * @param tokens - the response of the token endpoint, and of the identity service of a job
+ * @param tokens - the response of the token endpoint, of the identity service of a job, and of Vault
  * @param registration - that of the registration endpoint
  */
 export async function matrixSite(
-  tokens: { access_token: string; refresh_token: string; value?: string },
+  tokens: { access_token: string; refresh_token: string; value?: string; data?: object },
   registration: { client_secret?: string; registration_access_token?: string } = {},
 ): Promise<MatrixSite> {
   const authority = await createAuthority()
@@ -114,6 +114,7 @@ export async function matrixSite(
     }
     switch (place) {
       case 'token':
+      case 'v1': // Vault
         json(response, 200, { token_type: 'Bearer', expires_in: 3600, ...tokens })
         break
       case 'register':
