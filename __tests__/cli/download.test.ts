@@ -1,7 +1,4 @@
 import fs from 'node:fs'
-import http from 'node:http'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -508,39 +505,3 @@ it('a file is not written by two processes', async () => {
   })
   expect(first.signal).toBe('SIGINT')
 })
-
-it('a large file needs no more memory than a small one', async () => {
-  await serveFile()
-  const chunk = Buffer.alloc(1024 * 1024, 'x')
-  const large = http.createServer((request, response) => {
-    let left = Number(request.url?.slice(1))
-    response.writeHead(200, { 'Content-Length': left * chunk.length })
-    const more = () => {
-      while (left > 0 && response.write(chunk)) left -= 1
-      if (left > 0) left -= 1
-      else response.end()
-    }
-    response.on('drain', more)
-    more()
-  })
-  large.listen(0, '127.0.0.1')
-  await once(large, 'listening')
-  const watch = path.join(folder, 'watch.cjs')
-  fs.writeFileSync(watch, "process.on('exit', () => console.error(process.resourceUsage().maxRSS))")
-  const env = { NODE_OPTIONS: `--require "${watch}"` }
-  const url = `http://127.0.0.1:${(large.address() as AddressInfo).port}`
-  const kilobytes: number[] = []
-  for (const megabytes of [1, 300]) {
-    // With stdin it is a process of its own.
-    const { code, stderr } = await igwnAuth(['get', `${url}/${megabytes}`, '-o', file], {
-      env,
-      ownProcess: true,
-    })
-    expect(code).toBe(0)
-    expect(fs.statSync(file).size).toBe(megabytes * chunk.length)
-    kilobytes.push(Number(stderr))
-  }
-  large.close()
-  const [small = 0, big = Infinity] = kilobytes
-  expect(big - small).toBeLessThan(16_000)
-}, 60_000)

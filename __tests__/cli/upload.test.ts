@@ -272,29 +272,6 @@ describe('a file that', () => {
     expect(code).toBe(26)
     expect(stderr).toContain(`${file} cannot be read (ENOENT)`)
   })
-
-  it('is larger than 2 GiB needs no more memory than a small one, with -T, -d @FILE and -F', async () => {
-    const watch = room('watch.cjs')
-    fs.writeFileSync(watch, "process.on('exit', () => console.error(process.resourceUsage().maxRSS))")
-    const env = { NODE_OPTIONS: `--require "${watch}"` }
-    const { origin, seen } = await uploadServer(accept)
-    const kilobytes = async (words: readonly string[]) => {
-      // With stdin it is a process of its own.
-      const { code, stderr } = await igwnAuth(['request', `${origin}/f`, ...words], { env, stdin: '' })
-      expect(code).toBe(0)
-      return Number(stderr)
-    }
-    const small = await kilobytes(['-T', sparse('small', 1)])
-    const large = sparse('large', 2 ** 31 + 1)
-    const medium = sparse('medium', 150 * MB)
-    for (const words of [
-      ['-T', large],
-      ['-d', `@${medium}`],
-      ['-F', `f=@${medium}`],
-    ])
-      expect((await kilobytes(words)) - small).toBeLessThan(64 * 1024)
-    expect(seen.map(({ size }) => size)).toEqual([1, 2 ** 31 + 1, 150 * MB, expect.any(Number)])
-  }, 90_000)
 })
 
 it('a pipe is sent in chunks', async () => {

@@ -193,7 +193,7 @@ describe('the entry', () => {
 })
 
 describe('files that cannot be used', () => {
-  const otherUser = { ...processEnvironment, uid: 12_345 }
+  const otherUser = { ...processEnvironment, uid: (process.getuid?.() ?? 0) + 1 }
 
   /** A file that NETRC names is skipped with a reason; one that the option names is an error. */
   function expectRejected(file: string, code: string, what: string, environment = processEnvironment) {
@@ -279,7 +279,7 @@ describe('files that cannot be used', () => {
     const file = write('.netrc', entry('a.example.org', 'albert'))
     if (isRoot) fs.chownSync(file, 54_321, 54_321)
     const { uid } = fs.statSync(file)
-    const what = `is owned by user ${uid}, not by user 12345, and is not used`
+    const what = `is owned by user ${uid}, not by user ${otherUser.uid}, and is not used`
     expectRejected(file, 'foreign-owner', what, otherUser)
   })
 

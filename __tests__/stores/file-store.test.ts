@@ -235,10 +235,9 @@ describe('rejects', () => {
     // Only root can change the owner of a file, so the user is changed instead.
     const asked = jest.spyOn(processEnvironment, 'euid', 'get').mockReturnValue(own + 1)
     try {
-      const named = own === 0 ? file : folder
       await expect(fileStore(file).get('a')).rejects.toEqual(
         unusable(
-          `${named} belongs to user ${own}, not to user ${own + 1}. ${own === 0 ? 'Use a regular file of your own, in a folder of your own' : 'Use a folder of your own'}.`,
+          `${file} belongs to user ${own}, not to user ${own + 1}. Use a regular file of your own, in a folder of your own.`,
         ),
       )
     } finally {

@@ -13,6 +13,21 @@ const FROM_OUTSIDE =
 
 for (const name of Object.keys(process.env)) if (FROM_OUTSIDE.test(name)) delete process.env[name]
 
+// Of a program that is not found, messages name folders of PATH that cannot be read.
+process.env.PATH = (process.env.PATH ?? '')
+  .split(path.delimiter)
+  .filter((one) => isReadable(one))
+  .join(path.delimiter)
+
+function isReadable(one: string): boolean {
+  try {
+    fs.accessSync(one, fs.constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'axios-igwn-auth-test-'))
 const room = (name: string) => {
   const made = path.join(folder, name)

@@ -44,11 +44,20 @@ function write(name: string, text: string, seconds = -60): string {
   return file
 }
 
-/** The common names of the CAs that are not among the roots of Node.js. */
+/** From Node.js 22.15, and its value when the process started, whatever NODE_EXTRA_CA_CERTS is now. */
+const atStart =
+  (tls as { getCACertificates?: (type: string) => string[] }).getCACertificates?.('extra').map(nameOf) ?? []
+
+/** The common names of the CAs that are not among the roots of Node.js, or those that the process started with. */
 function added(ca: readonly string[] = []): string[] {
   return ca
     .filter((text) => !tls.rootCertificates.includes(text))
-    .map((text) => /CN=(.*)/.exec(new X509Certificate(text).subject)?.[1] ?? '')
+    .map(nameOf)
+    .filter((name) => !atStart.includes(name))
+}
+
+function nameOf(text: string): string {
+  return /CN=(.*)/.exec(new X509Certificate(text).subject)?.[1] ?? ''
 }
 
 const keepsRoots = (ca: readonly string[] = []) => tls.rootCertificates.every((root) => ca.includes(root))
