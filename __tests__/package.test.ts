@@ -59,7 +59,14 @@ describe('the tarball', () => {
     )
     const built = (name: string) => ['cjs', 'd.cts', 'd.ts', 'js'].map((end) => `dist/${name}.${end}`)
     // Shared by the entry points: code, code that is loaded on first use, and types.
-    const shared = ['chunk', 'exchange', 'integrity', 'object-requests', 'verify-signature']
+    const shared = [
+      'chunk',
+      'exchange',
+      'integrity',
+      'object-requests',
+      'verify-signature',
+      'without-htgettoken',
+    ]
       .flatMap((name) => [`${name}-*.cjs`, `${name}-*.js`])
       .concat('*.d.cts', '*.d.ts')
       .map((name) => `dist/${name}`)
