@@ -90,8 +90,8 @@ describe('the tarball', () => {
   it('is within its budget, packed and unpacked', () => {
     const unpacked = [...files.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
     // A little above the current size. Raise it only for a reason.
-    expect(tarball.length).toBeLessThan(600_000)
-    expect(unpacked).toBeLessThan(2_400_000)
+    expect(tarball.length).toBeLessThan(720_000)
+    expect(unpacked).toBeLessThan(2_700_000)
     // The tarball was read correctly.
     expect(tarball.length).toBeGreaterThan(250_000)
     expect(unpacked).toBeGreaterThan(1_000_000)
@@ -332,7 +332,7 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
       const said = await runConsumer(project, consumer)
       expect(said).toEqual({ code: 'ERR_IGWN_OAUTH_UNREACHABLE', status: null, isOurs: true })
     }
-  }, 30_000)
+  }, 120_000)
 
   it.each(Object.entries(MODULE_SETTINGS))(
     'compiles with %s, including the subpaths',
@@ -355,7 +355,7 @@ describe.each(['axios', 'axios-lowest'])('in a project with %s', (axios) => {
       fs.writeFileSync(config, JSON.stringify({ compilerOptions, files }))
       expect(await compile(config)).toBe('')
     },
-    30_000,
+    120_000,
   )
 })
 
@@ -445,6 +445,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     'OAuthError',
     'authorizationCode',
     'clientCredentials',
+    'clientRegistration',
     'deviceCode',
     'dpop',
     'dpopKey',
