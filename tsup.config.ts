@@ -5,6 +5,13 @@ import { defineConfig, type Options } from 'tsup'
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
 
+const { dependencies, peerDependencies } = JSON.parse(fs.readFileSync('package.json', 'utf8')) as Record<
+  string,
+  object
+>
+/** Packages that users install; others are bundled into the command. */
+const EXTERNAL = Object.keys({ ...dependencies, ...peerDependencies })
+
 /** commander uses it for commands that are programs of their own. We have none, and it takes milliseconds to load. */
 const withoutChildProcess: Plugin = {
   name: 'without-child-process',
@@ -16,24 +23,25 @@ const withoutChildProcess: Plugin = {
   },
 }
 
-/** Loads packages and built-ins that take milliseconds when one of their members is first used, not with the module that imports them. */
-const lazy: Plugin = {
-  name: 'lazy',
+/**
+ * Packages and built-ins are objects that inherit the members: esbuild copies own members for each file that imports them, which
+ * took a sixth of the start of `get`. Those that take milliseconds to load are loaded when a member is first used.
+ */
+const imports: Plugin = {
+  name: 'imports',
   setup(build) {
-    build.onResolve({ filter: LAZY }, ({ path, namespace }) =>
-      namespace === 'lazy' ? { path, external: true } : { path, namespace: 'lazy' },
-    )
-    build.onLoad({ filter: /./, namespace: 'lazy' }, async ({ path }) => {
-      const { default: module, ...members } = (await import(path)) as Record<string, unknown>
-      const names = Object.keys({ ...members, ...(module as object) }).filter((name) =>
-        /^[a-z_]\w*$/i.test(name),
-      )
-      const contents = [
-        `const load = () => require(${JSON.stringify(path)})`,
-        `module.exports = ${typeof module === 'function' ? '(...args) => load()(...args)' : '{}'}`,
-        `for (const name of ${JSON.stringify(names)}) Object.defineProperty(module.exports, name, { enumerable: true, get: () => load()[name] })`,
-      ]
-      return { contents: contents.join('\n'), resolveDir: '.' }
+    build.onResolve({ filter: /^[^./]/ }, ({ path, kind, namespace }) => {
+      const isExternal = path.startsWith('node:') || EXTERNAL.includes(path) || LAZY.test(path)
+      if (!isExternal) return undefined
+      if (namespace === 'imports') return { path, external: true }
+      return kind === 'import-statement' || LAZY.test(path) ? { path, namespace: 'imports' } : undefined
+    })
+    build.onLoad({ filter: /./, namespace: 'imports' }, ({ path }) => {
+      const load = `require(${JSON.stringify(path)})`
+      const contents = LAZY.test(path)
+        ? `module.exports = Object.setPrototypeOf((...args) => ${load}(...args), new Proxy({}, { get: (_, name) => ${load}[name] }))`
+        : `module.exports = Object.create(${load})`
+      return { contents, resolveDir: '.' }
     })
   },
 }
@@ -93,10 +101,6 @@ if (Number.parseInt(process.versions.node, 10) < 20) {
  * users of the library need not install them.
  */
 async function buildCommand(): Promise<void> {
-  const { dependencies, peerDependencies } = JSON.parse(fs.readFileSync('package.json', 'utf8')) as Record<
-    string,
-    object
-  >
   await build({
     entryPoints: ['lib/cli/main.ts'],
     outfile: 'dist/cli.cjs',
@@ -107,8 +111,8 @@ async function buildCommand(): Promise<void> {
     target: 'node18',
     banner: { js: NODE_VERSION_CHECK },
     metafile: true,
-    external: Object.keys({ ...dependencies, ...peerDependencies }),
-    plugins: [withoutChildProcess, lazy, licenses],
+    external: EXTERNAL,
+    plugins: [withoutChildProcess, imports, licenses],
   })
 }
 
