@@ -16,7 +16,7 @@ async function main(words: readonly string[]): Promise<number> {
   process.stderr.on('error', () => undefined)
   let exitCode: number = EXIT.ok
   try {
-    await program((code) => (exitCode = code)).parseAsync(words, { from: 'user' })
+    await program(words[0], (code) => (exitCode = code)).parseAsync(words, { from: 'user' })
     return exitCode
   } catch (error) {
     return report(error, words)
