@@ -184,7 +184,15 @@ describe('trust', () => {
       igwnAuth(['request', server.origin, ...words], { cwd, env: { SSL_CERT_FILE: '' }, ownProcess: true })
     expect(await get()).toMatchObject({ code: 60 })
     expect(await get('--cacert', ca)).toMatchObject({ code: 0, stderr: '' })
-    expect(await get('--cacert', other)).toMatchObject({ code: 60 })
+    const untrusted = await get('--cacert', other)
+    expect(untrusted.code).toBe(60)
+    expect(untrusted.stderr).toContain(
+      `--cacert ${other} is in use and overrides SSL_CERT_FILE. Add the CA there`,
+    )
+    expect(untrusted.stderr).not.toContain('REQUESTS_CA_BUNDLE')
+    const missing = await get('--cacert', in_('none'))
+    expect(missing.stderr).toContain('Set --cacert to the path of a PEM file')
+    expect(missing.stderr).not.toContain('REQUESTS_CA_BUNDLE')
     expect(await get('--capath', in_('cas'))).toMatchObject({ code: 0, stderr: '' })
     expect(await get('--cacert', other, '--capath', in_('cas'))).toMatchObject({ code: 0, stderr: '' })
   })
@@ -254,6 +262,15 @@ describe('-w', () => {
       },
     )
     expect(stdout).toBe(`200 200 0 |application/json POST http 1.1 11 4 0 b ${origin}/d/ 100% \\ \t`)
+  })
+
+  it('has the size of an error response, the address of the server and times of the connection', async () => {
+    const format =
+      '%{size_download} %{remote_ip} %{remote_port} %{num_redirects} %{time_namelookup} %{time_connect}'
+    const { stdout, origin } = await run(['-w', format], { status: 404, body: 'none\n' })
+    const [, time = ''] = /^none\n5 127\.0\.0\.1 (?:\d+) 0 0 (0\.\d+)$/.exec(stdout) ?? []
+    expect(Number(time)).toBeGreaterThan(0)
+    expect(stdout).toContain(` ${new URL(origin).port} `)
   })
 
   it('@FILE and @- have the format; %{stderr} and %{onerror} choose where and when', async () => {

@@ -176,9 +176,9 @@ describe('an invalid command line is one line on stderr and exit code 2', () => 
       "token: option '--print' cannot be used with option '--decode'",
     ],
     [
-      'a body for a HEAD',
-      ['request', 'a', '-I', '-d', 'x'],
-      "request: option '-I, --head' cannot be used with option '-d, --data <data>'",
+      'an upload for a HEAD',
+      ['request', 'a', '-I', '-T', 'x'],
+      "request: option '-I, --head' cannot be used with option '-T, --upload-file <file>'",
     ],
   ])('%s', async (_, words, message) => {
     const name = ['explain', 'request', 'token'].includes(words[0] ?? '') ? ` ${words[0]}` : ''

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { igwnAuth, runtimeFile } from '../support/command'
+import { igwnAuth, runtimeFile, shell } from '../support/command'
 import { createAuthority, type Authority } from '../support/pki'
 import { put } from '../support/tokens'
 import { startApache, type Apache } from './support/apache'
@@ -130,3 +130,28 @@ it('a download from nginx resumes at its end after SIGKILL', async () => {
   expect(stderr).toContain(`(bytes=${begun}-${large.length - 1})`)
   expect(fs.readFileSync(file).equals(large)).toBe(true)
 }, 60_000)
+
+const canMount = process.getuid?.() === 0
+;(canMount ? it : it.skip)(
+  'a download to a full disk continues where the disk was full',
+  async () => {
+    const nginx = await startNginx({ 'large.gwf': content })
+    const disk = path.join(folder, 'disk')
+    fs.mkdirSync(disk)
+    const get = `$IGWN_AUTH get ${nginx.origin}/large.gwf -o ${disk}/large.gwf`
+    const line = [
+      `mount -t tmpfs -o size=4m tmpfs ${disk}`,
+      `{ ${get}; test $? = 23; }`,
+      `mount -o remount,size=64m ${disk}`,
+      `${get} --verbose`,
+      `cmp ${disk}/large.gwf ${source}`,
+      `ls ${disk}`,
+    ].join(' && ')
+    const { code, stdout, stderr } = await shell(`exec unshare --mount sh -c '${line}'`)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'large.gwf\n' })
+    expect(stderr).toContain('large.gwf.part cannot be written (ENOSPC)')
+    expect(stderr).toMatch(/has (?:3\.\d|4\.\d|4) MB of 20 MB; run the same command again to resume/)
+    expect(stderr).toMatch(/\(bytes=[34]\d{6}-19999999\)/)
+  },
+  60_000,
+)

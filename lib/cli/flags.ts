@@ -100,6 +100,20 @@ export function useTrustFlags({ cacert, capath }: TrustFlags): void {
   if (capath !== undefined) process.env.X509_CERT_DIR = capath
 }
 
+/** Names `--cacert` and `--capath` in an error about the variables that they set. */
+export function nameTrustFlags(error: CommandError, { cacert, capath }: TrustFlags): void {
+  for (const [value, variable, option] of [
+    [cacert, 'REQUESTS_CA_BUNDLE', '--cacert'],
+    [capath, 'X509_CERT_DIR', '--capath'],
+  ] as const) {
+    if (value === undefined || !error.message.includes(variable)) continue
+    const message = error.message.replaceAll(`${variable}=`, `${option} `).replaceAll(variable, option)
+    error.message = message.replace(', or unset it', ', or leave it out')
+    const fixes = error.details.fixes?.filter((fix) => fix !== `unset ${variable}`)
+    error.details = { ...error.details, fixes }
+  }
+}
+
 /** The URL of an argument. As with igwn-auth-utils, a host without a scheme means https. */
 export function parseUrlArgument(word: string): URL {
   if (!isPelicanUrl(word)) return parseHttpUrl(word)

@@ -105,6 +105,7 @@ export const SECTIONS: Readonly<Record<string, readonly HelpSection[]>> = {
       title: 'Variables of --write-out',
       paragraphs: [
         '%{http_code} %{exitcode} %{errormsg} %{content_type} %{size_download} %{size_upload} %{speed_download} %{speed_upload} %{time_total} ' +
+          '%{time_namelookup} %{time_connect} %{time_appconnect} %{num_redirects} %{remote_ip} %{remote_port} ' +
           '%{time_starttransfer} %{url} %{url_effective} %{redirect_url} %{filename_effective} %{method} %{scheme} ' +
           '%{http_version} %{num_retries} %header{NAME} %{json} %{stdout} %{stderr} %{onerror}, and \\n \\r \\t. ' +
           '%{json} prints all of them in one line, for every URL, also on failure.',
@@ -210,9 +211,33 @@ export const ADVICE: Readonly<Record<string, string>> = Object.fromEntries(
       ],
       [['--proxy', '-x'], 'Set HTTPS_PROXY.'],
       [['--proxy-user', '-U'], 'Put the username and the password into the URL in HTTPS_PROXY.'],
-      [['--cookie', '-b'], "Use -H 'Cookie: name=value'."],
-      [['--referer', '-e'], "Use -H 'Referer: URL'."],
-      [['--range', '-r'], "Use -H 'Range: bytes=0-99'."],
+      [['--cookie-jar', '-c', '--junk-session-cookies', '-j'], 'Cookies are not kept; send them with -b.'],
+      [['--time-cond', '-z'], "Use -H 'If-Modified-Since: DATE'."],
+      [['--remote-time', '-R'], 'A file has the time of its download.'],
+      [['--remote-name-all'], 'Use -O, which applies to every URL.'],
+      [['--create-dirs', '--no-clobber'], 'Create the folder, or check for the file, before.'],
+      [['--form-string'], 'Use -F name=text.'],
+      [['--url-query'], 'Use -G with --data-urlencode.'],
+      [['--next', '--config', '-K'], 'Run the command once for each request, with all its options.'],
+      [['--parallel', '-Z', '--parallel-max'], 'URLs are requested one after the other; use xargs -P.'],
+      [['--http2', '--http2-prior-knowledge', '--http3', '--http1', '--http0'], 'HTTP/1.1 is used.'],
+      [
+        ['--tlsv1', '--tls-max', '--ciphers', '--ssl-reqd'],
+        'TLS 1.2 or 1.3 is used; NODE_OPTIONS=--tls-min-v1.3 limits it.',
+      ],
+      [
+        ['--resolve', '--connect-to', '--interface', '--unix-socket'],
+        'Connections go to the host of the URL.',
+      ],
+      [
+        ['--limit-rate', '--max-filesize', '--speed-limit', '--speed-time', '-y', '-Y'],
+        'Use --max-time or --timeout.',
+      ],
+      [['--trace', '--trace-ascii', '--stderr'], 'Use -v, which prints on stderr without secrets.'],
+      [
+        ['--retry-all-errors', '--retry-connrefused'],
+        '--retry resumes downloads; repeat others with a loop of the shell.',
+      ],
       [['--netrc', '-n', '--netrc-optional'], 'netrc is used by default; --netrc-file names another file.'],
       [['--negotiate'], 'Kerberos is not supported by this command.'],
       [['--digest', '--ntlm', '--anyauth'], 'Supported are tokens, certificates and Basic (-u, netrc).'],

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { AxiosHeaders, isAxiosError, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError } from '../errors'
@@ -17,7 +18,7 @@ import { chunksOf } from './large-body'
 import { fieldOf } from './partial-content'
 import type { RequestBody } from './request-body'
 import type { RequestOptions } from './request-options'
-import { transport, type StreamedBody } from './transport'
+import { transport, type ConnectionTimes, type StreamedBody } from './transport'
 
 /** A response, whatever its status. */
 export interface Response {
@@ -27,6 +28,9 @@ export interface Response {
   readonly headers: AxiosHeaders
   /** The URL of the last redirect. */
   readonly url: string
+  /** How many redirects led to it. */
+  readonly redirects: number
+  readonly connection: Connection
   /** Reads the token that the request carried; undefined for none, and for one that cannot be read. */
   readonly token: () => SciToken | undefined
   /** What is known of a 401, a 403 or another refusal of credentials. */
@@ -41,6 +45,13 @@ export interface Response {
   body(): AsyncGenerator<Buffer>
   /** Closes the connection without reading the body. */
   discard(): void
+}
+
+/** The connection of a response. */
+export interface Connection extends ConnectionTimes {
+  /** Of the server, or of a network proxy. */
+  readonly address?: string | undefined
+  readonly port?: number | undefined
 }
 
 /**
@@ -58,11 +69,13 @@ export interface Limits {
   readonly signal: AbortSignal
   /** Called with the number of bytes sent of a streamed body: with 0 when a send begins. */
   readonly onUpload?: (position: number) => void
+  /** Called with the number of bytes of each chunk of a body. */
+  readonly onDownload?: (length: number) => void
 }
 
 export function sender(request: RequestOptions, igwnAuth: IgwnAuthOptions, limits: Limits): Send {
-  const { url, method, headers, body, compressed } = request
-  const { timeout, signal, onUpload } = limits
+  const { url, method, headers, body, compressed, family } = request
+  const { timeout, signal, onUpload, onDownload } = limits
   const sent = new SentSecrets()
   let source: string | undefined
   let bearer = ''
@@ -76,6 +89,8 @@ export function sender(request: RequestOptions, igwnAuth: IgwnAuthOptions, limit
 
   return async (more = {}) => {
     const idle = idleTimeout(timeout * 1000, signal, timeoutError)
+    const route: Route = { redirects: 0, isRedirected: false, times: {} }
+    const context = { idle, sent, url, token, route, onDownload }
     const onProgress = (position: number) => {
       idle.restart()
       onUpload?.(position)
@@ -91,25 +106,31 @@ export function sender(request: RequestOptions, igwnAuth: IgwnAuthOptions, limit
           responseType: 'stream',
           // A file gets what the server has. With --compressed axios decompresses it.
           decompress: compressed,
+          ...(family && { family }),
           validateStatus: (status) => status < 400,
           signal: idle.signal,
           igwnAuth: { ...igwnAuth, onEvent },
           // Sees what each send carries, redirects and retries included.
           adapter: Object.assign(
-            (config: InternalAxiosRequestConfig) => {
+            async (config: InternalAxiosRequestConfig) => {
               const authorization = config.headers.get('Authorization')?.toString()
               sent.addOf(new URLSearchParams(), authorization)
               bearer = authorization?.replace(/^Bearer /, '') ?? ''
-              return transport(config)
+              if (route.isRedirected) route.redirects += 1
+              route.isRedirected = false
+              route.times = {}
+              const response = await transport(config, route.times)
+              route.isRedirected = isRedirect(response)
+              return response
             },
             { redirect: transport.redirect },
           ),
         }),
       )
-      return responseOf(response, { idle, sent, url, token })
+      return responseOf(response, context)
     } catch (error) {
       const { response, igwnAuth: refusal } = error as IgwnAxiosError<Readable>
-      if (response) return responseOf(response, { idle, sent, url, token, refusal })
+      if (response) return responseOf(response, { ...context, refusal })
       throw idle.reason() ?? redirectError(error, body) ?? connectionError(error, url)
     }
   }
@@ -151,26 +172,17 @@ function redirectError(error: unknown, body: RequestBody | undefined): CommandEr
 
 function responseOf(
   response: AxiosResponse<Readable>,
-  {
-    idle,
-    sent,
-    url,
-    token,
-    refusal,
-  }: {
-    idle: IdleTimeout
-    sent: SentSecrets
-    url: URL
-    token: Response['token']
-    refusal?: Refusal | undefined
-  },
+  { idle, sent, url, token, route, onDownload, refusal }: ResponseContext,
 ): Response {
   const { status, statusText, data } = response
   const { httpVersion = '1.1' } = data as Partial<IncomingMessage>
-  const { res } = (response.request ?? {}) as { res?: { responseUrl?: string } }
+  const { res, socket } = (response.request ?? {}) as {
+    res?: { responseUrl?: string }
+    socket?: Socket | null
+  }
   const headers = AxiosHeaders.from(response.headers as AxiosHeaders)
   // The exchange follows redirects up to a limit.
-  if (status > 300 && status !== 304 && status < 400 && fieldOf(headers, 'Location') !== undefined) {
+  if (isRedirect(response)) {
     data.destroy()
     throw new CommandError(
       EXIT.redirects,
@@ -183,21 +195,51 @@ function responseOf(
     httpVersion,
     headers,
     url: res?.responseUrl ?? url.href,
+    redirects: route.redirects,
+    connection: { ...route.times, address: socket?.remoteAddress, port: socket?.remotePort },
     token,
     refusal,
     hide: sent.hide,
-    body: () => bodyOf(data, idle),
+    body: () => bodyOf(data, idle, onDownload),
     discard: () => data.on('error', () => undefined).destroy(),
   }
 }
 
-async function* bodyOf(data: Readable, idle: IdleTimeout): AsyncGenerator<Buffer> {
+/** How a response was reached. */
+interface Route {
+  redirects: number
+  /** Whether the last response was a redirect. */
+  isRedirected: boolean
+  times: ConnectionTimes
+}
+
+interface ResponseContext {
+  readonly idle: IdleTimeout
+  readonly sent: SentSecrets
+  readonly url: URL
+  readonly token: Response['token']
+  readonly route: Route
+  readonly onDownload: Limits['onDownload']
+  readonly refusal?: Refusal | undefined
+}
+
+function isRedirect({ status, headers }: AxiosResponse): boolean {
+  const isFollowed = status > 300 && status !== 304 && status < 400
+  return isFollowed && fieldOf(headers as AxiosHeaders, 'Location') !== undefined
+}
+
+async function* bodyOf(
+  data: Readable,
+  idle: IdleTimeout,
+  onDownload: Limits['onDownload'] = () => undefined,
+): AsyncGenerator<Buffer> {
   addAbortSignal(idle.signal, data)
   const chunks = chunksOf(data)
   try {
     for (;;) {
       const next = await idle.during(chunks.next())
       if (next.done) return
+      onDownload(next.value.length)
       yield next.value
     }
   } catch (error) {

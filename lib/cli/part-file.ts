@@ -106,6 +106,22 @@ async function open(
     isRecorded = true
   }
 
+  /** Records what is there. On a full disk the sidecar file gets the room of the last bytes. */
+  async function keep(): Promise<boolean> {
+    for (const bytes of [0, SIDECAR_ROOM])
+      try {
+        position = Math.max(0, position - bytes)
+        if (bytes > 0) await handle.truncate(position)
+        await sync()
+        return position > 0
+      } catch {
+        // The command reports the error that ended it already.
+      }
+    // Else it can be resumed from where it was synced before.
+    if (!isRecorded) source = undefined
+    return isRecorded
+  }
+
   return {
     path: part,
     get position() {
@@ -152,8 +168,7 @@ async function open(
     async close() {
       try {
         await syncing?.catch(() => undefined)
-        const isKept = isChanged ? source !== undefined && position > 0 : size > 0
-        if (isChanged && isKept) await sync()
+        const isKept = isChanged ? source !== undefined && position > 0 && (await keep()) : size > 0
         await handle.close()
         if (isKept) return
         await rm(part, { force: true })
@@ -168,6 +183,8 @@ async function open(
 }
 
 const SYNC_MS = 5000
+/** The largest block of common file systems. */
+const SIDECAR_ROOM = 64 * 1024
 /** Smaller downloads need no sidecar file while they run; a process that is killed loses no more. */
 const UNRECORDED_BYTES = 16 * 1024 * 1024
 

@@ -5,24 +5,21 @@ import { errorOfResponse, type FailedRequest } from './error-response'
 import type { RequestFlags } from './request-options'
 import { MAX_PAGE_BYTES, pageOf } from './response-text'
 
-/**
- * Prints the body of a response to stdout. The body of an error response can say why, so `--fail` alone omits it.
- *
- * @returns the number of bytes
- */
+/** Prints the body of a response to stdout. The body of an error response can say why, so `--fail` alone omits it. */
 export async function printBody(
   response: Response,
-  { fail, output }: RequestFlags,
+  { fail, head, output = [] }: RequestFlags,
   failed: FailedRequest,
-): Promise<number> {
-  const isForced = output === '-'
-  if (response.status < 400) return (await writeBody(response, isForced)).size
-  const page = fail ? await pageOf(response) : (await writeBody(response, isForced)).page
+): Promise<void> {
+  const isForced = output.includes('-')
+  const isPrinted = !head && !(fail && response.status >= 400)
+  const page = isPrinted ? await writeBody(response, isForced) : await pageOf(response)
+  if (response.status < 400) return
   throw await errorOfResponse(response, page, failed)
 }
 
-/** @returns the number of bytes, and the first of them */
-async function writeBody(response: Response, isForced: boolean): Promise<{ size: number; page: Buffer }> {
+/** @returns the first bytes */
+async function writeBody(response: Response, isForced: boolean): Promise<Buffer> {
   const { stdout } = process
   const page: Buffer[] = []
   let last: number | undefined
@@ -40,7 +37,7 @@ async function writeBody(response: Response, isForced: boolean): Promise<{ size:
     await new Promise((resolve) => stdout.write(chunk, resolve))
   }
   if (last !== undefined && last !== LINE_FEED && response.status >= 400 && isSameOutput()) stdout.write('\n')
-  return { size, page: Buffer.concat(page) }
+  return Buffer.concat(page)
 }
 
 /** Bytes that control a terminal, also those of C1 in UTF-8; not tab, line feed and carriage return. */

@@ -69,11 +69,15 @@ function addRequest(igwnAuth: Command, done: (exitCode: number) => void): void {
       parse.parseList,
     )
     .option('-A, --user-agent <text>', 'User-Agent header')
+    .option('-e, --referer <url>', 'Referer header', parse.parseText)
+    .option('-b, --cookie <data>', "Cookie header: 'name=value; name=value'", parse.parseText)
+    .option('-r, --range <range>', 'only these bytes: 0-99, 100- or -100', parse.parseText)
     .option('-u, --user <name>', 'Basic credentials; asks for the password', parse.parseText)
     .optionsGroup('Body:')
     .addOption(dataOption('-d, --data <data>', 'body; @FILE reads a file as it is, @- stdin'))
     .addOption(dataOption('--data-raw <data>', 'the same, without @'))
     .addOption(dataOption('--data-binary <data>', 'the same as --data').hideHelp())
+    .addOption(dataOption('--data-ascii <data>', 'the same as --data').hideHelp())
     .addOption(dataOption('--data-urlencode <data>', 'the same, URL-encoded: [name]=text or [name]@FILE'))
     .addOption(dataOption('--json <data>', '--data with JSON Content-Type and Accept headers'))
     .option('-G, --get', 'append the data to the URL and send a GET')
@@ -82,8 +86,8 @@ function addRequest(igwnAuth: Command, done: (exitCode: number) => void): void {
     .optionsGroup('Output:')
     .option(
       '-o, --output <file>',
-      'save the body to a file, whole or not at all; - for stdout',
-      parse.parseText,
+      'save the body to a file, whole or not at all; - for stdout; once for each URL',
+      parse.parseList,
     )
     .option('-O, --remote-name', 'save each body under the last part of the path of its URL')
     .addOption(new Option('-I, --head', 'print the headers only').conflicts(CONFLICTS_WITH_HEAD))
@@ -96,6 +100,8 @@ function addRequest(igwnAuth: Command, done: (exitCode: number) => void): void {
     .option('--no-progress-meter', 'no progress bar')
     .optionsGroup('Transfer:')
     .option('--compressed', 'request a compressed response, and decompress it')
+    .option('-4, --ipv4', 'connect by IPv4 only')
+    .addOption(new Option('-6, --ipv6', 'connect by IPv6 only').conflicts('ipv4'))
     .option('--timeout <seconds>', 'limit of every wait for the server', parse.parseSeconds, 300)
     .option('-m, --max-time <seconds>', 'limit of each URL', parse.parseSeconds)
     .option('--retry <count>', 'how often an interrupted download is resumed', parse.parseCount, 5)
@@ -114,6 +120,7 @@ function addRequest(igwnAuth: Command, done: (exitCode: number) => void): void {
     .addOption(new Option('-#, --progress-bar', 'show a progress bar').hideHelp())
     .addOption(new Option('-N, --no-buffer', 'do not buffer').hideHelp())
     .addOption(new Option('--fail-with-body', 'fail, but print the body').hideHelp())
+    .addOption(new Option('--http1.1', 'use HTTP/1.1').hideHelp())
     .addOption(new Option('-k, --insecure', 'refused').hideHelp())
     .on('option:insecure', () => {
       throw usageError(
@@ -178,7 +185,7 @@ function addCompletion(igwnAuth: Command): void {
   })
 }
 
-const CONFLICTS_WITH_HEAD = ['data', 'form', 'uploadFile', 'output', 'remoteName', 'request']
+const CONFLICTS_WITH_HEAD = ['form', 'uploadFile']
 
 /** All options for a body in order of appearance share one value. */
 function dataOption(flags: string, description: string): Option {

@@ -6,17 +6,20 @@ import { formatBasicCredentials } from '../formats/basic-credentials'
 import type { DigestAlgorithm } from '../formats/digest-algorithms'
 import { pathName } from '../secrets/sanitize'
 import { EXIT, fileError, usageError } from './errors'
-import { parseUrlArgument, type CredentialFlags } from './flags'
+import { defined, parseUrlArgument, type CredentialFlags } from './flags'
 import { bytesOf, dataBody, formBody, uploadBody, type DataFlag, type RequestBody } from './request-body'
 import { askPassword } from './terminal'
 
 /** Flags of `igwn-auth request`, as commander parses them. */
 export interface RequestFlags extends CredentialFlags {
-  readonly output?: string
+  readonly output?: readonly string[]
   readonly remoteName?: boolean
   readonly request?: string
   readonly header?: readonly string[]
   readonly userAgent?: string
+  readonly referer?: string
+  readonly cookie?: string
+  readonly range?: string
   readonly user?: string
   readonly data?: readonly DataFlag[]
   readonly get?: boolean
@@ -32,6 +35,8 @@ export interface RequestFlags extends CredentialFlags {
   readonly verbose?: boolean
   readonly progressMeter?: boolean
   readonly compressed?: boolean
+  readonly ipv4?: boolean
+  readonly ipv6?: boolean
   readonly timeout: number
   readonly maxTime?: number
   readonly retry: number
@@ -47,14 +52,17 @@ export interface RequestOptions {
   readonly headers: AxiosHeaders
   readonly body: RequestBody | undefined
   readonly compressed: boolean
+  /** Version of IP; both without. */
+  readonly family: 4 | 6 | undefined
 }
 
 /** Makes the requests of a command line, one for each URL. Files and stdin are read once. */
 export async function requestsOf(words: readonly string[], flags: RequestFlags): Promise<RequestOptions[]> {
-  const { data, form, uploadFile, get, compressed = false } = flags
+  const { data, form, uploadFile, get, compressed = false, ipv4, ipv6 } = flags
   const bodies = [data, form, uploadFile].filter((one) => one !== undefined)
   if (bodies.length > 1) throw usageError('--data, --form and --upload-file contradict each other')
   if (get && (form ?? uploadFile) !== undefined) throw usageError('--get needs --data')
+  if (flags.head && data && !get) throw usageError('--head has no body; with --get the data is in the URL')
   const method = methodOf(flags)
   const urls = words.map(parseUrlArgument)
   const headers = headersOf(flags)
@@ -73,6 +81,7 @@ export async function requestsOf(words: readonly string[], flags: RequestFlags):
     headers,
     body: get ? undefined : body,
     compressed,
+    family: ipv4 ? 4 : ipv6 ? 6 : undefined,
   }))
 }
 
@@ -90,7 +99,12 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 const NOT_IN_FIELD = /[^\t\x20-\x7e\x80-\xff]/
 
 /** A value of `false` removes a header that axios or we would add. */
-function headersOf({ header = [], userAgent, compressed, data, uploadFile }: RequestFlags): AxiosHeaders {
+function headersOf(flags: RequestFlags): AxiosHeaders {
+  const { header = [], userAgent, referer, cookie, range, compressed, data, uploadFile } = flags
+  if ([userAgent, referer, cookie, range].some((value = '') => NOT_IN_FIELD.test(value)))
+    throw usageError('a header value must be one line')
+  if (cookie !== undefined && !cookie.includes('='))
+    throw usageError("--cookie must be 'name=value'; cookies are not read from files")
   const isJson = data?.some(({ kind }) => kind === 'json')
   const headers = new AxiosHeaders({
     Accept: isJson ? 'application/json' : '*/*',
@@ -99,6 +113,7 @@ function headersOf({ header = [], userAgent, compressed, data, uploadFile }: Req
     // Empty: no such header, as in curl.
     'User-Agent': userAgent === '' ? false : (userAgent ?? `igwn-auth/${version}`),
     ...(isJson && { 'Content-Type': 'application/json' }),
+    ...defined({ Referer: referer, Cookie: cookie, Range: range && `bytes=${range}` }),
     // axios would call an upload a form.
     ...(uploadFile !== undefined && { 'Content-Type': false }),
   })

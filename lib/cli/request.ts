@@ -6,7 +6,7 @@ import { explain } from '../instance/explain'
 import type { IgwnAuthOptions } from '../options'
 import { pathName } from '../secrets/sanitize'
 import { abortOnSignal, asUsageError, CommandError, EXIT, Interrupted, usageError } from './errors'
-import { authOptions, useTrustFlags } from './flags'
+import { authOptions, nameTrustFlags, useTrustFlags } from './flags'
 import { seconds } from './format'
 import { MAX_TIMER, sender, type Send } from './http-client'
 import { printBody } from './print-body'
@@ -21,12 +21,13 @@ import { checkFormat, writeOut, writeOutFormat, type Transfer } from './write-ou
 
 /** `igwn-auth request URL...`: sends requests with credentials; bodies go to stdout or into files. */
 export async function requestCommand(words: readonly string[], flags: RequestFlags): Promise<number> {
-  if (words.length > 1 && flags.output !== undefined && flags.output !== '-')
-    throw usageError('--output needs a single URL; use --remote-name for several')
+  const { output } = flags
+  if (output && output.length !== words.length && !(output.length === 1 && output[0] === '-'))
+    throw usageError('--output is needed once for each URL; --remote-name applies to all of them')
   const igwnAuth: IgwnAuthOptions = { ...authOptions(flags), ...(flags.verbose && { onEvent: printEvent }) }
   useTrustFlags(flags)
   const requests = await requestsOf(words, flags)
-  const files = requests.map((request) => outputFile(request, flags))
+  const files = requests.map((request, index) => outputFile(request, flags, index))
   const format = flags.writeOut === undefined ? undefined : writeOutFormat(flags.writeOut)
   const transfers = requests.map((request, index) => transferOf(request, files[index]))
   if (format !== undefined) for (const transfer of transfers) checkFormat(format, transfer)
@@ -44,6 +45,7 @@ export async function requestCommand(words: readonly string[], flags: RequestFla
           ? await notSentError(usage, current.request, igwnAuth)
           : (usage as CommandError)
       if (!(current.error instanceof CommandError)) throw error
+      nameTrustFlags(current.error, flags)
     }
     const { error } = current
     const isLast = index === transfers.length - 1
@@ -72,19 +74,15 @@ async function perform(transfer: Transfer, igwnAuth: IgwnAuthOptions, flags: Req
       if (position === 0) progress?.begin(0, request.body && sizeOf(request.body))
       else progress?.update(position)
     }
+    const onDownload = (length: number) => (transfer.sizeDownload += length)
     try {
-      const plain = sender(request, igwnAuth, { timeout: flags.timeout, signal, onUpload })
+      const plain = sender(request, igwnAuth, { timeout: flags.timeout, signal, onUpload, onDownload })
       const send = observed(plain, transfer, flags, () => progress?.end())
-      transfer.sizeDownload =
-        file === undefined
-          ? await printBody(await send(), flags, { request, igwnAuth })
-          : await saveFile(file, send, {
-              request,
-              flags,
-              igwnAuth,
-              signal,
-              head: headSender(request, igwnAuth, flags, signal),
-            })
+      if (file === undefined || flags.head) await printBody(await send(), flags, { request, igwnAuth })
+      else {
+        const head = headSender(request, igwnAuth, flags, signal)
+        await saveFile(file, send, { request, flags, igwnAuth, signal, head })
+      }
     } finally {
       progress?.end()
     }
@@ -130,8 +128,9 @@ function sizeOf(body: RequestBody): number | undefined {
 
 /** Records each response in the transfer, and prints what `-v`, `-i`, `-I` and `-D` ask for. */
 function observed(send: Send, transfer: Transfer, flags: RequestFlags, onResponse: () => void): Send {
-  const { request } = transfer
+  const { request, file } = transfer
   const { verbose, include, head, dumpHeader } = flags
+  const isPrinted = include || (head && file === undefined) || dumpHeader === '-'
   return async (more) => {
     const range = more?.Range === undefined ? '' : ` (${more.Range})`
     if (verbose) process.stderr.write(`> ${request.method} ${urlWithoutSecrets(request.url)}${range}\n`)
@@ -148,7 +147,11 @@ function observed(send: Send, transfer: Transfer, flags: RequestFlags, onRespons
           .map((line) => `< ${line}\n`)
           .join(''),
       )
-    if (include || head || dumpHeader === '-') process.stdout.write(`${headLines(response).join('\n')}\n\n`)
+    if (isPrinted) process.stdout.write(`${headLines(response).join('\n')}\n\n`)
+    if (head && file !== undefined) {
+      await writeHeaders(file, [])
+      await writeHeaders(file, [...headLines(response), ''])
+    }
     if (dumpHeader !== undefined && dumpHeader !== '-')
       await writeHeaders(dumpHeader, [...headLines(response), ''])
     return response

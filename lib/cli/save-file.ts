@@ -19,8 +19,10 @@ import { digestOf, verifiedPart, type ChecksumChoice } from './verify-download'
 export function outputFile(
   { url }: RequestOptions,
   { output, remoteName }: RequestFlags,
+  index: number,
 ): string | undefined {
-  if (output !== undefined) return output === '-' ? undefined : output
+  // A single - is for all URLs.
+  if (output) return output[index] === '-' ? undefined : output[index]
   if (!remoteName) return undefined
   const name = url.pathname.slice(url.pathname.lastIndexOf('/') + 1)
   if (name !== '') return name
@@ -36,16 +38,12 @@ export interface SaveOptions {
   readonly head: Send
 }
 
-/**
- * Saves the body to a file: all of it, or nothing.
- *
- * @returns the number of bytes of the file
- */
+/** Saves the body to a file: all of it, or nothing. */
 export async function saveFile(
   file: string,
   send: Send,
   { request, flags, igwnAuth, signal, head }: SaveOptions,
-): Promise<number> {
+): Promise<void> {
   const errorOf = (response: Response) => notTheFile(response, file, { request, igwnAuth })
   const stats = statOf(file)
   if (isStats(stats) && stats.isDirectory())
@@ -80,7 +78,6 @@ export async function saveFile(
     const seconds = ((Date.now() - start) / 1000).toFixed(1)
     process.stderr.write(`${pathName(file)}: ${bytes(part.position)} in ${seconds} s\n`)
   }
-  return part.position
 }
 
 const WITHOUT_TRAILERS = { TE: '' }
@@ -117,17 +114,13 @@ async function writeDevice(
   file: string,
   send: Send,
   errorOf: (response: Response) => Promise<CommandError>,
-): Promise<number> {
+): Promise<void> {
   const response = await send()
   if (response.status >= 300) throw await errorOf(response)
-  let size = 0
   try {
     const handle = await openDevice(file)
     try {
-      for await (const chunk of response.body()) {
-        await handle.writeFile(chunk)
-        size += chunk.length
-      }
+      for await (const chunk of response.body()) await handle.writeFile(chunk)
     } finally {
       await handle.close()
     }
@@ -135,7 +128,6 @@ async function writeDevice(
     if (error instanceof CommandError) throw error
     throw new CommandError(EXIT.unwritable, `${pathName(file)} ${failureText(error, 'written')}`)
   }
-  return size
 }
 
 /** The error for a response that is not the file, with the message of the server. */

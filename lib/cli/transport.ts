@@ -23,6 +23,13 @@ type Config = Omit<InternalAxiosRequestConfig, 'data' | 'params' | 'httpAgent' |
   httpsAgent?: http.Agent
 }
 
+/** When the steps of a new connection were done, in milliseconds since the epoch. */
+export interface ConnectionTimes {
+  lookup?: number
+  connect?: number
+  secureConnect?: number
+}
+
 /** A body that is opened for each send. */
 export interface StreamedBody {
   /** Bytes; undefined when it is not known before it is read. */
@@ -39,15 +46,15 @@ export interface StreamedBody {
  * credentials, and follows redirects. A request that needs more, such as a network proxy, is left to axios.
  */
 export const transport = Object.assign(
-  async (config: Config): Promise<AxiosResponse> => {
+  async (config: Config, times: ConnectionTimes = {}): Promise<AxiosResponse> => {
     const url = urlOf(config)
     if (!url || !isSupported(config, url)) return throughAxios(config)
     const expects = expectsContinue(config)
-    const response = await send(config, url, expects)
+    const response = await send(config, url, { expects, times })
     // The server does not support it (RFC 9110 section 15.5.18).
     const isUnsupported = response.status === 417 && expects && canResend(config.data)
     if (isUnsupported) (response.data as Readable).destroy()
-    return settle(isUnsupported ? await send(config, url, false) : response, config)
+    return settle(isUnsupported ? await send(config, url, { expects: false, times }) : response, config)
   },
   { redirect: 'manual' as const },
 )
@@ -76,8 +83,12 @@ function isStreamed(data: unknown): data is StreamedBody {
   return typeof (data as Partial<StreamedBody> | null | undefined)?.chunks === 'function'
 }
 
-function send(config: Config, url: URL, expects: boolean): Promise<AxiosResponse> {
-  const { method = 'get', signal, auth, httpAgent, httpsAgent } = config
+function send(
+  config: Config,
+  url: URL,
+  { expects, times }: { readonly expects: boolean; readonly times: ConnectionTimes },
+): Promise<AxiosResponse> {
+  const { method = 'get', signal, auth, httpAgent, httpsAgent, family } = config
   const isHttps = url.protocol === 'https:'
   const agent = isHttps ? httpsAgent : httpAgent
   const { onread, watch } = readDirectly()
@@ -86,11 +97,17 @@ function send(config: Config, url: URL, expects: boolean): Promise<AxiosResponse
     headers: headersOf(config, expects),
     agent: wrapAgent(agent ?? (isHttps ? https : http).globalAgent),
     onread,
+    family: family as number | undefined,
     ...(auth && { auth: `${auth.username}:${auth.password}` }),
   }
   return new Promise((resolve, reject) => {
     const request = (isHttps ? https : http).request(url, options)
     watch(request)
+    request.once('socket', (socket) => {
+      if (request.reusedSocket) return
+      for (const step of ['lookup', 'connect', 'secureConnect'] as const)
+        socket.once(step, () => (times[step] = Date.now()))
+    })
     const abort = () => request.destroy(new CanceledError(undefined, config, request))
     signal?.addEventListener?.('abort', abort)
     request.once('close', () => {

@@ -29,7 +29,9 @@ export interface Transfer {
 export function variablesOf(transfer: Transfer): Record<string, string | number | null> {
   const { request, response, error, file, start, responseStart } = transfer
   const location = response && fieldOf(response.headers, 'Location')
-  const seconds = (Date.now() - start) / 1000
+  const { address = null, port = 0, lookup, connect, secureConnect } = response?.connection ?? {}
+  const until = (time: number | undefined) => (time === undefined ? 0 : (time - start) / 1000)
+  const seconds = until(Date.now())
   const speed = (size: number) => Math.round(size / Math.max(seconds, 0.001))
   return {
     url: urlWithoutSecrets(request.url),
@@ -44,13 +46,19 @@ export function variablesOf(transfer: Transfer): Record<string, string | number 
       location !== undefined && URL.canParse(location, request.url.href)
         ? urlWithoutSecrets(new URL(location, request.url))
         : null,
+    num_redirects: response?.redirects ?? 0,
     num_retries: Math.max(0, transfer.requests - 1),
     size_download: transfer.sizeDownload,
     size_upload: transfer.sizeUpload,
     speed_download: speed(transfer.sizeDownload),
     speed_upload: speed(transfer.sizeUpload),
-    time_starttransfer: responseStart === undefined ? 0 : (responseStart - start) / 1000,
+    time_namelookup: until(lookup),
+    time_connect: until(connect),
+    time_appconnect: until(secureConnect),
+    time_starttransfer: until(responseStart),
     time_total: seconds,
+    remote_ip: address,
+    remote_port: port,
     filename_effective: file === undefined ? null : pathName(file),
     exitcode: error?.exitCode ?? EXIT.ok,
     errormsg: error?.message ?? null,
