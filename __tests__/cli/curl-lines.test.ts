@@ -79,7 +79,7 @@ it.each<[string, Partial<Omit<Seen, 'headers'>> & { headers?: Record<string, unk
   ['-sv URL', { method: 'GET' }],
   ['-s URL -o one URL -o two', { method: 'GET' }, ''],
   ["-s -w '%{num_redirects}' -o out URL/../../moved", { url: '/d/f' }, '1'],
-])('%s', async (line, request, stdout) => {
+])('%s', async (line, request, ...[stdout]) => {
   const { code, stdout: printed, last } = await run(line)
   expect({ code, last }).toMatchObject({ code: 0, last: request })
   if (stdout !== undefined) expect(printed).toBe(stdout)

@@ -97,7 +97,7 @@ describe('a body of known size', () => {
     const { certificate: cert, key } = await authority.issueServer()
     const origin = await serve(
       (socket) => {
-        void write(socket, [head(3 * LARGE), body(2 * LARGE)]).then(() => socket.resetAndDestroy())
+        void write(socket, [head(3 * LARGE), body(2 * LARGE)]).then(() => socket.destroy())
       },
       { cert, key },
     )
