@@ -63,7 +63,7 @@ describe('a body of known size', () => {
     ['whose last byte comes alone', cut(all, all.length - 1)],
     ['in the middle of whose head a packet ends', cut(all, 20, start - 2, start + 70_000)],
     [
-      'followed by bytes that nobody asked for',
+      'followed by bytes after its end',
       [all, Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil')],
     ],
     ['with such bytes in its last packet', cut(Buffer.concat([all, Buffer.from('evil')]), start + 500_000)],
