@@ -2,6 +2,7 @@ import { processEnvironment } from '../environment'
 import { fixesOf } from '../explain/explanation'
 import { withRefusalFixes } from '../explain/refusal-fixes'
 import { explain } from '../instance/explain'
+import { withResourceMetadata } from '../instance/resource-metadata'
 import { certChoice, type IgwnAuthOptions } from '../options'
 import { printable, sanitize } from '../secrets/sanitize'
 import { x509Discovery } from '../x509/find-x509-credentials'
@@ -32,11 +33,13 @@ export async function errorOfResponse(
   const message = `${status} ${sanitize(statusText)}`.trim()
   const ofPage = await certificateRefusal(response, page, failed)
   if (ofPage) return ofPage
-  if (refusal)
+  if (refusal) {
+    const explanation = await withResourceMetadata(refusal.explanation, fieldOf(headers, 'WWW-Authenticate'))
     return new CommandError(EXIT.refused, `${message}: ${printable(refusal.summary)}`, {
-      fixes: refusal.explanation.fixes,
+      fixes: explanation.fixes,
       data: { summary: refusal.summary },
     })
+  }
   if (status < 400) return new CommandError(EXIT.http, `${message}: not the file`)
   if (!TRANSIENT.includes(status)) return new CommandError(EXIT.http, message)
   const seconds = Number(fieldOf(headers, 'Retry-After'))
