@@ -46,7 +46,7 @@ const findingOf = async (error: IgwnAxiosError) => {
 it('says which issuers and scopes the server accepts', async () => {
   const { server, refused } = await site(good)
   const error = await refused()
-  // Nothing is fetched before somebody asks.
+  // Nothing is fetched before it is asked for.
   expect(server.seen).toHaveLength(1)
   const explanation = await explain(error)
   expect(explanation.findings).toContainEqual({
