@@ -30,7 +30,7 @@ export const common: Config = {
 }
 
 /** Tests that start whole programs: `npm run test:slow`. */
-const SLOW = ['demo', 'examples', 'package', 'soak', 'faults/resets', 'cli/large-files']
+const SLOW = ['demo', 'examples', 'log-in', 'package', 'soak', 'faults/resets', 'cli/large-files']
 
 /** Matrices: `npm test` has a part of their combinations, and `npm run test:slow` all. */
 const MATRICES = ['secrets/matrix', 'secrets/matrix-objects', 'secrets/public-names', 'cli/secrets-matrix']

@@ -26,7 +26,19 @@ printf '%s\\n' "\${COMPREPLY[@]-}"`
 describe('bash completes', () => {
   it('commands', async () => {
     expect(await completed('igwn-auth', '')).toEqual(
-      expect.arrayContaining(['explain', 'request', 'get', 'token', 'x509', 'completion', 'man', 'help']),
+      expect.arrayContaining([
+        'explain',
+        'request',
+        'get',
+        'login',
+        'logout',
+        'status',
+        'token',
+        'x509',
+        'completion',
+        'man',
+        'help',
+      ]),
     )
     expect(await completed('igwn-auth', 'ex')).toEqual(['explain'])
     expect(await completed('igwn-auth', 'help', 'x')).toEqual(['x509'])

@@ -50,6 +50,7 @@ describe('loads what it uses', () => {
     ['man'],
     ['x509'],
     ['token'],
+    ['status'],
     ['explain a.example.org'],
   ])('%s: no package, and nothing of HTTP, TLS and cryptography', async (line) => {
     const { packages, builtIns } = await loadedBy(line.split(' '))
@@ -80,7 +81,18 @@ describe('help', () => {
   it.each([[['--help']], [['-h']], [['help']]])('%j lists commands and exit codes', async (words) => {
     const { code, stdout, stderr } = await igwnAuth(words)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    for (const text of ['explain', 'get', 'token', 'x509', 'Exit codes:', 'NO_COLOR', 'NODE_DEBUG=igwn-auth'])
+    for (const text of [
+      'explain',
+      'get',
+      'login',
+      'logout',
+      'status',
+      'token',
+      'x509',
+      'Exit codes:',
+      'NO_COLOR',
+      'NODE_DEBUG=igwn-auth',
+    ])
       expect(stdout).toContain(text)
   })
 
@@ -114,6 +126,21 @@ describe('help', () => {
     ],
     ['token', ['--decode', '--json', '--print', '--scope', '--min-time-left']],
     ['x509', ['--cert', '--key', '--passphrase-file', '--min-time-left', '--json']],
+    [
+      'login',
+      [
+        '--issuer',
+        '--vault',
+        '--preset',
+        '--client-id',
+        '--web',
+        '--device',
+        '--no-input',
+        '--force',
+        '--output',
+      ],
+    ],
+    ['status', ['--json']],
   ]
 
   it.each(OPTIONS)('of %s lists options and exit codes in 80 columns', async (name, options) => {
@@ -134,6 +161,7 @@ describe('an invalid command line is one line on stderr and exit code 2', () => 
       "explain: unknown option '--scop' (Did you mean --scope?)",
     ],
     ['an unknown command', ['explode'], "unknown command 'explode' (Did you mean explain?)"],
+    ['a misspelled command', ['logn'], "unknown command 'logn' (Did you mean login?)"],
     [
       'a URL without a command',
       ['https://albert:sosecret@a.example.org/'],

@@ -36,6 +36,7 @@ const room = (name: string) => {
 }
 process.env.HOME = room('home')
 process.env.XDG_RUNTIME_DIR = room('run')
+delete process.env.XDG_STATE_HOME
 process.env.XDG_CACHE_HOME = room('cache')
 process.env.TMPDIR = room('tmp')
 

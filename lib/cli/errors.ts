@@ -1,5 +1,5 @@
 import os from 'node:os'
-import { IgwnAuthError } from '../errors'
+import { IgwnAuthError, type IgwnAuthErrorCode } from '../errors'
 
 /** Exit codes. From 6 on they are those of curl, where curl has one (curl(1), EXIT CODES). */
 export const EXIT = {
@@ -95,6 +95,23 @@ export function asUsageError(error: unknown): unknown {
 }
 
 const USAGE_CODES = ['ERR_IGWN_INVALID_OPTION', 'ERR_IGWN_INVALID_URL']
+
+/** Errors of the library about a login or its files as errors of the command. */
+export function asCommandError(error: unknown): unknown {
+  return error instanceof IgwnAuthError
+    ? new CommandError(EXITS[error.code] ?? EXIT.refused, error.message)
+    : error
+}
+
+const EXITS: Readonly<Partial<Record<IgwnAuthErrorCode, number>>> = {
+  ERR_IGWN_INVALID_OPTION: EXIT.usage,
+  ERR_IGWN_INVALID_URL: EXIT.usage,
+  ERR_IGWN_INVALID_ENVIRONMENT: EXIT.usage,
+  ERR_IGWN_OAUTH_TIMEOUT: EXIT.timeout,
+  ERR_IGWN_OAUTH_UNREACHABLE: EXIT.transfer,
+  ERR_IGWN_OAUTH_RESPONSE: EXIT.http,
+  ERR_IGWN_STORE_UNUSABLE: EXIT.unwritable,
+}
 
 /** Runs work with the signals handled: the first one aborts it in order, a second one ends the process. */
 export async function abortOnSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -58,6 +58,22 @@ export function notFoundError(
   })
 }
 
+/** Findings for people, each with what can renew it. */
+export function credentialsText(
+  credentials: readonly { readonly finding: Finding; readonly renewal?: string | undefined }[],
+  { width, paint }: Terminal,
+): string {
+  const rows: Row[] = []
+  let kind: FindingKind | undefined
+  for (const { finding, renewal } of credentials) {
+    if (finding.kind !== kind) rows.push(paint('bold', KINDS[finding.kind]))
+    kind = finding.kind
+    const [label = '', text = ''] = listItem(finding, paint)
+    rows.push([label, renewal === undefined ? text : `${text}\nrenewal: ${printableLines(renewal)}`])
+  }
+  return table(rows, width)
+}
+
 /** A table of all findings; a list where the terminal is too narrow for a table, and in a pipe. */
 function findingsText(findings: readonly Finding[], { width, paint }: Terminal): string {
   const isTable = width >= TABLE_WIDTH && Number.isFinite(width)

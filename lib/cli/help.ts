@@ -141,6 +141,58 @@ export const SECTIONS: Readonly<Record<string, readonly HelpSection[]>> = {
       ],
     },
   ],
+  login: [
+    {
+      title: 'Details',
+      paragraphs: [
+        'Without --vault and --issuer the last login is repeated; the first one is at the Vault server of IGWN, or at that of ' +
+          'HTGETTOKENOPTS.',
+        'The token is written to a file of mode 0600, in which requests find it. What renews it is kept, too: in ' +
+          '$XDG_STATE_HOME/igwn-auth/logins.json (default: ~/.local/state), or, with --vault, in the files of htgettoken. The next ' +
+          'igwn-auth login renews the token without a question, for example in a cron job with --no-input.',
+        'A browser is used where there is one, and a code otherwise, for example over SSH.',
+      ],
+    },
+    {
+      title: 'Exit codes',
+      rows: [
+        ['0', 'success'],
+        ['1', 'the server or the user refused, or a login is required and there is no terminal'],
+        USAGE_EXIT,
+        ['22', 'the server sent something else'],
+        ['23', 'the token or the login cannot be written'],
+        ['28', 'no login in time'],
+        ['56', 'the server cannot be reached'],
+      ],
+    },
+    {
+      title: 'Examples',
+      examples: [
+        'igwn-auth login',
+        'igwn-auth login --vault vault.example.org --issuer igwn',
+        'igwn-auth login --issuer https://issuer.example.org --scope read:/data',
+        'igwn-auth login --issuer https://iam.example.org --preset iam --device',
+        'igwn-auth login --no-input --min-time-left 1800',
+      ],
+    },
+  ],
+  logout: [
+    {
+      title: 'Exit codes',
+      rows: [
+        ['0', 'success, also when there was nothing to remove'],
+        ['1', 'removed from this host, but the server refused to revoke it'],
+        USAGE_EXIT,
+        ['22, 28, 56', 'removed from this host, but the server did not respond'],
+      ],
+    },
+  ],
+  status: [
+    {
+      title: 'Exit codes',
+      rows: [['0', 'success'], ['1', 'no usable credential'], USAGE_EXIT],
+    },
+  ],
   completion: [
     {
       title: 'Examples',

@@ -5,8 +5,12 @@ import type { ExplainFlags } from './explain'
 import * as parse from './flags'
 import { hideTokens, printableLines } from './format'
 import { ADVICE, helpWidth, sectionsText } from './help'
+import type { LoginFlags } from './login'
+import type { LogoutFlags } from './logout'
 import type { DataFlag } from './request-body'
 import type { RequestFlags } from './request-options'
+import type { Preset } from '../oauth2/presets'
+import type { StatusFlags } from './status'
 import type { TokenCommandFlags } from './token'
 import type { X509Flags } from './x509'
 
@@ -39,6 +43,9 @@ const COMMANDS: readonly { readonly names: readonly string[]; readonly add: AddC
   { names: ['request', 'get'], add: addRequest },
   { names: ['token'], add: addToken },
   { names: ['x509'], add: addX509 },
+  { names: ['login'], add: addLogin },
+  { names: ['logout'], add: addLogout },
+  { names: ['status'], add: addStatus },
   { names: [], add: addCompletion },
 ]
 
@@ -184,6 +191,78 @@ function addCompletion(igwnAuth: Command): void {
     process.stdout.write(manPage(igwnAuth))
   })
 }
+
+function addLogin(igwnAuth: Command, done: (exitCode: number) => void): void {
+  const login = command(igwnAuth, 'login', 'get a token, and renew it without a login next time')
+    .optionsGroup('Server:')
+    .option(
+      '--issuer <issuer>',
+      'URL of an OAuth 2 server; with --vault, the name of the issuer there',
+      parse.parseText,
+    )
+    .addOption(
+      new Option('--vault <server>', 'Vault server that keeps the login, as for htgettoken')
+        .argParser(parse.parseText)
+        .conflicts(['preset', 'clientId']),
+    )
+    .option('--role <role>', 'role in Vault (default: default)', parse.parseText)
+    .addOption(new Option('--preset <kind>', 'kind of the OAuth 2 server').choices(PRESET_NAMES))
+    .option(
+      '--client-id <id>',
+      'id of the client at the OAuth 2 server (default: it registers itself)',
+      parse.parseText,
+    )
+    .optionsGroup('Token:')
+    .option(
+      '--scope <scope>',
+      'requested scope; several are separated by spaces, or by repeating it',
+      parse.parseList,
+    )
+    .option('--audience <audience>', 'requested audience (repeatable)', parse.parseList)
+    .option(
+      '--min-time-left <seconds>',
+      'keep a token that is valid for this long (default: 60)',
+      parse.parseSeconds,
+    )
+    .option('-o, --output <file>', TOKEN_FILE, parse.parseText)
+    .optionsGroup('Login:')
+    .addOption(new Option('--web', 'with a browser on this host').conflicts('device'))
+    .option('--device', 'with a code, in a browser on any device')
+    .option('--no-input', 'never ask: renew the token, or fail')
+    .option('--force', 'log in again, also when the token is valid')
+    .optionsGroup('Output:')
+    .option('--json', 'print JSON')
+    .action(async (flags: LoginFlags) => {
+      const { loginCommand } = await import('./login')
+      done(await loginCommand(flags))
+    })
+  addTrustFlags(login)
+}
+
+function addLogout(igwnAuth: Command, done: (exitCode: number) => void): void {
+  const logout = command(igwnAuth, 'logout', 'revoke the token of a login, and remove it from this host')
+    .option('-o, --output <file>', TOKEN_FILE, parse.parseText)
+    .option('--json', 'print JSON')
+    .action(async (flags: LogoutFlags) => {
+      const { logoutCommand } = await import('./logout')
+      done(await logoutCommand(flags))
+    })
+  addTrustFlags(logout)
+}
+
+function addStatus(igwnAuth: Command, done: (exitCode: number) => void): void {
+  command(igwnAuth, 'status', 'list all credentials, until when they are valid, and what renews them')
+    .option('--json', 'print JSON')
+    .action(async (flags: StatusFlags) => {
+      const { statusCommand } = await import('./status')
+      done(await statusCommand(flags))
+    })
+}
+
+/** Those of lib/oauth2/presets.ts, which is loaded with the command only. */
+const PRESET_NAMES: readonly Preset[] = ['iam', 'keycloak', 'cilogon', 'pelican', 'igwn']
+
+const TOKEN_FILE = 'file of the token (default: BEARER_TOKEN_FILE, else bt_u<uid> in XDG_RUNTIME_DIR or /tmp)'
 
 const CONFLICTS_WITH_HEAD = ['form', 'uploadFile']
 

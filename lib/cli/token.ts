@@ -89,14 +89,23 @@ function lastsText({ isEnough, expected, renewer }: TokenLifetime): string {
   return `${isEnough ? 'yes' : 'no'}: for ${duration(expected)}${by}`
 }
 
-function dataOf(token: SciToken, decode = false): object {
+/** The token without the token itself, as JSON. */
+export function dataOf(token: SciToken, decode = false): object {
   const { notBefore, header, claims } = token
   const left = token.timeLeft()
   const timeLeft = left === undefined ? undefined : Math.floor(left)
   return { ...token.toJSON(), notBefore, timeLeft, ...(decode && { header, claims }) }
 }
 
-function summaryRows({ profile, subject, issuer, audience, scopes, notBefore, expiresAt }: SciToken): Row[] {
+export function summaryRows({
+  profile,
+  subject,
+  issuer,
+  audience,
+  scopes,
+  notBefore,
+  expiresAt,
+}: SciToken): Row[] {
   const rows: [string, string | undefined][] = [
     ['profile', profile],
     ['subject', subject],

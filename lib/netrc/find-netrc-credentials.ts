@@ -92,6 +92,24 @@ export function netrcLookup(environment: Environment = processEnvironment): Netr
   }
 }
 
+/** The names in the netrc file, `default` included, without what they stand for. Nothing is kept. */
+export function netrcHosts(environment: Environment = processEnvironment): {
+  readonly source?: string
+  readonly hosts: readonly string[]
+  /** Why the file cannot be used. */
+  readonly problem?: Reason
+} {
+  const read = fileReader(parseHosts, MAX_BYTES, (file, stats) => accessProblem(file, stats, environment))
+  for (const { path: file, name: source } of netrcFiles(undefined, environment)) {
+    const content = read(file)
+    if (content === undefined) continue
+    return 'problem' in content
+      ? { source, hosts: [], problem: reasonFor(source, content) }
+      : { source, hosts: [...content.entries.keys()] }
+  }
+  return { hosts: [] }
+}
+
 /** The error for a netrc file that was named and cannot be used. */
 export function netrcUnusable(problem: Reason): IgwnAuthError {
   return new IgwnAuthError(

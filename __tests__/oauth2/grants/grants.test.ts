@@ -207,7 +207,7 @@ describe('authorization code, with a browser on this host', () => {
       prompt: 'consent',
       scope,
     })
-    expect(closed).toContain('You are logged in. You can close this window.')
+    expect(closed).toContain('<h1>You are logged in</h1>')
   })
 
   it('returns a token for each of several services after one login', async () => {

@@ -51,22 +51,17 @@ export async function loopbackListener(
           // Any web page can make a browser send requests here, but not with this Host (DNS rebinding) and state.
           const isOurs = request.method === 'GET' && request.headers.host === host && url?.pathname === path
           const isCallback = isOurs && parameters.get('state') === state
-          const [status, text] = !isOurs
-            ? [404, 'Not found.']
+          const outcome = !isOurs
+            ? PAGES.notFound
             : !isCallback
-              ? [400, 'This request does not belong to the login that is in progress.']
-              : [
-                  200,
-                  parameters.has('error')
-                    ? 'The login was refused.'
-                    : 'You are logged in. You can close this window.',
-                ]
+              ? PAGES.otherLogin
+              : PAGES[parameters.has('error') ? 'refused' : 'loggedIn']
           // After the page was sent, or the browser closed the connection: the callback is valid in both cases.
           if (isCallback)
             response.once('close', () => {
               resolve(parameters)
             })
-          response.writeHead(status, HEADERS).end(page(text))
+          response.writeHead(outcome.status, HEADERS).end(page(outcome))
         }
         for (const server of servers) server.on('request', onRequest)
       }),
@@ -104,11 +99,54 @@ function isWithoutIpv6(error: unknown): boolean {
 const HEADERS = {
   'Content-Type': 'text/html; charset=utf-8',
   'Cache-Control': 'no-store',
-  'Content-Security-Policy': "default-src 'none'",
+  'Content-Security-Policy':
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   Connection: 'close',
 }
 
-function page(text: string): string {
-  return `<!DOCTYPE html><title>Login</title><p>${text}</p>\n`
+interface Page {
+  readonly status: number
+  readonly heading: string
+  readonly text: string
+}
+
+const PAGES = {
+  loggedIn: {
+    status: 200,
+    heading: 'You are logged in',
+    text: 'You can close this window and return to the program.',
+  },
+  refused: {
+    status: 200,
+    heading: 'The login was refused',
+    text: 'Return to the program: it shows the reason. You can close this window.',
+  },
+  otherLogin: {
+    status: 400,
+    heading: 'This is another login',
+    text: 'This request does not belong to the login that is in progress. Return to the program and start again.',
+  },
+  notFound: { status: 404, heading: 'Page not found', text: 'This address is for the end of a login only.' },
+} satisfies Record<string, Page>
+
+/** Without styles and scripts: the colors and the text size are those that the user has chosen for the browser. */
+function page({ heading, text }: Page): string {
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${heading}</title>
+</head>
+<body>
+<main>
+<h1>${heading}</h1>
+<p>${text}</p>
+</main>
+</body>
+</html>
+`
 }

@@ -1,0 +1,155 @@
+/** The commands `login`, `status` and `logout`; more of them on terminals in `log-in.test.ts`. */
+import fs from 'node:fs'
+import { browse } from '../support/browser'
+import { igwnAuth, itOnTerminal, runtimeFile } from '../support/command'
+import {
+  asUser,
+  atProvider,
+  expectNothingSecret,
+  kept,
+  loginFile,
+  modeOf,
+  PAGE,
+  secretsOnDisk,
+  stateFolder,
+} from '../support/log-in'
+import { startOpenIdProvider } from '../support/openid-provider'
+import { emptyPlaces, mint, now, put } from '../support/tokens'
+
+beforeEach(() => {
+  emptyPlaces()
+  fs.rmSync(stateFolder(), { recursive: true, force: true })
+})
+
+itOnTerminal(
+  'login in the browser writes the token where requests find it; then renews it silently; logout revokes both',
+  async () => {
+    const provider = await startOpenIdProvider()
+    try {
+      const env = { SSL_CERT_FILE: put(kept('ca.pem'), provider.ca) }
+      const visit = (url: string) => browse(provider.http, url)
+      const ended = await asUser(atProvider(provider, '--web', '--client-id', 'cli'), PAGE, visit, { env })
+      expect(ended.stdout).toContain(`Logged in at ${provider.issuer}`)
+      expect(ended.code).toBe(0)
+      expect([modeOf(runtimeFile()), modeOf(loginFile()), modeOf(stateFolder())]).toEqual([
+        '600',
+        '600',
+        '700',
+      ])
+      expectNothingSecret(ended)
+
+      const { stdout } = await igwnAuth([
+        'token',
+        'https://gracedb.example.org',
+        '--scope',
+        'gracedb.read',
+        '--json',
+      ])
+      expect(JSON.parse(stdout)).toMatchObject({
+        source: runtimeFile(),
+        subject: 'albert',
+        issuer: provider.issuer,
+      })
+
+      const before = secretsOnDisk()
+      const renewed = await igwnAuth(['login', '--no-input', '--min-time-left', '3600', '--json'], { env })
+      expect(renewed).toMatchObject({ code: 0, stderr: '' })
+      expect(JSON.parse(renewed.stdout)).toMatchObject({ outcome: 'renewed', server: provider.issuer })
+      expectNothingSecret(renewed)
+      expect(secretsOnDisk().filter((secret) => before.includes(secret))).toEqual([])
+
+      expect(await igwnAuth(['logout'], { env })).toMatchObject({
+        code: 0,
+        stdout: `Logged out of ${provider.issuer}. Removed ${runtimeFile()} and the login in ${loginFile()}.\n`,
+        stderr: '',
+      })
+      expect(secretsOnDisk()).toEqual([])
+      expect(fs.existsSync(runtimeFile())).toBe(false)
+    } finally {
+      await provider.close()
+    }
+  },
+  60_000,
+)
+
+describe('login', () => {
+  const EXPECTS_URL =
+    '--issuer expects a URL, such as https://issuer.example.org; with --vault, the name of the issuer there'
+
+  it.each([
+    [['--issuer', 'igwn'], EXPECTS_URL],
+    [['--issuer', 'https://me:canary@issuer.example.org'], EXPECTS_URL],
+    [['--client-id', 'me'], '--preset and --client-id need --issuer, the URL of the server'],
+    [
+      ['--vault', 'v.example.org', '--preset', 'iam'],
+      "option '--vault <server>' cannot be used with option '--preset <kind>'",
+    ],
+    [
+      ['--preset', 'iamm'],
+      "option '--preset <kind>' argument 'iamm' is invalid. Allowed choices are iam, keycloak, cilogon, pelican, igwn.",
+    ],
+    [['--web', '--device'], "option '--web' cannot be used with option '--device'"],
+    [['--out', 'x'], "unknown option '--out'. Use -o, --output FILE."],
+  ])('rejects %j', async (words, message) => {
+    const { code, stderr } = await igwnAuth(['login', ...words])
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(message) as string })
+    expect(stderr).not.toContain('canary')
+  })
+
+  it('reports a server that cannot be reached, and a file that others can read', async () => {
+    expect(await igwnAuth(['login', '--issuer', 'https://127.0.0.1:1', '--client-id', 'me'])).toMatchObject({
+      code: 56,
+      stderr: expect.stringContaining('https://127.0.0.1:1 cannot be reached') as string,
+    })
+    put(loginFile(), '{}', 0o644)
+    expect(await igwnAuth(['login'])).toMatchObject({
+      code: 23,
+      stderr: expect.stringContaining('is accessible to others (mode 0644)') as string,
+    })
+  })
+
+  it('without a terminal says what to do, also as JSON', async () => {
+    const { code, stdout, stderr } = await igwnAuth(['login', '--vault', 'https://127.0.0.1:1', '--json'])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /^igwn-auth: a login is required and cannot be started: there is no terminal\n {2}\S/,
+    )
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: {
+        exitCode: 1,
+        fixes: ['run igwn-auth login with the same options on a terminal, once; later runs renew the token'],
+      },
+    })
+  })
+})
+
+describe('status', () => {
+  it('fails when nothing is usable, and lists what is there; also as JSON', async () => {
+    expect(await igwnAuth(['status'])).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^igwn-auth: no credential found\n +To fix:\n +igwn-auth login\n/,
+      ) as string,
+    })
+    put(runtimeFile(), mint({ exp: now() - 60 }))
+    const { code, stdout, stderr } = await igwnAuth(['status', '--json'])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/skipped +\S*bt_u1000\n +expired/)
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { exitCode: 1, message: 'no usable credential found' },
+      credentials: [{ code: 'expired', renewal: 'igwn-auth login, with a new login' }],
+    })
+  })
+})
+
+describe('logout', () => {
+  it('removes a token of another program, and revokes nothing', async () => {
+    put(runtimeFile(), mint())
+    expect(await igwnAuth(['logout'])).toMatchObject({
+      code: 0,
+      stdout: `Removed ${runtimeFile()}. igwn-auth did not log in for it, so nothing was revoked.\n`,
+    })
+    expect((await igwnAuth(['logout', '--json'])).stdout).toBe('{\n  "removed": []\n}\n')
+  })
+})

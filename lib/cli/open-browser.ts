@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process'
+import { processEnvironment, variable } from '../environment'
+
+/** Whether a browser can be opened on this host: it has a display, and the user is at it. */
+export function hasBrowser(): boolean {
+  const { env } = processEnvironment
+  const isSet = (name: string) => variable(env, name) !== undefined
+  if (['SSH_CONNECTION', 'SSH_CLIENT', 'SSH_TTY'].some(isSet)) return false
+  return isSet('BROWSER') || process.platform !== 'linux' || ['DISPLAY', 'WAYLAND_DISPLAY'].some(isSet)
+}
+
+/** Opens a URL in the browser of the user. A browser that does not start is no error: the URL was printed, too. */
+export function openBrowser(url: string): void {
+  const [program, ...words] = command()
+  const child = spawn(program, [...words, url], { stdio: 'ignore', detached: true })
+  child.on('error', () => undefined)
+  child.unref()
+}
+
+/** The variable is that of xdg-open, Python and the GitHub CLI. No shell interprets the URL. */
+function command(): readonly [string, ...string[]] {
+  const browser = variable(processEnvironment.env, 'BROWSER')
+  if (browser !== undefined) return [browser]
+  switch (process.platform) {
+    case 'darwin':
+      return ['open']
+    case 'win32':
+      return ['rundll32', 'url.dll,FileProtocolHandler']
+    default:
+      return ['xdg-open']
+  }
+}
