@@ -1,4 +1,6 @@
 import fs from 'node:fs'
+import { once } from 'node:events'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -340,6 +342,63 @@ describe('an interrupted download is resumed', () => {
     expect((await get()).code).toBe(0)
     expect(server.statuses).toEqual([200, 416])
     expect(isWhole()).toBe(true)
+  })
+
+  it('and not requested again where XRootD 5 sends a 206 without a body instead of the 416', async () => {
+    await serveFile({ hidesLength: true })
+    const beyond = { 'Content-Range': `bytes ${size}--1/${size}`, 'Content-Length': '0' }
+    server.mishaps.push({ silentAt: size }, { status: 206, headers: beyond })
+    await get([], { meanwhile: interruptAt(size) })
+    expect((await get()).code).toBe(0)
+    expect(server.statuses).toEqual([200, 206])
+    expect(isWhole()).toBe(true)
+  })
+
+  it('when it is slower than --speed-limit for --speed-time, at most --retry times', async () => {
+    await serveFile()
+    server.mishaps.push({ silentAt: 400_000 })
+    const { code, stderr } = await get(['-Y', '1000', '-y', '1'])
+    expect(code).toBe(0)
+    expect(stderr).toMatch(
+      /^127.0.0.1:\d+ sent less than 1 kB per second for 1 second; resuming now \(1 of 5\)\n$/,
+    )
+    expect(isWhole()).toBe(true)
+  })
+
+  it('where a header line of the ranged response ends with a bare LF, as XRootD before 5.5.4 sends it', async () => {
+    await serveFile()
+    server.mishaps.push({ silentAt: 400_000 })
+    await get([], { meanwhile: interruptAt(400_000) })
+    const requests: string[] = []
+    const raw = net.createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', (head) => {
+        requests.push(head.toString('latin1'))
+        socket.end(
+          Buffer.concat([
+            Buffer.from(
+              `HTTP/1.1 206 Partial Content\r\nETag: "version-1"\r\nContent-Length: ${size - 400_000}\r\n` +
+                `Content-Range: bytes 400000-${size - 1}/${size}\nDigest: adler32=12345678\r\n\r\n`,
+            ),
+            content.subarray(400_000),
+          ]),
+        )
+      })
+    })
+    const { port } = new URL(server.url)
+    await server.close()
+    raw.listen(Number(port), '127.0.0.1')
+    await once(raw, 'listening')
+    try {
+      expect(await get()).toMatchObject({ code: 0 })
+      expect(requests.map((text) => /^Range: (.*)\r$/im.exec(text)?.[1])).toEqual([
+        'bytes=400000-1199999',
+        'bytes=400000-1199999',
+      ])
+      expect(isWhole()).toBe(true)
+    } finally {
+      raw.close()
+    }
   })
 })
 

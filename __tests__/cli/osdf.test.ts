@@ -1,6 +1,7 @@
 /** The command and objects of federations. */
 import fs from 'node:fs'
 import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { igwnAuth, runtimeFile, type Ended } from '../support/command'
 import { createFederation, type TestFederation } from '../support/federation'
 import { createAuthority } from '../support/pki'
@@ -129,6 +130,71 @@ it('get warns where the token expires before the download ends, at 10 MB per sec
   expect(await run('get', federation.url(FRAME), '-o', 'small', '--strict')).toMatchObject({
     code: 0,
     stderr: '',
+  })
+})
+
+it('get -o goes on at the next cache when one is slow, twice; after that the network of this host may be slow', async () => {
+  const [first, second] = federation.caches
+  first.faults = { cutAfter: 5, isSilent: true, cuts: 1 }
+  const { code, stderr } = await run('get', federation.url(FRAME), '-o', 'slow.txt', '-y', '1')
+  expect(code).toBe(0)
+  expect(stderr).toMatch(/sent less than 100 kB per second for 1 second; resuming now \(1 of 5\)\n$/)
+  expect(fs.readFileSync(path.join(folder(), 'slow.txt'), 'utf8')).toBe('a secret frame\n')
+  expect(second.seen.map(({ headers }) => headers.range)).toEqual(['bytes=5-14'])
+})
+
+it('get -o tries again after a 404 in the middle of a download: the origin of the cache may not respond', async () => {
+  const [first, second] = federation.caches
+  first.faults = { cutAfter: 5, isSilent: true }
+  const { code, stderr } = await igwnAuth(['get', federation.url(FRAME), '-o', 'f.txt', '-y', '1'], {
+    env: { SSL_CERT_FILE: ca },
+    cwd: folder(),
+    meanwhile: async () => {
+      while (!first.seen.some(({ method }) => method === 'GET')) await wait(5)
+      first.faults = second.faults = { status: 404 }
+      while (second.seen.length === 0) await wait(5)
+      await wait(100)
+      first.faults = second.faults = {}
+    },
+  })
+  expect([code, stderr]).toEqual([0, expect.stringContaining('404')])
+  expect(fs.readFileSync(path.join(folder(), 'f.txt'), 'utf8')).toBe('a secret frame\n')
+})
+
+describe('-T to a federation', () => {
+  const upload = (...words: string[]) => run('request', federation.url('/igwn/frames/new'), ...words)
+  const file = () => put(room('upload.bin'), 'uploaded')
+
+  it('compares what the origin stored with what was sent', async () => {
+    expect(await upload('-T', file())).toMatchObject({ code: 0, stderr: '' })
+    expect(federation.source.seen.map(({ method }) => method)).toEqual(['PUT', 'HEAD'])
+    federation.source.faults = { digest: 'adler32=12345678' }
+    const { code, stderr } = await upload('-T', file())
+    expect(code).toBe(56)
+    expect(stderr).toMatch(
+      /stored a file with adler32 12345678, and what was sent has [0-9a-f]{8}\n +To fix: upload it again\n$/,
+    )
+    expect(await upload('-T', file(), '--no-checksum')).toMatchObject({ code: 0 })
+  })
+
+  it('also of what comes from a pipe, which is hashed while it is sent', async () => {
+    const options = { env: { SSL_CERT_FILE: ca, COLUMNS: '220' }, cwd: folder(), stdin: 'from a pipe' }
+    const words = ['request', federation.url('/igwn/frames/new'), '-T', '-', '--checksum', 'md5']
+    expect(await igwnAuth(words, options)).toMatchObject({ code: 0, stderr: '' })
+    expect(federation.objects.get('/igwn/frames/new')?.toString()).toBe('from a pipe')
+    federation.source.faults = { digest: 'md5=AAAAAAAAAAAAAAAAAAAAAA==' }
+    const { code, stderr } = await igwnAuth(words, options)
+    expect([code, stderr]).toEqual([
+      56,
+      expect.stringMatching(/stored a file with md5 0{32}, and what was sent has/),
+    ])
+  })
+
+  it('with --checksum needs a digest: without the right to read there is none', async () => {
+    put(runtimeFile(), mint({ iss: federation.issuer, aud: 'ANY', scope: 'write:/frames' }))
+    const { code, stderr } = await upload('-T', file(), '--checksum', 'any')
+    expect([code, stderr]).toEqual([1, expect.stringContaining('with scope storage.read:/frames/new')])
+    expect(await upload('-T', file())).toMatchObject({ code: 0 })
   })
 })
 

@@ -83,8 +83,8 @@ const PUBLIC = '/public'
 
 export interface FederationOptions {
   readonly issuer?: string
-  /** Origins that the servers are known by, for a test that leads them to `ports`. Default is `https://localhost:port`. */
-  readonly names?: Readonly<Record<'director' | 'cache-1' | 'cache-2' | 'source', string>>
+  /** Origins that the director names, of other servers, or for a test that leads them to `ports`. Default is `https://localhost:port`. */
+  readonly names?: Readonly<Partial<Record<'director' | 'cache-1' | 'cache-2' | 'source', string>>>
 }
 
 export async function createFederation(

@@ -81,7 +81,8 @@ async function requestRest(
   const last = source.size !== undefined && position < source.size ? source.size - 1 : ''
   const response = await send({ Range: `bytes=${position}-${last}`, ...conditionOf(source.validator) })
   if (response.status === 206 && isRestOf(part, response)) return response
-  if (response.status === 416 && isComplete(part, response)) {
+  const isBeyond = response.status === 416 || contentRangeOf(response.headers)?.first === undefined
+  if (isBeyond && isComplete(part, response)) {
     response.discard()
     return undefined
   }

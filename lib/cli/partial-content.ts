@@ -49,7 +49,7 @@ export function matchesValidator(headers: AxiosHeaders, { etag, lastModified, by
 
 /** `Content-Range` (RFC 9110 section 14.4). */
 export interface ContentRange {
-  /** The first and the last byte; undefined in a 416. */
+  /** The first and the last byte; undefined in a 416, and in the 206 without a body that XRootD 5 sends instead. */
   readonly first?: number
   readonly last?: number
   /** Bytes of the whole file; undefined when the server does not know. */
@@ -58,7 +58,9 @@ export interface ContentRange {
 
 export function contentRangeOf(headers: AxiosHeaders): ContentRange | undefined {
   const [, first, last, size] =
-    /^bytes (?:(\d{1,15})-(\d{1,15})|\*)\/(\d{1,15}|\*)$/i.exec(fieldOf(headers, 'Content-Range') ?? '') ?? []
+    /^bytes (?:(\d{1,15})-(\d{1,15})|\*|\d{1,15}--1)\/(\d{1,15}|\*)$/i.exec(
+      fieldOf(headers, 'Content-Range') ?? '',
+    ) ?? []
   if (size === undefined) return undefined
   return {
     ...(first !== undefined && { first: Number(first), last: Number(last) }),

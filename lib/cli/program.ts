@@ -111,14 +111,24 @@ function addRequest(igwnAuth: Command, done: (exitCode: number) => void): void {
     .addOption(new Option('-6, --ipv6', 'connect by IPv6 only').conflicts('ipv4'))
     .option('--timeout <seconds>', 'limit of every wait for the server', parse.parseSeconds, 300)
     .option('-m, --max-time <seconds>', 'limit of each URL', parse.parseSeconds)
+    .option(
+      '-Y, --speed-limit <bytes>',
+      'interrupt a slower download; 0 for none (default: in a federation 100000 per second, then the next cache)',
+      parse.parseCount,
+    )
+    .option(
+      '-y, --speed-time <seconds>',
+      'the time over which it is counted (default: 30)',
+      parse.parseSeconds,
+    )
     .option('--retry <count>', 'how often an interrupted download is resumed', parse.parseCount, 5)
     .option('--no-resume', 'ignore an existing FILE.part')
     .option(
       '--checksum <algorithm>',
-      'verify FILE by this digest of the server, or any (default: osdf, where there is one)',
+      'verify FILE or an upload by this digest of the server, or any (default: osdf, where there is one)',
       parse.parseChecksum,
     )
-    .option('--no-checksum', 'do not verify FILE')
+    .option('--no-checksum', 'do not verify it')
     .option('--same-size', 'treat a file of the same size as the same (XRootD)')
     .optionsGroup('Accepted as in curl, the default here:')
     .option('-L, --location', 'follow redirects')

@@ -39,6 +39,10 @@ export interface RequestFlags extends CredentialFlags {
   readonly ipv6?: boolean
   readonly timeout: number
   readonly maxTime?: number
+  /** Bytes per second. */
+  readonly speedLimit?: number
+  /** Seconds. */
+  readonly speedTime?: number
   readonly retry: number
   readonly resume: boolean
   readonly sameSize?: boolean

@@ -2,13 +2,14 @@ import { IgwnAuthError } from '../errors'
 import { urlWithoutSecrets, type IgwnAuthEvent } from '../events'
 import { isStats, statOf } from '../files/read-file'
 import { failureText, openDevice, openForWriting, writeTarget } from '../files/write-file'
+import { isPelicanUrl } from '../formats/url'
 import { explain } from '../instance/explain'
 import type { IgwnAuthOptions } from '../options'
 import { pathName } from '../secrets/sanitize'
 import { abortOnSignal, asUsageError, CommandError, EXIT, Interrupted, usageError } from './errors'
 import { authOptions, nameTrustFlags, useTrustFlags } from './flags'
 import { seconds } from './format'
-import { MAX_TIMER, sender, type Send } from './http-client'
+import { MAX_TIMER, sender, type Send, type SpeedLimit } from './http-client'
 import { printBody } from './print-body'
 import { progressOf, type Progress } from './progress'
 import type { RequestBody } from './request-body'
@@ -17,6 +18,7 @@ import { eventLine, headLines, redactedHeadLines } from './response-text'
 import { printError } from './terminal'
 import { outputFile, saveFile } from './save-file'
 import { checkDownload } from './token-lifetime'
+import { headOfUpload, verifiedUpload } from './verify-upload'
 import { checkFormat, writeOut, writeOutFormat, type Transfer } from './write-out'
 
 /** `igwn-auth request URL...`: sends requests with credentials; bodies go to stdout or into files. */
@@ -65,7 +67,9 @@ function transferOf(request: RequestOptions, file: string | undefined): Transfer
 }
 
 async function perform(transfer: Transfer, igwnAuth: IgwnAuthOptions, flags: RequestFlags): Promise<void> {
-  const { request, file } = transfer
+  const { file } = transfer
+  const upload = file === undefined ? verifiedUpload(transfer.request, flags) : undefined
+  const { request } = upload ?? transfer
   await abortOnSignal(async (interrupt) => {
     const signal = flags.maxTime === undefined ? interrupt : withDeadline(interrupt, flags.maxTime)
     const progress = uploadProgress(transfer, flags)
@@ -76,10 +80,19 @@ async function perform(transfer: Transfer, igwnAuth: IgwnAuthOptions, flags: Req
     }
     const onDownload = (length: number) => (transfer.sizeDownload += length)
     try {
-      const plain = sender(request, igwnAuth, { timeout: flags.timeout, signal, onUpload, onDownload })
+      const plain = sender(request, igwnAuth, {
+        timeout: flags.timeout,
+        signal,
+        onUpload,
+        onDownload,
+        speed: file === undefined ? undefined : speedOf(request, flags),
+      })
       const send = observed(plain, transfer, flags, () => progress?.end())
-      if (file === undefined || flags.head) await printBody(await send(), flags, { request, igwnAuth })
-      else {
+      if (file === undefined || flags.head) {
+        const response = await send()
+        await printBody(response, flags, { request, igwnAuth })
+        await upload?.check(response, headSender(headOfUpload(request), igwnAuth, flags, signal))
+      } else {
         const head = headSender(request, igwnAuth, flags, signal)
         await saveFile(file, send, { request, flags, igwnAuth, signal, head })
       }
@@ -87,6 +100,13 @@ async function perform(transfer: Transfer, igwnAuth: IgwnAuthOptions, flags: Req
       progress?.end()
     }
   })
+}
+
+/** In a federation a slow server is replaced by the next one, twice: then the network of this host may be slow. */
+function speedOf({ url }: RequestOptions, { speedLimit, speedTime }: RequestFlags): SpeedLimit | undefined {
+  if (speedLimit === undefined && speedTime === undefined && !isPelicanUrl(url.href)) return undefined
+  const times = speedLimit === undefined ? 2 : Infinity
+  return speedLimit === 0 ? undefined : { limit: speedLimit ?? 100_000, time: speedTime ?? 30, times }
 }
 
 /** Sends the request as HEAD. */

@@ -5,7 +5,7 @@ import { isPelicanUrl } from '../formats/url'
 import type { IgwnAuthOptions } from '../options'
 import { pathName } from '../secrets/sanitize'
 import { download } from './download'
-import { CommandError, EXIT, usageError } from './errors'
+import { CommandError, EXIT, TransientError, usageError } from './errors'
 import { errorOfResponse, type FailedRequest } from './error-response'
 import { bytes } from './format'
 import { hostOf, type Response, type Send } from './http-client'
@@ -13,7 +13,7 @@ import { openPart, type PartFile } from './part-file'
 import { progressOf } from './progress'
 import type { RequestFlags, RequestOptions } from './request-options'
 import { messageIn, pageOf } from './response-text'
-import { digestOf, verifiedPart, type ChecksumChoice } from './verify-download'
+import { checksumChoice, digestOf, verifiedPart } from './verify-download'
 
 /** The file that the body is saved to; undefined for stdout. */
 export function outputFile(
@@ -65,7 +65,19 @@ export async function saveFile(
     const target = verified?.part ?? part
     // With trailers a response has no size, and cannot be resumed.
     const sendSized: Send = (more) => send({ ...more, ...WITHOUT_TRAILERS })
-    await download(sendSized, target, { key, retries, sameSize, signal, progress, errorOf })
+    await download(sendSized, target, {
+      key,
+      retries,
+      sameSize,
+      signal,
+      progress,
+      errorOf: async (response) => {
+        const error = await errorOf(response)
+        // A cache responds so, too, when its origin does not respond.
+        const isStalled = response.status === 404 && part.position > 0 && isPelicanUrl(request.url.href)
+        return isStalled ? new TransientError(error.exitCode, error.message, error.details) : error
+      },
+    })
     progress.end()
     await verified?.check()
     await part.complete()
@@ -81,12 +93,6 @@ export async function saveFile(
 }
 
 const WITHOUT_TRAILERS = { TE: '' }
-
-/** Objects of federations are verified where there is a digest; another server is asked for one only on request. */
-function checksumChoice({ url }: RequestOptions, { checksum }: RequestFlags): ChecksumChoice | undefined {
-  if (checksum !== undefined) return checksum === false ? undefined : checksum
-  return isPelicanUrl(url.href) ? 'offered' : undefined
-}
 
 /**
  * Identifies a request; undefined when it cannot be resumed: only a GET for a whole file, without conditions, can. A digest,

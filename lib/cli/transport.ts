@@ -98,6 +98,7 @@ function send(
     agent: wrapAgent(agent ?? (isHttps ? https : http).globalAgent),
     onread,
     family: family as number | undefined,
+    ...(config.insecureHTTPParser && { insecureHTTPParser: true }),
     ...(auth && { auth: `${auth.username}:${auth.password}` }),
   }
   return new Promise((resolve, reject) => {

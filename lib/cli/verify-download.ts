@@ -2,29 +2,42 @@ import { createReadStream } from 'node:fs'
 import type { AxiosHeaders } from 'axios'
 import { checksum, type Checksum } from '../formats/checksum'
 import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../formats/digest-algorithms'
+import { isPelicanUrl } from '../formats/url'
 import { parseDigests, wantDigest, type Digest } from '../formats/digest-fields'
 import { CommandError, EXIT } from './errors'
 import type { Response } from './http-client'
 import type { PartFile } from './part-file'
+import type { RequestFlags, RequestOptions } from './request-options'
 
 /** What `--checksum` asks for: `any` or an algorithm is required; `offered` is verified where the server has a digest. */
 export type ChecksumChoice = 'offered' | 'any' | DigestAlgorithm
+
+/** Objects of federations are verified where there is a digest; another server is asked for one only on request. */
+export function checksumChoice(
+  { url }: RequestOptions,
+  { checksum: chosen }: RequestFlags,
+): ChecksumChoice | undefined {
+  if (chosen !== undefined) return chosen === false ? undefined : chosen
+  return isPelicanUrl(url.href) ? 'offered' : undefined
+}
 
 /** The digest of the whole file, as the server names it in response to HEAD; undefined for none that is needed. */
 export async function digestOf(
   choice: ChecksumChoice,
   host: string,
   head: (fields: Readonly<Record<string, string>>) => Promise<Response>,
+  algorithms: readonly DigestAlgorithm[] = DIGEST_ALGORITHMS,
 ): Promise<Digest | undefined> {
-  const named = DIGEST_ALGORITHMS.filter((one) => one === choice)
-  const response = await head(wantDigest(named.length > 0 ? named : DIGEST_ALGORITHMS))
+  const named = algorithms.filter((one) => one === choice)
+  const accepted = named.length > 0 ? named : algorithms
+  const response = await head(wantDigest(accepted))
   response.discard()
   // A 404 may come from a cache whose origin does not respond; the download has an error of its own.
   const { digests, skipped } =
     response.status < 300
       ? parseDigests((name) => fieldOf(response.headers, name))
       : { digests: [], skipped: [] }
-  const digest = digests.find(({ algorithm }) => named.length === 0 || named.includes(algorithm))
+  const digest = digests.find(({ algorithm }) => accepted.includes(algorithm))
   if (digest ?? (choice === 'offered' || response.status >= 300)) return digest
   throw new CommandError(
     EXIT.transfer,

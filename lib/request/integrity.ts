@@ -65,13 +65,16 @@ async function digestOf(context: RequestContext, send: Send): Promise<NamedDiges
   const digest = digests.find(({ algorithm }) => named === undefined || algorithm === named)
   if (skipped.length > 0) note(context, `a digest is not used: ${skipped.join('; ')}`)
   if (digest) return { digest }
-  const missing = `no ${named === undefined ? '' : `${named} `}digest`
+  const kind = `${named === undefined ? '' : `${named} `}digest`
+  const missing = hasObject
+    ? `names no ${kind} of the object`
+    : `responds with ${response.status} when it is asked for the ${kind} of the object`
   if (integrity === 'offered') {
-    note(context, `the server names ${missing}, so the transfer is not verified`)
+    note(context, `${url.host} ${missing}, so the transfer is not verified`)
     return {}
   }
   const problem = integrityError(
-    `${url.host} names ${missing} of the object, so it cannot be verified`,
+    `${url.host} ${missing}, so it cannot be verified`,
     "Set integrity to 'offered' to verify only where the server has a digest",
   )
   // After another status, the error of the request itself says more; a 404 may mean that an origin does not respond.

@@ -17,6 +17,10 @@ export interface XrootdOptions {
   readonly authorizations?: readonly string[]
   /** Files that exist at the start, by path. */
   readonly files?: Readonly<Record<string, string>>
+  /** The folder that the scopes of its tokens are relative to. Default is `/`. */
+  readonly basePath?: string
+  /** The digests that it computes, such as `adler32 md5`. Default is none. */
+  readonly checksums?: string
   /** A VO whose attributes it accepts from this issuer. */
   readonly vo?: { readonly name: string; readonly issuer: Issued }
   /** The origin of another server, to which it redirects all requests: it is a redirector then. */
@@ -29,6 +33,8 @@ export interface Xrootd extends Daemon {
   readonly port: number
   /** The content of a file on the server. */
   read(file: string): Buffer
+  /** Where a file of the server is on this host. */
+  pathOf(file: string): string
 }
 
 export async function startXrootd({
@@ -37,6 +43,8 @@ export async function startXrootd({
   gridmap = {},
   authorizations = [],
   files = {},
+  basePath = '/',
+  checksums,
   vo,
   redirectsTo,
 }: XrootdOptions): Promise<Xrootd> {
@@ -65,7 +73,7 @@ audience = https://localhost:${port}, https://localhost
 onmissing = passthrough
 [Issuer test]
 issuer = ${issuer.url}
-base_path = /
+base_path = ${basePath}
 default_user = albert
 `,
   )
@@ -92,6 +100,7 @@ http.desthttps yes
 http.header2cgi Authorization authz
 http.gridmap ${at('gridmap')}
 ${vo ? 'http.secxtractor libXrdHttpVOMS.so' : ''}
+${checksums === undefined ? '' : `xrootd.chksum max 2 ${checksums}\nxrootd.tls capable all`}
 ${redirectsTo === undefined ? '' : `xrootd.redirect ${new URL(redirectsTo).host} all`}
 # Logs decisions without tokens. (http.trace would log tokens.)
 acc.audit deny grant
@@ -119,5 +128,6 @@ ofs.authlib ++ libXrdAccSciTokens.so config=${at('scitokens.cfg')}
     origin: `https://localhost:${port}`,
     port,
     read: (file) => fs.readFileSync(at('data', file)),
+    pathOf: (file) => at('data', file),
   }
 }
