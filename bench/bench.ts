@@ -14,6 +14,7 @@ import axios from 'axios'
 import jsonwebtoken from 'jsonwebtoken'
 import { breakdown } from './breakdown'
 import { certificates } from './certificates'
+import { data } from './data'
 import { discovery } from './discovery'
 import { imports } from './imports'
 import { installed } from './installed'
@@ -49,6 +50,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   'Tokens that others manage': managed,
   'Packages: loading': imports,
   'Downloads and uploads': transfers,
+  'Objects of a federation': data,
   'Packages: size and bundles': packages,
   'Packages: installing': installed,
   'Memory over many requests': memory,

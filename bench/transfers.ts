@@ -7,7 +7,7 @@ import { compared, spreadOf } from './measure'
 import { counted, measured, measuredTwice, type Note, type Result } from './report'
 import type { Setting } from './setting'
 
-const CLI = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url))
+export const CLI = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url))
 
 /** What a program takes that does the same and nothing else. */
 const PLAIN = {
@@ -23,7 +23,7 @@ const PLAIN = {
     createReadStream(process.argv[2]).pipe(request)`,
 }
 
-interface Run {
+export interface Run {
   /** Microseconds. */
   readonly wall: number
   readonly cpu: number
@@ -81,7 +81,7 @@ const seconds = (runs: readonly Run[]) => spreadOf(runs.map(({ wall }) => wall /
 const memoryOf = (runs: readonly Run[]) => spreadOf(runs.map(({ memory }) => memory)).median
 
 /** Runs a program and reads what it prints. GNU time or a shell would say the same; `times` of the shell is everywhere. */
-async function run([program = '', ...words]: readonly string[]): Promise<Run> {
+export async function run([program = '', ...words]: readonly string[]): Promise<Run> {
   const begin = performance.now()
   const line = '"$@" & wait $!; code=$?; times >&2; exit $code'
   const child = spawn('sh', ['-c', line, 'sh', program, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import os from 'node:os'
 import { crc32 } from 'node:zlib'
 import type { DigestAlgorithm } from './digest-algorithms'
 
@@ -37,24 +38,65 @@ function sum32(initial: number, add: (value: number, bytes: Uint8Array) => numbe
   }
 }
 
-/** RFC 1950 section 8.2. Node.js has none. Unrolled: eight bytes at a time take a third of the time. */
+/**
+ * RFC 1950 section 8.2. Node.js has none. Four bytes at a time, in two sums of two 16-bit halves each, take a third of the time of one
+ * byte at a time.
+ */
 function adler32(value: number, bytes: Uint8Array): number {
+  const start = -bytes.byteOffset & 3
+  const blocks = Math.floor((bytes.length - start) / (WORDS * 4))
+  if (blocks < 1 || !isLittleEndian) return adlerOfBytes(value, bytes, 0, bytes.length)
+  const end = start + blocks * WORDS * 4
+  const sum = adlerOfBytes(value, bytes, 0, start)
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + start, blocks * WORDS)
+  return adlerOfBytes(adlerOfWords(sum, words), bytes, end, bytes.length)
+}
+
+const isLittleEndian = os.endianness() === 'LE'
+
+function adlerOfBytes(value: number, bytes: Uint8Array, from: number, end: number): number {
   let a = value & 0xffff
   let b = value >>> 16
-  for (let i = 0; i < bytes.length;) {
+  for (let i = from; i < end;) {
     // The sums must be reduced before they leave 32 bits.
-    const end = Math.min(i + 3800, bytes.length)
-    for (const last = end - 7; i < last; i += 8) {
-      b += a += bytes[i] as number
-      b += a += bytes[i + 1] as number
-      b += a += bytes[i + 2] as number
-      b += a += bytes[i + 3] as number
-      b += a += bytes[i + 4] as number
-      b += a += bytes[i + 5] as number
-      b += a += bytes[i + 6] as number
-      b += a += bytes[i + 7] as number
+    for (const last = Math.min(i + 3800, end); i < last; i++) b += a += bytes[i] as number
+    a %= 65521
+    b %= 65521
+  }
+  return ((b << 16) | a) >>> 0
+}
+
+/** More words could leave the 16 bits of a sum of sums: 255 · 22 · 23 / 2 = 64,515. */
+const WORDS = 22
+/** More could leave 32 bits. */
+const WORDS_BETWEEN_REDUCTIONS = 16 * WORDS
+
+function adlerOfWords(value: number, words: Int32Array): number {
+  let a = value & 0xffff
+  let b = value >>> 16
+  for (let i = 0; i < words.length;) {
+    const last = Math.min(i + WORDS_BETWEEN_REDUCTIONS, words.length)
+    while (i < last) {
+      // Sums of the bytes 0 and 2 of the words, and of the bytes 1 and 3; and the sums of these after each word.
+      let even = 0
+      let odd = 0
+      let evens = 0
+      let odds = 0
+      for (const end = i + WORDS; i < end; i++) {
+        const word = words[i] as number
+        even = (even + (word & 0xff00ff)) | 0
+        odd = (odd + ((word >>> 8) & 0xff00ff)) | 0
+        evens = (evens + even) | 0
+        odds = (odds + odd) | 0
+      }
+      const sum1 = odd & 0xffff
+      const sum2 = even >>> 16
+      const sum3 = odd >>> 16
+      const sums = (evens & 0xffff) + (evens >>> 16) + (odds & 0xffff) + (odds >>> 16)
+      // The byte p of a word with k words to come counts 4 · (k + 1) − p times.
+      b += WORDS * 4 * a + 4 * sums - sum1 - 2 * sum2 - 3 * sum3
+      a += (even & 0xffff) + sum1 + sum2 + sum3
     }
-    for (; i < end; i++) b += a += bytes[i] as number
     a %= 65521
     b %= 65521
   }

@@ -1,3 +1,4 @@
+import type { ClientRequest } from 'node:http'
 import type { InternalAxiosRequestConfig } from 'axios'
 import type { Reason } from '../errors'
 import type { ResolvedOptions } from '../options'
@@ -24,6 +25,8 @@ export interface RequestContext {
   readonly options: ResolvedOptions
   /** The object of a federation that the request is for; undefined for other requests. */
   readonly object: ObjectTarget | undefined
+  /** Called with each native request of the http adapter. */
+  readonly onRequest?: ((request: ClientRequest) => void) | undefined
   /** The caller authenticates: an `Authorization` (even false or null), `auth`, or userinfo in the URL. */
   readonly authenticated: boolean
   /** A redirect led to an origin that is not declared to be the same service (`trustedOrigins`). */

@@ -1,4 +1,5 @@
 import { errorMonitor, type EventEmitter } from 'node:events'
+import type { ClientRequest } from 'node:http'
 import { Readable } from 'node:stream'
 import axios, { AxiosError, AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { processEnvironment } from '../environment'
@@ -22,9 +23,11 @@ import { isStream } from '../secrets/hide-response'
 import type { ObjectRequirements } from '../tokens/token'
 import { requirementsOf, type TokenRequirements } from '../tokens/validate-claims'
 import { abortable } from './abort'
+import { adapterKind, isHttp2 } from './adapters'
 import { federationAsker } from './ask-federation'
 import { newContext, type RequestContext } from './context'
 import { objectUrlOf } from './destination'
+import { usesProxy } from './network-proxy'
 import { canResend, discard } from './resend'
 import { copyOf } from './transmit'
 
@@ -74,6 +77,9 @@ export interface ObjectRequests {
 export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
   const resolver = objectResolver()
   const targets = new WeakMap<ResolvedObject, ObjectTarget>()
+  // The same objects for each request, so that what was attached last is attached again.
+  const urls = new WeakMap<ObjectServer, URL>()
+  const optionsFor = optionsFinder()
 
   return {
     async send(caller, adapter) {
@@ -90,7 +96,7 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
       const url = servers[0]?.url ?? directorUrl(federation, parsePelicanUrl(object.url))
       const isMissing = servers.length === 0 && !object.requiresToken
       return {
-        context: contextAt(caller, adapter, object, url),
+        context: contextAt(caller, adapter, object, new URL(url)),
         error: isMissing ? noServer(object, reply) : undefined,
       }
     },
@@ -106,7 +112,7 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
       // A director may name servers of a private object only when it is shown a token.
       if (object.servers.length > 0 || !object.requiresToken) return found
       const parsed = parsePelicanUrl(url)
-      const context = contextAt(caller, adapter, object, directorUrl(object.federation, parsed))
+      const context = contextAt(caller, adapter, object, new URL(directorUrl(object.federation, parsed)))
       const ask = federationAsker((config) => send({ ...context, caller: config, request: config }))
       const reply = await ask({ method: object.method, url: context.url.href })
       return resolutionOf(object.federation, parsed, object.method, reply)
@@ -132,8 +138,10 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     routed: RoutedRequest,
   ): Promise<AxiosResponse> {
     const { caller, adapter, resolution } = routed
-    const watch = next && firstByteWatch(caller)
-    const context = contextAt(caller, adapter, resolution.object, server.url, watch)
+    const url = urlOf(server)
+    const isNative = adapterKind(adapter) === 'http' && !isHttp2(caller) && !usesProxy(url, caller.proxy)
+    const watch = next && firstByteWatch(caller, isNative)
+    const context = contextAt(caller, adapter, resolution.object, url, watch)
     let outcome: unknown
     try {
       const response = await send(context)
@@ -163,16 +171,23 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     caller: Request,
     adapter: Request['adapter'],
     object: ResolvedObject,
-    url: string,
+    url: URL,
     watch?: FirstByteWatch,
   ): RequestContext {
-    const context = contextOf(caller, adapter, new URL(url))
+    const context = contextOf(caller, adapter, url)
     return {
       ...context,
-      request: routedRequest(caller, url, watch),
+      request: routedRequest(caller, url.href, watch),
       options: optionsFor(context.options),
       object: targetFor(object),
+      onRequest: watch?.onRequest,
     }
+  }
+
+  function urlOf(server: ObjectServer): URL {
+    const url = urls.get(server) ?? new URL(server.url)
+    urls.set(server, url)
+    return url
   }
 
   /** The same for each request, so that the search for a token has a result already. */
@@ -197,11 +212,18 @@ function routedRequest(caller: Request, url: string, watch: FirstByteWatch | und
 }
 
 /** A certificate and a password are for servers that the user chose; the director chooses these. */
-function optionsFor(options: ResolvedOptions): ResolvedOptions {
-  return Object.assign(Object.create(null), options, {
-    netrc: options.netrc ?? false,
-    cert: certChoice(options.cert, processEnvironment.env) ?? false,
-  }) as ResolvedOptions
+function optionsFinder(): (options: ResolvedOptions) => ResolvedOptions {
+  let last: { readonly from: ResolvedOptions; readonly to: ResolvedOptions } | undefined
+  return (from) => {
+    const cert = certChoice(from.cert, processEnvironment.env) ?? false
+    if (last?.from === from && last.to.cert === cert) return last.to
+    const to = Object.assign(Object.create(null), from, {
+      netrc: from.netrc ?? false,
+      cert,
+    }) as ResolvedOptions
+    last = { from, to }
+    return to
+  }
 }
 
 function targetOf(object: ResolvedObject): ObjectTarget {
@@ -256,6 +278,8 @@ const FAILING: ReadonlySet<number> = new Set([404, 408, 410, 429])
 /** Aborts a request to which nothing comes back. */
 interface FirstByteWatch {
   readonly attachTo: (request: Request) => Request
+  /** Called with each native request; undefined where the adapter has none. */
+  readonly onRequest: ((request: ClientRequest) => void) | undefined
   readonly isLate: () => boolean
   readonly end: () => void
 }
@@ -263,22 +287,36 @@ interface FirstByteWatch {
 /** Milliseconds; Pelican gives its caches as long. */
 const FIRST_BYTE_TIMEOUT = 10_000
 
-/** Undefined where the caller's signal is not one of Node.js. */
-function firstByteWatch(caller: Request): FirstByteWatch | undefined {
+/**
+ * Undefined where the caller's signal is not one of Node.js.
+ *
+ * @param isNative - whether a native request says when the response begins: `onDownloadProgress` takes a third of the time of a request
+ */
+function firstByteWatch(caller: Request, isNative: boolean): FirstByteWatch | undefined {
   const { signal, onDownloadProgress } = caller
   if (signal && !(signal instanceof AbortSignal)) return undefined
   const late = new AbortController()
-  const timer = setTimeout(() => late.abort(), FIRST_BYTE_TIMEOUT)
+  let isWatched = !isNative
+  const timer = setTimeout(() => {
+    if (isWatched) late.abort()
+  }, FIRST_BYTE_TIMEOUT)
   const end = () => clearTimeout(timer)
   return {
-    attachTo: (request) => ({
-      ...request,
-      signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
-      onDownloadProgress: (event) => {
-        end()
-        onDownloadProgress?.(event)
-      },
-    }),
+    attachTo(request) {
+      request.signal = signal ? AbortSignal.any([signal, late.signal]) : late.signal
+      if (!isNative)
+        request.onDownloadProgress = (event) => {
+          end()
+          onDownloadProgress?.(event)
+        }
+      return request
+    },
+    onRequest: isNative
+      ? (request) => {
+          isWatched = true
+          request.once('response', end)
+        }
+      : undefined,
     isLate: () => late.signal.aborted && !signal?.aborted,
     end,
   }

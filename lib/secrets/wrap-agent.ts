@@ -28,16 +28,28 @@ export function wrapAgent<T>(agent: T): T {
   if (!addsRequests(agent) || hasOwnProxy(agent)) return agent
   const known = wrappers.get(agent)
   if (known) return known as T
-  const addRequest: AddingAgent['addRequest'] = (request, options, ...rest) => {
-    hideInAgent(request, options)
-    agent.addRequest(request, options, ...rest)
-  }
-  // A proxy, not an object that inherits from the agent: V8 would deoptimize each change to a pool of a prototype.
-  const wrapper = new Proxy(agent, {
-    get: (target, name) => (name === 'addRequest' ? addRequest : (Reflect.get(target, name) as unknown)),
-  })
+  const wrapper = agentWith(agent, hideInAgent)
   wrappers.set(agent, wrapper)
   return wrapper
+}
+
+/** The same agent and pool, which calls back with each request before it is sent. */
+export function observeAgent<T>(agent: T, onRequest: (request: ClientRequest) => void): T {
+  return addsRequests(agent) && !hasOwnProxy(agent) ? agentWith(agent, onRequest) : agent
+}
+
+/** A proxy, not an object that inherits from the agent: V8 would deoptimize each change to a pool of a prototype. */
+function agentWith<T extends AddingAgent>(
+  agent: T,
+  before: (request: ClientRequest, options: RequestOptions) => void,
+): T {
+  const addRequest: AddingAgent['addRequest'] = (request, options, ...rest) => {
+    before(request, options)
+    agent.addRequest(request, options, ...rest)
+  }
+  return new Proxy(agent, {
+    get: (target, name) => (name === 'addRequest' ? addRequest : (Reflect.get(target, name) as unknown)),
+  })
 }
 
 /** Hides a request before its agent stores it, and its socket as soon as it is assigned. */
