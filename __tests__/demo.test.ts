@@ -81,6 +81,8 @@ it('shows allowed, refused and renewed requests, and exits with 0', async () => 
     '✓ the error says why each of the two was skipped',
     '✓ the next request used the renewed token; nothing was restarted',
     '✓ ERR_IGWN_INSECURE_TRANSPORT: nothing was sent, although the token is suitable',
+    '✓ the body from the first cache has another digest than the server names',
+    '✓ the director, which repeats tokens in URLs, got none',
     '✓ allowed: the server verified each signature, name and date of the chain itself',
     '✓ ERR_IGWN_CERT_NOT_FOUND: the error says why the proxy was skipped',
     '✓ no connection was made',

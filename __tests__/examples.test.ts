@@ -17,6 +17,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'oauth1.ts': 'oauth1.test.ts',
   'managed-tokens.ts': 'managed-tokens.test.ts',
   'ci-job.ts': 'agents-and-ci.test.ts',
+  'osdf.ts': 'data.test.ts',
 }
 
 let machine: ExampleMachine

@@ -11,7 +11,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { inspect, stripVTControlCharacters, styleText } from 'node:util'
 import { isAxiosError } from 'axios'
+import jsonwebtoken from 'jsonwebtoken'
 import {
+  explain,
   findSciToken,
   findX509Credentials,
   IgwnAuthError,
@@ -22,6 +24,7 @@ import {
   type SciToken,
   type X509Credential,
 } from 'axios-igwn-auth'
+import { createFederation } from '../__tests__/support/federation'
 import { secondsFromNow, type Issued } from '../__tests__/support/pki'
 import { startSite, type Site } from '../__tests__/support/site'
 import { startSServer } from './s-server'
@@ -156,6 +159,9 @@ async function show(site: Site, folder: string): Promise<void> {
   step('Plain HTTP to another host')
   await plainHttp(mint)
 
+  step('An object of a federation such as OSDF, verified')
+  await federationObject(site)
+
   step('A grid proxy, for a server that requests a certificate')
   fs.rmSync(tokenFile)
   await gridProxy(site)
@@ -204,6 +210,62 @@ async function plainHttp(mint: Site['mint']): Promise<void> {
   } finally {
     server.close()
     server.closeAllConnections()
+  }
+}
+
+/** A federation with a director, two caches and an origin. The digest of the first cache is not that of its copy. */
+async function federationObject({ authority }: Site): Promise<void> {
+  const { certificate: cert, key } = remembered(await authority.issueServer())
+  const federation = await createFederation({ cert, key })
+  const ca = inHome('ca.pem', authority.certificate)
+  const instance = igwnAxios.create({ timeout: TIMEOUT })
+  try {
+    const token = jsonwebtoken.sign(
+      {
+        iss: federation.issuer,
+        sub: 'albert.einstein',
+        ver: 'scitoken:2.0',
+        aud: 'ANY',
+        scope: 'read:/frames',
+      },
+      randomBytes(32),
+      { expiresIn: 600 },
+    )
+    minted.push(token)
+    process.env.BEARER_TOKEN = token
+    process.env.SSL_CERT_FILE = ca
+    const [damaged, intact] = federation.caches
+    damaged.faults = { digest: 'adler32=12345678' }
+    const url = federation.url('/igwn/frames/f.txt')
+    const option = '{ igwnAuth: { integrity: true } }'
+    ask(`GET ${url}`, option)
+    const { namespace, servers = [] } = (await explain(url)).object ?? {}
+    line(
+      '   the director',
+      ` names ${servers.length} caches for ${namespace ?? 'nothing'}, and the issuer ${federation.issuer}`,
+    )
+    const { status, data } = await instance.get<string>(url, {
+      igwnAuth: {
+        integrity: true,
+        onEvent: (event) => {
+          if (event.type === 'warning') line('   a warning   ', paint('yellow', event.message))
+        },
+      },
+    })
+    answered(status, { data })
+    check(
+      intact.seen.at(-1)?.headers.authorization === `Bearer ${token}` && data === 'a secret frame\n',
+      'the body from the first cache has another digest than the server names, so the second one was asked',
+    )
+    check(
+      federation.director.seen.every(({ headers, url }) => !headers.authorization && !url.includes('authz')),
+      'the director, which repeats tokens in URLs, got none',
+    )
+  } finally {
+    delete process.env.BEARER_TOKEN
+    delete process.env.SSL_CERT_FILE
+    removeIgwnAuth(instance)
+    await federation.close()
   }
 }
 

@@ -133,7 +133,7 @@ it('get warns where the token expires before the download ends, at 10 MB per sec
   })
 })
 
-it('get -o goes on at the next cache when one is slow, twice; after that the network of this host may be slow', async () => {
+it('get -o continues at the next cache when one is slow, twice; after that the network of this host may be slow', async () => {
   const [first, second] = federation.caches
   first.faults = { cutAfter: 5, isSilent: true, cuts: 1 }
   const { code, stderr } = await run('get', federation.url(FRAME), '-o', 'slow.txt', '-y', '1')

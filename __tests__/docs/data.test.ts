@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { processEnvironment } from '../../lib/environment'
-import { runExample, testExamples } from '../support/examples'
+import { programExample, runExample, testExamples } from '../support/examples'
 import { createFederation, type TestFederation } from '../support/federation'
 import { mint } from '../support/make-token'
 import { createAuthority } from '../support/pki'
@@ -41,8 +41,14 @@ afterAll(async () => {
   await federation.close()
 })
 
+const run = (example: Parameters<typeof runExample>[0]) =>
+  runExample(example, { folder, slashTmp: processEnvironment.temporaryFolder })
+
 describe('docs/data.md', () => {
-  testExamples('docs/data.md', () => ({
-    run: (example) => runExample(example, { folder, slashTmp: processEnvironment.temporaryFolder }),
-  }))
+  testExamples('docs/data.md', () => ({ run }))
+})
+
+it('the program osdf.ts runs and prints what it shows', async () => {
+  const example = programExample('osdf.ts')
+  expect(await run(example)).toEqual(example.prints)
 })
