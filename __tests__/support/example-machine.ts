@@ -31,6 +31,8 @@ export async function exampleMachine(): Promise<ExampleMachine> {
   /** The default proxy file of the user who runs the tests, who must own it. */
   const proxyFile = path.join(slashTmp, `x509up_u${process.getuid?.() ?? 1000}`)
   const { geteuid } = process
+  /** Root may read the files of all users, so the examples have another id. */
+  const euid = geteuid?.() || 1000
 
   const names = [ISSUER, ...SERVICES, ...OTHERS].map((origin) => new URL(origin).hostname)
   const scopes = {
@@ -59,10 +61,9 @@ export async function exampleMachine(): Promise<ExampleMachine> {
       fs.writeFileSync(file, text, { mode: 0o600 })
     }
     const { authority } = site
-    process.geteuid = () => 1000
+    process.geteuid = () => euid
     const token = site.mint({ aud: SERVICES, scope: 'gracedb.read gwdatafind.read' })
-    // A module that was loaded before has the id of an ordinary user already.
-    for (const euid of new Set([1000, geteuid?.() || 1000])) put(path.join(folder, `bt_u${euid}`), token)
+    put(path.join(folder, `bt_u${euid}`), token)
     put(proxyFile, (await authority.issueProxy(await authority.issueUser('Alice Adams'))).bundle)
     const robot: Issued = await authority.issueUser('Robot Smith')
     put(path.join(folder, 'robotcert.pem'), robot.certificate)
@@ -81,7 +82,7 @@ export async function exampleMachine(): Promise<ExampleMachine> {
   function normal(text: string): string {
     return text
       .replaceAll(proxyFile, '/tmp/x509up_u1000')
-      .replaceAll(`bt_u${geteuid?.()}`, 'bt_u1000')
+      .replaceAll(`bt_u${euid}`, 'bt_u1000')
       .replaceAll(folder, '/run/user/1000')
       .replaceAll(slashTmp, '/tmp')
       .replace(/CN=\d+/, 'CN=N')
