@@ -149,7 +149,7 @@ describe('login at an issuer', () => {
     const { code, stderr } = await igwnAuth(['login', '--min-time-left', '3600'])
     expect(code).toBe(1)
     expect(stderr).toMatch(
-      /it needs a terminal or a browser: there is no terminal\n {2}\S+ refused the request.*invalid_grant/,
+      /a login is required and cannot be started: there is no terminal\n {2}\S+ refused the request.*invalid_grant/,
     )
     expect(stderr).not.toContain('canary-refresh-token')
   })
