@@ -88,9 +88,11 @@ it('shows allowed, refused and renewed requests, and exits with 0', async () => 
     '✓ no connection was made',
     '✓ allowed: there is no suitable token, so the username and password for that host were sent',
     '✓ refused: the error has the reasons, with the command that fixes it',
-    '~/.netrc      is accessible to other users (mode 0644) and is not used; run chmod 600 ~/.netrc',
   ])
     expect(stdout).toContain(line)
+  expect(stdout).toMatch(
+    /~\/\.netrc +is accessible to other users \(mode 0644\) and is not used; run chmod 600 ~\/\.netrc$/m,
+  )
   expect(stdout).toMatch(/All \d+ checks passed\./)
 })
 
