@@ -43,7 +43,7 @@ describe('the exit code', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
     expect(stdout).toContain('No credential would be sent.')
     expect(stdout).toContain(
-      'To fix:\n  htgettoken -a VAULT -i ISSUER --scopes=read:/frames --audience=https://x.example.org\n',
+      'To fix:\n  igwn-auth login --vault VAULT --issuer ISSUER --scope=read:/frames --audience=https://x.example.org\n',
     )
   })
 
@@ -94,7 +94,7 @@ describe('the table', () => {
     )
     // Fixes of warnings come last.
     const [, fixes = ''] = stdout.split('To fix what was skipped:\n')
-    expect(fixes).toMatch(/^ {2}htgettoken .*\n {2}chmod 600 \/tmp\/bt_u1000\n$/)
+    expect(fixes).toMatch(/^ {2}igwn-auth login .*\n {2}chmod 600 \/tmp\/bt_u1000\n$/)
   })
 
   it.each([40, 60, 80, 100, 130])('fits %i columns, except commands to copy', async (columns) => {
@@ -103,7 +103,7 @@ describe('the table', () => {
     })
     const [table = '', fixes] = stdout.split('To fix')
     expect(fixes).toContain(
-      'htgettoken -a VAULT -i ISSUER --scopes=read:/frames --audience=https://x.example.org',
+      'igwn-auth login --vault VAULT --issuer ISSUER --scope=read:/frames --audience=https://x.example.org',
     )
     expect(table.split('\n').filter((line) => widthOf(line) > columns)).toEqual([])
     for (const location of ['SCITOKEN', '/tmp/bt_u1000', 'X509_USER_PROXY']) expect(table).toContain(location)

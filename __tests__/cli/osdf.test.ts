@@ -64,7 +64,7 @@ it('get prints the object; without a suitable token it names the command that ge
   expect(stderr).toContain(
     'with scope storage.read:/frames/f.txt or read:/frames/f.txt of issuer https://issuer.test',
   )
-  expect(stderr).toContain('htgettoken -a VAULT -i ISSUER --scopes=storage.read:/frames')
+  expect(stderr).toContain('igwn-auth login --vault VAULT --issuer ISSUER --scope=storage.read:/frames')
   expect(methods()).toEqual([['GET'], []])
 })
 
@@ -118,7 +118,7 @@ it('get warns where the token expires before the download ends, at 10 MB per sec
     cache.faults = { cutAfter: 5, headers: { 'Content-Length': '5000000000' } }
   const words = ['get', federation.url(FRAME), '-o', 'large', '--retry', '0']
   const warning =
-    /bt_u1000 expires in \d\d seconds, and is needed for 8 minutes; htgettoken writes the next one only when it is run again\n(?: +large.part .*\n)? +To fix: httokensh -a VAULT/
+    /bt_u1000 expires in \d\d seconds, and is needed for 8 minutes; igwn-auth login and htgettoken write the next one only when they are run again\n(?: +large.part .*\n)? +To fix: igwn-auth login --vault VAULT/
   const warned = await run(...words)
   expect([warned.code, warned.stderr]).toEqual([18, expect.stringMatching(warning)])
   expect(warned.stderr).toMatch(/^igwn-auth: warning: /)

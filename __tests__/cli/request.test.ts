@@ -136,7 +136,7 @@ describe('a request', () => {
     )
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^igwn-auth: No credential for https:\/\/localhost:\d+/)
-    expect(stderr).toContain('\n  To fix: htgettoken -a VAULT -i ISSUER --audience=')
+    expect(stderr).toContain('\n  To fix: igwn-auth login --vault VAULT --issuer ISSUER --audience=')
     expect(site.requests).toEqual([])
   })
 })
@@ -227,7 +227,7 @@ describe('a refusal', () => {
     const { code, stderr } = await igwnAuth(['get', `${site.origin}/gracedb/x`, '--fail'], { env })
     expect(code).toBe(1)
     expect(stderr).toMatch(
-      /^igwn-auth: 401 Unauthorized: .*gracedb\.read.*bt_u1000 expired 2 minutes ago\n {2}To fix: htgettoken /,
+      /^igwn-auth: 401 Unauthorized: .*gracedb\.read.*bt_u1000 expired 2 minutes ago\n {2}To fix: igwn-auth login /,
     )
   })
 
@@ -348,7 +348,7 @@ describe('a failed connection', () => {
     expect(code).toBe(60)
     expect(stderr).toMatch(/^igwn-auth: the certificate of localhost:\d+ is not trusted \(.+\)/)
     expect(stderr).toContain('SSL_CERT_FILE')
-    expect(stderr).not.toContain('To fix: htgettoken')
+    expect(stderr).not.toContain('To fix: igwn-auth login')
     expect(stderr.match(/trusted/g)).toHaveLength(1)
   })
 

@@ -95,7 +95,7 @@ it('lists why each token was skipped, and how to get one; exit code 1', async ()
     expect(stderr).toMatch(/^ +skipped {2}BEARER_TOKEN\n +\S.*JWT.*$/m)
     expect(stderr).toMatch(/^ +expired 2 hours ago$/m)
     expect(stderr).toMatch(
-      /^ +To fix:\n +unset BEARER_TOKEN\n +htgettoken -a VAULT -i ISSUER --scopes=read:\/frames$/m,
+      /^ +To fix:\n +unset BEARER_TOKEN\n +igwn-auth login --vault VAULT --issuer ISSUER --scope=read:\/frames$/m,
     )
   }
   const { stderr } = await igwnAuth(['token', '--strict'])
@@ -136,8 +136,8 @@ describe('--for', () => {
     const { code, stdout, stderr } = await igwnAuth(['token', '--for', '12h'])
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^ {2}lasts +no: for 12 hours$/m)])
     expect(stderr).toBe(
-      `igwn-auth: warning: ${runtimeFile()} expires in 59 minutes, and is needed for 12 hours; htgettoken writes the next one only when it is run again\n` +
-        '  To fix: httokensh -a VAULT -i ISSUER -- COMMAND\n',
+      `igwn-auth: warning: ${runtimeFile()} expires in 59 minutes, and is needed for 12 hours; igwn-auth login and htgettoken write the next one only when they are run again\n` +
+        '  To fix: igwn-auth login --vault VAULT --issuer ISSUER --no-input, again before it expires\n',
     )
     expect(await igwnAuth(['token', '--for', '12h', '--strict'])).toMatchObject({
       code: 1,

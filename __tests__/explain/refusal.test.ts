@@ -62,13 +62,13 @@ it('names what the server requires and what the token has', async () => {
     token: { scopes: ['gracedb.read'] },
     warning: `${runtimeFile()} has scope gracedb.read, not gracedb.write`,
   })
-  expect(explanation.fixes[0]).toMatch(/^htgettoken .* --scopes=gracedb\.write --audience=/)
+  expect(explanation.fixes[0]).toMatch(/^igwn-auth login .* --scope=gracedb\.write --audience=/)
 })
 
 it('names the scope of the challenge in its requirements and fixes when there is no token', async () => {
   const { explanation } = await refused(bearer(401, 'scope="gracedb.read"'))
   expect(explanation.requirements).toMatchObject({ scope: [], challengeScope: ['gracedb.read'] })
-  expect(explanation.fixes[0]).toMatch(/^htgettoken .* --scopes=gracedb\.read --audience=/)
+  expect(explanation.fixes[0]).toMatch(/^igwn-auth login .* --scope=gracedb\.read --audience=/)
 })
 
 it('names after a 403 without a reason, as XRootD sends it, the scopes of the token and whether they cover the path', async () => {
@@ -142,7 +142,7 @@ describe('the fixes are for what the server requires', () => {
 
   it('Bearer: a token, whatever else is accepted', async () => {
     const { explanation } = await refused(requires('Negotiate', 'Bearer'))
-    expect(explanation.fixes).toEqual([expect.stringMatching(/^htgettoken /)])
+    expect(explanation.fixes).toEqual([expect.stringMatching(/^igwn-auth login /)])
   })
 
   it('OAuth and DPoP, which are built in: none', async () => {

@@ -88,7 +88,7 @@ describe('on a host without credentials', () => {
     expect(explanation.attached).toEqual([])
     expect(explanation.problem).toBeUndefined()
     expect(explanation.fixes).toEqual([
-      'htgettoken -a VAULT -i ISSUER --scopes=read:/frames --audience=https://x.example.org',
+      'igwn-auth login --vault VAULT --issuer ISSUER --scope=read:/frames --audience=https://x.example.org',
     ])
   })
 
@@ -128,7 +128,7 @@ describe('the fixes', () => {
     process.env.BEARER_TOKEN = mint({ exp: 1 })
     put(runtimeFile(), mint({ iss: 'https://cilogon.org/igwn', exp: 1 }))
     expect((await explain(URL_OF_X)).fixes).toEqual([
-      'htgettoken -a vault.ligo.org -i igwn --audience=https://x.example.org',
+      'igwn-auth login --vault vault.ligo.org --issuer igwn --audience=https://x.example.org',
     ])
     delete process.env.BEARER_TOKEN
   })
@@ -166,7 +166,7 @@ describe('tokens', () => {
       expected: ['https://x.example.org'],
       actual: ['https://y.example.org'],
       permissions: '0600',
-      fix: 'htgettoken -a VAULT -i ISSUER --scopes=read:/frames/O4 --audience=https://x.example.org',
+      fix: 'igwn-auth login --vault VAULT --issuer ISSUER --scope=read:/frames/O4 --audience=https://x.example.org',
     })
     expect(about(explanation, inFolder('b.use'))).toMatchObject({ code: 'scope', actual: ['read:/other'] })
     expect(about(explanation, runtimeFile())).toMatchObject({
@@ -193,7 +193,7 @@ describe('tokens', () => {
   it('have the vault of IGWN in the fix for a token of IGWN', async () => {
     put(runtimeFile(), mint({ iss: 'https://cilogon.org/igwn', exp: 1 }))
     expect((await explain(URL_OF_X)).fixes).toEqual([
-      'htgettoken -a vault.ligo.org -i igwn --audience=https://x.example.org',
+      'igwn-auth login --vault vault.ligo.org --issuer igwn --audience=https://x.example.org',
     ])
   })
 
@@ -209,7 +209,7 @@ describe('tokens', () => {
     [
       'is empty',
       () => put(runtimeFile(), ' \n'),
-      'htgettoken -a VAULT -i ISSUER --audience=https://x.example.org',
+      'igwn-auth login --vault VAULT --issuer ISSUER --audience=https://x.example.org',
     ],
     [
       'is not valid yet',
@@ -240,7 +240,7 @@ describe('tokens', () => {
       source: 'the token option',
       verdict: 'selected',
       message: 'the token option is sent as it is',
-      fix: 'htgettoken -a VAULT -i ISSUER --audience=https://x.example.org',
+      fix: 'igwn-auth login --vault VAULT --issuer ISSUER --audience=https://x.example.org',
     })
     expect(finding?.warning).toMatch(/^the token option expired \d+ days ago$/)
     const opaque = await explain(URL_OF_X, { token: 'abc' })
@@ -464,7 +464,7 @@ describe('as text', () => {
       '  absent: BEARER_TOKEN_FILE is not set',
       `  skipped: ${runtimeFile()} has scope gracedb.read, not gracedb.write`,
       `  absent: ${temporaryFile()} does not exist`,
-      '  to fix: htgettoken -a VAULT -i ISSUER --scopes=gracedb.write --audience=https://x.example.org',
+      '  to fix: igwn-auth login --vault VAULT --issuer ISSUER --scope=gracedb.write --audience=https://x.example.org',
     ])
     const good = String(await explain(URL_OF_X, { cert: false, netrc: false }))
     expect(good.split('\n')[0]).toBe(
@@ -510,7 +510,7 @@ describe('with an expected transfer', () => {
     const large = await explain(URL_OF_X, igwnAxios, { bytes: 1e12, rate: 1e8 })
     expect(large.lifetime).toMatchObject({ expected: 10_000, isEnough: false, renewer: 'htgettoken' })
     expect(large.fixes.at(-1)).toBe(
-      'httokensh -a VAULT -i ISSUER --audience=https://x.example.org -- COMMAND',
+      'igwn-auth login --vault VAULT --issuer ISSUER --audience=https://x.example.org --no-input, again before it expires',
     )
     expect(large.toString()).toContain(`\n  warning: ${runtimeFile()} expires in `)
     expect(JSON.parse(JSON.stringify(large))).toMatchObject({ lifetime: { isEnough: false } })

@@ -160,7 +160,7 @@ describe('the token', () => {
       })
       expect(error.message).toContain(`BEARER_TOKEN ${problem}`)
       expect(error.message).toContain(
-        'Get one with htgettoken -a VAULT -i ISSUER --scopes=storage.read:/frames,',
+        'Get one with igwn-auth login --vault VAULT --issuer ISSUER --scope=storage.read:/frames,',
       )
       expect(seen()).toEqual(['GET GET', '', '', ''])
     },
@@ -170,7 +170,7 @@ describe('the token', () => {
     await federation.close()
     federation = await createFederation(tls, { issuer: 'https://cilogon.org/igwn' })
     expect((await failureOf(withAuth().get(federation.url(FRAME)))).message).toContain(
-      'Get one with htgettoken -a vault.ligo.org -i igwn --scopes=read:/frames,',
+      'Get one with igwn-auth login --vault vault.ligo.org --issuer igwn --scope=read:/frames,',
     )
   })
 
@@ -414,7 +414,7 @@ describe('explain', () => {
     process.env.BEARER_TOKEN = mint({ scope: 'read:/other' })
     const { problem, fixes } = await explain(federation.url(FRAME), withAuth())
     expect(problem?.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
-    expect(fixes).toEqual(['htgettoken -a VAULT -i ISSUER --scopes=storage.read:/frames'])
+    expect(fixes).toEqual(['igwn-auth login --vault VAULT --issuer ISSUER --scope=storage.read:/frames'])
     const none = await explain(federation.url('/igwn/none.txt'))
     expect(none.problem?.code).toBe('ERR_IGWN_FEDERATION')
     expect(none.object?.servers).toEqual([])

@@ -24,7 +24,7 @@ it.each([MACAROON, 'YWJjZGVmZ2hpamts1234+/=='])(
       fix: 'to send it, set the option token to process.env.BEARER_TOKEN',
     })
     expect(JSON.stringify(describeAll())).not.toContain(token)
-    expect(describeAll().some(({ fix }) => /unset|htgettoken/.test(fix ?? ''))).toBe(false)
+    expect(describeAll().some(({ fix }) => /unset|igwn-auth login/.test(fix ?? ''))).toBe(false)
   },
 )
 

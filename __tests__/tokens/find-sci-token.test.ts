@@ -545,7 +545,7 @@ describe('the error if there is no suitable token', () => {
         'read:/frames of issuer https://cilogon.org/igwn. SCITOKEN contains no SciToken (not a JWT). BEARER_TOKEN is from ' +
         'issuer https://issuer.example.org, not https://cilogon.org/igwn. ' +
         `${runtimeFile()} expired 2 hours ago. Nothing in SCITOKEN_FILE, _CONDOR_CREDS, BEARER_TOKEN_FILE, ` +
-        `${temporaryFile()}. Get one with htgettoken -a vault.ligo.org -i igwn --scopes=gracedb.read,read:/frames ` +
+        `${temporaryFile()}. Get one with igwn-auth login --vault vault.ligo.org --issuer igwn --scope=gracedb.read --scope=read:/frames ` +
         '--audience=https://x.example.org:8443, or name one in BEARER_TOKEN_FILE.',
     )
     expect(error.reasons.map(({ code }) => code)).toEqual([
@@ -621,7 +621,7 @@ describe('the error if there is no suitable token', () => {
   it('suggests no command with shell syntax: a server may have named the scope', async () => {
     const error = await failure({ scope: ['a;reboot', 'b'], audience: 'https://x.example.org/$(id)' })
     expect(error.message).toMatch(
-      /Get one with htgettoken -a VAULT -i ISSUER, or name one in BEARER_TOKEN_FILE\.$/,
+      /Get one with igwn-auth login --vault VAULT --issuer ISSUER, or name one in BEARER_TOKEN_FILE\.$/,
     )
   })
 })
@@ -661,7 +661,7 @@ describe('arguments of the wrong type', () => {
     [{ minTimeLeft: '60' }, 'query.minTimeLeft must be a number of seconds, 0 or more, not a string.'],
     [
       { scopes: 'read:/' },
-      'query has no option "scopes"; there are audience, scope, issuer, minTimeLeft, challengeScope, object, isRetry.',
+      'query has no option "scopes"; there are audience, scope, issuer, minTimeLeft, challengeScope, object, stepUp, isRetry.',
     ],
   ])('query %j', async (query, message) => {
     process.env.BEARER_TOKEN = mint()

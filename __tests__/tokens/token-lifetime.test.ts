@@ -117,11 +117,11 @@ it('a file of htgettoken is renewed only by a user; the fix is the command that 
     isEnough: false,
     renewer: 'htgettoken',
     message:
-      '/tmp/bt_u1000 expires in 60 minutes, and is needed for 12 hours; htgettoken writes the next one only when it is run again',
-    fix: 'httokensh -a VAULT -i ISSUER --scopes=read:/frames -- COMMAND',
+      '/tmp/bt_u1000 expires in 60 minutes, and is needed for 12 hours; igwn-auth login and htgettoken write the next one only when they are run again',
+    fix: 'igwn-auth login --vault VAULT --issuer ISSUER --scope=read:/frames --no-input, again before it expires',
   })
   expect(lifetime({ token: token(0, HOUR, { iss: 'https://cilogon.org/igwn' }) }).fix).toBe(
-    'httokensh -a vault.ligo.org -i igwn -- COMMAND',
+    'igwn-auth login --vault vault.ligo.org --issuer igwn --no-input, again before it expires',
   )
 })
 

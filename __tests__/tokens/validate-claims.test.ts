@@ -356,7 +356,7 @@ describe('isValidToken', () => {
     [{ minTimeLeft: NaN }, 'query.minTimeLeft must be a number of seconds, 0 or more, not NaN.'],
     [
       { timeleft: 1 },
-      'query has no option "timeleft"; there are audience, scope, issuer, minTimeLeft, challengeScope, object, isRetry.',
+      'query has no option "timeleft"; there are audience, scope, issuer, minTimeLeft, challengeScope, object, stepUp, isRetry.',
     ],
   ])('rejects the query %j', (query, message) => {
     expect(() => isValidToken(mint(), query as TokenQuery)).toThrow(ours('ERR_IGWN_INVALID_OPTION', message))

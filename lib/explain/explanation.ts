@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import type { IgwnAuthErrorCode } from '../errors'
-import { UNKNOWN_ISSUER } from '../formats/htgettoken'
+import { LOG_IN, UNKNOWN_SERVER } from '../formats/log-in-command'
 import { requirementTexts, type TokenRequirements } from '../tokens/validate-claims'
 import type { ResolvedObject } from '../federation/object-resolver'
 import type { AttachedCredential } from './attached-credentials'
@@ -139,6 +139,6 @@ export function fixesOf(findings: readonly Finding[]): readonly string[] {
     ...where(({ warning }) => warning !== undefined),
   ])
   // Where a token names its issuer, a command with a placeholder for it adds nothing.
-  const isKnown = [...all].some((fix) => fix.startsWith('htgettoken') && !fix.includes(UNKNOWN_ISSUER))
-  return [...all].filter((fix) => !isKnown || !fix.includes(UNKNOWN_ISSUER))
+  const isKnown = [...all].some((fix) => fix.startsWith(LOG_IN) && !fix.includes(UNKNOWN_SERVER))
+  return [...all].filter((fix) => !isKnown || !fix.includes(UNKNOWN_SERVER))
 }

@@ -1,5 +1,6 @@
 import { duration } from '../formats/duration'
-import { htgettokenFor } from './find-sci-token'
+import { LOG_IN } from '../formats/log-in-command'
+import { logInFor } from './find-sci-token'
 import { validateClaims, requirementsOf, type TokenRequirements } from './validate-claims'
 import { SciToken } from './scitoken'
 import { secondsNow } from '../clock'
@@ -24,15 +25,15 @@ export function describeTokens(requirements: TokenRequirements, environment: Env
   })
   const last = findings.pop()
   if (!last) return findings
-  // Where there is no token, the fix is to get one. htgettoken would overwrite an opaque token in its file.
+  // Where there is no token, the fix is to get one. A login would overwrite an opaque token in its file.
   const isSaid = [...findings, last].some(
     ({ verdict, fix, code = 'absent', source }) =>
       verdict === 'usable' ||
-      fix?.startsWith('htgettoken') ||
+      fix?.startsWith(LOG_IN) ||
       fix?.startsWith(TO_SEND) ||
       condorFix({ code, source }) !== undefined,
   )
-  return [...findings, isSaid ? last : { ...last, fix: last.fix ?? htgettokenFor(requirements) }]
+  return [...findings, isSaid ? last : { ...last, fix: last.fix ?? logInFor(requirements) }]
 }
 
 function findingOf(
@@ -179,11 +180,11 @@ export function tokenFix(
     case 'profile':
     case 'signature':
     case 'refused':
-      return htgettokenFor(requirements)
+      return logInFor(requirements)
     case 'malformed':
     case 'empty':
-      // htgettoken overwrites the default file, but not what a variable holds.
-      return variable === undefined ? htgettokenFor(requirements) : `unset ${variable}`
+      // A login overwrites the default file, but not what a variable holds.
+      return variable === undefined ? logInFor(requirements) : `unset ${variable}`
     case 'not-yet-valid':
       return "wait, or correct this host's clock"
     case 'not-verified':

@@ -9,7 +9,7 @@ import {
   type ClaimProblem,
   type TokenRequirements,
 } from './validate-claims'
-import { UNKNOWN_ISSUER } from '../formats/htgettoken'
+import { LOG_IN, UNKNOWN_SERVER } from '../formats/log-in-command'
 import { printable } from '../secrets/sanitize'
 import type { SciToken } from './scitoken'
 import { condorFix } from './token-locations'
@@ -99,22 +99,25 @@ function adviceFor(requirements: TokenRequirements, reasons: readonly Reason[]):
   if (reasons.some(({ code }) => code === 'not-verified')) return ''
   const ofCondor = reasons.map(condorFix).find((fix) => fix !== undefined)
   if (ofCondor !== undefined) return `${ofCondor.charAt(0).toUpperCase()}${ofCondor.slice(1)}.`
-  return `Get one with ${htgettokenFor(requirements)}, or name one in BEARER_TOKEN_FILE.`
+  return `Get one with ${logInFor(requirements)}, or name one in BEARER_TOKEN_FILE.`
 }
 
 /** The command that gets a suitable token; with the server and issuer of IGWN if the token must be from there. */
-export function htgettokenFor(requirements: TokenRequirements): string {
+export function logInFor(requirements: TokenRequirements): string {
   const { audience, object } = requirements
-  const issuer = [...requirements.issuer, ...(object?.issuer ?? [])]
-  const scope = [...requiredScopes(requirements), object?.scopeToRequest ?? []].flat()
-  const server = issuer.includes('https://cilogon.org/igwn') ? 'vault.ligo.org -i igwn' : vaultOf(object)
-  return `htgettoken -a ${server}${argument('--scopes', scope.join(','))}${argument('--audience', audience.at(-1))}`
+  const scopes = [...requiredScopes(requirements), object?.scopeToRequest ?? []].flat()
+  const named = scopes.map((scope) => argument('--scope', scope))
+  // A part of the scopes would give a token that is refused again.
+  const scope = named.includes('') ? '' : named.join('')
+  return `${LOG_IN} ${serverOf(requirements)}${scope}${argument('--audience', audience.at(-1))}`
 }
 
-/** A director may name the Vault server of a namespace. */
-function vaultOf(object: ObjectRequirements | undefined): string {
+function serverOf({ issuer, object }: TokenRequirements): string {
+  const issuers = [...issuer, ...(object?.issuer ?? [])]
+  if (issuers.includes('https://cilogon.org/igwn')) return '--vault vault.ligo.org --issuer igwn'
+  // A director may name the Vault server of a namespace.
   const { vaultServer = '' } = object ?? {}
-  return HOST.test(vaultServer) ? UNKNOWN_ISSUER.replace('VAULT', vaultServer) : UNKNOWN_ISSUER
+  return HOST.test(vaultServer) ? UNKNOWN_SERVER.replace('VAULT', vaultServer) : UNKNOWN_SERVER
 }
 
 const HOST = /^[\w.-]+(?::\d+)?$/

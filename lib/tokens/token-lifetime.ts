@@ -3,7 +3,7 @@ import { secondsNow } from '../clock'
 import type { Environment } from '../environment'
 import { duration } from '../formats/duration'
 import { withIssuerOf } from './describe-token'
-import { htgettokenFor } from './find-sci-token'
+import { logInFor } from './find-sci-token'
 import type { SciToken } from './scitoken'
 import { MIN_TIME_LEFT, requirementsOf, type TokenRequirements } from './validate-claims'
 
@@ -140,8 +140,8 @@ function renewalOf(use: TokenUse, environment: Environment): Renewal {
   return {
     isInTime: false,
     renewer: 'htgettoken',
-    what: 'htgettoken writes the next one only when it is run again',
-    fix: `${htgettokenFor(wanted).replace(/^htgettoken/, 'httokensh')} -- COMMAND`,
+    what: 'igwn-auth login and htgettoken write the next one only when they are run again',
+    fix: `${logInFor(wanted)} --no-input, again before it expires`,
   }
 }
 
