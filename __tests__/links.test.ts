@@ -14,6 +14,7 @@ const GUIDES = [
   'oauth1-get-a-token',
   'managed-tokens',
   'agents-and-ci',
+  'data',
   'automatic-retry',
   'per-user-tokens',
   'htcondor-and-kubernetes',
