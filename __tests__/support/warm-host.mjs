@@ -3,6 +3,7 @@
  * variables, folder and stdin, and writes to stdout and stderr; `END` on both marks its end. Memory is kept between runs, as in any
  * program that makes many requests.
  */
+import { Buffer } from 'node:buffer'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'

@@ -14,7 +14,7 @@ import { printable } from '../secrets/sanitize'
 import type { SciToken } from './scitoken'
 import { condorFix } from './token-locations'
 import { discovery, type Discovery, type SearchOptions, type TokenSearch } from './discovery'
-import type { ObjectRequirements, TokenQuery } from './token'
+import type { TokenQuery } from './token'
 
 /** Options of {@link findSciToken}. */
 export interface FindSciTokenOptions {
