@@ -86,7 +86,8 @@ const WRITER = `
       fs.renameSync(folder + '/tmpw', folder + '/' + name)
     }
     if ((at += 1) === contents.length) console.log('ready')
-    if (!isOver) setImmediate(renew)
+    // A pause, so that no reader finds another file in each of its five tries.
+    if (!isOver) setTimeout(renew, 1)
   }
   renew()`
 
