@@ -137,7 +137,7 @@ describe('--for', () => {
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^ {2}lasts +no: for 12 hours$/m)])
     expect(stderr).toBe(
       `igwn-auth: warning: ${runtimeFile()} expires in 59 minutes, and is needed for 12 hours; igwn-auth login and htgettoken write the next one only when they are run again\n` +
-        '  To fix: igwn-auth login --vault VAULT --issuer ISSUER --no-input, again before it expires\n',
+        '  To fix: igwn-auth login --vault VAULT --issuer ISSUER --no-input\n',
     )
     expect(await igwnAuth(['token', '--for', '12h', '--strict'])).toMatchObject({
       code: 1,

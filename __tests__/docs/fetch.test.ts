@@ -39,7 +39,7 @@ async function runProgram({ code }: Example): Promise<string[]> {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
     NODE_EXTRA_CA_CERTS: path.join(folder, 'grid-ca.pem'),
-    BEARER_TOKEN_FILE: path.join(folder, 'bt_u1000'),
+    BEARER_TOKEN_FILE: path.join(folder, `bt_u${process.geteuid?.() ?? 1000}`),
     X509_USER_CERT: path.join(folder, 'robotcert.pem'),
     X509_USER_KEY: path.join(folder, 'robotkey.pem'),
   }

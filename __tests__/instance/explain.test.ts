@@ -510,7 +510,7 @@ describe('with an expected transfer', () => {
     const large = await explain(URL_OF_X, igwnAxios, { bytes: 1e12, rate: 1e8 })
     expect(large.lifetime).toMatchObject({ expected: 10_000, isEnough: false, renewer: 'htgettoken' })
     expect(large.fixes.at(-1)).toBe(
-      'igwn-auth login --vault VAULT --issuer ISSUER --audience=https://x.example.org --no-input, again before it expires',
+      'igwn-auth login --vault VAULT --issuer ISSUER --audience=https://x.example.org --no-input',
     )
     expect(large.toString()).toContain(`\n  warning: ${runtimeFile()} expires in `)
     expect(JSON.parse(JSON.stringify(large))).toMatchObject({ lifetime: { isEnough: false } })

@@ -111,7 +111,10 @@ function write(target: string, text: string, how: string): void {
     fs.renameSync(age(put(path.join(path.dirname(target), 'new'), text), LONG_AGO), target)
     return
   }
+  // Only root can write to a file without the permission.
+  fs.chmodSync(target, before.mode | 0o200)
   fs.writeFileSync(target, text)
+  fs.chmodSync(target, before.mode)
   if (how === 'in place') age(target)
   else fs.utimesSync(target, before.atimeMs / 1000, before.mtimeMs / 1000)
 }

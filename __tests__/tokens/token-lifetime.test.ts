@@ -118,10 +118,10 @@ it('a file of htgettoken is renewed only by a user; the fix is the command that 
     renewer: 'htgettoken',
     message:
       '/tmp/bt_u1000 expires in 60 minutes, and is needed for 12 hours; igwn-auth login and htgettoken write the next one only when they are run again',
-    fix: 'igwn-auth login --vault VAULT --issuer ISSUER --scope=read:/frames --no-input, again before it expires',
+    fix: 'igwn-auth login --vault VAULT --issuer ISSUER --scope=read:/frames --no-input',
   })
   expect(lifetime({ token: token(0, HOUR, { iss: 'https://cilogon.org/igwn' }) }).fix).toBe(
-    'igwn-auth login --vault vault.ligo.org --issuer igwn --no-input, again before it expires',
+    'igwn-auth login --vault vault.ligo.org --issuer igwn --no-input',
   )
 })
 
@@ -131,7 +131,7 @@ it('where oidc-agent runs, the fix is its command', () => {
     { OIDC_SOCK: '/tmp/oidc', BEARER_TOKEN_FILE: '/home/me/token' },
   )
   expect([isEnough, renewer]).toEqual([false, 'oidc-agent'])
-  expect(fix).toBe('oidc-token --time=43200 ACCOUNT > token, again before it expires')
+  expect(fix).toBe('(umask 077; oidc-token --time=43200 ACCOUNT > /home/me/token)')
 })
 
 it('a source is asked for the next token; a variable and a given token are never replaced', () => {

@@ -98,10 +98,21 @@ const USAGE_CODES = ['ERR_IGWN_INVALID_OPTION', 'ERR_IGWN_INVALID_URL']
 
 /** Errors of the library about a login or its files as errors of the command. */
 export function asCommandError(error: unknown): unknown {
-  return error instanceof IgwnAuthError
-    ? new CommandError(EXITS[error.code] ?? EXIT.refused, error.message)
-    : error
+  if (!(error instanceof IgwnAuthError)) return error
+  const message = FLAG_NAMES.reduce((text, [said, flag]) => text.replace(said, flag), error.message)
+  return new CommandError(EXITS[error.code] ?? EXIT.refused, message)
 }
+
+/** What errors of the library say of its options, and what to do in the command. */
+const FLAG_NAMES: readonly (readonly [said: string, flag: string])[] = [
+  ['and set clientId.', 'and give its id with --client-id.'],
+  ['Set options.vaultserver, or', 'Give --vault SERVER, or'],
+  ['Set options.vaultalias', 'Set --vaultalias in HTGETTOKENOPTS'],
+  // The command does so itself.
+  [' Set options.keepRefreshToken to remove the files only.', ''],
+  [', or set options.keepRefreshToken to remove the files only.', '.'],
+  [', or set options.timeout.', '.'],
+]
 
 const EXITS: Readonly<Partial<Record<IgwnAuthErrorCode, number>>> = {
   ERR_IGWN_INVALID_OPTION: EXIT.usage,

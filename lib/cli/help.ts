@@ -149,7 +149,8 @@ export const SECTIONS: Readonly<Record<string, readonly HelpSection[]>> = {
           'HTGETTOKENOPTS.',
         'The token is written to a file of mode 0600, in which requests find it. What renews it is kept, too: in ' +
           '$XDG_STATE_HOME/igwn-auth/logins.json (default: ~/.local/state), or, with --vault, in the files of htgettoken. The next ' +
-          'igwn-auth login renews the token without a question, for example in a cron job with --no-input.',
+          'igwn-auth login for the same file renews the token without a question, for example in a cron job with --no-input. Name the ' +
+          'file with --output there, as the default one depends on XDG_RUNTIME_DIR.',
         'A browser is used where there is one, and a code otherwise, for example over SSH.',
       ],
     },
@@ -172,7 +173,7 @@ export const SECTIONS: Readonly<Record<string, readonly HelpSection[]>> = {
         'igwn-auth login --vault vault.example.org --issuer igwn',
         'igwn-auth login --issuer https://issuer.example.org --scope read:/data',
         'igwn-auth login --issuer https://iam.example.org --preset iam --device',
-        'igwn-auth login --no-input --min-time-left 1800',
+        'igwn-auth login --no-input --min-time-left 1800 --output /run/user/1000/bt_u1000',
       ],
     },
   ],
@@ -183,7 +184,8 @@ export const SECTIONS: Readonly<Record<string, readonly HelpSection[]>> = {
         ['0', 'success, also when there was nothing to remove'],
         ['1', 'removed from this host, but the server refused to revoke it'],
         USAGE_EXIT,
-        ['22, 28, 56', 'removed from this host, but the server did not respond'],
+        ['22, 28, 56', 'removed from this host, but the server sent something else, or did not respond'],
+        ['23', 'a file cannot be removed'],
       ],
     },
   ],

@@ -28,7 +28,7 @@ export async function obtainFromVault(
     signal,
     ...(mayAsk && {
       onPrompt: ({ url, userCode }: { readonly url: string; readonly userCode?: string }) => {
-        if (web || (!device && userCode === undefined && hasBrowser())) openPage(url)
+        if (web || (!device && userCode === undefined && hasBrowser())) openPage(url, userCode)
         else printPage(url, userCode)
       },
     }),

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { secondsNow } from '../clock'
 import type { Environment } from '../environment'
 import { duration } from '../formats/duration'
+import { shellWord } from '../secrets/sanitize'
 import { withIssuerOf } from './describe-token'
 import { logInFor } from './find-sci-token'
 import type { SciToken } from './scitoken'
@@ -134,14 +135,14 @@ function renewalOf(use: TokenUse, environment: Environment): Renewal {
     return {
       isInTime: false,
       renewer: 'oidc-agent',
-      what: 'oidc-agent writes no file by itself',
-      fix: `oidc-token --time=${Math.ceil(expected)} ACCOUNT > ${path.basename(file)}, again before it expires`,
+      what: 'oidc-token writes the next one only when it is run again',
+      fix: `(umask 077; oidc-token --time=${Math.ceil(expected)} ACCOUNT > ${shellWord(file)})`,
     }
   return {
     isInTime: false,
     renewer: 'htgettoken',
     what: 'igwn-auth login and htgettoken write the next one only when they are run again',
-    fix: `${logInFor(wanted)} --no-input, again before it expires`,
+    fix: `${logInFor(wanted)} --no-input`,
   }
 }
 
