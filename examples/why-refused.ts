@@ -9,7 +9,7 @@ for (const { verdict, source, code } of explanation.findings)
   if (verdict === 'skipped') console.log(`${source}: ${code}`)
 // → /run/user/1000/bt_u1000: audience
 console.log(explanation.fixes[0])
-// → htgettoken -a VAULT -i ISSUER --scopes=dqsegdb.read --audience=https://dqsegdb.example.org
+// → igwn-auth login --vault VAULT --issuer ISSUER --scope=dqsegdb.read --audience=https://dqsegdb.example.org
 
 try {
   await igwnAxios.get(url, { igwnAuth: { tokenScope: 'dqsegdb.read', cert: false } })

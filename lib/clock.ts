@@ -17,3 +17,13 @@ export function pause(delay: number): Promise<void> {
 
 /** Milliseconds; a timer for more fires at once. */
 export const LONGEST_DELAY = 2 ** 31 - 1
+
+/** A signal that aborts after so many milliseconds; 0 is no limit, as in axios. */
+export function deadlineIn(milliseconds: number): AbortSignal {
+  return milliseconds === 0
+    ? new AbortController().signal
+    : AbortSignal.timeout(Math.min(Math.ceil(milliseconds), MAX_TIMER))
+}
+
+/** Milliseconds: timers have 32 bits. */
+const MAX_TIMER = 2 ** 31 - 1

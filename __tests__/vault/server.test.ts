@@ -20,7 +20,7 @@ beforeAll(async () => {
   server = await serve(
     ({ url }) =>
       url === '/opts'
-        ? { body: '-i virgo -r gw --secretpath=secret/x/%issuer/%role/%credkey # comment' }
+        ? { body: optionsText }
         : { body: JSON.stringify({ data: { access_token: mint(), expire_time: '2100-01-01T00:00:00Z' } }) },
     { tls: { cert, key } },
   )
@@ -29,8 +29,11 @@ beforeAll(async () => {
 })
 afterAll(() => server?.close())
 
+const OPTIONS = '-i virgo -r gw --secretpath=secret/x/%issuer/%role/%credkey # comment'
+let optionsText: string
 let own: LogInOptions
 beforeEach(() => {
+  optionsText = OPTIONS
   emptyPlaces()
   own = {
     vaultserver: origin,
@@ -80,6 +83,24 @@ it('options come before HTGETTOKENOPTS, and that before the text of optserver', 
   expect({ issuer, role }).toEqual({ issuer: 'virgo', role: 'robot' })
   expect(lastUrl()).toBe('/v1/secret/x/virgo/robot/albert?minimum_seconds=120')
   expect(expiresAt).toBeGreaterThan(Date.now() / 1000)
+})
+
+it.each([
+  'outfile',
+  'vaulttokenfile',
+  'vaulttokeninfile',
+  'configdir',
+  'cafile',
+  'capath',
+  'vaultcertname',
+  'vaultalias',
+])('the text of optserver cannot set %s', async (option) => {
+  optionsText = `-i virgo --${option}=/elsewhere`
+  await expect(logIn({ ...own, optserver: `${origin}/opts` })).rejects.toMatchObject({
+    code: 'ERR_IGWN_OAUTH_RESPONSE',
+    message: expect.stringContaining(`sets ${option}. A server does not decide`) as string,
+  })
+  expect(lastUrl()).toBe('/opts')
 })
 
 it.each([

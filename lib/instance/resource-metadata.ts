@@ -94,7 +94,7 @@ const MAX_ISSUERS = 5
 const MAX_SCOPES = 20
 
 /** An https URL of characters that need no quotes in a message or a program: the server chose it. */
-const ISSUER = /^https:\/\/[\w.-]+(?::\d+)?(?:\/[\w.~/-]*)?$/
+const ISSUER = /^https:\/\/[\w.-]{1,253}(?::\d{1,5})?(?:\/[\w.~/-]{0,200})?$/
 
 /** Whether `resource` is the URL of the request, or one above it. */
 function describes(value: unknown, { origin, pathname }: URL): boolean {

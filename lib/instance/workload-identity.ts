@@ -1,5 +1,6 @@
 import axios from 'axios'
 import { checkValues, nonEmptyText, timeoutMilliseconds, type Check } from '../check-values'
+import { deadlineIn } from '../clock'
 import { processEnvironment, variable, type Environment } from '../environment'
 import { IgwnAuthError, type IgwnAuthErrorCode, type Reason } from '../errors'
 import type { Finding } from '../explain/finding'
@@ -178,15 +179,15 @@ export function workloadIdentity(options: WorkloadIdentityOptions): TokenSource 
       cert: false,
       netrc: false,
     })
+    const deadline = deadlineIn(timeout)
     try {
       const { status, data } = await http.get<string>(url.href, {
         headers: { Accept: 'application/json' },
         responseType: 'text',
         maxRedirects: 0,
         maxContentLength: MAX_BYTES,
-        timeout,
         validateStatus: () => true,
-        ...(signal && { signal }),
+        signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
       })
       if (status !== 200)
         throw failed(
@@ -194,8 +195,8 @@ export function workloadIdentity(options: WorkloadIdentityOptions): TokenSource 
         )
       return tokenIn(data)
     } catch (error) {
-      if (!axios.isAxiosError(error) || axios.isCancel(error)) throw error
-      const what = /^(?:ECONNABORTED|ETIMEDOUT)$/.test(error.code ?? '')
+      if (signal?.aborted || !axios.isAxiosError(error)) throw error
+      const what = deadline.aborted
         ? `did not respond within ${timeout / 1000} seconds`
         : `cannot be reached (${error.code ?? 'unknown error'})`
       throw failed(`${ACTIONS} ${what}. ${error.igwnAuth?.summary ?? 'Run the job again.'}`)

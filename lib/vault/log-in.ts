@@ -1,4 +1,5 @@
 import { checkValues, flag, type Check } from '../check-values'
+import { deadlineIn } from '../clock'
 import { processEnvironment, type Environment } from '../environment'
 import { CanceledError } from 'axios'
 import { OAuthError } from '../oauth2/errors'
@@ -118,7 +119,7 @@ function optionsText(environment: Environment) {
     const { timeout = 10_000, signal: stop } = options
     const url = new URL(address)
     const { send, close } = connect(options, environment)
-    const deadline = AbortSignal.timeout(timeout)
+    const deadline = deadlineIn(timeout)
     const signal = stop ? AbortSignal.any([stop, deadline]) : deadline
     try {
       const { status, body } = await send({ url, method: 'GET', headers: {}, signal })

@@ -135,8 +135,12 @@ export async function obtain(
   async function nonceToSign(source: string): Promise<Buffer | undefined> {
     try {
       const { data } = await server.request({ path: `${settings.sshPath}/nonce` })
-      if (typeof data.nonce === 'string') return Buffer.from(data.nonce)
-      reasons.push({ code: 'failed', source, message: `${server.url} gave no nonce to sign` })
+      if (isNonce(data.nonce)) return Buffer.from(data.nonce)
+      reasons.push({
+        code: 'failed',
+        source,
+        message: `${server.url} returned no nonce that is safe to sign`,
+      })
     } catch (error) {
       reasons.push(reasonOf(error, source, `was not used: ${(error as Error).message}`))
     }
@@ -409,4 +413,12 @@ export function logInCommand({ server, issuer, role }: Pick<Settings, 'server' |
   const vault = protocol === 'https:' && port === '8200' ? hostname : server
   const others = role === 'default' ? '' : ` --role ${role}`
   return `igwn-auth login --vault ${shellWord(vault)} --issuer ${issuer}${others}`
+}
+
+/**
+ * Short printable text, such as the UUID of the plugin. What else is signed with SSH keys, such as logins and git commits, has NUL
+ * bytes: a server must not get signatures of that.
+ */
+function isNonce(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x21-\x7e]{1,256}$/.test(value)
 }

@@ -124,7 +124,9 @@ const vaultPath: Check = (value) =>
 
 /** A credkey may have slashes. */
 export function isVaultPath(text: string): boolean {
-  return /^[\w%.@:+/-]+$/.test(text) && !text.split('/').includes('..')
+  // `%` begins only the names that are replaced: as an encoding it could be `..`.
+  const plain = text.replace(/%(?:issuer|role|credkey|uid)/g, '')
+  return /^[\w.@:+/-]*$/.test(plain) && text !== '' && !text.split('/').some((part) => /^\.\.?$/.test(part))
 }
 
 export const VAULT_OPTIONS: Record<keyof VaultOptions, Check> = {

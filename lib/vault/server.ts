@@ -1,4 +1,5 @@
 import axios, { CanceledError } from 'axios'
+import { deadlineIn } from '../clock'
 import { statOf } from '../files/read-file'
 import { IgwnAuthError } from '../errors'
 import { connectionDefaults, newInstance } from '../formats/plain-instance'
@@ -140,7 +141,7 @@ export function vaultServer(
     timeout,
     ...request
   }: Omit<Parameters<SendHttp>[0], 'signal'> & { readonly timeout: number }): Promise<HttpResponse> {
-    const deadline = AbortSignal.timeout(timeout)
+    const deadline = deadlineIn(timeout)
     try {
       return await send({ ...request, signal: signal ? AbortSignal.any([signal, deadline]) : deadline })
     } catch (error) {
@@ -186,7 +187,8 @@ const TIMEOUT_ADVICE = 'set a longer options.timeout'
 
 function authIn(value: unknown): VaultAuth | undefined {
   const { client_token: token, policies, lease_duration: lease, metadata } = objectOf(value) ?? {}
-  if (typeof token !== 'string' || token === '') return undefined
+  // It is written into a file and sent as a header field.
+  if (typeof token !== 'string' || !/^[\x21-\x7e]{1,4096}$/.test(token)) return undefined
   return {
     client_token: token,
     policies: textsIn(policies),

@@ -58,8 +58,26 @@ export async function settingsFor(
     : `https://${given.optserver}/htgettokenopts.txt`
   const origin = { name: sanitize(url), code: 'ERR_IGWN_OAUTH_RESPONSE' } as const
   const served = optionsIn(argumentsIn(await fetchText(url, given), origin), origin)
+  const local = LOCAL_OPTIONS.find((option) => served[option] !== undefined)
+  if (local !== undefined)
+    throw new IgwnAuthError(
+      origin.code,
+      `${origin.name} sets ${local}. A server does not decide about files of this host and trust. Set options.${local} if you want it.`,
+    )
   return settings({ ...served, ...given }, environment)
 }
+
+/** Options that are not taken from a server: it could read or overwrite files, or take the place of another server. */
+const LOCAL_OPTIONS = [
+  'outfile',
+  'vaulttokenfile',
+  'vaulttokeninfile',
+  'configdir',
+  'cafile',
+  'capath',
+  'vaultcertname',
+  'vaultalias',
+] as const
 
 export function argumentsOfEnvironment({ env }: Environment): HtgettokenArguments {
   return argumentsIn(variable(env, 'HTGETTOKENOPTS') ?? '', ENVIRONMENT)

@@ -63,7 +63,8 @@ export function sshAgent(socket: string, timeout = 30_000, signal?: AbortSignal)
         connection.destroy()
         reject(new SshAgentError(problem))
       }
-      connection.setTimeout(timeout, () => fail(`did not respond within ${timeout} ms`))
+      const timer = setTimeout(() => fail(`did not respond within ${timeout} ms`), timeout)
+      connection.once('close', () => clearTimeout(timer))
       connection.once('error', ({ name, code }: NodeJS.ErrnoException) =>
         fail(
           name === 'AbortError'

@@ -43,6 +43,8 @@ export async function untilLoggedIn<T>(
  * rejected; control characters are percent-encoded.
  */
 export function webUrl(url: string, what: string): URL {
+  if (url.length > MAX_URL)
+    throw new OAuthError('ERR_IGWN_OAUTH_RESPONSE', `The ${what} has more than ${MAX_URL} characters.`)
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   if (parsed?.protocol === 'https:' || parsed?.protocol === 'http:') return parsed
   throw new OAuthError(
@@ -50,3 +52,6 @@ export function webUrl(url: string, what: string): URL {
     `The ${what} is not an http(s) URL${parsed ? `, its scheme is ${sanitize(parsed.protocol)}` : ''}. Do not open it.`,
   )
 }
+
+/** Characters; browsers and programs that open URLs accept that many. */
+const MAX_URL = 8192
