@@ -1,7 +1,9 @@
 /** The commands `login`, `status` and `logout`; more of them on terminals in `log-in.test.ts`. */
 import fs from 'node:fs'
+import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { browse } from '../support/browser'
-import { igwnAuth, itOnTerminal, runtimeFile } from '../support/command'
+import { igwnAuth, itOnTerminal, onTerminal, runtimeFile } from '../support/command'
 import {
   asUser,
   atProvider,
@@ -14,6 +16,7 @@ import {
   stateFolder,
 } from '../support/log-in'
 import { startOpenIdProvider } from '../support/openid-provider'
+import { serverGroup, type TestServer } from '../support/server'
 import { emptyPlaces, mint, now, put } from '../support/tokens'
 
 beforeEach(() => {
@@ -71,6 +74,95 @@ itOnTerminal(
   },
   60_000,
 )
+
+const servers = serverGroup()
+afterEach(() => servers.close())
+
+/** A server whose tokens have any claims, after a login with a code or by refresh token. */
+async function issuerOf(claims: object, beforeToken?: Promise<void>): Promise<TestServer> {
+  const server: TestServer = await servers.serve(async ({ url }) => {
+    if (url === '/token') await beforeToken
+    const { origin } = server
+    const answers: Readonly<Record<string, object>> = {
+      '/token': {
+        access_token: mint({ iss: origin, ...claims }),
+        refresh_token: 'canary-refresh',
+        expires_in: 3600,
+        token_type: 'Bearer',
+      },
+      '/device': {
+        device_code: 'd',
+        user_code: 'AB',
+        verification_uri: 'https://example.org',
+        interval: 0.05,
+        expires_in: 600,
+      },
+      '/revoke': {},
+    }
+    const metadata = {
+      issuer: origin,
+      token_endpoint: `${origin}/token`,
+      device_authorization_endpoint: `${origin}/device`,
+      revocation_endpoint: `${origin}/revoke`,
+    }
+    return { body: JSON.stringify(answers[url] ?? metadata) }
+  })
+  return server
+}
+const revokedAt = ({ seen }: TestServer) =>
+  seen.filter(({ url }) => url === '/revoke').map(({ body }) => new URLSearchParams(body).get('token'))
+
+/** What an earlier login has left. */
+function putLogin({ origin }: TestServer, more: object = {}) {
+  const login = {
+    issuer: origin,
+    clientId: 'me',
+    scope: ['gracedb.read'],
+    audience: ['https://gracedb.example.org'],
+  }
+  const entry = { access_token: 'none', expires_at: 1, refresh_token: 'canary-before', login, ...more }
+  put(loginFile(), JSON.stringify({ [`login ${runtimeFile()}`]: entry }))
+}
+
+describe('a token that is not what was asked for', () => {
+  it.each([
+    ['issuer', { iss: 'https://other.example.org' }, 'is from issuer https://other.example.org, not '],
+    ['audience', { aud: 'https://other.example.org' }, 'is for audience https://other.example.org, not '],
+    ['scope', { scope: 'read:/' }, 'has scope read:/, not gracedb.read'],
+  ])('is written with a warning when it has another %s', async (_name, claims, message) => {
+    putLogin(await issuerOf({ aud: 'https://gracedb.example.org', scope: 'gracedb.read', ...claims }))
+    const { code, stdout, stderr } = await igwnAuth(['login', '--no-input', '--json'])
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining(message) as string })
+    expect(JSON.parse(stdout)).toMatchObject({
+      outcome: 'renewed',
+      warning: expect.stringContaining(message) as string,
+    })
+  })
+
+  it('is not written when it has expired', async () => {
+    putLogin(await issuerOf({ exp: now() - 600 }))
+    expect(await igwnAuth(['login', '--no-input'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/the token of \S+ expired 10 minutes ago; it was not written/) as string,
+    })
+    expect(fs.existsSync(runtimeFile())).toBe(false)
+  })
+})
+
+itOnTerminal('a login that replaces another one revokes its refresh token', async () => {
+  const before = await issuerOf({})
+  const server = await issuerOf({})
+  putLogin(before)
+  const words = ['login', '--issuer', server.origin, '--client-id', 'me', '--device']
+  expect(await onTerminal(words)).toMatchObject({ code: 0 })
+  expect([revokedAt(before), revokedAt(server)]).toEqual([['canary-before'], []])
+  await before.close()
+  putLogin(before)
+  const { code, stdout } = await onTerminal(words, { columns: 500 })
+  expect(code).toBe(0)
+  expect(stdout).toContain(`the login before, at ${before.origin}, was replaced, but not revoked: `)
+  expect(stdout).not.toContain('canary')
+})
 
 describe('login', () => {
   const EXPECTS_URL =
@@ -144,6 +236,35 @@ describe('status', () => {
 })
 
 describe('logout', () => {
+  it('waits for a renewal, and removes what it wrote, of a link also its target', async () => {
+    let answer = () => {}
+    const server = await issuerOf({}, new Promise((resolve) => (answer = resolve)))
+    putLogin(server)
+    put(`${runtimeFile()}.target`, '')
+    fs.symlinkSync(`${runtimeFile()}.target`, runtimeFile())
+    const renewal = igwnAuth(['login', '--no-input'], { ownProcess: true })
+    while (!server.seen.some(({ url }) => url === '/token')) await wait(5)
+    const logout = igwnAuth(['logout'], {
+      meanwhile: async ({ said, child }) => {
+        while (said.stderr === '' && child.exitCode === null) await wait(5)
+        answer()
+      },
+    })
+    expect(await logout).toMatchObject({
+      code: 0,
+      stderr: `igwn-auth: waiting for another igwn-auth that logs in or out with ${runtimeFile()}\n`,
+    })
+    expect(await renewal).toMatchObject({ code: 0 })
+    expect(revokedAt(server)).toContain('canary-refresh')
+    expect(secretsOnDisk()).toEqual([])
+    expect(fs.readdirSync(path.dirname(runtimeFile()))).toEqual([])
+  })
+
+  it('treats settings that were damaged as none', async () => {
+    put(loginFile(), JSON.stringify({ [`login ${runtimeFile()}`]: { access_token: 'none', login: null } }))
+    expect(await igwnAuth(['logout'])).toMatchObject({ code: 0, stdout: 'Nothing to log out of.\n' })
+  })
+
   it('removes a token of another program, and revokes nothing', async () => {
     put(runtimeFile(), mint())
     expect(await igwnAuth(['logout'])).toMatchObject({

@@ -6,6 +6,7 @@ import {
   FileAccessError,
   openForWriting,
   openOwnFile,
+  removeTextFile,
   replaceFile,
   writeTarget,
   writeTextFile,
@@ -147,6 +148,25 @@ describe('writeTarget', () => {
     await expect(writeTarget(link)).rejects.toEqual(
       refusal('belongs to user 4321, not to user 0, and others can write to a folder on the path'),
     )
+  })
+})
+
+describe('removeTextFile', () => {
+  it('removes a file, a link with its target, and a link to no file', async () => {
+    put(room('file'), '')
+    put(room('folder/target'), 'secret')
+    fs.symlinkSync(room('folder/target'), room('link'))
+    fs.symlinkSync('nowhere', room('broken'))
+    for (const name of ['file', 'link', 'broken']) expect(await removeTextFile(room(name))).toBe(true)
+    expect(await removeTextFile(room('file'))).toBe(false)
+    expect(fs.readdirSync(room(''))).toEqual(['folder'])
+    expect(fs.readdirSync(room('folder'))).toEqual([])
+  })
+
+  it('keeps a link to what writing would not replace', async () => {
+    fs.symlinkSync('.', room('link'))
+    await expect(removeTextFile(room('link'))).rejects.toEqual(refusal('is a folder, not a file'))
+    expect(fs.readdirSync(room(''))).toEqual(['link'])
   })
 })
 

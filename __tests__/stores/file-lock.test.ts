@@ -49,6 +49,23 @@ it('returns the result of the work, and is released after work that throws', asy
   expect(await lock(() => Promise.resolve('done'))).toBe('done')
 })
 
+it('says once that it waits for another process, and waits no longer when the signal aborts', async () => {
+  fs.writeFileSync(lockFile, OTHER)
+  const controller = new AbortController()
+  let waits = 0
+  const onWait = () => {
+    waits += 1
+    setTimeout(() => {
+      controller.abort(new Error('interrupted'))
+    }, 100)
+  }
+  const work = jest.fn(() => Promise.resolve())
+  await expect(fileLock(lockFile)(work, { signal: controller.signal, onWait })).rejects.toThrow('interrupted')
+  expect(work).not.toHaveBeenCalled()
+  expect(waits).toBe(1)
+  fs.unlinkSync(lockFile)
+})
+
 it('has mode 0600', async () => {
   await fileLock(lockFile)(() => {
     expect(fs.statSync(lockFile).mode & 0o777).toBe(0o600)

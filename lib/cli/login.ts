@@ -7,19 +7,28 @@ import { authorizationCode } from '../oauth2/grants/authorization-code'
 import { deviceCode } from '../oauth2/grants/device-code'
 import { refreshToken } from '../oauth2/grants/refresh-token'
 import type { OAuthTokenSource } from '../oauth2/grants/renewing-grant'
+import { webLogin } from '../oauth2/web-login'
 import { pathName, printable, shellWord } from '../secrets/sanitize'
 import type { TokenStore } from '../stores/token-store'
 import { describeTokens } from '../tokens/describe-token'
 import { defaultOutFile } from '../vault/files'
 import { SciToken } from '../tokens/scitoken'
-import { requirementsOf } from '../tokens/validate-claims'
+import { requirementsOf, validateClaims } from '../tokens/validate-claims'
 import { abortOnSignal, asCommandError, CommandError, EXIT, fileError, usageError } from './errors'
 import { defined, useTrustFlags, type TrustFlags } from './flags'
 import { json } from './format'
 import { clientOf, OFFLINE_ACCESS } from './login-client'
 import { openPage, printPage } from './login-prompt'
 import { hasBrowser } from './open-browser'
-import { loginStore, saveSettings, savedLogin, storeOf, type LoginSettings } from './saved-logins'
+import {
+  loginStore,
+  saveSettings,
+  savedLogin,
+  storeOf,
+  withLogin,
+  type LoginSettings,
+  type SavedLogin,
+} from './saved-logins'
 import { table } from './table'
 import { terminalOf } from './terminal'
 import { dataOf, summaryRows } from './token'
@@ -54,16 +63,53 @@ export async function loginCommand(flags: LoginFlags): Promise<number> {
   const store = loginStore()
   return abortOnSignal(async (signal) => {
     try {
-      const settings = await settingsOf(flags, store, file)
-      const { text, outcome, name } = await obtain(settings, flags, { store, file, signal })
-      const token = await write(text, file, name)
-      process.stdout.write(`${textOf(token, outcome, name, flags)}\n`)
-      warnOfOthers(token, file)
-      return EXIT.ok
+      return await withLogin(store, file, signal, () => logIn(flags, { store, file, signal }))
     } catch (error) {
       throw signal.aborted ? signal.reason : asCommandError(error)
     }
   })
+}
+
+async function logIn(flags: LoginFlags, place: Place): Promise<number> {
+  const { store, file } = place
+  const settings = await settingsOf(flags, store, file)
+  const before = await savedLogin(store, file)
+  const { text, outcome, name } = await obtain(settings, flags, place)
+  const token = readToken(text, file, name)
+  const warning = validate(token, settings, name)
+  await write(token, file)
+  process.stdout.write(`${textOf(token, { outcome, name, warning }, flags)}\n`)
+  if (warning !== undefined) warn(warning)
+  warnOfOthers(token, file)
+  if (before) await revokeReplaced(before, flags, place)
+  return EXIT.ok
+}
+
+function warn(message: string): void {
+  process.stderr.write(`igwn-auth: warning: ${message}\n`)
+}
+
+/** Revokes the refresh token of a login that another one replaced. One that was renewed ended by itself. */
+async function revokeReplaced(
+  before: SavedLogin,
+  { force = false }: LoginFlags,
+  place: Place,
+): Promise<void> {
+  const { store, file, signal } = place
+  const { refresh_token: refreshToken, login } = before
+  const now = await savedLogin(store, file)
+  const isRenewed = !force && JSON.stringify(now?.login) === JSON.stringify(login)
+  if (refreshToken === undefined || now?.refresh_token === refreshToken || isRenewed) return
+  // Keycloak would revoke the new login of the same client too.
+  if (login.preset === 'keycloak' && now?.login.issuer === login.issuer) return
+  try {
+    const { client } = await clientOf(login, store, signal)
+    await webLogin(client).revoke(refreshToken, { hint: 'refresh_token', signal })
+  } catch (error) {
+    if (!(error instanceof IgwnAuthError) && !signal.aborted) throw error
+    const why = error instanceof IgwnAuthError ? error.message : 'It was interrupted.'
+    warn(`the login before, at ${printable(login.issuer ?? '')}, was replaced, but not revoked: ${why}`)
+  }
 }
 
 /** The file of a token: that of htgettoken, where discovery finds it. */
@@ -217,25 +263,53 @@ function asNeedsLogin(error: unknown, { input }: LoginFlags): unknown {
   })
 }
 
+function readToken(text: string, file: string, server: string): SciToken {
+  const token = SciToken.read(text, pathName(file))
+  if (token) return token
+  throw new CommandError(
+    EXIT.refused,
+    `the token of ${printable(server)} is opaque, not a JWT, so that requests cannot select it; it was not written`,
+    { fixes: ['name the service it is for: --audience URL'] },
+  )
+}
+
+/** Returns what the token lacks of what was asked for: some servers ignore that. An expired one is an error. */
+function validate(
+  token: SciToken,
+  { issuer, audience, scope }: LoginSettings,
+  server: string,
+): string | undefined {
+  const withoutSlash = (text = '') => text.replace(/\/$/, '')
+  // Servers and their users disagree about the slash at the end.
+  const isSame = withoutSlash(token.issuer) === withoutSlash(issuer)
+  const wanted = {
+    ...(issuer !== undefined && isHttpUrl(issuer) && !isSame && { issuer }),
+    audience,
+    scope: scope.filter((one) => !SCOPES_OF_LOGINS.includes(one)),
+  }
+  const problem = validateClaims(token, requirementsOf({ ...wanted, minTimeLeft: 0 }))
+  if (!problem) return undefined
+  const text = `the token of ${printable(server)} ${problem.message}`
+  if (problem.code !== 'expired') return text
+  throw new CommandError(EXIT.refused, `${text}; it was not written`, {
+    fixes: ['check the clock of this host, then igwn-auth login --force'],
+  })
+}
+
+/** OpenID Connect Core 1.0 sections 5.4 and 11: a token does not name them. */
+const SCOPES_OF_LOGINS = ['openid', 'profile', 'email', 'address', 'phone', OFFLINE_ACCESS]
+
 /** Writes a token where discovery finds it. Another user's file is refused, and a reader never sees half of it. */
-async function write(text: string, file: string, server: string): Promise<SciToken> {
+async function write(token: SciToken, file: string): Promise<void> {
   const name = pathName(file)
-  const token = SciToken.read(text, name)
-  if (!token)
-    throw new CommandError(
-      EXIT.refused,
-      `the token of ${printable(server)} is opaque, not a JWT, so that requests cannot select it; it was not written`,
-      { fixes: ['name the service it is for: --audience URL'] },
-    )
   try {
-    await writeTextFile(file, `${text}\n`)
+    await writeTextFile(file, `${token.serialize()}\n`)
   } catch (error) {
     if (!(error instanceof FileAccessError)) throw fileError(EXIT.unwritable, name, error)
     throw new CommandError(EXIT.unwritable, `${name} ${failureText(error, 'written')}`, {
       fixes: ['name another file: --output FILE'],
     })
   }
-  return token
 }
 
 const OUTCOMES: Readonly<Record<Outcome, string>> = {
@@ -244,8 +318,12 @@ const OUTCOMES: Readonly<Record<Outcome, string>> = {
   'still valid': 'Still logged in at',
 }
 
-function textOf(token: SciToken, outcome: Outcome, server: string, { json: isJson }: LoginFlags): string {
-  if (isJson) return json({ outcome, server, ...dataOf(token) })
+function textOf(
+  token: SciToken,
+  { outcome, name: server, warning }: Omit<ObtainedToken, 'text'> & { readonly warning: string | undefined },
+  { json: isJson }: LoginFlags,
+): string {
+  if (isJson) return json({ outcome, server, ...(warning !== undefined && { warning }), ...dataOf(token) })
   const { width, paint } = terminalOf(process.stdout)
   const title = `${OUTCOMES[outcome]} ${printable(server)}`
   return table([paint('bold', title), ['file', printable(token.source ?? '')], ...summaryRows(token)], width)
@@ -258,9 +336,7 @@ function warnOfOthers(token: SciToken, file: string): void {
   if (first === undefined || isAt(first.source, token)) return
   const isListed = found.some(({ source }) => isAt(source, token))
   const fix = isListed ? `unset or remove it` : `set BEARER_TOKEN_FILE=${shellWord(file)}`
-  process.stderr.write(
-    `igwn-auth: warning: requests send the token from ${printable(first.source)}, which is found first; ${fix}\n`,
-  )
+  warn(`requests send the token from ${printable(first.source)}, which is found first; ${fix}`)
 }
 
 /** A source is a path, perhaps followed by the variable that names it. */

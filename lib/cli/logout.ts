@@ -1,17 +1,14 @@
-import fs from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { processEnvironment } from '../environment'
 import { IgwnAuthError } from '../errors'
-import { entryProblem } from '../files/access'
+import { failureText, removeTextFile } from '../files/write-file'
 import { webLogin } from '../oauth2/web-login'
 import { pathName, printable } from '../secrets/sanitize'
 import type { TokenStore } from '../stores/token-store'
-import { abortOnSignal, asCommandError, CommandError, EXIT, fileError } from './errors'
+import { abortOnSignal, asCommandError, CommandError, EXIT } from './errors'
 import { useTrustFlags, type TrustFlags } from './flags'
 import { json } from './format'
 import { tokenFileOf } from './login'
 import { clientOf } from './login-client'
-import { forgetLogin, loginFile, loginStore, savedLogin, type SavedLogin } from './saved-logins'
+import { forgetLogin, loginFile, loginStore, savedLogin, withLogin, type SavedLogin } from './saved-logins'
 import { revokeInVault } from './vault-login'
 
 export interface LogoutFlags extends TrustFlags {
@@ -29,28 +26,48 @@ export async function logoutCommand(flags: LogoutFlags): Promise<number> {
   const store = loginStore()
   return abortOnSignal(async (signal) => {
     try {
-      const saved = await savedLogin(store, file)
-      let removed: readonly string[] = []
-      let failure: unknown
-      try {
-        if (saved) removed = await revoke(saved, store, signal)
-      } catch (error) {
-        failure = error
-      }
-      if (signal.aborted) throw signal.reason
-      if (await remove(file)) removed = [pathName(file), ...removed]
-      if (saved) {
-        await forgetLogin(store, file)
-        removed = [...removed, `the login in ${pathName(loginFile())}`]
-      }
-      const issuer = saved && (saved.login.vault ?? saved.login.issuer)
-      if (failure !== undefined) throw notRevoked(failure, issuer ?? '', removed)
-      process.stdout.write(`${textOf({ issuer, removed }, flags)}\n`)
+      // A renewal that runs now would bring back what is removed.
+      const done = await withLogin(store, file, signal, () => logOut(store, file, signal))
+      process.stdout.write(`${textOf(done, flags)}\n`)
       return EXIT.ok
     } catch (error) {
       throw signal.aborted ? signal.reason : asCommandError(error)
     }
   })
+}
+
+interface Done {
+  /** The server; undefined if igwn-auth did not log in. */
+  readonly issuer: string | undefined
+  /** For people. */
+  readonly removed: readonly string[]
+}
+
+/** The login is forgotten whatever happens to the server and to the file; then both are reported. */
+async function logOut(store: TokenStore, file: string, signal: AbortSignal): Promise<Done> {
+  const saved = await savedLogin(store, file)
+  const removed: string[] = []
+  let failure: unknown
+  try {
+    if (saved) removed.push(...(await revoke(saved, store, signal)))
+  } catch (error) {
+    failure = error
+  }
+  if (signal.aborted) throw signal.reason
+  const result = await remove(file)
+  if (result === true) removed.unshift(pathName(file))
+  if (saved) {
+    await forgetLogin(store, file)
+    removed.push(`the login in ${pathName(loginFile())}`)
+  }
+  const issuer = saved && (saved.login.vault ?? saved.login.issuer ?? '')
+  if (failure !== undefined) {
+    const error = notRevoked(failure, issuer ?? '', removed)
+    throw typeof result === 'boolean' ? error : error.addLines(result.message)
+  }
+  if (typeof result === 'boolean') return { issuer, removed }
+  result.details = { data: { removed } }
+  throw removed.length > 0 ? result.addLines(`Removed ${removed.join(' and ')}.`) : result
 }
 
 /** Returns the files that were removed. */
@@ -61,16 +78,13 @@ async function revoke(saved: SavedLogin, store: TokenStore, signal: AbortSignal)
   return []
 }
 
-/** Removes the file of the token; not one that another user put into a folder that others can write to. */
-async function remove(file: string): Promise<boolean> {
-  if (!fs.lstatSync(file, { throwIfNoEntry: false })) return false
-  const problem = entryProblem(file, processEnvironment.euid)
-  if (problem) throw new CommandError(EXIT.unwritable, `${pathName(file)} ${problem.what}`)
+/** Removes the file of the token. Returns whether there was one, or why it stays. */
+async function remove(file: string): Promise<boolean | CommandError> {
   try {
-    await rm(file)
-    return true
+    return await removeTextFile(file)
   } catch (error) {
-    throw fileError(EXIT.unwritable, pathName(file), error)
+    const name = pathName(file)
+    return new CommandError(EXIT.unwritable, `${name} ${failureText(error, 'removed')}`)
   }
 }
 
@@ -87,10 +101,7 @@ function notRevoked(error: unknown, issuer: string, removed: readonly string[]):
   )
 }
 
-function textOf(
-  { issuer, removed }: { issuer: string | undefined; removed: readonly string[] },
-  { json: isJson }: LogoutFlags,
-): string {
+function textOf({ issuer, removed }: Done, { json: isJson }: LogoutFlags): string {
   if (isJson) return json({ issuer, removed })
   if (issuer !== undefined) return `Logged out of ${printable(issuer)}. Removed ${removed.join(' and ')}.`
   return removed.length > 0

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process'
 import { processEnvironment, variable } from '../environment'
+import { startProgram } from '../files/start-program'
 
 /** Whether a browser can be opened on this host: it has a display, and the user is at it. */
 export function hasBrowser(): boolean {
@@ -12,9 +12,7 @@ export function hasBrowser(): boolean {
 /** Opens a URL in the browser of the user. A browser that does not start is no error: the URL was printed, too. */
 export function openBrowser(url: string): void {
   const [program, ...words] = command()
-  const child = spawn(program, [...words, url], { stdio: 'ignore', detached: true })
-  child.on('error', () => undefined)
-  child.unref()
+  startProgram(program, [...words, url])
 }
 
 /** The variable is that of xdg-open, Python and the GitHub CLI. No shell interprets the URL. */

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { homeOf, processEnvironment, variable } from '../environment'
-import { fileStore } from '../stores/file-store'
+import { lockableStore, type LockableStore } from '../stores/file-store'
+import { pathName } from '../secrets/sanitize'
 import type { StoredToken, TokenStore } from '../stores/token-store'
 import { CommandError, EXIT } from './errors'
 
@@ -35,14 +36,43 @@ export function loginFile(): string {
   })
 }
 
-export function loginStore(): TokenStore {
-  return fileStore(loginFile())
+export function loginStore(): LockableStore {
+  return lockableStore(loginFile())
+}
+
+/** Runs work while no other process logs in or out with this file. */
+export function withLogin<T>(
+  store: LockableStore,
+  tokenFile: string,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  const onWait = () => {
+    process.stderr.write(
+      `igwn-auth: waiting for another igwn-auth that logs in or out with ${pathName(tokenFile)}\n`,
+    )
+  }
+  return store.lock(keyOf(tokenFile), work, { signal, onWait })
 }
 
 /** The login whose token is in a file. */
 export async function savedLogin(store: TokenStore, tokenFile: string): Promise<SavedLogin | undefined> {
   const saved = await store.get(keyOf(tokenFile))
-  return saved?.login === undefined ? undefined : (saved as SavedLogin)
+  return isSettings(saved?.login) ? (saved as SavedLogin) : undefined
+}
+
+/** A user may have edited the file. */
+function isSettings(value: unknown): value is LoginSettings {
+  if (typeof value !== 'object' || value === null) return false
+  const { scope, audience, ...texts } = value as Record<string, unknown>
+  return (
+    [scope, audience].every((list) => Array.isArray(list) && list.every(isText)) &&
+    Object.values(texts).every((one) => one === undefined || isText(one))
+  )
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
 }
 
 export async function forgetLogin(store: TokenStore, tokenFile: string): Promise<void> {
@@ -59,7 +89,7 @@ export async function saveSettings(
 }
 
 /**
- * A store for one login, whatever the key: the refresh token and the access token are one entry, and the settings are added to it.
+ * A store for one login, under the lock of {@link withLogin}, whatever the key: the refresh token and the access token are one entry, and the settings are added to it.
  *
  * @param isNew - do not use what is there
  */
@@ -85,7 +115,6 @@ export function storeOf(
       isIgnored = false
     },
     delete: () => store.delete(key),
-    lock: (_, work) => (store.lock ? store.lock(key, work) : work()),
   }
 }
 

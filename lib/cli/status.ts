@@ -1,6 +1,5 @@
 import { processEnvironment } from '../environment'
 import type { Finding } from '../explain/finding'
-import { isStats, statOf } from '../files/read-file'
 import { describeNetrcFile } from '../netrc/describe-netrc'
 import { pathName, sanitize } from '../secrets/sanitize'
 import { describeTokens } from '../tokens/describe-token'
@@ -67,7 +66,8 @@ async function renewalOf({ kind, source }: Finding): Promise<string | undefined>
     return `${LOG_IN}, with the refresh token of ${sanitize(saved.login.issuer ?? '')} in ${pathName(loginFile())}`
   const { vaultTokenFile } = await import('./vault-options')
   const vaultToken = vaultTokenFile()
-  return isStats(statOf(vaultToken))
+  const { isDevice, readLine } = await import('../vault/files')
+  return !isDevice(vaultToken) && 'text' in readLine(vaultToken)
     ? `${LOG_IN} or htgettoken, with the Vault token in ${pathName(vaultToken)}`
     : `${LOG_IN}, with a new login`
 }

@@ -125,6 +125,19 @@ export async function writeTarget(file: string): Promise<string> {
   return realpath(file)
 }
 
+/**
+ * Removes a file, and of a link also the file that writing would replace, with the same checks. False if there is none. A link to
+ * no file is removed.
+ */
+export async function removeTextFile(file: string): Promise<boolean> {
+  const entry = linkStatOf(file)
+  if (entry === undefined) return false
+  refuse(entryProblem(file, processEnvironment.euid))
+  if (statOf(file) !== undefined) await rm(await writeTarget(file))
+  await rm(file, { force: true })
+  return true
+}
+
 const checkShared = /* @__PURE__ */ sharedFolderCheck(() => processEnvironment.euid)
 
 function refuse(problem: FileProblem | undefined): void {

@@ -6,7 +6,15 @@ import { FileAccessError, openForWriting, openOwnFile } from '../files/write-fil
 import { pathName } from '../secrets/sanitize'
 
 /** Runs work while no one else holds the lock; further work waits. */
-export type Lock = <T>(work: () => Promise<T>) => Promise<T>
+export type Lock = <T>(work: () => Promise<T>, waiting?: Waiting) => Promise<T>
+
+/** How to wait for a lock. */
+export interface Waiting {
+  /** Ends the wait, which rejects with its reason. Default is none. */
+  readonly signal?: AbortSignal | undefined
+  /** Called once when another process holds the lock. Default is none. */
+  readonly onWait?: (() => void) | undefined
+}
 
 /**
  * A lock file: the process that creates it holds it, also against processes on other hosts that share the folder.
@@ -21,9 +29,9 @@ export type Lock = <T>(work: () => Promise<T>) => Promise<T>
  */
 export function fileLock(path: string, stale = STALE_AFTER): Lock {
   const inTurn = queue()
-  return (work) =>
+  return (work, waiting) =>
     inTurn(async () => {
-      const file = await acquire(path, removeAlone, stale)
+      const file = await acquire(path, removeAlone, stale, waiting)
       let touchedAt = performance.now()
       const heartbeat = setInterval(() => {
         const now = Date.now() / 1000
@@ -57,11 +65,18 @@ function queue(): Lock {
 }
 
 /** Creates the lock file as soon as there is none, and removes a stale one first. */
-async function acquire(path: string, removeStale: Remove, stale = STALE_AFTER): Promise<FileHandle> {
+async function acquire(
+  path: string,
+  removeStale: Remove,
+  stale = STALE_AFTER,
+  { signal, onWait }: Waiting = {},
+): Promise<FileHandle> {
   let watched: { readonly lock: LockVersion; readonly since: number } | undefined
-  for (;;) {
+  for (let tries = 0; ; tries++) {
+    signal?.throwIfAborted()
     const file = await create(path)
     if (file) return file
+    if (tries === 0) onWait?.()
     const lock = await lockAt(path)
     const now = performance.now()
     if (!lock || !watched || !isSame(lock, watched.lock)) watched = lock && { lock, since: now }

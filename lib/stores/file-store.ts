@@ -10,7 +10,7 @@ import { folderProblem, formatPermissions, ownFileProblem, sharedFolderCheck } f
 import { isStats, readTextFile, statOf, type FileProblem } from '../files/read-file'
 import { failureText, writeTextFile } from '../files/write-file'
 import { pathName, shellWord } from '../secrets/sanitize'
-import { fileLock, type Lock } from './file-lock'
+import { fileLock, type Lock, type Waiting } from './file-lock'
 import { storedToken } from './stored-token'
 import type { StoredToken, TokenStore } from './token-store'
 
@@ -30,6 +30,15 @@ import type { StoredToken, TokenStore } from './token-store'
  * @throws {@link IgwnAuthError} `ERR_IGWN_INVALID_OPTION` when it is not a path
  */
 export function fileStore(file: string): TokenStore {
+  return lockableStore(file)
+}
+
+/** The same store, whose lock can be waited for with an end. */
+export interface LockableStore extends TokenStore {
+  lock<T>(key: string, work: () => Promise<T>, waiting?: Waiting): Promise<T>
+}
+
+export function lockableStore(file: string): LockableStore {
   if (typeof (file as unknown) !== 'string' || file === '')
     throw new IgwnAuthError(
       'ERR_IGWN_INVALID_OPTION',
@@ -57,10 +66,10 @@ export function fileStore(file: string): TokenStore {
       })
     },
     delete: (key) => change((entries) => entries.delete(key)),
-    async lock(key, work) {
+    async lock(key, work, waiting) {
       await prepareFolder(store)
       const lock = lockOf(key)
-      return lock(work)
+      return lock(work, waiting)
     },
   }
 

@@ -3,8 +3,8 @@ import { decodeJwt } from '../formats/jwt'
 import type { StoredToken } from './token-store'
 
 /**
- * Makes a {@link StoredToken} from a token response (RFC 6749 section 5.1). `expires_at` is computed from `expires_in`, else
- * from the `exp` claim, else read from the server's own `expires_at`. Values that cannot be read are removed, so that what is
+ * Makes a {@link StoredToken} from a token response (RFC 6749 section 5.1). `expires_at` is computed from `expires_in` or
+ * from the `exp` claim, whichever is earlier, else read from the server's own `expires_at`. Values that cannot be read are removed, so that what is
  * stored can always be read again.
  *
  * @param requestedAt - seconds since the epoch at which the request was sent: a little early is safer than late
@@ -18,10 +18,12 @@ export function tokenResponse(
   requestedAt = secondsNow(),
 ): StoredToken {
   const lifetime = numberIn(expires_in)
-  const expiry =
-    lifetime !== undefined && lifetime >= 0 && lifetime < LONGEST_LIFETIME
-      ? Math.floor(requestedAt + lifetime)
-      : (expiryIn(decodeJwt(response.access_token)?.claims.exp) ?? expiryIn(expires_at))
+  const isLifetime = lifetime !== undefined && lifetime >= 0 && lifetime < LONGEST_LIFETIME
+  const ends = [
+    isLifetime ? Math.floor(requestedAt + lifetime) : undefined,
+    expiryIn(decodeJwt(response.access_token)?.claims.exp),
+  ].filter((end) => end !== undefined)
+  const expiry = ends.length > 0 ? Math.min(...ends) : expiryIn(expires_at)
   const texts = Object.entries(response).filter(([name, value]) => !TEXTS.has(name) || isText(value))
   return {
     ...(Object.fromEntries(texts) as typeof response),

@@ -1,12 +1,12 @@
 import fs from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { homeOf, processEnvironment, variable, type Environment } from '../environment'
 import { IgwnAuthError, type Reason } from '../errors'
 import { sharedFolderCheck } from '../files/access'
 import { reasonFor } from '../files/describe-file'
 import { readTextFile } from '../files/read-file'
-import { failureText, writeTextFile } from '../files/write-file'
+import { failureText, removeTextFile, writeTextFile } from '../files/write-file'
 import { pathName } from '../secrets/sanitize'
 
 /** The file of htgettoken and igwn_auth_utils: the files of WLCG Bearer Token Discovery 1.0. */
@@ -104,12 +104,11 @@ export async function writeCredkey(file: string, credkey: string): Promise<void>
   await writeLine(file, credkey, 0o644)
 }
 
-/** Removes a file; false if there is none. */
+/** Removes a file, and of a link its target; false if there is none. */
 export async function removeFile(file: string): Promise<boolean> {
-  if (isDevice(file) || !fs.lstatSync(file, { throwIfNoEntry: false })) return false
+  if (isDevice(file)) return false
   try {
-    await rm(file)
-    return true
+    return await removeTextFile(file)
   } catch (error) {
     throw unusable(file, failureText(error, 'removed'))
   }

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process'
 import { checkValues } from '../check-values'
 import { variable, type Environment } from '../environment'
 import { isIgwnAuthError } from '../errors'
+import { startProgram } from '../files/start-program'
 import { OAuthError } from '../oauth2/errors'
 import { pathName } from '../secrets/sanitize'
 import { SciToken } from '../tokens/scitoken'
@@ -38,7 +38,8 @@ export async function withoutHtgettoken(
   const deadline = timeout > 0 ? AbortSignal.timeout(timeout) : undefined
   const onPrompt = (prompt: VaultPrompt) => {
     show(prompt)
-    if (typeof browser === 'string' && browser !== '') open(browser, prompt.url)
+    // The URL is on the screen too, so a browser that cannot be opened is not an error.
+    if (typeof browser === 'string' && browser !== '') startProgram(browser, [prompt.url])
   }
   try {
     const login = await logInWith({ ...all, ...(deadline && { signal: deadline }), onPrompt }, environment)
@@ -66,11 +67,4 @@ function show({ url, userCode }: VaultPrompt): void {
 function defaultBrowser({ env }: Environment): string {
   if (variable(env, 'SSH_CLIENT') !== undefined) return ''
   return process.platform === 'darwin' ? 'open' : 'xdg-open'
-}
-
-/** The URL is on the screen too, so a browser that cannot be opened is not an error. */
-function open(browser: string, url: string): void {
-  const child = spawn(browser, [url], { stdio: 'ignore', detached: true })
-  child.once('error', () => undefined)
-  child.unref()
 }
