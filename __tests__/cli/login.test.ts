@@ -79,7 +79,7 @@ const servers = serverGroup()
 afterEach(() => servers.close())
 
 /** A server whose tokens have any claims, after a login with a code or by refresh token. */
-async function issuerOf(claims: object, beforeToken?: Promise<void>): Promise<TestServer> {
+async function issuerOf(claims: object, beforeToken?: Promise<void>, folder = ''): Promise<TestServer> {
   const server: TestServer = await servers.serve(async ({ url }) => {
     if (url === '/token') await beforeToken
     const { origin } = server
@@ -100,7 +100,7 @@ async function issuerOf(claims: object, beforeToken?: Promise<void>): Promise<Te
       '/revoke': {},
     }
     const metadata = {
-      issuer: origin,
+      issuer: `${origin}${folder}`,
       token_endpoint: `${origin}/token`,
       device_authorization_endpoint: `${origin}/device`,
       revocation_endpoint: `${origin}/revoke`,
@@ -123,6 +123,17 @@ function putLogin({ origin }: TestServer, more: object = {}) {
   const entry = { access_token: 'none', expires_at: 1, refresh_token: 'canary-before', login, ...more }
   put(loginFile(), JSON.stringify({ [`login ${runtimeFile()}`]: entry }))
 }
+
+itOnTerminal('a login at Keycloak revokes none of the same client, which would end all of them', async () => {
+  const server = await issuerOf({}, undefined, '/realms/igwn')
+  const origin = `${server.origin}/realms/igwn`
+  putLogin({ ...server, origin })
+  expect(await onTerminal(['login', '--issuer', origin, '--client-id', 'me', '--device'])).toMatchObject({
+    code: 0,
+  })
+  expect(fs.readFileSync(loginFile(), 'utf8')).toContain('canary-refresh')
+  expect(revokedAt(server)).toEqual([])
+})
 
 describe('a token that is not what was asked for', () => {
   it.each([

@@ -100,8 +100,8 @@ async function revokeReplaced(
   const now = await savedLogin(store, file)
   const isRenewed = !force && JSON.stringify(now?.login) === JSON.stringify(login)
   if (refreshToken === undefined || now?.refresh_token === refreshToken || isRenewed) return
-  // Keycloak would revoke the new login of the same client too.
-  if (login.preset === 'keycloak' && now?.login.issuer === login.issuer) return
+  // Keycloak revokes all logins of a client with one (TokenRevocationEndpoint.revokeClient), the new one too.
+  if (login.issuer?.includes('/realms/') && now?.login.issuer === login.issuer) return
   try {
     const { client } = await clientOf(login, store, signal)
     await webLogin(client).revoke(refreshToken, { hint: 'refresh_token', signal })
