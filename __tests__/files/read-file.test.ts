@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import { fileReader, linkStatOf, readTextFile, statOf } from '../../lib/files/read-file'
+import { fileReader, linkStatOf, readTextFile, REPLACED, statOf } from '../../lib/files/read-file'
 import { age, emptyPlaces, put, room } from '../support/tokens'
 
 beforeEach(emptyPlaces)
@@ -243,5 +243,26 @@ it('a link is not followed where that is asked for', () => {
   expect(readTextFile(room('link'), 100, { followLinks: false })).toMatchObject({
     problem: 'unreadable',
     what: 'cannot be read (ELOOP)',
+  })
+})
+
+describe('a file that is renewed by a rename while it is read', () => {
+  const replacedFor = (times: number) => jest.fn(() => (times-- > 0 ? REPLACED : undefined))
+
+  it('is read again', () => {
+    const file = put(room('a'), 'one')
+    expect(readTextFile(file, 100, { check: replacedFor(4) })).toMatchObject({ text: 'one' })
+    expect(fileReader((text) => text, 100, replacedFor(4))(file)).toBe('one')
+  })
+
+  it('cannot be used after five tries', () => {
+    const file = put(room('a'), 'one')
+    const check = replacedFor(Infinity)
+    expect(readTextFile(file, 100, { check })).toEqual({
+      problem: 'unreadable',
+      what: 'was replaced while it was read',
+      transient: true,
+    })
+    expect(check).toHaveBeenCalledTimes(5)
   })
 })

@@ -51,11 +51,7 @@ export function fileReader<T>(
 ): (path: string, stats?: fs.Stats) => T | FileProblem | undefined {
   const remembered = new Map<string, { stats: FileStats; value: T | FileProblem }>()
 
-  return (path, stats) => {
-    let value = readOnce(path, stats)
-    for (let tries = 1; value === REPLACED && tries < MAX_TRIES; tries++) value = readOnce(path)
-    return value
-  }
+  return (path, stats) => whileReplaced(readOnce(path, stats), () => readOnce(path))
 
   function readOnce(path: string, stats?: fs.Stats): T | FileProblem | undefined {
     const before = stats ?? statOf(path)
@@ -71,7 +67,7 @@ export function fileReader<T>(
     remembered.delete(path)
     const readAt = Date.now()
     // Decided by the stat where possible: opening a FIFO unblocks its writer, opening a tape device moves the tape.
-    const opened = unsuitable(before, maxBytes) ?? readTextFile(path, maxBytes, { check })
+    const opened = unsuitable(before, maxBytes) ?? readText(path, maxBytes, { check })
     if (!opened) return undefined
     const isRead = 'text' in opened
     const value = isRead ? parse(opened.text, path) : opened
@@ -88,6 +84,13 @@ export const REPLACED: FileProblem = {
   problem: 'unreadable',
   what: 'was replaced while it was read',
   transient: true,
+}
+
+/** Reads again while the file is replaced. */
+function whileReplaced<T>(first: T | FileProblem, read: () => T | FileProblem): T | FileProblem {
+  let value = first
+  for (let tries = 1; value === REPLACED && tries < MAX_TRIES; tries++) value = read()
+  return value
 }
 
 const MAX_TRIES = 5
@@ -126,6 +129,12 @@ export interface TextFile {
   readonly stats: fs.Stats
 }
 
+/** The options of {@link readTextFile}. */
+interface ReadOptions {
+  readonly check?: AccessCheck | undefined
+  readonly followLinks?: boolean
+}
+
 /**
  * Reads a UTF-8 file whole, without its byte order mark. Never waits: it opens with `O_NONBLOCK`, and reads regular files
  * only. Undefined if there is none.
@@ -137,7 +146,16 @@ export interface TextFile {
 export function readTextFile(
   path: string,
   maxBytes: number,
-  { check, followLinks = true }: { check?: AccessCheck | undefined; followLinks?: boolean } = {},
+  options: ReadOptions = {},
+): TextFile | FileProblem | undefined {
+  const read = () => readText(path, maxBytes, options)
+  return whileReplaced(read(), read)
+}
+
+function readText(
+  path: string,
+  maxBytes: number,
+  { check, followLinks = true }: ReadOptions,
 ): TextFile | FileProblem | undefined {
   let file: number | undefined
   try {
