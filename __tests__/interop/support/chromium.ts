@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import { rememberProcess } from './processes'
-import { newFolder } from './room'
+import { newFolder, RUN_FOLDER } from './room'
 
 export interface Page {
   /** Opens a URL and waits for its `load` event. */
@@ -85,7 +85,8 @@ function startChromium(): Browser {
     ['--pdeathsig', 'KILL', 'chromium', ...flags, `--user-data-dir=${folder}/profile`],
     {
       detached: true,
-      env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', HOME: folder, TMPDIR: folder },
+      // Chromium makes a socket in its temporary folder, and the path of a socket has at most 107 bytes.
+      env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', HOME: folder, TMPDIR: RUN_FOLDER },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     },
   )

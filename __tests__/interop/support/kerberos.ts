@@ -16,11 +16,14 @@ export function installKerberos(folder: string): void {
   // Debian has the headers of Node.js beside it; otherwise node-gyp fetches them.
   const prefix = path.dirname(path.dirname(process.execPath))
   const headers = fs.existsSync(path.join(prefix, 'include/node')) ? [`--nodedir=${prefix}`] : []
-  const args = ['install', '--no-audit', '--no-fund', '--no-save', ...headers, `kerberos@${VERSION}`]
+  // The project switches install scripts off, and npm passes that on to this one, whose script is the build.
+  const flags = ['--ignore-scripts=false', '--no-audit', '--no-fund', '--no-save', ...headers]
+  const args = ['install', ...flags, `kerberos@${VERSION}`]
   const { status, stdout, stderr } = spawnSync('npm', args, {
     cwd: place,
     encoding: 'utf8',
     timeout: 200_000,
   })
-  if (status !== 0) console.error(`npm ${args.join(' ')} failed:\n${stdout}${stderr}`)
+  const isBuilt = fs.existsSync(path.join(place, 'node_modules/kerberos/build/Release/kerberos.node'))
+  if (status !== 0 || !isBuilt) console.error(`npm ${args.join(' ')} failed:\n${stdout}${stderr}`)
 }
