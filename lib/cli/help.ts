@@ -173,7 +173,7 @@ export const SECTIONS: Readonly<Record<string, readonly HelpSection[]>> = {
         'igwn-auth login --vault vault.example.org --issuer igwn',
         'igwn-auth login --issuer https://issuer.example.org --scope read:/data',
         'igwn-auth login --issuer https://iam.example.org --preset iam --device',
-        'igwn-auth login --no-input --min-time-left 1800 --output /run/user/1000/bt_u1000',
+        'igwn-auth login --no-input --min-time-left 1800 -o /run/user/1000/bt_u1000',
       ],
     },
   ],
