@@ -123,7 +123,8 @@ withRedis(`with Redis ${redisVersion ?? '(redis-server is not installed)'}`, () 
   it('a process whose Redis is gone works on with the token it has', async () => {
     server.state.lifetime = 60
     const worker = start('node-redis', 3000, 1000)
-    while (server.state.rotations === 0) await wait(20)
+    // The token is stored before it is sent.
+    while (server.state.accepted === 0) await wait(20)
     await redis.stop()
     const result = await worker.result
     redis = await startRedis(place)

@@ -24,6 +24,8 @@ export async function rotatingIssuer() {
   const state = {
     refreshToken: 'first',
     rotations: 0,
+    /** Requests with a valid token. */
+    accepted: 0,
     /** Seconds for which an access token is valid. */
     lifetime: LIFETIME,
     /** Refresh tokens that were used a second time: the login is lost. */
@@ -37,7 +39,9 @@ export async function rotatingIssuer() {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     if (request.url === '/data') {
       const until = valid.get(String(request.headers.authorization)) ?? 0
-      answer(until > Date.now() ? 200 : 401, {})
+      const isValid = until > Date.now()
+      if (isValid) state.accepted += 1
+      answer(isValid ? 200 : 401, {})
       return
     }
     let text = ''
