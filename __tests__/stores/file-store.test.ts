@@ -171,14 +171,20 @@ describe('keeps tokens', () => {
 
   it('in a file that can always be read again: the oldest are deleted from one that grows too large', async () => {
     const store = fileStore(file)
-    const access_token = 'x'.repeat(500_000)
-    for (let n = 0; n < 12; n += 1) await store.set(`key-${n}`, { access_token })
-    expect(await fileStore(file).get('key-11')).toEqual({ access_token })
+    const access_token = 'x'.repeat(65_000)
+    for (let n = 0; n < 70; n += 1) await store.set(`key-${n}`, { access_token })
+    expect(await fileStore(file).get('key-69')).toEqual({ access_token })
     expect(await store.get('key-0')).toBeUndefined()
-    await expect(store.set('a', { access_token: 'x'.repeat(5_000_000) })).rejects.toMatchObject({
+  })
+
+  it('if it has at most 64 KiB, so that a server cannot drive out the tokens of others', async () => {
+    const store = fileStore(file)
+    await store.set('key', { access_token: 'first-token' })
+    await expect(store.set('a', { access_token: 'x'.repeat(65_536) })).rejects.toMatchObject({
       code: 'ERR_IGWN_STORE_UNUSABLE',
+      message: expect.stringMatching(/^The token response is larger than 64 KiB/) as string,
     })
-    expect(await store.get('key-11')).toEqual({ access_token })
+    expect(await store.get('key')).toEqual({ access_token: 'first-token' })
   })
 
   it.each([

@@ -18,7 +18,7 @@ import type { StoredToken, TokenStore } from './token-store'
  * A store that is one JSON file, for the processes of one user. Its mode is 0600, and each write replaces it as a whole, so that
  * a reader finds the old or the new content, also when a writer is killed. Locks are files beside it; the lock of a killed
  * process is removed when it has not been touched for ten seconds. Expired tokens without a refresh token are deleted with the
- * next write, and the oldest tokens when the file would exceed 4 MiB.
+ * next write, and the oldest tokens when the file would exceed 4 MiB. One token response has at most 64 KiB.
  *
  * A missing folder is created with mode 0700. On POSIX a file is neither read nor written if it is accessible to others, has
  * another owner or a second hard link, or is in a folder in which others could replace it.
@@ -59,6 +59,8 @@ export function lockableStore(file: string): LockableStore {
     async set(key, token) {
       if (storedToken(token) === 'malformed')
         throw unusable('The token has no access_token, or one that cannot be sent', 'Store a token response')
+      if (Buffer.byteLength(JSON.stringify(token)) > MAX_ENTRY)
+        throw unusable(`The token response is larger than ${MAX_ENTRY / 1024} KiB`, 'Store a smaller one')
       await change((entries) => {
         // The newest is last.
         entries.delete(key)
@@ -99,6 +101,9 @@ async function prepareFolder(store: string): Promise<void> {
   checkFolder(folder)
 }
 
+/** Bytes of one token response: a server could otherwise drive out the tokens of others. */
+const MAX_ENTRY = 64 * 1024
+
 /** More than the tokens of one user. */
 const MAX_BYTES = 4 * 1024 * 1024
 
@@ -133,10 +138,7 @@ function textOf(entries: Map<string, unknown>): string {
   for (;;) {
     const text = `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`
     if (Buffer.byteLength(text) <= MAX_BYTES) return text
-    const oldest = [...entries.keys()].slice(0, Math.ceil((entries.size - 1) / 10))
-    if (oldest.length === 0)
-      throw unusable(`The token is larger than ${MAX_BYTES} bytes`, 'Store a smaller one')
-    for (const key of oldest) entries.delete(key)
+    for (const key of [...entries.keys()].slice(0, Math.ceil(entries.size / 10))) entries.delete(key)
   }
 }
 
