@@ -239,6 +239,18 @@ describe('a server', () => {
     expect(paths()).toEqual(['POST /register', 'POST /device', 'POST /device'])
   })
 
+  it('cannot make the registration expire in the store, which would register a client for each start', async () => {
+    const { content } = await logIn(({ url }) =>
+      url === '/register'
+        ? { status: 201, body: JSON.stringify({ ...REGISTERED, expires_at: 1, refresh_token: 'x' }) }
+        : undefined,
+    )
+    const [entry] = Object.values(content())
+    expect(entry).toMatchObject({ client_id: REGISTERED.client_id })
+    expect(Object.keys(entry as object)).not.toEqual(expect.arrayContaining(['expires_at']))
+    expect(Object.keys(entry as object)).not.toEqual(expect.arrayContaining(['refresh_token']))
+  })
+
   it('that has no public clients registers one with a secret, which is used and kept', async () => {
     const { outcome, server, content } = await logIn(
       ({ url }) =>

@@ -235,7 +235,8 @@ export function registrationOf(
 
   /** A registration as the store keeps it: the registration access token is its access token. */
   function entryOf(response: Readonly<Record<string, unknown>>): StoredToken {
-    const { registration_access_token: token, ...rest } = response
+    const { registration_access_token: token } = response
+    const rest = Object.fromEntries(Object.entries(response).filter(([name]) => !OF_TOKENS.includes(name)))
     if (!isText(rest.client_id))
       throw new OAuthError(
         'ERR_IGWN_OAUTH_RESPONSE',
@@ -244,6 +245,9 @@ export function registrationOf(
     return { ...rest, access_token: isText(token) ? token : NO_TOKEN }
   }
 }
+
+/** Members that a store would take for those of a token: it deletes what has expired. */
+const OF_TOKENS = ['registration_access_token', 'expires_at', 'refresh_token']
 
 /** In the store, where the server gave no registration access token. */
 const NO_TOKEN = 'none'
