@@ -2,6 +2,7 @@ import { processEnvironment } from '../environment'
 import { IgwnAuthError } from '../errors'
 import { FileAccessError, failureText, writeTextFile } from '../files/write-file'
 import { parseUrl } from '../formats/url'
+import { IGWN_VAULT } from '../formats/log-in-command'
 import { isRefused } from '../oauth2/errors'
 import { authorizationCode } from '../oauth2/grants/authorization-code'
 import { deviceCode } from '../oauth2/grants/device-code'
@@ -32,7 +33,7 @@ import {
 import { table } from './table'
 import { terminalOf } from './terminal'
 import { dataOf, summaryRows } from './token'
-import { IGWN_VAULT, obtainFromVault } from './vault-login'
+import { obtainFromVault } from './vault-login'
 import { optionsOfEnvironment } from './vault-options'
 
 export interface LoginFlags extends TrustFlags {

@@ -1,5 +1,6 @@
 import { processEnvironment } from '../environment'
 import type { Finding } from '../explain/finding'
+import { LOG_IN } from '../formats/log-in-command'
 import { describeNetrcFile } from '../netrc/describe-netrc'
 import { pathName, sanitize } from '../secrets/sanitize'
 import { describeTokens } from '../tokens/describe-token'
@@ -42,8 +43,6 @@ export async function statusCommand(flags: StatusFlags): Promise<number> {
     },
   )
 }
-
-const LOG_IN = 'igwn-auth login'
 
 async function credentials(): Promise<Credential[]> {
   const tokens = describeTokens(requirementsOf({}), processEnvironment)

@@ -7,9 +7,6 @@ import { openPage, printPage } from './login-prompt'
 import { hasBrowser } from './open-browser'
 import type { LoginSettings } from './saved-logins'
 
-/** The Vault server of IGWN (https://computing.docs.ligo.org/guide/auth/scitokens/). */
-export const IGWN_VAULT = { vault: 'vault.ligo.org', issuer: 'igwn' }
-
 /** Gets a token as htgettoken does, with its files; the bearer token is not written. */
 export async function obtainFromVault(
   settings: LoginSettings,

@@ -1,4 +1,5 @@
 import { IgwnAuthError } from '../errors'
+import { objectIn } from '../formats/json'
 import { parseUrl } from '../formats/url'
 import type { Ask } from './ask'
 
@@ -42,17 +43,6 @@ export async function discoverFederation(host: string, ask: Ask): Promise<Federa
 
 /** Of a request that timed out. */
 const DISCOVERY_ATTEMPTS = 3
-
-function objectIn(body: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(body)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch {
-    return undefined
-  }
-}
 
 /** Hints about issuers and scopes must not be forged on their way. */
 function httpsUrl(value: unknown): string | undefined {

@@ -1,3 +1,5 @@
+import { objectIn } from './json'
+
 export interface DecodedJwt {
   readonly header: Readonly<Record<string, unknown>>
   readonly claims: Readonly<Record<string, unknown>>
@@ -10,21 +12,16 @@ export interface DecodedJwt {
 export function decodeJwt(text: string): DecodedJwt | undefined {
   if (typeof (text as unknown) !== 'string') return undefined
   const [, encodedHeader = '', encodedClaims = ''] = COMPACT.exec(text) ?? []
-  const header = objectIn(encodedHeader)
-  const claims = header && objectIn(encodedClaims)
+  const header = objectIn(textOf(encodedHeader))
+  const claims = header && objectIn(textOf(encodedClaims))
   return header && claims && { header, claims }
 }
 
 /** Three parts in base64url, the last of which may be empty (RFC 7515 section 7.1). */
 const COMPACT = /^([\w-]+)\.([\w-]+)\.[\w-]*$/
 
-function objectIn(base64url: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(base64url, 'base64url').toString())
-    return isRecord(value) ? value : undefined
-  } catch {
-    return undefined
-  }
+function textOf(base64url: string): string {
+  return Buffer.from(base64url, 'base64url').toString()
 }
 
 /**
@@ -49,7 +46,3 @@ const SIGNATURE_BYTES: ReadonlyMap<string, number> = new Map([
   ['ES512', 132],
   ['EdDSA', 64],
 ])
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}

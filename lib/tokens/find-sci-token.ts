@@ -9,7 +9,7 @@ import {
   type ClaimProblem,
   type TokenRequirements,
 } from './validate-claims'
-import { LOG_IN, UNKNOWN_SERVER } from '../formats/log-in-command'
+import { IGWN_VAULT, LOG_IN, UNKNOWN_SERVER } from '../formats/log-in-command'
 import { printable } from '../secrets/sanitize'
 import type { SciToken } from './scitoken'
 import { condorFix } from './token-locations'
@@ -114,7 +114,8 @@ export function logInFor(requirements: TokenRequirements): string {
 
 function serverOf({ issuer, object }: TokenRequirements): string {
   const issuers = [...issuer, ...(object?.issuer ?? [])]
-  if (issuers.includes('https://cilogon.org/igwn')) return '--vault vault.ligo.org --issuer igwn'
+  if (issuers.includes('https://cilogon.org/igwn'))
+    return `--vault ${IGWN_VAULT.vault} --issuer ${IGWN_VAULT.issuer}`
   // A director may name the Vault server of a namespace.
   const { vaultServer = '' } = object ?? {}
   return HOST.test(vaultServer) ? UNKNOWN_SERVER.replace('VAULT', vaultServer) : UNKNOWN_SERVER

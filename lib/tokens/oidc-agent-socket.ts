@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { objectIn } from '../formats/json'
 import path from 'node:path'
 import { LONGEST_DELAY } from '../clock'
 import { variable, type Environment } from '../environment'
@@ -108,7 +109,7 @@ export function askAgent(
       length += chunk.length
       if (length > MAX_BYTES) end(new NoResponse('malformed', `sent more than ${MAX_BYTES / 1024} KiB`))
       else if (isLast(chunk)) {
-        const response = objectIn(Buffer.concat(chunks))
+        const response = objectIn(Buffer.concat(chunks).toString('utf8'))
         if (response) end(undefined, response)
       }
     })
@@ -129,13 +130,4 @@ const MAX_BYTES = 128 * 1024
 /** Whether a chunk may be the last one: an object ends with a brace. */
 function isLast(chunk: Buffer): boolean {
   return chunk.toString('latin1').trimEnd().endsWith('}')
-}
-
-function objectIn(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'))
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
 }

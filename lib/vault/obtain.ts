@@ -1,5 +1,6 @@
 import { IgwnAuthError, type Reason } from '../errors'
 import { variable } from '../environment'
+import { LOG_IN } from '../formats/log-in-command'
 import { OAuthError, refusalOf } from '../oauth2/errors'
 import { pathName, sanitize, shellWord } from '../secrets/sanitize'
 import { tokenResponse } from '../stores/stored-token'
@@ -412,7 +413,7 @@ export function logInCommand({ server, issuer, role }: Pick<Settings, 'server' |
   const { protocol, hostname, port } = new URL(server)
   const vault = protocol === 'https:' && port === '8200' ? hostname : server
   const others = role === 'default' ? '' : ` --role ${role}`
-  return `igwn-auth login --vault ${shellWord(vault)} --issuer ${issuer}${others}`
+  return `${LOG_IN} --vault ${shellWord(vault)} --issuer ${issuer}${others}`
 }
 
 /**

@@ -2,6 +2,7 @@ import axios, { CanceledError } from 'axios'
 import { deadlineIn } from '../clock'
 import { statOf } from '../files/read-file'
 import { IgwnAuthError } from '../errors'
+import { isRecord, objectIn } from '../formats/json'
 import { connectionDefaults, newInstance } from '../formats/plain-instance'
 import { OAuthError } from '../oauth2/errors'
 import { axiosTransport, type HttpResponse, type SendHttp } from '../oauth2/server/axios-transport'
@@ -173,7 +174,7 @@ export function vaultServer(
         `The response of ${where} is not JSON. Check that it is a Vault server.`,
         { status },
       )
-    return { status, data: objectOf(json.data) ?? {}, auth: authIn(json.auth) }
+    return { status, data: recordOf(json.data), auth: authIn(json.auth) }
   }
 }
 
@@ -186,14 +187,14 @@ function secretsIn(body: object = {}): (string | undefined)[] {
 const TIMEOUT_ADVICE = 'set a longer options.timeout'
 
 function authIn(value: unknown): VaultAuth | undefined {
-  const { client_token: token, policies, lease_duration: lease, metadata } = objectOf(value) ?? {}
+  const { client_token: token, policies, lease_duration: lease, metadata } = recordOf(value)
   // It is written into a file and sent as a header field.
   if (typeof token !== 'string' || !/^[\x21-\x7e]{1,4096}$/.test(token)) return undefined
   return {
     client_token: token,
     policies: textsIn(policies),
     lease_duration: typeof lease === 'number' ? lease : undefined,
-    metadata: objectOf(metadata) ?? {},
+    metadata: recordOf(metadata),
   }
 }
 
@@ -201,16 +202,6 @@ function textsIn(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : []
 }
 
-function objectIn(body: string): Record<string, unknown> | undefined {
-  try {
-    return objectOf(JSON.parse(body))
-  } catch {
-    return undefined
-  }
-}
-
-function objectOf(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined
+function recordOf(value: unknown): Record<string, unknown> {
+  return isRecord(value) ? value : {}
 }

@@ -1,3 +1,4 @@
+import { objectIn } from '../../formats/json'
 import type { HttpResponse } from './axios-transport'
 
 /** A response of an authorization server with its body parsed. */
@@ -12,7 +13,7 @@ export interface ParsedResponse extends HttpResponse {
  * error is one whatever its status.
  */
 export function normalizeResponse({ status, headers, body }: HttpResponse): ParsedResponse {
-  const parsed = parseJson(body) ?? parseForm(body)
+  const parsed = objectIn(body) ?? parseForm(body)
   if (!parsed) return { status, headers, body }
   const json = normalizeMembers(parsed)
   const response = {
@@ -27,17 +28,6 @@ export function normalizeResponse({ status, headers, body }: HttpResponse): Pars
   }
   const hasToken = json.access_token !== undefined && status > 200 && status < 300
   return { ...response, status: hasToken ? 200 : status }
-}
-
-function parseJson(body: string): Record<string, unknown> | undefined {
-  try {
-    const json: unknown = JSON.parse(body)
-    return typeof json === 'object' && json !== null && !Array.isArray(json)
-      ? (json as Record<string, unknown>)
-      : undefined
-  } catch {
-    return undefined
-  }
 }
 
 /** StackExchange sends forms. */
