@@ -9,6 +9,7 @@ import { caFolder } from './ca-folder'
 import { freePorts, startDaemon, type Daemon } from './daemon'
 import type { Issuer } from './issuer'
 import { handOver, identityOf, newFolder, write } from './room'
+import { networkConfig, scitokensConfig } from './xrootd'
 
 export interface XrootdCacheOptions {
   readonly authority: Authority
@@ -43,17 +44,7 @@ export async function startXrootdCache({
   caFolder(at('certificates'), authority)
   issuer.seedCache(at('cache'))
   write(at('authdb'), 'u * /public rl\n')
-  write(
-    at('scitokens.cfg'),
-    `[Global]
-audience = https://localhost:${port}, https://localhost
-onmissing = passthrough
-[Issuer test]
-issuer = ${issuer.url}
-base_path = ${basePath}
-default_user = albert
-`,
-  )
+  write(at('scitokens.cfg'), scitokensConfig(port, issuer, basePath))
   write(
     at('xrootd.cfg'),
     `all.export ${basePath}
@@ -66,16 +57,7 @@ pfc.ram 1g
 pfc.blocksize 1m
 pfc.prefetch 8
 pfc.diskusage 0.98 0.99
-all.adminpath ${at('admin')}
-all.pidpath ${at('run')}
-xrd.port ${port}
-xrd.allow host localhost
-xrd.allow host 127.0.0.1
-xrd.network nodnr
-xrd.tls ${at('host.pem')} ${at('host.key')}
-xrd.tlsca certdir ${at('certificates')}
-xrd.protocol XrdHttp:${port} libXrdHttp.so
-http.selfhttps2http no
+${networkConfig(at, port)}http.selfhttps2http no
 http.desthttps no
 http.header2cgi Authorization authz
 # Checksums are asked of the origin; a second algorithm here would be the adler32 under another name.

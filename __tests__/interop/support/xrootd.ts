@@ -66,17 +66,7 @@ export async function startXrootd({
       .join(''),
   )
   write(at('authdb'), authorizations.map((line) => `${line}\n`).join(''))
-  write(
-    at('scitokens.cfg'),
-    `[Global]
-audience = https://localhost:${port}, https://localhost
-onmissing = passthrough
-[Issuer test]
-issuer = ${issuer.url}
-base_path = ${basePath}
-default_user = albert
-`,
-  )
+  write(at('scitokens.cfg'), scitokensConfig(port, issuer, basePath))
   if (vo) {
     const chain = `${subjectOf(vo.issuer.certificate)}\n${subjectOf(authority.certificate)}\n`
     write(at('vomsdir', vo.name, 'localhost.lsc'), chain, 0o644)
@@ -85,17 +75,7 @@ default_user = albert
     at('xrootd.cfg'),
     `all.export /
 oss.localroot ${at('data')}
-all.adminpath ${at('admin')}
-all.pidpath ${at('run')}
-# It cannot be bound to one address, so it refuses other clients.
-xrd.port ${port}
-xrd.allow host localhost
-xrd.allow host 127.0.0.1
-xrd.network nodnr
-xrd.tls ${at('host.pem')} ${at('host.key')}
-xrd.tlsca certdir ${at('certificates')}
-xrd.protocol XrdHttp:${port} libXrdHttp.so
-http.selfhttps2http no
+${networkConfig(at, port)}http.selfhttps2http no
 http.desthttps yes
 http.header2cgi Authorization authz
 http.gridmap ${at('gridmap')}
@@ -130,4 +110,31 @@ ofs.authlib ++ libXrdAccSciTokens.so config=${at('scitokens.cfg')}
     read: (file) => fs.readFileSync(at('data', file)),
     pathOf: (file) => at('data', file),
   }
+}
+
+/** Which tokens the server accepts, and the folder that their scopes are relative to. */
+export function scitokensConfig(port: number, { url }: Pick<Issuer, 'url'>, basePath: string): string {
+  return `[Global]
+audience = https://localhost:${port}, https://localhost
+onmissing = passthrough
+[Issuer test]
+issuer = ${url}
+base_path = ${basePath}
+default_user = albert
+`
+}
+
+/** The port, the protocols and the files of an XRootD server, in its folder. */
+export function networkConfig(at: (name: string) => string, port: number): string {
+  return `all.adminpath ${at('admin')}
+all.pidpath ${at('run')}
+# It cannot be bound to one address, so it refuses other clients.
+xrd.port ${port}
+xrd.allow host localhost
+xrd.allow host 127.0.0.1
+xrd.network nodnr
+xrd.tls ${at('host.pem')} ${at('host.key')}
+xrd.tlsca certdir ${at('certificates')}
+xrd.protocol XrdHttp:${port} libXrdHttp.so
+`
 }
