@@ -76,7 +76,9 @@ async function openTerminal(): Promise<{ input: ReadStream; output: NodeJS.Writa
 
 async function readLine(input: ReadStream): Promise<string> {
   let text = ''
-  for await (const chunk of input.setEncoding('utf8') as AsyncIterable<string>)
+  // Not destroyed at the end: the mode of a destroyed stream cannot be set.
+  const chunks = input.setEncoding('utf8').iterator({ destroyOnReturn: false })
+  for await (const chunk of chunks as AsyncIterable<string>)
     for (const character of chunk) {
       if (character === '\r' || character === '\n') return text
       // Raw mode: the terminal makes no signal of Ctrl-C.
