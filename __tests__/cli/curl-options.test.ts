@@ -151,6 +151,19 @@ describe('headers', () => {
     expect(server.authorizations).toEqual([`Basic ${Buffer.from('al:rainbow é').toString('base64')}`])
   })
 
+  itOnTerminal('Ctrl-C ends the request after the question for the password', async () => {
+    const server = await servers.serve(() => new Promise(() => undefined))
+    const { code } = await onTerminal(['request', server.origin, '-u', 'al'], {
+      meanwhile: async ({ child, said }) => {
+        while (!said.stdout.includes('Password of al: ')) await wait(5)
+        child.stdin.write('rainbow\r')
+        while (server.seen.length === 0) await wait(5)
+        child.stdin.write('\u0003')
+      },
+    })
+    expect(code).toBe(130)
+  })
+
   itOnTerminal('Ctrl-C ends the question for the password', async () => {
     const { code, stdout } = await onTerminal(['request', 'http://127.0.0.1:1/', '-u', 'al'], {
       meanwhile: async ({ child, said }) => {
@@ -181,7 +194,7 @@ describe('trust', () => {
     put(in_('cas/12345678.0'), authority.certificate)
     const other = put(in_('other.pem'), (await createAuthority('Another CA')).certificate)
     const get = (...words: string[]) =>
-      igwnAuth(['request', server.origin, ...words], { cwd, env: { SSL_CERT_FILE: '' }, ownProcess: true })
+      igwnAuth(['request', server.origin, ...words], { cwd, env: { SSL_CERT_FILE: '' } })
     expect(await get()).toMatchObject({ code: 60 })
     expect(await get('--cacert', ca)).toMatchObject({ code: 0, stderr: '' })
     const untrusted = await get('--cacert', other)

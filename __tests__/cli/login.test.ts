@@ -253,11 +253,11 @@ describe('logout', () => {
     putLogin(server)
     put(`${runtimeFile()}.target`, '')
     fs.symlinkSync(`${runtimeFile()}.target`, runtimeFile())
-    const renewal = igwnAuth(['login', '--no-input'], { ownProcess: true })
+    const renewal = igwnAuth(['login', '--no-input'])
     while (!server.seen.some(({ url }) => url === '/token')) await wait(5)
     const logout = igwnAuth(['logout'], {
-      meanwhile: async ({ said, child }) => {
-        while (said.stderr === '' && child.exitCode === null) await wait(5)
+      meanwhile: async ({ said, hasEnded }) => {
+        while (said.stderr === '' && !hasEnded()) await wait(5)
         answer()
       },
     })

@@ -50,8 +50,7 @@ describe('a request', () => {
       stderr: '',
     })
     put(path.join(slashTmp(), 'x509up_u1000'), (await site.authority.issueUser('Alice Adams')).bundle)
-    // A new process: an instance looks for a certificate once a second.
-    const { stdout } = await igwnAuth(['get', `${site.origin}/grid/x`], { env, ownProcess: true })
+    const { stdout } = await igwnAuth(['get', `${site.origin}/grid/x`], { env })
     expect(JSON.parse(stdout)).toMatchObject({ user: 'CN=Alice Adams' })
   })
 
@@ -244,7 +243,7 @@ describe('a refusal', () => {
       },
     })
     put(room('ca.pem'), authority.certificate)
-    const { code, stderr } = await igwnAuth(['get', strict.origin], { env, ownProcess: true })
+    const { code, stderr } = await igwnAuth(['get', strict.origin], { env })
     expect(code).toBe(1)
     expect(stderr).toContain('refused the connection')
     expect(stderr).toContain('it requires a certificate, and received none')
@@ -276,7 +275,7 @@ describe('a refusal', () => {
       const alice = await authority.issueUser('Alice Adams')
       const expired = await authority.issueProxy(alice, { notAfter: secondsFromNow(-3600) })
       put(path.join(slashTmp(), 'x509up_u1000'), expired.bundle)
-      const { code, stderr } = await igwnAuth(['get', '-f', nginx.origin], { env, ownProcess: true })
+      const { code, stderr } = await igwnAuth(['get', '-f', nginx.origin], { env })
       expect(code).toBe(1)
       expect(stderr).toContain(
         `${received} No certificate was presented: /tmp/x509up_u1000 expired 60 minutes ago`,
@@ -286,7 +285,7 @@ describe('a refusal', () => {
 
     it('names the certificate that it refuses', async () => {
       const file = put(room('user.pem'), (await authority.issueUser('Alice Adams')).bundle)
-      const { stderr } = await igwnAuth(['get', '-f', nginx.origin, '-E', file], { env, ownProcess: true })
+      const { stderr } = await igwnAuth(['get', '-f', nginx.origin, '-E', file], { env })
       expect(stderr).toContain(
         `The certificate presented was /DC=org/DC=example/CN=Alice Adams, from ${file}`,
       )
@@ -298,7 +297,6 @@ describe('a refusal', () => {
     const proxy = await servers.serve(() => ({ status: 407, body: 'no' }))
     const { code, stderr } = await igwnAuth(['get', 'http://a.example.org/'], {
       env: { HTTP_PROXY: proxy.origin },
-      ownProcess: true,
     })
     expect(code).toBe(1)
     expect(stderr).toMatch(
@@ -387,6 +385,7 @@ describe('a signal', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('%s ends it like other programs', async (name) => {
     const server = await servers.serve(() => new Promise(() => undefined))
     const ended = await igwnAuth(['get', server.origin], {
+      ownProcess: true,
       meanwhile: async ({ child }) => {
         while (server.seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
         child.kill(name)

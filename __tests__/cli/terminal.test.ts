@@ -122,13 +122,11 @@ describe('a download', () => {
   itOnTerminal('fits a terminal that becomes narrower', async () => {
     const { until, resolve } = deferred()
     server.mishaps.push({ silentAt: 1_000_000, until })
-    const go = path.join(folder, 'go')
     const { code, stdout } = await onTerminal(['get', server.url, '-o', file], {
       columns: 100,
-      narrowing: { file: go, columns: 30 },
       meanwhile: async (running) => {
         await appearance(running, ' 50%')
-        fs.writeFileSync(go, '')
+        running.resize(30)
         // The narrow line has no name.
         await appearance(running, '\u001b[1G███')
         resolve()

@@ -313,7 +313,6 @@ it('nothing is wrapped in a pipe', async () => {
   ]) {
     const { stdout } = await igwnAuth(words, {
       env: { BEARER_TOKEN: mint({ aud: 'ANY', scope }) },
-      ownProcess: true,
     })
     expect(stdout).toContain('read:/a/long/path/0 read:/a/long/path/1 ')
   }

@@ -30,7 +30,7 @@ export interface CommandOptions {
   readonly stdin?: string | undefined
   /** Whether it is run in a process of its own, which takes longer. */
   readonly ownProcess?: boolean
-  /** Inspects the process while it runs. */
+  /** Inspects it while it runs. */
   readonly meanwhile?: (running: Running) => unknown
 }
 
@@ -38,13 +38,16 @@ export interface Running {
   readonly child: ChildProcessWithoutNullStreams
   /** Its output so far. */
   readonly said: { stdout: string; stderr: string }
+  readonly hasEnded: () => boolean
+  /** Sets the width of its terminal. */
+  readonly resize: (columns: number) => unknown
 }
 
-/** Runs `igwn-auth` to its end; in a process of its own if the test needs that or inspects it while it runs. */
+/** Runs `igwn-auth` to its end. */
 export function igwnAuth(words: readonly string[], options: CommandOptions = {}): Promise<Ended> {
   const { env, cwd = process.cwd(), stdin, meanwhile, ownProcess } = options
-  if (!meanwhile && !ownProcess)
-    return runWarm(CLI, USER, { words, env: { ...environment(), ...env }, cwd, stdin })
+  if (!ownProcess)
+    return runWarm(CLI, USER, { words, env: { ...environment(), ...env }, cwd, stdin }, meanwhile)
   return run(process.execPath, ['--require', USER, CLI, ...words], { stdin: '', ...options })
 }
 
@@ -60,26 +63,17 @@ const hasTerminals = spawnSync('script', ['--version']).status === 0
 export const itOnTerminal = hasTerminals || process.env.CI ? it : it.skip
 if (!hasTerminals) console.warn('There is no script of util-linux here: what needs a terminal is not tested.')
 
-export interface TerminalOptions extends CommandOptions {
+export interface TerminalOptions extends Omit<CommandOptions, 'stdin' | 'ownProcess'> {
   readonly columns?: number
-  /** When this file exists, the terminal is narrowed to this width. */
-  readonly narrowing?: { readonly file: string; readonly columns: number }
 }
 
 /** Runs `igwn-auth` on a terminal. `stdout` has all of its output. */
-export function onTerminal(words: readonly string[], options: TerminalOptions = {}): Promise<Ended> {
-  const { columns = 80, narrowing, env, ...others } = options
-  const narrow = narrowing
-    ? `(while [ ! -e '${narrowing.file}' ]; do sleep 0.02; done; stty cols ${narrowing.columns} < /dev/tty) &`
-    : ''
-  const quoted = words.map((word) => `'${word}'`).join(' ')
-  const line = `stty cols ${columns} rows 24; ${narrow} exec $IGWN_AUTH ${quoted}`
-  // The input is a pipe that stays open, because its end would close the terminal.
-  return run('script', ['-qefc', line, '/dev/null'], {
-    ...others,
-    stdin: undefined,
-    env: { SHELL: '/bin/sh', TERM: 'xterm-256color', ...env },
-  })
+export function onTerminal(
+  words: readonly string[],
+  { columns = 80, env, cwd = process.cwd(), meanwhile }: TerminalOptions = {},
+): Promise<Ended> {
+  const all = { SHELL: '/bin/sh', TERM: 'xterm-256color', ...environment(), ...env }
+  return runWarm(CLI, USER, { words, env: all, cwd, columns }, meanwhile)
 }
 
 async function run(
@@ -97,7 +91,8 @@ async function run(
   child.stdin.on('error', () => undefined)
   if (stdin !== undefined) child.stdin.end(stdin)
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
-  await meanwhile?.({ child, said })
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+  await meanwhile?.({ child, said, hasEnded, resize: () => undefined })
   const [code, signal] = await closed
   return { code, signal, ...said }
 }

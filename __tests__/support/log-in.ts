@@ -46,11 +46,11 @@ export const asUser = (
     env: { BROWSER: '/bin/true', ...env },
     columns: 500,
     ...options,
-    meanwhile: async ({ said, child }: Running) => {
+    meanwhile: async ({ said, hasEnded }: Running) => {
       for (;;) {
         const [url] = pattern.exec(said.stdout) ?? []
         if (url !== undefined) return visit(url)
-        if (child.exitCode !== null || child.signalCode !== null) return undefined
+        if (hasEnded()) return undefined
         await wait(10)
       }
     },

@@ -12,6 +12,8 @@ import { TestEnvironment } from 'jest-environment-node'
 
 const servers = new Set<net.Server & { closeAllConnections?: () => void }>()
 const children = new Set<ChildProcess>()
+/** Processes that run the command for one test file after the other: see warm-command.ts. They end with this process. */
+const idleHosts = new Map<string, ChildProcess[]>()
 
 // All servers inherit it.
 const listening = net.Server.prototype as { listen: (...parameters: unknown[]) => net.Server }
@@ -36,6 +38,11 @@ const END_TIMEOUT = 10_000
 
 export default class extends TestEnvironment {
   private failed = false
+
+  constructor(...parameters: ConstructorParameters<typeof TestEnvironment>) {
+    super(...parameters)
+    Object.assign(this.global, { idleHosts })
+  }
 
   handleTestEvent = ({ name }: { readonly name: string }): void => {
     if (['test_fn_failure', 'hook_failure', 'error'].includes(name)) this.failed = true
@@ -63,10 +70,12 @@ async function closeServers(): Promise<string[]> {
 }
 
 async function endChildren(): Promise<string[]> {
+  const kept = new Set([...idleHosts.values()].flat())
   const running = [...children].filter(
-    ({ pid, exitCode, signalCode }) => pid && exitCode === null && signalCode === null,
+    (child) => child.pid && child.exitCode === null && child.signalCode === null && !kept.has(child),
   )
   children.clear()
+  for (const child of kept) children.add(child)
   const left = await Promise.all(
     running.map(async (child) => {
       const ended = once(child, 'exit').catch(() => undefined)

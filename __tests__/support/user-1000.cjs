@@ -6,8 +6,11 @@ const fs = require('node:fs')
 const own = process.getuid?.()
 process.getuid = process.geteuid = () => 1000
 
-const standIns = Object.entries(JSON.parse(process.env.STAND_INS))
+let text
+let standIns = []
 const led = (file) => {
+  // Each run of warm-host.mjs has its own.
+  if (process.env.STAND_INS !== text) standIns = Object.entries(JSON.parse((text = process.env.STAND_INS)))
   const [place, folder] = standIns.find(([begin]) => typeof file === 'string' && file.startsWith(begin)) ?? []
   return place === undefined ? file : folder + file.slice(place.length)
 }
