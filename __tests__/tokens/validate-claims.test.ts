@@ -3,11 +3,14 @@ import {
   isValidToken,
   moment,
   namesOrigin,
+  reasonFor,
+  refusedByServer,
   requirementsOf,
+  requirementTexts,
   validateClaims,
 } from '../../lib/tokens/validate-claims'
 import { SciToken } from '../../lib/tokens/scitoken'
-import type { Token, TokenQuery } from '../../lib/tokens/token'
+import type { ObjectRequirements, Token, TokenQuery } from '../../lib/tokens/token'
 import { mint, now, ours, stopClock } from '../support/tokens'
 
 beforeEach(stopClock)
@@ -30,6 +33,8 @@ describe('version', () => {
     ['2.0', '2.0'],
     ['0.9', '0.9'],
     ['10.0', '10.0'],
+    ['11.0', '11.0'],
+    [1.5, 1.5],
     ['1', '1'],
     ['1.x', '1.x'],
     ['1.0\n', '1.0\n'],
@@ -198,6 +203,7 @@ describe('audience', () => {
       ['a', 7],
     ],
     [{ a: 1 }, 'an object'],
+    [['a', { b: 1 }], 'an array'],
   ])('%j is rejected', (aud, got) => {
     expect(validate({ aud })).toMatchObject({
       code: 'claim',
@@ -290,6 +296,106 @@ describe('scope', () => {
   })
 })
 
+describe('for an object of a federation', () => {
+  const ISSUER = 'https://issuer.example.org'
+  const any = { scope: [], issuer: [], audience: [] }
+  const validateFor = (object: Partial<ObjectRequirements>, claims = {}, source?: string) =>
+    validateClaims(
+      SciToken.deserialize(mint({ iss: ISSUER, ...claims }), source),
+      requirementsOf({ object: { ...any, ...object } }),
+    )
+
+  it.each<[Partial<ObjectRequirements>, object]>([
+    [{}, {}],
+    [{ scope: ['read:/frames/a'] }, {}],
+    [{ scope: ['storage.read:/frames/a', 'read:/frames/a', 'read:/b'] }, {}],
+    [{ issuer: ['https://other.example.org', ISSUER] }, {}],
+    [{ issuer: [`${ISSUER}/`] }, {}],
+    [{ issuer: [`${ISSUER}/a`] }, { iss: `${ISSUER}/a/` }],
+    [{ audience: ['https://y.example.org', X] }, {}],
+    [{ audience: [X] }, { aud: 'ANY' }],
+  ])('a token with one of the scopes, issuers and audiences is suitable: %j', (object, claims) => {
+    expect(validateFor(object, claims)).toBeUndefined()
+  })
+
+  it.each<[Partial<ObjectRequirements>, object, object]>([
+    [
+      { scope: ['storage.read:/a', 'read:/a'] },
+      { scope: 'read:/b write:/c' },
+      {
+        code: 'scope',
+        claim: 'scope',
+        expected: ['storage.read:/a', 'read:/a'],
+        actual: ['read:/b', 'write:/c'],
+        message: 'has scope read:/b write:/c, not storage.read:/a or read:/a',
+      },
+    ],
+    [{ scope: ['read:/a'] }, { scope: '' }, { message: 'has no scope, not read:/a' }],
+    [
+      { issuer: [`${ISSUER}//`, `${ISSUER}/a`] },
+      {},
+      { code: 'issuer', message: `is from issuer ${ISSUER}, not ${ISSUER}// or ${ISSUER}/a` },
+    ],
+    [{ issuer: [ISSUER], scope: ['read:/a'] }, { iss: undefined, scope: 'b' }, { code: 'issuer' }],
+    [{ audience: ['https://y.example.org'], scope: ['read:/a'] }, { scope: 'b' }, { code: 'audience' }],
+  ])('%j rejects a token with %j', (object, claims, problem) => {
+    expect(validateFor(object, claims)).toMatchObject(problem)
+  })
+
+  it('a token has the name in the URL, with dots as HTCondor writes them', () => {
+    const inFile = (name: string) =>
+      validateFor({ tokenName: 'a.b.c' }, {}, `/creds/${name}.use (_CONDOR_CREDS)`)
+    expect(inFile('a_b_c')).toBeUndefined()
+    for (const name of ['abc', 'a.b.c', 'x_a_b_c', 'a_b_c_x'])
+      expect(inFile(name)).toEqual({
+        code: 'not-needed',
+        message: 'is not the token a.b.c that the URL names',
+      })
+    expect(validateFor({ tokenName: 'a' })).toMatchObject({ code: 'not-needed' })
+  })
+})
+
+it('each requirement has a text', () => {
+  const requirements = {
+    audience: ['a', 'b'],
+    scope: 'read:/ write:/',
+    issuer: 'i',
+    object: { scope: ['c', 'd'], issuer: ['j', 'k'], audience: ['e'] },
+  }
+  expect(requirementTexts(requirementsOf(requirements))).toEqual([
+    'audience a or b',
+    'scope read:/ write:/',
+    'scope c or d',
+    'issuer i',
+    'issuer j or k',
+  ])
+  expect(requirementTexts(requirementsOf({ object: { scope: [], issuer: [], audience: [] } }))).toEqual([])
+  expect(requirementTexts(requirementsOf({}))).toEqual([])
+})
+
+it('a reason names the source of the token', () => {
+  const problem = { code: 'expired', message: 'expired' } as const
+  expect(reasonFor(SciToken.deserialize(mint(), 'BEARER_TOKEN'), problem)).toEqual({
+    code: 'expired',
+    source: 'BEARER_TOKEN',
+    message: 'BEARER_TOKEN expired',
+  })
+  expect(reasonFor(SciToken.deserialize(mint()), problem).message).toBe('a token expired')
+  expect(refusedByServer()).toEqual({
+    code: 'refused',
+    source: 'the token',
+    message: 'the token was refused by the server',
+  })
+})
+
+it.each([
+  [0, '1970-01-01T00:00:00Z'],
+  [1_700_000_000.5, '2023-11-14T22:13:20.500Z'],
+  [1e15, 'a time outside the calendar'],
+])('%d seconds since the epoch are %s', (seconds, text) => {
+  expect(moment(seconds)).toBe(text)
+})
+
 describe('namesOrigin', () => {
   const names = (aud: unknown, url: string, claims = {}) =>
     namesOrigin(SciToken.deserialize(mint({ aud, ...claims })), new URL(url))
@@ -353,6 +459,8 @@ describe('isValidToken', () => {
   it.each<[unknown, string]>([
     [null, 'query must be an object, not null.'],
     [{ audience: 7 }, 'query.audience must be a string or a list of strings, none empty, not a number.'],
+    [{ object: 'x' }, 'query.object must be an object, not a string.'],
+    [{ stepUp: true }, 'query.stepUp must be an object, not a boolean.'],
     [{ minTimeLeft: NaN }, 'query.minTimeLeft must be a number of seconds, 0 or more, not NaN.'],
     [
       { timeleft: 1 },
