@@ -31,11 +31,12 @@ function resolver(replies: readonly (Reply | Error)[], document: object = DOCUME
     return reply
   }
   const pause = async (delay: number) => void pauses.push(delay)
-  const { resolve, federationOf, demote } = objectResolver(pause)
+  const { resolve, known, federationOf, demote } = objectResolver(pause)
   return {
     asked,
     pauses,
     demote,
+    known,
     resolve: (url: string, method: string) => resolve(url, method, ask),
     federationOf: (url: string) => federationOf(url, ask),
   }
@@ -95,6 +96,22 @@ it('keeps an object for 5 minutes and a federation for 30', async () => {
   expect([await count(0), await count(299), await count(301), await count(1799), await count(2100)]).toEqual([
     2, 2, 3, 4, 6,
   ])
+})
+
+it('has a resolved object at once, for GET and HEAD, until it has to be resolved again', async () => {
+  const { resolve, known, demote } = resolver([FOUND])
+  const pending = resolve('osdf:///igwn/f', 'GET')
+  expect(known('osdf:///igwn/f', 'GET')).toBeUndefined()
+  const found = await pending
+  expect(known('osdf:///igwn/f', 'HEAD')).toBe(found)
+  expect(known('osdf:///igwn/f', 'PUT')).toBeUndefined()
+  demote(found, found.object.servers[0]!)
+  expect(known('osdf:///igwn/f', 'GET')?.object.servers.map(({ priority }) => priority)).toEqual([2, 1])
+  at(301)
+  expect(known('osdf:///igwn/f', 'GET')).toBeUndefined()
+  const failing = resolver([new Error('no response')])
+  await rejected(() => failing.resolve('osdf:///igwn/f', 'GET'))
+  expect(failing.known('osdf:///igwn/f', 'GET')).toBeUndefined()
 })
 
 it('remembers failures for 10 seconds: an unknown object, and a host that cannot be reached', async () => {

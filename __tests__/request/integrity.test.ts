@@ -207,4 +207,16 @@ describe('an object of a federation', () => {
       'x-transfer-status': 'true',
     })
   })
+
+  it.each(['TE', 'te'])(
+    'is requested with the %s of a caller that sets one, so that it has a length',
+    async (name) => {
+      const { headers } = await applyIgwnAuth(axios.create()).get(federation.url(FRAME), {
+        headers: { [name]: 'gzip' },
+      })
+      expect(headers['content-length']).toBe('15')
+      expect(federation.caches[0].seen[0]?.headers).toMatchObject({ te: 'gzip' })
+      expect(federation.caches[0].seen[0]?.headers).not.toHaveProperty('x-transfer-status')
+    },
+  )
 })

@@ -1,5 +1,6 @@
 /** Requests to objects of a federation: which server gets them, which token they carry, and what happens when a server fails. */
 import fs from 'node:fs'
+import https from 'node:https'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Readable } from 'node:stream'
@@ -53,6 +54,19 @@ const authorizations = () =>
     host.seen.map(({ headers }) => headers.authorization),
   )
 
+/** Lets the clock and the timers of more than a second run so many times as fast. */
+function accelerate(factor: number): void {
+  const { setTimeout: real } = globalThis
+  const now = performance.now.bind(performance)
+  const begin = now()
+  jest.spyOn(performance, 'now').mockImplementation(() => begin + (now() - begin) * factor)
+  jest
+    .spyOn(globalThis, 'setTimeout')
+    .mockImplementation((act: () => void, delay = 0, ...rest: []) =>
+      real(act, delay > 1000 ? delay / factor : delay, ...rest),
+    )
+}
+
 describe('a request to an object', () => {
   it('goes to the first server of the director, with the token of its issuer and scope, which the director does not get', async () => {
     const { data, config, status } = await withAuth().get<string>(federation.url(FRAME))
@@ -68,6 +82,36 @@ describe('a request to an object', () => {
     expect(federation.director.seen).toHaveLength(2)
     await igwnAxios.create().get(federation.url(FRAME))
     expect(federation.director.seen).toHaveLength(4)
+  })
+
+  it('that is known carries what variables and options name now', async () => {
+    const instance = withAuth()
+    const url = federation.url(FRAME)
+    await instance.get(url)
+    process.env.BEARER_TOKEN = mint({ scope: 'read:/' })
+    await instance.get(url)
+    await failureOf(instance.get(url, { igwnAuth: { token: 'given-by-caller' } }))
+    await failureOf(instance.get(url, { headers: { Authorization: 'Bearer mine' } }))
+    const sent = federation.caches[0].seen.map(({ headers }) => headers.authorization)
+    const current = process.env.BEARER_TOKEN
+    expect(sent).toEqual([`Bearer ${good}`, `Bearer ${current}`, 'Bearer given-by-caller', 'Bearer mine'])
+    process.env.BEARER_TOKEN = mint({ iss: 'https://other.test' })
+    expect(await failureOf(instance.get(url))).toMatchObject({ code: 'ERR_IGWN_TOKEN_NOT_FOUND' })
+    expect(federation.director.seen).toHaveLength(2)
+  })
+
+  it('uses the agent of each request, whose pool the requests share', async () => {
+    const instance = withAuth()
+    const agents = [1, 2].map(
+      () => new https.Agent({ ca: fs.readFileSync(process.env.REQUESTS_CA_BUNDLE ?? ''), keepAlive: true }),
+    )
+    for (const httpsAgent of [...agents, ...agents]) await instance.get(federation.url(FRAME), { httpsAgent })
+    const name = `localhost:${new URL(federation.caches[0].origin).port}:`
+    for (const agent of agents) {
+      const pools = Object.entries(agent.freeSockets).filter(([key]) => key.startsWith(name))
+      expect(pools.map(([, sockets]) => sockets?.length)).toEqual([1])
+      agent.destroy()
+    }
   })
 
   it('carries no token where the object is public, unless the caller gives one', async () => {
@@ -287,16 +331,33 @@ describe('a server that fails', () => {
     expect(federation.director.seen).toHaveLength(2)
   })
 
-  it('sends nothing for 10 seconds: the next is asked', async () => {
-    const { setTimeout: real } = globalThis
-    jest
-      .spyOn(globalThis, 'setTimeout')
-      .mockImplementation((act: () => void, delay?: number, ...rest: []) =>
-        real(act, delay === 10_000 ? 100 : delay, ...rest),
-      )
+  it.each([
+    ['the http adapter', 'http'],
+    ['an adapter without native requests', axios.getAdapter('http')],
+  ])('sends nothing for 10 seconds: the next is asked, with %s', async (_, adapter) => {
+    accelerate(100)
     federation.caches[0].faults = { isSilent: true }
-    expect((await withAuth().get(federation.url(FRAME))).data).toBe('a secret frame\n')
+    const httpsAgent = new https.Agent({ ca: fs.readFileSync(process.env.REQUESTS_CA_BUNDLE ?? '') })
+    const { data, config } = await withAuth().get<string>(federation.url(FRAME), { adapter, httpsAgent })
+    expect([data, config.signal]).toEqual(['a secret frame\n', undefined])
     expect(federation.caches[1].seen).toHaveLength(1)
+  })
+
+  it('is waited for 10 seconds from its own request on', async () => {
+    accelerate(100)
+    const instance = withAuth()
+    await instance.get(federation.url(FRAME))
+    await new Promise((resolve) => setTimeout(resolve, 6000))
+    const events: IgwnAuthEvent[] = []
+    federation.caches[0].faults = { isSilent: true }
+    const begin = performance.now()
+    const { data } = await instance.get<string>(federation.url(FRAME), {
+      igwnAuth: { onEvent: (event) => events.push(event) },
+    })
+    expect([data, performance.now() - begin > 9900]).toEqual(['a secret frame\n', true])
+    expect(events.filter(({ type }) => type === 'warning')).toMatchObject([
+      { message: expect.stringContaining('failed (ETIMEDOUT)') },
+    ])
   })
 
   it('is not replaced when the caller aborts, or sets a limit', async () => {

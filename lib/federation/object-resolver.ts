@@ -32,6 +32,8 @@ export interface Resolution {
 export interface ObjectResolver {
   /** Resolves a URL. Concurrent calls for one object share a request. `ask` sends requests without a credential. */
   readonly resolve: (url: string, method: string, ask: Ask) => Promise<Resolution>
+  /** What is remembered of a URL, at once; undefined where it has to be resolved. */
+  readonly known: (url: string, method: string) => Resolution | undefined
   /** The federation of a URL. */
   readonly federationOf: (url: string, ask: Ask) => Promise<Federation>
   /** Puts a server that failed behind the others of its object. */
@@ -57,8 +59,7 @@ export function objectResolver(pause?: (delay: number) => Promise<void>): Object
 
   return {
     async resolve(url, anyMethod, ask) {
-      // A director responds to both in the same way.
-      const method = anyMethod === 'HEAD' ? 'GET' : anyMethod
+      const method = askedMethod(anyMethod)
       return objects.get(`${method} ${url}`, async () => {
         const { federation: host, ...object } = parsePelicanUrl(url)
         const federation = await discover(host, ask)
@@ -66,6 +67,7 @@ export function objectResolver(pause?: (delay: number) => Promise<void>): Object
         return resolutionOf(federation, object, method, reply)
       })
     },
+    known: (url, method) => objects.known(`${askedMethod(method)} ${url}`),
     federationOf: async (url, ask) => discover(parsePelicanUrl(url).federation, ask),
     demote(resolution, failed) {
       const { object } = resolution
@@ -73,6 +75,11 @@ export function objectResolver(pause?: (delay: number) => Promise<void>): Object
       objects.replace(resolution, { ...resolution, object: { ...object, servers: [...others, failed] } })
     },
   }
+}
+
+/** A director responds to both in the same way. */
+function askedMethod(method: string): string {
+  return method === 'HEAD' ? 'GET' : method
 }
 
 /** What a reply of the director says about an object. */
@@ -121,6 +128,8 @@ function serversOf(
 interface TimedCache<Value> {
   /** The value of a key, made unless it is there and not too old. */
   readonly get: (key: string, make: () => Promise<Value>) => Promise<Value>
+  /** The value of a key that is there and not too old. */
+  readonly known: (key: string) => Value | undefined
   /** Replaces a value, for as long as it would have been kept. */
   readonly replace: (value: Value, by: Value) => void
 }
@@ -137,11 +146,16 @@ interface Entry<Value> {
 /** @param keepFor - seconds for which a value is kept; failures are kept for {@link KEEP_FAILURE} */
 function timedCache<Value>(keepFor: (value: Value) => number): TimedCache<Value> {
   const entries = new Map<string, Entry<Value>>()
+  const fresh = (key: string) => {
+    const entry = entries.get(key)
+    return entry && since(entry.at) < entry.keep ? entry : undefined
+  }
 
   return {
+    known: (key) => fresh(key)?.settled,
     get(key, make) {
-      const known = entries.get(key)
-      if (known && since(known.at) < known.keep) return known.value
+      const known = fresh(key)
+      if (known) return known.value
       if (entries.size >= MAX_ENTRIES) entries.clear()
       const entry: Entry<Value> = { value: make(), at: secondsNow(), keep: Infinity }
       const settle = (keep: number) => Object.assign(entry, { at: secondsNow(), keep })

@@ -1,4 +1,3 @@
-import type { ClientRequest } from 'node:http'
 import type { InternalAxiosRequestConfig } from 'axios'
 import type { Reason } from '../errors'
 import type { ResolvedOptions } from '../options'
@@ -7,6 +6,7 @@ import { secretsOfBasic, secretsOfHeader } from '../secrets/sent-secrets'
 import type { SciToken } from '../tokens/scitoken'
 import type { TokenQuery } from '../tokens/token'
 import type { TlsChoice } from '../x509/tls-settings'
+import type { WatchAgent } from './first-byte-timeout'
 import { decoded, proxySecrets } from './network-proxy'
 import type { ObjectTarget } from './object-requests'
 import type { RedirectOptions } from './redirects'
@@ -25,8 +25,8 @@ export interface RequestContext {
   readonly options: ResolvedOptions
   /** The object of a federation that the request is for; undefined for other requests. */
   readonly object: ObjectTarget | undefined
-  /** Called with each native request of the http adapter. */
-  readonly onRequest?: ((request: ClientRequest) => void) | undefined
+  /** Wraps the agent of the http adapter, so that requests fail when nothing comes back. */
+  readonly watchAgent?: WatchAgent | undefined
   /** The caller authenticates: an `Authorization` (even false or null), `auth`, or userinfo in the URL. */
   readonly authenticated: boolean
   /** A redirect led to an origin that is not declared to be the same service (`trustedOrigins`). */

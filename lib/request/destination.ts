@@ -23,7 +23,7 @@ export function destinationFinder(): FindDestination {
     if (parsed && baseURL !== undefined && baseURL === base && isPath(request.url)) return parsed
     const text = fullUrl(request)
     const plain = PLAIN_ORIGIN.exec(text)?.[0]
-    if (plain === undefined) return httpUrl(text)
+    if (plain === undefined) return isPelicanUrl(text) ? undefined : httpUrl(text)
     const url = plain === origin && parsed ? parsed : httpUrl(text)
     // Of a URL that cannot be parsed nothing is remembered: the next one with its base would get the last origin.
     if (!url) return undefined

@@ -75,9 +75,12 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     return token === true || failIfNoAuth === true
   }
 
-  async function sendElsewhere(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {
-    const isObject = igwnAuthOf(caller) !== false && objectUrlOf(caller) !== undefined
-    return isObject ? (objects ?? (await loadObjects())).send(caller, adapter) : sendWithout(caller, adapter)
+  function sendElsewhere(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {
+    const url = igwnAuthOf(caller) === false ? undefined : objectUrlOf(caller)
+    if (url === undefined) return sendWithout(caller, adapter)
+    return objects
+      ? objects.send(caller, adapter, url)
+      : loadObjects().then((loaded) => loaded.send(caller, adapter, url))
   }
 
   /** Loaded on first use: most programs have no `osdf:` URL. */
@@ -87,12 +90,13 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
   }
 
   function dispatch(context: RequestContext): Promise<AxiosResponse> {
-    return context.options.integrity || context.object ? verified(context) : send(context)
+    if (!context.options.integrity && !context.object) return send(context)
+    return sendVerified ? sendVerified(context, send) : loadVerified(context)
   }
 
   /** Loaded on first use: most requests are not verified. */
-  async function verified(context: RequestContext): Promise<AxiosResponse> {
-    sendVerified ??= (await import('./integrity')).sendVerified
+  async function loadVerified(context: RequestContext): Promise<AxiosResponse> {
+    sendVerified = (await import('./integrity')).sendVerified
     return sendVerified(context, send)
   }
 

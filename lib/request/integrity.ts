@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { Readable, Transform, type TransformCallback } from 'node:stream'
 import { AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError } from '../errors'
@@ -31,8 +32,7 @@ export async function sendVerified(context: RequestContext, send: Send): Promise
   if (method === 'put' && isVerified) return upload(context, send)
   if (method !== 'get') return send(context)
   // A digest is of the whole object.
-  const isWhole = !Object.keys(request.headers).some((name) => name.toLowerCase() === 'range')
-  const found = isVerified && isWhole ? await digestOf(context, send) : undefined
+  const found = isVerified && !hasField(request, 'range') ? await digestOf(context, send) : undefined
   const digest = found?.digest
   const response = await send({ ...context, request: downloadRequest(context, digest !== undefined) })
   // The caller's validateStatus may accept an error page, and a range of the server's choice.
@@ -84,7 +84,7 @@ async function digestOf(context: RequestContext, send: Send): Promise<NamedDiges
 
 function downloadRequest({ request, adapter }: RequestContext, isDigested: boolean): Request {
   // The fetch adapter does not give trailers. A caller that sets TE decides: a response with trailers has no Content-Length.
-  const isTrailed = adapterKind(adapter) === 'http' && !Object.hasOwn(request.headers, 'TE')
+  const isTrailed = adapterKind(adapter) === 'http' && !hasField(request, 'te')
   const routed = withFields(request, {
     ...(isTrailed && { TE: 'trailers', 'X-Transfer-Status': 'true' }),
     // A digest is of the bytes as they are sent.
@@ -93,6 +93,11 @@ function downloadRequest({ request, adapter }: RequestContext, isDigested: boole
   // Text is decoded below.
   if (isDigested && routed.responseType !== 'stream') routed.responseType = 'arraybuffer'
   return routed
+}
+
+/** @param wanted - the name in lower case */
+function hasField({ headers }: Request, wanted: string): boolean {
+  return Object.keys(headers).some((name) => name.length === wanted.length && name.toLowerCase() === wanted)
 }
 
 function withFields(request: Request, fields: Record<string, string>): Request {
@@ -108,7 +113,7 @@ function verifiedResponse(
   digest: Digest | undefined,
 ): AxiosResponse {
   const { data } = response as { data: unknown }
-  const isReported = schemeResponse(response).header('Trailer') !== undefined
+  const isReported = nativeResponse(response)?.headers?.trailer !== undefined
   if (!digest && !isReported) return response
   if (data instanceof Readable) {
     // What reads the stream may look at the version of HTTP, as of an IncomingMessage.
@@ -165,14 +170,19 @@ function verifyingStream(
 }
 
 /** A trailer `X-Transfer-Status: 500: …` reports a failure after the status was sent. */
-function assertTransferred({ url, secrets }: RequestContext, { request }: AxiosResponse): void {
-  const { res } = (request ?? {}) as { res?: { trailers?: Record<string, string | undefined> } }
-  const status = res?.trailers?.['x-transfer-status']
+function assertTransferred({ url, secrets }: RequestContext, response: AxiosResponse): void {
+  const status = nativeResponse(response)?.trailers?.['x-transfer-status']
   if (status === undefined || /^2\d\d\b/.test(status)) return
   throw integrityError(
     `${url.host} reports that the transfer failed (X-Transfer-Status: ${redact(status, secrets)})`,
     'Send the request again',
   )
+}
+
+/** Only the http adapter has one, and trailers. */
+function nativeResponse({ request }: AxiosResponse): Partial<IncomingMessage> | undefined {
+  const { res } = (request ?? {}) as { res?: Partial<IncomingMessage> }
+  return res
 }
 
 function assertDigest({ url }: RequestContext, { algorithm, value }: Digest, sum: Checksum): void {

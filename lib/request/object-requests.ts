@@ -1,5 +1,4 @@
 import { errorMonitor, type EventEmitter } from 'node:events'
-import type { ClientRequest } from 'node:http'
 import { Readable } from 'node:stream'
 import axios, { AxiosError, AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { processEnvironment } from '../environment'
@@ -27,6 +26,7 @@ import { adapterKind, isHttp2 } from './adapters'
 import { federationAsker } from './ask-federation'
 import { newContext, type RequestContext } from './context'
 import { objectUrlOf } from './destination'
+import { agentWatcher, firstByteWatch, type FirstByteWatch, type WatchAgent } from './first-byte-timeout'
 import { usesProxy } from './network-proxy'
 import { canResend, discard } from './resend'
 import { copyOf } from './transmit'
@@ -59,7 +59,8 @@ interface Exchange {
 
 /** Requests to objects of federations, by one instance. */
 export interface ObjectRequests {
-  readonly send: (caller: Request, adapter: Request['adapter']) => Promise<AxiosResponse>
+  /** @param url - that of the object, as the caller wrote it */
+  readonly send: (caller: Request, adapter: Request['adapter'], url: string) => Promise<AxiosResponse>
   /** The context of the first request, for an explanation, and the error where there is no server. */
   readonly look: (
     caller: Request,
@@ -80,18 +81,18 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
   // The same objects for each request, so that what was attached last is attached again.
   const urls = new WeakMap<ObjectServer, URL>()
   const optionsFor = optionsFinder()
+  const watchAgent = agentWatcher()
 
   return {
-    async send(caller, adapter) {
-      const resolution = await resolve(caller, adapter)
-      const { object, reply } = resolution
-      const [server, ...others] = object.servers
-      if (!server) return settle(caller, object, reply)
-      const isRepeatable = READING.has(object.method) && canResend(caller.data, undefined)
-      return sendTo(server, isRepeatable ? others : [], { caller, adapter, resolution })
+    send(caller, adapter, url) {
+      // Without a promise: each takes its time.
+      const known = resolver.known(url, methodOf(caller))
+      return known?.object.servers.length
+        ? sendResolved(caller, adapter, known)
+        : resolve(caller, adapter, url).then((found) => sendResolved(caller, adapter, found))
     },
     async look(caller, adapter) {
-      const { object, reply } = await resolve(caller, adapter)
+      const { object, reply } = await resolve(caller, adapter, objectUrlOf(caller) ?? '')
       const { servers, federation } = object
       const url = servers[0]?.url ?? directorUrl(federation, parsePelicanUrl(object.url))
       const isMissing = servers.length === 0 && !object.requiresToken
@@ -102,8 +103,19 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     },
   }
 
-  async function resolve(caller: Request, adapter: Request['adapter']): Promise<Resolution> {
-    const url = objectUrlOf(caller) ?? ''
+  async function sendResolved(
+    caller: Request,
+    adapter: Request['adapter'],
+    resolution: Resolution,
+  ): Promise<AxiosResponse> {
+    const { object, reply } = resolution
+    const [server, ...others] = object.servers
+    if (!server) return settle(caller, object, reply)
+    const isRepeatable = READING.has(object.method) && canResend(caller.data, undefined)
+    return sendTo(server, isRepeatable ? others : [], { caller, adapter, resolution })
+  }
+
+  async function resolve(caller: Request, adapter: Request['adapter'], url: string): Promise<Resolution> {
     const method = methodOf(caller)
     try {
       const askPlainly: Ask = (question) => askerFor(caller, adapter)(question)
@@ -140,8 +152,11 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     const { caller, adapter, resolution } = routed
     const url = urlOf(server)
     const isNative = adapterKind(adapter) === 'http' && !isHttp2(caller) && !usesProxy(url, caller.proxy)
-    const watch = next && firstByteWatch(caller, isNative)
-    const context = contextAt(caller, adapter, resolution.object, url, watch)
+    const watch = next && !isNative ? firstByteWatch(caller) : undefined
+    const context = contextAt(caller, adapter, resolution.object, url, {
+      watch,
+      watchAgent: next && isNative ? watchAgent : undefined,
+    })
     let outcome: unknown
     try {
       const response = await send(context)
@@ -172,7 +187,7 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     adapter: Request['adapter'],
     object: ResolvedObject,
     url: URL,
-    watch?: FirstByteWatch,
+    { watch, watchAgent }: { watch?: FirstByteWatch | undefined; watchAgent?: WatchAgent | undefined } = {},
   ): RequestContext {
     const context = contextOf(caller, adapter, url)
     return {
@@ -180,19 +195,23 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
       request: routedRequest(caller, url.href, watch),
       options: optionsFor(context.options),
       object: targetFor(object),
-      onRequest: watch?.onRequest,
+      watchAgent,
     }
   }
 
   function urlOf(server: ObjectServer): URL {
-    const url = urls.get(server) ?? new URL(server.url)
+    const known = urls.get(server)
+    if (known) return known
+    const url = new URL(server.url)
     urls.set(server, url)
     return url
   }
 
   /** The same for each request, so that the search for a token has a result already. */
   function targetFor(object: ResolvedObject): ObjectTarget {
-    const target = targets.get(object) ?? targetOf(object)
+    const known = targets.get(object)
+    if (known) return known
+    const target = targetOf(object)
     targets.set(object, target)
     return target
   }
@@ -274,53 +293,6 @@ function isFailing(outcome: unknown): boolean {
 const OF_SERVER: ReadonlySet<string> = new Set(['ERR_IGWN_INSECURE_TRANSPORT', 'ERR_IGWN_INTEGRITY'])
 
 const FAILING: ReadonlySet<number> = new Set([404, 408, 410, 429])
-
-/** Aborts a request to which nothing comes back. */
-interface FirstByteWatch {
-  readonly attachTo: (request: Request) => Request
-  /** Called with each native request; undefined where the adapter has none. */
-  readonly onRequest: ((request: ClientRequest) => void) | undefined
-  readonly isLate: () => boolean
-  readonly end: () => void
-}
-
-/** Milliseconds; Pelican gives its caches as long. */
-const FIRST_BYTE_TIMEOUT = 10_000
-
-/**
- * Undefined where the caller's signal is not one of Node.js.
- *
- * @param isNative - whether a native request says when the response begins: `onDownloadProgress` takes a third of the time of a request
- */
-function firstByteWatch(caller: Request, isNative: boolean): FirstByteWatch | undefined {
-  const { signal, onDownloadProgress } = caller
-  if (signal && !(signal instanceof AbortSignal)) return undefined
-  const late = new AbortController()
-  let isWatched = !isNative
-  const timer = setTimeout(() => {
-    if (isWatched) late.abort()
-  }, FIRST_BYTE_TIMEOUT)
-  const end = () => clearTimeout(timer)
-  return {
-    attachTo(request) {
-      request.signal = signal ? AbortSignal.any([signal, late.signal]) : late.signal
-      if (!isNative)
-        request.onDownloadProgress = (event) => {
-          end()
-          onDownloadProgress?.(event)
-        }
-      return request
-    },
-    onRequest: isNative
-      ? (request) => {
-          isWatched = true
-          request.once('response', end)
-        }
-      : undefined,
-    isLate: () => late.signal.aborted && !signal?.aborted,
-    end,
-  }
-}
 
 function warn(
   { options }: RequestContext,

@@ -3,7 +3,7 @@ import http from 'node:http'
 import https from 'node:https'
 import type { AuthScheme, RequestChanges, SchemeRequest } from '../schemes/auth-scheme'
 import { hideError, hideFromInspection, hideResponse, isStream } from '../secrets/hide-response'
-import { observeAgent, wrapAgent } from '../secrets/wrap-agent'
+import { wrapAgent } from '../secrets/wrap-agent'
 import { isPromise } from '../tokens/token'
 import { abortable, throwIfAborted } from './abort'
 import { adapterKind, isHttp2, leavesRedirects } from './adapters'
@@ -85,21 +85,19 @@ function setAgents(
   { authorization, scheme, tls }: Credentials,
   isProxied: boolean,
 ): void {
-  const { request, url, adapter } = context
+  const { request, url, adapter, watchAgent } = context
   if (tls?.http2Options)
     config.http2Options = { ...tls.http2Options, ...(config.http2Options as Loose | undefined) }
   if (tls?.agent) config.httpsAgent = tls.agent
-  if (authorization === undefined && !scheme && !context.onRequest) return
+  if (authorization === undefined && !scheme && !watchAgent) return
   const kind = adapterKind(adapter)
   if (kind === 'fetch') holdRedirects(config as unknown as Request, context)
   if (kind !== 'http' || isHttp2(request)) return
   const isHttps = url.protocol === 'https:'
   const name = isHttps ? 'httpsAgent' : 'httpAgent'
   // Without an agent axios builds its tunnel through a network proxy by other rules.
-  const agent = wrapAgent(
-    config[name] ?? (isProxied ? undefined : isHttps ? https.globalAgent : http.globalAgent),
-  )
-  config[name] = context.onRequest ? observeAgent(agent, context.onRequest) : agent
+  const agent = config[name] ?? (isProxied ? undefined : isHttps ? https.globalAgent : http.globalAgent)
+  config[name] = watchAgent ? watchAgent(agent) : wrapAgent(agent)
 }
 
 /** Puts the caller's values back into the private copy, so that it holds no credential any more. */

@@ -33,9 +33,13 @@ export function wrapAgent<T>(agent: T): T {
   return wrapper
 }
 
-/** The same agent and pool, which calls back with each request before it is sent. */
+/** The same as {@link wrapAgent}, and calls back with each request before it is sent. */
 export function observeAgent<T>(agent: T, onRequest: (request: ClientRequest) => void): T {
-  return addsRequests(agent) && !hasOwnProxy(agent) ? agentWith(agent, onRequest) : agent
+  if (!addsRequests(agent) || hasOwnProxy(agent)) return agent
+  return agentWith(agent, (request, options) => {
+    hideInAgent(request, options)
+    onRequest(request)
+  })
 }
 
 /** A proxy, not an object that inherits from the agent: V8 would deoptimize each change to a pool of a prototype. */
