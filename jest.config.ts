@@ -32,8 +32,15 @@ export const common: Config = {
 /** Tests that start whole programs: `npm run test:slow`. */
 const SLOW = ['demo', 'examples', 'log-in', 'package', 'soak', 'faults/resets', 'cli/large-files']
 
-/** Matrices: `npm test` has a part of their combinations, and `npm run test:slow` all. */
-const MATRICES = ['secrets/matrix', 'secrets/matrix-objects', 'secrets/public-names', 'cli/secrets-matrix']
+/** Matrices, and several processes at once: `npm test` has a part of their combinations or processes, and `npm run test:slow` all. */
+const MATRICES = [
+  'secrets/matrix',
+  'secrets/matrix-objects',
+  'secrets/public-names',
+  'cli/secrets-matrix',
+  'stores/processes',
+  'oauth2/grants/processes',
+]
 
 const config: Config = {
   // Also on a busy host.

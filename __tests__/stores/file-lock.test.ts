@@ -121,10 +121,14 @@ it('does not remove the lock of another holder when it is released', async () =>
 it('works when a breaker was left behind too', async () => {
   fs.writeFileSync(lockFile, '')
   fs.writeFileSync(`${lockFile}.break`, '')
-  const taken = fileLock(lockFile, 100)(() => Promise.resolve('mine'))
-  await wait(300)
-  fs.unlinkSync(`${lockFile}.break`) // instead of waiting ten seconds
-  expect(await taken).toBe('mine')
+  // Each look at a lock takes half a second.
+  let time = 0
+  const clock = jest.spyOn(performance, 'now').mockImplementation(() => (time += 500))
+  try {
+    expect(await fileLock(lockFile)(() => Promise.resolve('mine'))).toBe('mine')
+  } finally {
+    clock.mockRestore()
+  }
 })
 
 it('is removed after its holder was killed', async () => {
@@ -168,10 +172,15 @@ describe('a lock that was left behind', () => {
     ],
   ])('and %s is removed early', async (_, text) => {
     fs.writeFileSync(lockFile, text)
-    const begin = performance.now()
-    expect(await fileLock(lockFile, 40_000)(() => Promise.resolve('mine'))).toBe('mine')
-    expect(performance.now() - begin).toBeGreaterThan(290)
-    expect(performance.now() - begin).toBeLessThan(30_000)
+    // Each look at the lock takes a quarter of a second.
+    let time = 0
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => (time += 250))
+    try {
+      expect(await fileLock(lockFile)(() => Promise.resolve(time))).toBeGreaterThan(2000)
+      expect(time).toBeLessThan(5000)
+    } finally {
+      clock.mockRestore()
+    }
   })
 
   it.each([

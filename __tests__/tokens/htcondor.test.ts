@@ -103,7 +103,7 @@ it('is always read whole while another process renews it by renames in a loop', 
     const ended = once(writer, 'exit')
     await Promise.race([once(writer.stdout, 'data'), ended])
     const seen = new Set<string>()
-    for (let count = 0; count < 3000 && (count < 300 || seen.size < tokens.length); count++) {
+    for (let count = 0; count < 3000 && (count < 100 || seen.size < tokens.length); count++) {
       const found: SciToken = await findSciToken()
       // Files come by name: a skipped one would show in the source.
       expect(found.source).toBe(`${folder}/a.use (_CONDOR_CREDS)`)

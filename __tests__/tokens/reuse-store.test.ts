@@ -1,5 +1,4 @@
 import fs from 'node:fs'
-import path from 'node:path'
 import {
   fileStore,
   reuse,
@@ -10,17 +9,13 @@ import {
 } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { expectNoUnhandledRejection, recordEvents } from '../support/record-events'
-import { runProgram } from '../support/program'
-import { serverGroup } from '../support/server'
 import { mint, now, ours, passTime, room, signatureOf, stopClock } from '../support/tokens'
 
 /** `reuse` with a store that processes share, and with one that fails. */
-const servers = serverGroup()
 const { events, warnings } = recordEvents()
 expectNoUnhandledRejection()
-afterEach(async () => {
+afterEach(() => {
   jest.useRealTimers()
-  await servers.close()
 })
 
 /** A source that makes tokens with a lifetime of an hour and records the queries. */
@@ -410,27 +405,3 @@ describe('options', () => {
     expect(() => reuse(maker(), options as object)).toThrow(ours('ERR_IGWN_INVALID_OPTION', message))
   })
 })
-
-it('eight processes with one expired token in a file make one renewal, and none fails', async () => {
-  const file = path.join(room('fleet'), 'tokens.json')
-  let renewals = 0
-  const fresh = mint({ jti: 'fresh' })
-  const issuer = await servers.serve(async () => {
-    renewals += 1
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    return { body: fresh }
-  })
-  const key = 'fleet'
-  await fileStore(file).set(key, { access_token: mint({ exp: now() - 100 }), expires_at: now() - 100 })
-  const printed = await Promise.all(
-    Array.from({ length: 8 }, async () =>
-      runProgram(`
-        const source = { getToken: async () => (await fetch(${JSON.stringify(issuer.origin)})).text() }
-        const kept = reuse(source, { store: fileStore(${JSON.stringify(file)}), storeKey: () => '${key}' })
-        console.log(await kept.getToken({}))`),
-    ),
-  )
-  expect(printed.map((one) => one.trim())).toEqual(Array(8).fill(fresh))
-  expect(renewals).toBe(1)
-  expect(fs.readdirSync(path.dirname(file))).toEqual(['tokens.json'])
-}, 30_000)

@@ -1,27 +1,37 @@
 import fs from 'node:fs'
-import net, { type AddressInfo, type Socket } from 'node:net'
-import { once } from 'node:events'
 import path from 'node:path'
-import childProcess from 'node:child_process'
+import { setTimeout as wait } from 'node:timers/promises'
+import childProcess, { execFileSync } from 'node:child_process'
 import { processEnvironment } from '../../lib/environment'
 import { externallyManagedJwt, tokenCommand, type TokenCommandOptions } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { thrownBy } from '../support/thrown-by'
 import { mint, now, ours, put, room, signatureOf } from '../support/tokens'
 
-const NODE = process.execPath
+const SH = '/bin/sh'
 const HINT = 'Run it in a terminal to see what it does.'
 
-/** A command that runs JavaScript. */
+/** A command that runs a script, which is an argument too. A shell starts in a fraction of the time of Node.js. */
 const running = (script: string, ...args: string[]): TokenCommandOptions['command'] => [
-  NODE,
-  '-e',
+  SH,
+  '-c',
   script,
-  '--',
+  'sh',
   ...args,
 ]
 
-const printing = (text: string) => running(`process.stdout.write(${JSON.stringify(text)})`)
+let files = 0
+/** A command that runs a script in a file. */
+const runningFile = (script: string, ...args: string[]): TokenCommandOptions['command'] => [
+  SH,
+  put(room(`scripts/${(files += 1)}.sh`), script),
+  ...args,
+]
+
+/** A text as a word of a script. */
+const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
+
+const printing = (text: string) => running('printf %s "$1"', text)
 const failure = async (options: TokenCommandOptions): Promise<Error> =>
   Promise.resolve(tokenCommand(options).getToken({})).then(
     () => {
@@ -51,35 +61,27 @@ describe('the token', () => {
 
   it('is the content of its file, if one is named; its output does not matter then', async () => {
     const outFile = room('out')
-    const command = running(
-      `require('fs').writeFileSync(process.argv[1], ${JSON.stringify(`${token}\n`)}); console.log('stored')`,
-      outFile,
-    )
+    const command = running('echo "$2" > "$1"; echo stored', outFile, token)
     expect(await tokenCommand({ command, outFile }).getToken({})).toBe(token)
   })
 
   it('comes from a new run each time', async () => {
-    const source = tokenCommand({ command: running('console.log("token-" + process.pid)') })
+    const source = tokenCommand({ command: running('echo token-$$') })
     expect(await source.getToken({})).not.toBe(await source.getToken({}))
   })
 })
 
 it('runs without a shell: arguments are what they are', async () => {
   const odd = ['$HOME', '`id`', 'a b', '; exit 1', '*', "'", '"', '--', '']
-  const command = running(
-    'console.log(Buffer.from(JSON.stringify(process.argv.slice(1))).toString("hex"))',
-    ...odd,
-  )
+  const command = running(`printf '%s\\0' "$@" | od -An -v -tx1 | tr -d ' \\n'`, ...odd)
   const printed = String(await tokenCommand({ command }).getToken({}))
-  expect(JSON.parse(Buffer.from(printed, 'hex').toString())).toEqual(odd)
+  expect(Buffer.from(printed, 'hex').toString()).toBe(odd.map((one) => `${one}\0`).join(''))
 })
 
 it('has the environment of this process, with the given variables and without undefined ones', async () => {
   process.env.IGWN_TEST_ONE = 'one'
   process.env.IGWN_TEST_TWO = 'two'
-  const command = running(
-    'const { IGWN_TEST_ONE: a, IGWN_TEST_TWO: b, IGWN_TEST_THREE: c, HOME: h } = process.env; console.log([a, b, c, Boolean(h)].join("."))',
-  )
+  const command = running('echo "$IGWN_TEST_ONE.${IGWN_TEST_TWO-}.$IGWN_TEST_THREE.${HOME:+true}"')
   const env = { IGWN_TEST_TWO: undefined, IGWN_TEST_THREE: 'three' }
   expect(await tokenCommand({ command, env }).getToken({})).toBe('one..three.true')
   delete process.env.IGWN_TEST_ONE
@@ -87,7 +89,7 @@ it('has the environment of this process, with the given variables and without un
 })
 
 it('has an empty standard input, so that a command that reads it does not wait', async () => {
-  const command = running('process.stdin.on("data", () => {}).on("end", () => console.log("no-input"))')
+  const command = running('cat > /dev/null; echo no-input')
   expect(await tokenCommand({ command }).getToken({})).toBe('no-input')
 })
 
@@ -106,27 +108,27 @@ describe('its error says', () => {
   })
 
   it('that an argument is invalid', async () => {
-    expect(await failure({ command: [NODE, 'secret\0argument'] })).toEqual(
-      failed(`${NODE} cannot be started (ERR_INVALID_ARG_VALUE).`),
+    expect(await failure({ command: [SH, 'secret\0argument'] })).toEqual(
+      failed(`${SH} cannot be started (ERR_INVALID_ARG_VALUE).`),
     )
   })
 
   it('that it failed, with its standard error', async () => {
-    const command = running('console.error("htgettoken: vault is sealed\\n  try later"); process.exit(3)')
+    const command = running('echo "htgettoken: vault is sealed" >&2; echo "  try later" >&2; exit 3')
     expect(await failure({ command })).toEqual(
-      failed(`${NODE} failed with exit code 3. Its standard error: htgettoken: vault is sealed try later`),
+      failed(`${SH} failed with exit code 3. Its standard error: htgettoken: vault is sealed try later`),
     )
   })
 
   it('that it failed and wrote nothing', async () => {
-    expect(await failure({ command: running('process.exit(1)') })).toEqual(
-      failed(`${NODE} failed with exit code 1. It wrote nothing to standard error.`),
+    expect(await failure({ command: running('exit 1') })).toEqual(
+      failed(`${SH} failed with exit code 1. It wrote nothing to standard error.`),
     )
   })
 
   it('that a signal terminated it', async () => {
-    expect(await failure({ command: running('process.kill(process.pid, "SIGKILL")') })).toEqual(
-      failed(`${NODE} was terminated by SIGKILL. It wrote nothing to standard error.`),
+    expect(await failure({ command: running('kill -KILL $$') })).toEqual(
+      failed(`${SH} was terminated by SIGKILL. It wrote nothing to standard error.`),
     )
   })
 
@@ -138,21 +140,21 @@ describe('its error says', () => {
     ['{"error":"invalid_grant"}', 'a text that is not a token (RFC 6750 section 2.1)'],
     ['{"access_token":""}', 'no token'],
   ])('that it printed no token: %j', async (text, what) => {
-    expect(await failure({ command: printing(text) })).toEqual(failed(`${NODE} printed ${what}. ${HINT}`))
+    expect(await failure({ command: printing(text) })).toEqual(failed(`${SH} printed ${what}. ${HINT}`))
   })
 
   it('that its file does not exist, is a folder or has no token', async () => {
     const command = running('')
     const outFile = room('missing')
     expect(await failure({ command, outFile })).toEqual(
-      failed(`${NODE} succeeded, but its file ${outFile} does not exist. ${HINT}`),
+      failed(`${SH} succeeded, but its file ${outFile} does not exist. ${HINT}`),
     )
     expect(await failure({ command, outFile: room('.') })).toEqual(
-      failed(`${NODE} succeeded, but its file ${room('.')} is a folder, not a file. ${HINT}`),
+      failed(`${SH} succeeded, but its file ${room('.')} is a folder, not a file. ${HINT}`),
     )
     put(outFile, 'a b')
     expect(await failure({ command, outFile })).toEqual(
-      failed(`${NODE} wrote to ${outFile} a text that is not a token (RFC 6750 section 2.1). ${HINT}`),
+      failed(`${SH} wrote to ${outFile} a text that is not a token (RFC 6750 section 2.1). ${HINT}`),
     )
     fs.rmSync(outFile)
   })
@@ -168,9 +170,7 @@ describe('its error says', () => {
       `from-env ${'e1'.repeat(6)}`,
       'printed printed-secret-0123456789',
     ].join('\n')
-    const command = running(
-      `console.log("printed-secret-0123456789"); console.error(${JSON.stringify(said)}); process.exit(1)`,
-    )
+    const command = runningFile(`echo printed-secret-0123456789; printf '%s\\n' ${quoted(said)} >&2; exit 1`)
     const error = await failure({ command, env: { CREDENTIAL: 'e1'.repeat(6) } })
     expectNoSecret(error, [secret, 's.1234', 'hunter22', 'short1', 'e1'.repeat(6), 'printed-secret'])
     expect(error.message).toContain('refused [hidden]')
@@ -191,21 +191,16 @@ describe('its error says', () => {
     ['JSON on several lines', [], {}, '{\n  "access_token": "a-password-of-mine",\n  "expires_in": 1\n}'],
     ['a value with a name that it printed', [], {}, 'export TOKEN=a-password-of-mine'],
   ])('no secret that is a part of something: %s', async (_, args, env, printed) => {
-    // Encoded, so that the script itself, which is an argument, does not have it.
-    const encoded = Buffer.from('unknown user a-password-of-mine').toString('base64')
-    const script = `console.log(${JSON.stringify(printed)}); console.error(atob('${encoded}')); process.exit(1)`
-    expect(await failure({ command: running(script, ...args), env })).toEqual(
-      failed(`${NODE} failed with exit code 1. Its standard error: unknown user [hidden]`),
+    const script = `printf '%s\\n' ${quoted(printed)}; echo 'unknown user a-password-of-mine' >&2; exit 1`
+    expect(await failure({ command: runningFile(script, ...args), env })).toEqual(
+      failed(`${SH} failed with exit code 1. Its standard error: unknown user [hidden]`),
     )
   })
 
   it('no argument and no token that the command repeats, in JSON either', async () => {
-    const command = running(
-      'console.error(JSON.stringify({ argv: process.argv.slice(1), access_token: "abc" })); process.exit(1)',
-      'hunter "22"',
-      '--password=short-word',
-      'https://vault.example.org:8200',
-    )
+    const args = ['hunter "22"', '--password=short-word', 'https://vault.example.org:8200']
+    const repeated = JSON.stringify({ argv: args, access_token: 'abc' })
+    const command = runningFile(`printf %s ${quoted(repeated)} >&2; exit 1`, ...args)
     const error = await failure({ command })
     expectNoSecret(error, ['hunter', 'short-word', '"abc"'])
     expect(error.message).toContain('https://vault.example.org:8200')
@@ -213,9 +208,7 @@ describe('its error says', () => {
 
   it('the URL of a Vault server that it printed and the variables name', async () => {
     const line = 'getting a token from https://vault.example.org:8200 failed'
-    const command = running(
-      `console.log('https://vault.example.org:8200'); console.error(${JSON.stringify(line)}); process.exit(1)`,
-    )
+    const command = running(`echo https://vault.example.org:8200; printf '%s\\n' ${quoted(line)} >&2; exit 1`)
     const env = { VAULT_ADDR: 'https://vault.example.org:8200', HTGETTOKENOPTS: '-a vault.example.org' }
     expect((await failure({ command, env })).message).toContain(line)
   })
@@ -243,7 +236,7 @@ describe('its error says', () => {
   })
 
   it('to use outFile for a command that opens /dev/stdout', async () => {
-    const command = running('require("fs").writeFileSync("/dev/stdout", "abc")')
+    const command = running('echo abc > /dev/stdout')
     expect((await failure({ command })).message).toContain('name it in outFile')
   })
 
@@ -252,7 +245,7 @@ describe('its error says', () => {
     fs.mkdirSync(folder, { recursive: true })
     fs.chmodSync(folder, 0o1777)
     const outFile = path.join(folder, 'out')
-    const command = running(`require('fs').writeFileSync(process.argv[1], ${JSON.stringify(token)})`, outFile)
+    const command = running('echo "$2" > "$1"', outFile, token)
     const other = (process.geteuid?.() ?? 0) + 1
     const user = jest.spyOn(processEnvironment, 'euid', 'get').mockReturnValue(other)
     try {
@@ -275,56 +268,59 @@ describe('its error says', () => {
     const secret = 'argument-not-to-be-seen'
     for (const command of [
       ['no-such-program', secret],
-      [NODE, '-e', `/*${secret}*/process.exit(1)`],
+      [SH, '-c', `exit 1 # ${secret}`],
     ] as const)
       expectNoSecret(await failure({ command: [...command] as never }), [secret])
   })
 })
 
 describe('a command that takes too long', () => {
+  // The time of the tests stands still: a host under load may take any time to start a program.
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['Date', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate'] })
+  })
+  afterEach(() => {
+    jest.useRealTimers()
+  })
+
   it('is terminated with its child processes, also when they ignore SIGTERM', async () => {
-    const sockets: Socket[] = []
-    const server = net.createServer((socket) => sockets.push(socket.on('error', () => undefined)))
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const port = (server.address() as AddressInfo).port
-    const hold = `process.on('SIGTERM', () => {}); require('net').connect(${port}, '127.0.0.1').on('error', () => {})`
-    const command = running(
-      `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(hold)}], { stdio: 'ignore' }); ${hold}`,
-    )
-    const both = new Promise<void>((resolve) =>
-      server.on('connection', () => sockets.length === 2 && resolve()),
-    )
+    const pipe = room('open-while-one-runs')
+    execFileSync('mkfifo', [pipe])
+    // Both have it open, and are killed with whatever they run.
+    const hold = `trap '' TERM; echo running >&3; while :; do sleep 30; done`
+    const command = running(`exec 3> "$1"; (${hold}) & ${hold}`, pipe)
     const outcome = failure({ command, timeout: 2000 })
-    await both
-    const closed = Promise.all(sockets.map((socket) => once(socket.resume(), 'close')))
+    const said = fs.createReadStream(pipe, 'utf8')
+    let text = ''
+    for await (const chunk of said) {
+      text += String(chunk)
+      // SIGTERM, then SIGKILL, without which the pipe would not end.
+      if (text === 'running\nrunning\n') jest.advanceTimersByTime(3000)
+    }
     expect(await outcome).toEqual(
       failed(
-        `${NODE} was still running after 2 seconds and was terminated. It wrote nothing to standard error.`,
+        `${SH} was still running after 2 seconds and was terminated. It wrote nothing to standard error.`,
       ),
     )
-    await closed
-    server.close()
+    fs.rmSync(pipe)
   })
 
   it('is not one that leaves a process running which keeps its output open', async () => {
-    const command = running(
-      `const child = require('child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 4000)'], { stdio: 'inherit', detached: true })
-       child.unref(); console.log('abc')`,
-    )
-    const begin = performance.now()
-    expect(await tokenCommand({ command, timeout: 10_000 }).getToken({})).toBe('abc')
-    expect(performance.now() - begin).toBeLessThan(3500)
+    const file = room('left-running')
+    const command = running('sleep 60 & echo $! > "$1"; echo abc', file)
+    const token = tokenCommand({ command, timeout: 10_000 }).getToken({})
+    // When the program has ended, its output gets one second.
+    while (jest.getTimerCount() < 2) await wait(5)
+    jest.advanceTimersByTime(1000)
+    expect(await token).toBe('abc')
+    process.kill(Number(fs.readFileSync(file, 'utf8')), 'SIGKILL')
+    fs.rmSync(file)
   })
 })
 
 it('is a source for externallyManagedJwt, which runs it again before exp', async () => {
   const counter = room('runs')
-  const command = running(
-    `const fs = require('fs'); fs.appendFileSync(process.argv[1], 'x'); console.log(process.argv[2])`,
-    counter,
-    mint({ exp: now() + 3600 }),
-  )
+  const command = running('printf x >> "$1"; echo "$2"', counter, mint({ exp: now() + 3600 }))
   const source = externallyManagedJwt({ command })
   expect(source.authenticated).toBe(false)
   const first = await source.getValidToken()
@@ -363,5 +359,4 @@ it('leaves no listener on the process, and has one while any number of commands 
   await tokenCommand({ command: printing('abc') }).getToken({})
   await failure({ command: ['no-such-program'] })
   expect(process.listenerCount('exit')).toBe(before)
-  expect(path.isAbsolute(NODE)).toBe(true)
 })
