@@ -40,6 +40,8 @@ const MATRICES = [
   'cli/secrets-matrix',
   'stores/processes',
   'oauth2/grants/processes',
+  'oauth2/server/failures',
+  'oauth1/secrets',
 ]
 
 const config: Config = {

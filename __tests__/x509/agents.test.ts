@@ -16,6 +16,7 @@ import type { Authority, Issued } from '../support/pki'
 let authority: Authority
 let alice: Issued
 let proxy: Issued
+let ofServer: Issued
 let server: CertificateServer
 let cas: TrustedCas
 let file: string
@@ -29,6 +30,7 @@ beforeAll(async () => {
   authority = await createAuthority()
   alice = await authority.issueUser('Alice Adams')
   proxy = await authority.issueProxy(alice)
+  ofServer = await authority.issueServer()
   cas = { ca: [authority.certificate], version: 'one' }
 })
 
@@ -43,7 +45,7 @@ beforeEach(async () => {
       })
     else showChain(request, response)
   }
-  server = await certificateServer({ authority, server: await authority.issueServer(), answer })
+  server = await certificateServer({ authority, server: ofServer, answer })
 })
 
 afterEach(async () => {
@@ -131,6 +133,8 @@ describe('agentFor', () => {
   it('keeps a limited number of them', () => {
     const agents = x509Agents()
     const credential = (cert: string) => new X509Credential({ cert, source: cert }, find().pem())
+    // To make one takes time.
+    jest.spyOn(tls, 'createSecureContext').mockReturnValue(tls.createSecureContext())
     const first = agents.agentFor(credential('first'), undefined)!
     for (let count = 0; count < 500; count += 1) agents.agentFor(credential(`${count}`), undefined)
     expect(first).toHaveProperty('keepAlive', false)

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import type http from 'node:http'
@@ -32,6 +31,8 @@ let ofServer: Issued
 let alice: Issued
 let proxy: Issued
 let bob: Issued
+/** The file of the CA. */
+let bundle: string
 
 const plain = serverGroup()
 const opened: { close: () => Promise<void> | void }[] = []
@@ -42,13 +43,14 @@ beforeAll(async () => {
   alice = await authority.issueUser('Alice Adams')
   proxy = await authority.issueProxy(alice)
   bob = await authority.issueUser('Bob Brown')
+  bundle = write('ca.pem', authority.certificate)
 })
 
 beforeEach(() => {
   for (const name of Object.keys(process.env))
     if (/^(X509_|IGWN_|BEARER_TOKEN|NO_PROXY|HTTPS?_PROXY)/.test(name)) delete process.env[name]
   // The server is trusted without an agent of the test, so that this package alone decides what is presented.
-  process.env.REQUESTS_CA_BUNDLE = write('ca.pem', authority.certificate)
+  process.env.REQUESTS_CA_BUNDLE = bundle
 })
 
 afterEach(async () => {
@@ -89,15 +91,20 @@ interface Seen {
   body: string
 }
 
-/** The subject of the certificate that a client has presented. */
+/** The subject of the certificate that a client has presented; it is read once for each connection. */
 function subjectOf(socket: object): string | undefined {
-  const { raw } = (socket as tls.TLSSocket).getPeerCertificate() as { raw?: Buffer }
-  return raw && new X509Certificate(raw).subject.split('\n').at(-1)
+  if (!subjects.has(socket)) {
+    const { subject } = (socket as tls.TLSSocket).getPeerCertificate() as Partial<tls.PeerCertificate>
+    subjects.set(socket, subject && `CN=${[subject.CN].flat().at(-1)}`)
+  }
+  return subjects.get(socket)
 }
+
+const subjects = new WeakMap<object, string | undefined>()
 
 type Route = (request: http.IncomingMessage, response: http.ServerResponse) => void
 
-/** A server that requests certificates, and responds with the one presented unless a route does otherwise. */
+/** A server that requests certificates. */
 async function site(routes: Record<string, Route> = {}, options: Partial<CertificateServerOptions> = {}) {
   const seen: Seen[] = []
   const answer = (request: http.IncomingMessage, response: http.ServerResponse) => {
@@ -108,13 +115,15 @@ async function site(routes: Record<string, Route> = {}, options: Partial<Certifi
     request.on('end', () => {
       const body = Buffer.concat(chunks).toString()
       seen.push({ url, presented, authorization: headers.authorization, body })
-      ;(routes[url] ?? showChain)(request, response)
+      ;(routes[url] ?? ok)(request, response)
     })
   }
   const server = await certificateServer({ authority, server: ofServer, answer, ...options })
   opened.push(server)
   return { ...server, seen, presented: () => seen.map((one) => one.presented) }
 }
+
+const ok: Route = (_, response) => response.end('{}')
 
 const redirect =
   (location: string | (() => string), status = 302): Route =>
@@ -174,7 +183,7 @@ describe('a discovered certificate', () => {
   it('is presented with its whole chain', async () => {
     const second = await authority.issueProxy(proxy)
     discover(second)
-    const server = await site()
+    const server = await site({ '/': showChain })
     const { data } = await igwnAxios.get<Shown>(server.url)
     expect(verifiedChain(data.chain, authority)).toEqual([
       ...[second, proxy, alice].map(nameOf),
@@ -510,7 +519,7 @@ describe('through an HTTP proxy (trap 12)', () => {
   it('of HTTPS_PROXY, the certificate and the token reach the server by CONNECT, and not the proxy', async () => {
     discover(proxy)
     process.env.BEARER_TOKEN = mint()
-    const [server, tunnel] = [await site(), await proxied()]
+    const [server, tunnel] = [await site({ '/': showChain }), await proxied()]
     process.env.HTTPS_PROXY = tunnel.url
     const { data } = await igwnAxios.get<Shown>(farFrom(server))
     expect(verifiedChain(data.chain, authority)).toEqual([...[proxy, alice].map(nameOf), 'CN=Throw-away CA'])
@@ -935,7 +944,7 @@ describe('a refusal by TLS', () => {
     it('is explained while a body is being sent', async () => {
       const file = discover(proxy)
       const server = await strict({ maxVersion })
-      const error = await failure(igwnAxios.post(server.url, Buffer.alloc(4 * 1024 * 1024)))
+      const error = await failure(igwnAxios.post(server.url, Buffer.alloc(2 * 1024 * 1024)))
       expect(axios.isAxiosError(error)).toBe(true)
       expect(error.igwnAuth?.reasons[0]?.message).toContain(`from ${file} (X509_USER_PROXY)`)
     })
