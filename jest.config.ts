@@ -47,6 +47,8 @@ const MATRICES = [
 const config: Config = {
   // Also on a busy host.
   testTimeout: 60_000,
+  // A worker frees the memory of all its test files when it exits. On a busy host that takes longer than the default of 500 ms.
+  workerGracefulExitTimeout: 10_000,
   // Tests wait for processes, so one worker more than cores is faster.
   maxWorkers: availableParallelism() + 1,
   collectCoverageFrom: ['<rootDir>/lib/**/*.ts', '!**/*.d.ts'],
