@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import axios, { type AxiosRequestConfig } from 'axios'
 import FormDataPackage from 'form-data'
-import { applyIgwnAuth, type IgwnAxiosError, type TokenQuery } from '../support/all'
+import { schemeResponse } from '../../lib/request/retry-after-401'
+import { applyIgwnAuth, IgwnAuthError, type IgwnAxiosError, type TokenQuery } from '../support/all'
 import { challenge, serverGroup } from '../support/server'
 import { mint } from '../support/make-token'
 
@@ -100,17 +101,31 @@ describe('a 401 with a Bearer challenge', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('is the error of the request when a source fails, with the failure as the reason', async () => {
+  const reason = { code: 'absent', source: 'vault', message: 'vault has no token' } as const
+  it.each([
+    [new Error('vault is down'), 'Finding another credential failed: vault is down'],
+    [undefined, 'Finding another credential failed: an unknown error'],
+    [new IgwnAuthError('ERR_IGWN_TOKEN_NOT_FOUND', 'none', { reasons: [reason] }), 'vault has no token'],
+    [new IgwnAuthError('ERR_IGWN_COMMAND_FAILED', 'no vault'), 'Finding another credential failed: no vault'],
+  ])('is the error of the request when a source fails with %s, which is the reason', async (thrown, says) => {
     const server = await servers.serve(() => challenge())
     let calls = 0
     const token = () => {
       calls += 1
-      if (calls > 1) throw new Error('vault is down')
+      if (calls > 1) throw thrown
       return 'abc'
     }
     const error = await failure(applyIgwnAuth(axios.create(), { token }).get(server.origin))
     expect(error.response?.status).toBe(401)
-    expect(error.igwnAuth?.reasons[0]?.message).toBe('Finding another credential failed: vault is down')
+    expect(error.igwnAuth?.reasons.map(({ message }) => message)).toEqual([says])
+  })
+
+  it('ends the request where the source was canceled', async () => {
+    const server = await servers.serve(() => challenge())
+    const canceled = new axios.CanceledError('enough')
+    let calls = 0
+    const token = () => ((calls += 1) > 1 ? Promise.reject(canceled) : 'abc')
+    expect(await failure(applyIgwnAuth(axios.create(), { token }).get(server.origin))).toBe(canceled)
   })
 
   it('calls invalidate of the source with the refused token', async () => {
@@ -139,14 +154,19 @@ describe('a 401 with a Bearer challenge', () => {
   })
 
   it.each([
-    ['no challenge', {}],
-    ['another scheme', { 'WWW-Authenticate': 'Basic realm="x"' }],
-    ['"Bearer" inside a quoted realm', { 'WWW-Authenticate': 'Basic realm="Bearer of news"' }],
-    ['invalid_request of a token that was sent', { 'WWW-Authenticate': 'Bearer error="invalid_request"' }],
-  ])('is not retried with %s (trap 3)', async (_, headers) => {
+    ['no challenge', {}, []],
+    ['another scheme', { 'WWW-Authenticate': 'Basic realm="x"' }, []],
+    ['"Bearer" inside a quoted realm', { 'WWW-Authenticate': 'Basic realm="Bearer of news"' }, []],
+    [
+      'invalid_request of a token that was sent',
+      { 'WWW-Authenticate': 'Bearer error="invalid_request"' },
+      ['the server rejects the request itself (invalid_request); another token does not help'],
+    ],
+  ])('is not retried with %s (trap 3)', async (_, headers, reasons) => {
     const server = await servers.serve(() => ({ status: 401, headers: headers }))
     const error = await failure(applyIgwnAuth(axios.create(), { token: counting() }).get(server.origin))
     expect(error.response?.status).toBe(401)
+    expect(error.igwnAuth?.reasons.map(({ message }) => message)).toEqual(reasons)
     expect(server.seen).toHaveLength(1)
   })
 
@@ -457,6 +477,19 @@ describe('a custom adapter', () => {
     const instance = applyIgwnAuth(axios.create({ adapter }), { token: counting() })
     expect((await instance.get('https://127.0.0.1/')).status).toBe(200)
     expect(calls).toBe(2)
+  })
+
+  it('may give header fields in any shape', () => {
+    const headers = { 'x-List': ['a', 'b'], 'X-NUMBER': 7, 'X-Null': null, 'X-Empty': '' }
+    const { header } = schemeResponse({ status: 200, headers: headers as never })
+    expect(['X-List', 'x-number', 'x-null', 'x-empty', 'x-absent'].map(header)).toEqual([
+      'a, b',
+      '7',
+      undefined,
+      '',
+      undefined,
+    ])
+    expect(schemeResponse({ status: 200, headers: undefined as never }).header('X')).toBeUndefined()
   })
 
   it('that throws another error than an AxiosError fails with that error', async () => {

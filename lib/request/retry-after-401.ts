@@ -69,9 +69,7 @@ async function withOtherToken(
   const { scope: challengeScope, stepUp } = challenge
   const credentials = await attach(context, { credentials: refused, challengeScope, stepUp })
   const { authorization, reasons } = credentials
-  return authorization !== undefined && authorization !== refused.authorization
-    ? { credentials, reasons }
-    : { reasons }
+  return authorization === undefined ? { reasons } : { credentials, reasons }
 }
 
 async function withSameScheme(
