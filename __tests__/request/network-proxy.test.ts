@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { igwnAxios, type IgwnAxiosError } from '../../lib/index'
+import { isFromNetworkProxy, proxySecrets, usesProxy } from '../../lib/request/network-proxy'
 import { mint } from '../support/make-token'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
 import { expectNoSecret } from '../support/expect-no-secret'
@@ -110,4 +111,63 @@ it('that has no way to the server is not a refusal', async () => {
   const error = (await get().catch((reason: unknown) => reason)) as IgwnAxiosError
   expect(error.response?.status).toBe(502)
   expect(error.igwnAuth).toBeUndefined()
+})
+
+describe('the proxy of a request', () => {
+  const url = new URL('https://server.example.org/')
+  const basic = (text: string) => Buffer.from(text).toString('base64')
+
+  it('is that of its option, else of the environment', () => {
+    const proxy = { host: 'proxy.example.org', port: 3128 }
+    expect([usesProxy(url, proxy), usesProxy(url, false), usesProxy(url, undefined)]).toEqual([
+      true,
+      false,
+      false,
+    ])
+    for (const name of ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY']) {
+      process.env[name] = 'http://proxy.example.org:3128'
+      expect([usesProxy(url, undefined), usesProxy(url, false)]).toEqual([true, false])
+      delete process.env[name]
+    }
+  })
+
+  it.each([
+    ['http://proxy.example.org:3128', []],
+    ['http://me:a%20b@proxy.example.org', ['a%20b', 'a b', basic('me:a b')]],
+    ['http://m%65:a:b@c@proxy.example.org', ['a:b@c', 'a:b@c', basic('me:a:b@c')]],
+    ['http://:100%@proxy.example.org', ['100%', '100%', basic(':100%')]],
+    ['http://word@proxy.example.org', ['word', 'word', basic(':word')]],
+    ['http://me:pw\n@proxy.example.org', ['pw\n', 'pw\n', basic('me:pw\n')]],
+  ])('has these secrets, as %j in the environment', (proxyUrl, secrets) => {
+    process.env.HTTPS_PROXY = proxyUrl
+    expect(proxySecrets(url, undefined)).toEqual(secrets)
+  })
+
+  it('has the secrets of its option', () => {
+    process.env.HTTPS_PROXY = 'http://me:pw@proxy.example.org'
+    const proxy = { host: 'proxy.example.org', port: 3128 }
+    expect(proxySecrets(url, proxy)).toEqual([])
+    const auth = { username: 'you', password: 'word' }
+    expect(proxySecrets(url, { ...proxy, auth })).toEqual(['word', basic('you:word')])
+  })
+
+  it('responded where the connection of an https request is not encrypted', () => {
+    const proxy = { host: 'proxy.example.org', port: 3128 }
+    const [plain, tls] = [{ encrypted: undefined }, { encrypted: true }]
+    const requests = (socket: object | null) => [
+      { socket },
+      { res: { socket } },
+      { socket: plain === socket ? tls : plain, res: { socket } },
+      { _currentRequest: { socket } },
+      { socket: plain === socket ? tls : plain, _currentRequest: { res: { socket } } },
+    ]
+    for (const request of requests(plain)) {
+      expect(isFromNetworkProxy({ request }, url, proxy)).toBe(true)
+      expect(isFromNetworkProxy({ request }, url, false)).toBe(false)
+      expect(isFromNetworkProxy({ request }, new URL('http://server.example.org/'), proxy)).toBe(false)
+    }
+    for (const request of requests(tls)) expect(isFromNetworkProxy({ request }, url, proxy)).toBe(false)
+    for (const result of [undefined, null, {}, { request: null }, { request: { socket: null } }])
+      expect(isFromNetworkProxy(result, url, proxy)).toBe(false)
+  })
 })

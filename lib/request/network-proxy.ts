@@ -18,9 +18,8 @@ function proxyInEnvironment(url: URL): string {
   return PROXY_VARIABLES.some((name) => process.env[name]) ? getProxyForUrl(url) : ''
 }
 
-/** What must not show of a proxy: its password, and the header field with it. Any server and proxy may repeat them. */
+/** What must not show of the proxy of a request: its password, and the header field with it. Any server and proxy may repeat them. */
 export function proxySecrets(url: URL, proxy: ProxyOption): readonly string[] {
-  if (proxy === false) return NONE
   if (proxy) return proxy.auth ? secretsOfBasic(proxy.auth.username, proxy.auth.password) : NONE
   // Not parsed as a URL: an invalid one is repeated in an error.
   const [, userinfo] = /^[^/]*\/\/(.*)@/s.exec(proxyInEnvironment(url)) ?? []
