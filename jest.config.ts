@@ -32,17 +32,46 @@ export const common: Config = {
 /** Tests that start whole programs: `npm run test:slow`. */
 const SLOW = ['demo', 'examples', 'log-in', 'package', 'soak', 'faults/resets', 'cli/large-files']
 
-/** Matrices, and several processes at once: `npm test` has a part of their combinations or processes, and `npm run test:slow` all. */
+/**
+ * Matrices, properties, and several processes at once: `npm test` has a part of their combinations, cases or processes, and
+ * `npm run test:slow` all.
+ */
 const MATRICES = [
   'secrets/matrix',
+  'secrets/matrix-fetch',
   'secrets/matrix-objects',
+  'secrets/passwords-and-keys',
   'secrets/public-names',
+  'secrets/requests',
   'cli/secrets-matrix',
-  'stores/processes',
+  'oauth1/secrets',
   'oauth2/grants/processes',
   'oauth2/server/failures',
-  'oauth1/secrets',
+  'stores/processes',
+  'properties/*',
 ]
+
+/** Tests that run again with the oldest supported axios: adapters, redirects, header fields, bodies and transforms. */
+const BY_AXIOS = [
+  'request/{fetch-redirects,network-proxy,redirects,resend,retry-after-401,token-in-redirect-url}',
+  'instance/other-interceptors',
+]
+
+/** Others that send requests: with that axios in `npm run test:slow`. */
+const BY_AXIOS_SLOWLY = [
+  'request/{attach,destination,insecure-transport,integrity,object-requests,transmit}',
+  'instance/apply-auto-retry',
+  'secrets/requests',
+  'netrc/requests-with-netrc',
+  'x509/requests-with-trusted-cas',
+  'events',
+  'explain/refusal',
+]
+
+const oldestAxios: Config = {
+  ...common,
+  moduleNameMapper: { '^axios$': '<rootDir>/node_modules/axios-lowest/dist/node/axios.cjs' },
+}
 
 const config: Config = {
   // Also on a busy host.
@@ -75,13 +104,15 @@ const config: Config = {
       globals: { everyCombination: true },
     },
     {
-      ...common,
-      // What is sent, again with the oldest supported axios.
+      ...oldestAxios,
       displayName: 'axios 1.18.0',
-      testMatch: [
-        '<rootDir>/__tests__/{request/*,instance/apply-auto-retry,instance/other-interceptors,secrets/requests,netrc/requests-with-netrc,x509/requests-with-trusted-cas,events,explain/refusal}.test.ts',
-      ],
-      moduleNameMapper: { '^axios$': '<rootDir>/node_modules/axios-lowest/dist/node/axios.cjs' },
+      testMatch: [`<rootDir>/__tests__/{${BY_AXIOS.join(',')}}.test.ts`],
+    },
+    {
+      ...oldestAxios,
+      displayName: 'slow, axios 1.18.0',
+      globals: { everyCombination: true },
+      testMatch: [`<rootDir>/__tests__/{${BY_AXIOS_SLOWLY.join(',')}}.test.ts`],
     },
   ],
 }

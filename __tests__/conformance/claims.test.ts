@@ -6,8 +6,8 @@ import { createSigningKey, now, stopClock } from '../support/tokens'
 import { thrownBy } from '../support/thrown-by'
 import { inTime, vectors } from '../support/vectors'
 
-beforeEach(stopClock)
-afterEach(() => {
+beforeAll(stopClock)
+afterAll(() => {
   jest.useRealTimers()
 })
 

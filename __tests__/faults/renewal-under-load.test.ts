@@ -72,7 +72,7 @@ async function requestsWhile(how: 'rename' | 'pieces', count: number) {
 }
 
 it('by rename: each request has a whole token, none older than at its start', async () => {
-  const sent = await requestsWhile('rename', 150)
+  const sent = await requestsWhile('rename', 60)
   for (const { before, arrived } of sent) expect(arrived).toBeGreaterThanOrEqual(before)
   expect(new Set(sent.map(({ arrived }) => arrived)).size).toBeGreaterThan(5)
 })
@@ -80,7 +80,7 @@ it('by rename: each request has a whole token, none older than at its start', as
 it('in pieces: each request has a whole token, that of the file or the next candidate', async () => {
   const fallback = mint({ aud: 'ANY', sub: 'fallback' })
   put(temporaryFile(), fallback)
-  const sent = await requestsWhile('pieces', 60)
+  const sent = await requestsWhile('pieces', 30)
   const others = sent.filter(({ arrived }) => arrived < 0).map(({ authorization }) => authorization)
   expect(new Set(others)).toEqual(new Set([`Bearer ${fallback}`]))
   expect(sent.length - others.length).toBeGreaterThan(0)

@@ -110,86 +110,83 @@ async function happen(scheduler: fc.Scheduler, acts: readonly Act[], ends: reado
 
 type Happened = Awaited<ReturnType<typeof happen>>
 
-function expectAlways(check: (happened: Happened) => void) {
-  return fc.assert(
-    fc.asyncProperty(
-      fc.scheduler(),
-      fc.array(act, { minLength: 1, maxLength: 12 }),
-      endings,
-      async (scheduler, acts, ends) => {
-        check(await happen(scheduler, acts, ends))
-      },
-    ),
-    runs(40),
-  )
+/** What is true whatever happens. */
+const ALWAYS: Record<string, (happened: Happened) => void> = {
+  'never has two renewals for one query': ({ flights }) => {
+    for (const one of flights)
+      for (const other of flights)
+        if (one !== other && one.query === other.query)
+          expect(one.end! < other.begin || other.end! < one.begin).toBe(true)
+  },
+
+  'settles every getToken': ({ asked, flights }) => {
+    for (const one of asked) expect(one.answeredAt).toBeDefined()
+    for (const flight of flights) expect(flight.end).toBeDefined()
+  },
+
+  'returns the token of a finished renewal for the same query': ({ asked, flights }) => {
+    for (const { query, token, answeredAt } of asked) {
+      if (token === undefined) continue
+      const origin = flights.find((flight) => flight.token === token)
+      expect(origin?.query).toBe(query)
+      expect(origin!.end!).toBeLessThan(answeredAt!)
+    }
+  },
+
+  'rejects those that waited for a failed renewal, and none that came later': ({ asked, flights }) => {
+    for (const { error, query, at } of asked) {
+      if (error === undefined) continue
+      const flight = flights.find((one) => one.error === error)
+      expect(flight?.query).toBe(query)
+      expect(at).toBeLessThan(flight!.end!)
+    }
+  },
+
+  'never returns a refused token again': ({ asked, refused }) => {
+    for (const { token, at } of refused)
+      for (const one of asked) if (one.at > at) expect(one.token).not.toBe(token)
+  },
+
+  'drops no token but the refused one, and renews none that is valid': ({ asked, flights, refused }) => {
+    const isRefused = (token: string, before: number) =>
+      refused.some((one) => one.token === token && one.at < before)
+    for (const { begin, query } of flights) {
+      // The last one before, unless it was too short to be kept, or is renewed in the background.
+      const [before] = flights
+        .filter((one) => one.query === query && one.token !== undefined && one.end! < begin)
+        .sort((a, b) => b.end! - a.end!)
+      if (!before?.token || Number(before.ending) < 120) continue
+      expect(isRefused(before.token, begin)).toBe(true)
+    }
+    expect(asked.length).toBeGreaterThan(0)
+  },
+
+  'returns a token while it is renewed in the background': ({ asked, flights, refused }) => {
+    for (const { ending, token, end, query } of flights) {
+      if (ending !== 65 || refused.some((one) => one.token === token)) continue
+      const next = flights.find((one) => one.query === query && one.token !== undefined && one.end! > end!)
+      const meanwhile = asked.filter(
+        (one) => one.query === query && one.at > end! && one.at < (next?.end ?? Infinity),
+      )
+      // Nothing is asserted about those that waited from before.
+      for (const one of meanwhile) expect(one.token).toBe(token)
+    }
+  },
 }
 
 describe(`reuse, in any order of events ${SEEDED}`, () => {
-  it('never has two renewals for one query', () =>
-    expectAlways(({ flights }) => {
-      for (const one of flights)
-        for (const other of flights)
-          if (one !== other && one.query === other.query)
-            expect(one.end! < other.begin || other.end! < one.begin).toBe(true)
-    }))
-
-  it('settles every getToken', () =>
-    expectAlways(({ asked, flights }) => {
-      for (const one of asked) expect(one.answeredAt).toBeDefined()
-      for (const flight of flights) expect(flight.end).toBeDefined()
-    }))
-
-  it('returns the token of a finished renewal for the same query', () =>
-    expectAlways(({ asked, flights }) => {
-      for (const { query, token, answeredAt } of asked) {
-        if (token === undefined) continue
-        const origin = flights.find((flight) => flight.token === token)
-        expect(origin?.query).toBe(query)
-        expect(origin!.end!).toBeLessThan(answeredAt!)
-      }
-    }))
-
-  it('rejects those that waited for a failed renewal, and none that came later', () =>
-    expectAlways(({ asked, flights }) => {
-      for (const { error, query, at } of asked) {
-        if (error === undefined) continue
-        const flight = flights.find((one) => one.error === error)
-        expect(flight?.query).toBe(query)
-        expect(at).toBeLessThan(flight!.end!)
-      }
-    }))
-
-  it('never returns a refused token again', () =>
-    expectAlways(({ asked, refused }) => {
-      for (const { token, at } of refused)
-        for (const one of asked) if (one.at > at) expect(one.token).not.toBe(token)
-    }))
-
-  it('drops no token but the refused one, and renews none that is valid', () =>
-    expectAlways(({ asked, flights, refused }) => {
-      const isRefused = (token: string, before: number) =>
-        refused.some((one) => one.token === token && one.at < before)
-      for (const { begin, query } of flights) {
-        // The last one before, unless it was too short to be kept, or is renewed in the background.
-        const [before] = flights
-          .filter((one) => one.query === query && one.token !== undefined && one.end! < begin)
-          .sort((a, b) => b.end! - a.end!)
-        if (!before?.token || Number(before.ending) < 120) continue
-        expect(isRefused(before.token, begin)).toBe(true)
-      }
-      expect(asked.length).toBeGreaterThan(0)
-    }))
-
-  it('returns a token while it is renewed in the background', () =>
-    expectAlways(({ asked, flights, refused }) => {
-      for (const { ending, token, end, query } of flights) {
-        if (ending !== 65 || refused.some((one) => one.token === token)) continue
-        const next = flights.find((one) => one.query === query && one.token !== undefined && one.end! > end!)
-        const meanwhile = asked.filter(
-          (one) => one.query === query && one.at > end! && one.at < (next?.end ?? Infinity),
-        )
-        // Nothing is asserted about those that waited from before.
-        for (const one of meanwhile) expect(one.token).toBe(token)
-      }
-    }))
+  it(Object.keys(ALWAYS).join('; '), () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.scheduler(),
+        fc.array(act, { minLength: 1, maxLength: 12 }),
+        endings,
+        async (scheduler, acts, ends) => {
+          const happened = await happen(scheduler, acts, ends)
+          for (const check of Object.values(ALWAYS)) check(happened)
+        },
+      ),
+      runs(100),
+    ),
+  )
 })

@@ -8,7 +8,7 @@ import { discovery } from '../../lib/tokens/discovery'
 import { tokenAuthorizationHeader, tokenText } from '../../lib/tokens/token'
 import { applyIgwnAuth, SciToken } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { runs, SEEDED, textOf } from '../support/properties'
+import { anyText, runs, SEEDED, textOf } from '../support/properties'
 import { serve, type TestServer } from '../support/server'
 import { createSigningKey, emptyPlaces, now, put, runtimeFile, signatureOf } from '../support/tokens'
 
@@ -46,7 +46,7 @@ const nearly = textOf(
   ],
   20,
 )
-const anything = fc.oneof(sendable, nearly, fc.string({ unit: 'binary', maxLength: 30 }))
+const anything = fc.oneof(sendable, nearly, anyText(30))
 
 function outcomeOf(act: () => unknown): unknown {
   try {
@@ -183,10 +183,7 @@ describe(`a JWT of any claims ${SEEDED}`, () => {
 
   it('is skipped in a file with other text, and not repeated', () => {
     emptyPlaces()
-    const part = fc.oneof(
-      textOf([...LETTERS, 'eyJ', '.', '{', '}', '"', '\n'], 20),
-      fc.string({ unit: 'binary', maxLength: 10 }),
-    )
+    const part = fc.oneof(textOf([...LETTERS, 'eyJ', '.', '{', '}', '"', '\n'], 20), anyText(10))
     const secret = 'c4n4ry0fs3cr3ts'
     fc.assert(
       fc.property(part, part, (before, behind) => {

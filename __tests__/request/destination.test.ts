@@ -70,6 +70,7 @@ it.each([undefined, true, false])(
   (allowAbsoluteUrls) => {
     const findDestination = destinationFinder()
     let compared = 0
+    const different: unknown[] = []
     for (const baseURL of BASES)
       for (const url of URLS) {
         const request = {
@@ -84,9 +85,11 @@ it.each([undefined, true, false])(
           expect(() => blank.getUri({ ...request })).toThrow('Invalid URL')
           continue
         }
-        expect([baseURL, url, findDestination(request)?.origin]).toEqual([baseURL, url, expected])
+        const found = findDestination(request)?.origin
+        if (found !== expected) different.push({ baseURL, url, found, expected })
         compared += 1
       }
+    expect(different).toEqual([])
     expect(compared).toBeGreaterThan(400)
   },
 )

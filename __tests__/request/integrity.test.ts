@@ -1,39 +1,26 @@
 /** Bodies are verified against the digest that the server names. */
-import fs from 'node:fs'
-import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import axios, { type AxiosError, type AxiosResponse } from 'axios'
 import { applyIgwnAuth, type IgwnAuthEvent, type IgwnAuthOptions } from '../../lib/index'
-import { createFederation, type TestFederation } from '../support/federation'
+import { trustedFederation, type TestFederation } from '../support/federation'
 import { mint } from '../support/make-token'
-import { createAuthority } from '../support/pki'
 import { serverGroup, type Answer, type Seen } from '../support/server'
 
 const BODY = '\uFEFF{"frame": "1"}'
 const FRAME = '/igwn/frames/f.txt'
 const servers = serverGroup()
 let federation: TestFederation
-let tls: { cert: string; key: string }
 
 beforeAll(async () => {
-  const authority = await createAuthority()
-  const { certificate, key } = await authority.issueServer()
-  tls = { cert: certificate, key }
-  const bundle = path.join(process.env.HOME ?? '', 'ca.pem')
-  fs.writeFileSync(bundle, authority.certificate)
-  process.env.REQUESTS_CA_BUNDLE = bundle
+  federation = await trustedFederation()
   process.env.BEARER_TOKEN = mint({ scope: 'read:/ write:/' })
 })
-beforeEach(async () => {
-  federation = await createFederation(tls)
-})
-afterEach(async () => {
-  await federation.close()
-  await servers.close()
-})
+beforeEach(() => federation.reset())
+afterEach(servers.close)
+afterAll(() => federation.close())
 
 const md5 = (text: string) => createHash('md5').update(text).digest('base64')
 

@@ -9,7 +9,7 @@ import path from 'node:path'
 import { igwnAxios, type IgwnAxiosError } from '../../lib/index'
 import { isFromNetworkProxy, proxySecrets, usesProxy } from '../../lib/request/network-proxy'
 import { mint } from '../support/make-token'
-import { createAuthority, type Authority, type Issued } from '../support/pki'
+import { createAuthority, type Issued } from '../support/pki'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { put } from '../support/tokens'
 import { serverGroup, type TestServer } from '../support/server'
@@ -17,25 +17,23 @@ import { serverGroup, type TestServer } from '../support/server'
 const servers = serverGroup()
 const PASSWORD = 'proxy/password'
 const proxies: net.Server[] = []
-let authority: Authority
 let certificate: Issued
 let elsewhere: TestServer
 
 beforeAll(async () => {
-  authority = await createAuthority()
+  const authority = await createAuthority()
   certificate = await authority.issueServer()
+  process.env.REQUESTS_CA_BUNDLE = put(path.join(String(process.env.HOME), 'ca.pem'), authority.certificate)
 })
 
 beforeEach(async () => {
   const tls = { cert: certificate.certificate, key: certificate.key }
   elsewhere = await servers.serve(() => ({}), { host: 'localhost', tls })
   process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
-  process.env.REQUESTS_CA_BUNDLE = put(path.join(String(process.env.HOME), 'ca.pem'), authority.certificate)
 })
 
 afterEach(async () => {
-  for (const name of ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'BEARER_TOKEN', 'REQUESTS_CA_BUNDLE'])
-    delete process.env[name]
+  for (const name of ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'BEARER_TOKEN']) delete process.env[name]
   await servers.close()
   for (const proxy of proxies.splice(0)) await once(proxy.close(), 'close')
 })

@@ -7,34 +7,27 @@ import type { Readable } from 'node:stream'
 import axios, { type AxiosError, type AxiosInstance } from 'axios'
 import { applyIgwnAuth, explain, igwnAxios, type IgwnAuthEvent, type IgwnAuthOptions } from '../../lib/index'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { createFederation, type TestFederation } from '../support/federation'
+import { trustedFederation, type TestFederation } from '../support/federation'
 import { mint } from '../support/make-token'
-import { createAuthority } from '../support/pki'
 
 const FRAME = '/igwn/frames/f.txt'
 const good = mint({ scope: 'read:/frames write:/frames' })
 
 let federation: TestFederation
-let tls: { cert: string; key: string }
 
 beforeAll(async () => {
-  const authority = await createAuthority()
-  const { certificate, key } = await authority.issueServer()
-  tls = { cert: certificate, key }
-  const bundle = path.join(process.env.HOME ?? '', 'ca.pem')
-  fs.writeFileSync(bundle, authority.certificate)
-  process.env.REQUESTS_CA_BUNDLE = bundle
+  federation = await trustedFederation()
 })
 beforeEach(async () => {
-  federation = await createFederation(tls)
+  await federation.reset()
   process.env.BEARER_TOKEN = good
 })
-afterEach(async () => {
+afterEach(() => {
   jest.restoreAllMocks()
   delete process.env.BEARER_TOKEN
   delete process.env._CONDOR_CREDS
-  await federation.close()
 })
+afterAll(() => federation.close())
 
 const withAuth = (options: IgwnAuthOptions = {}): AxiosInstance => applyIgwnAuth(axios.create(), options)
 const failureOf = (request: Promise<unknown>) =>
@@ -211,9 +204,9 @@ describe('the token', () => {
   )
 
   it('is requested of IGWN with the scopes of its tokens', async () => {
-    await federation.close()
-    federation = await createFederation(tls, { issuer: 'https://cilogon.org/igwn' })
-    expect((await failureOf(withAuth().get(federation.url(FRAME)))).message).toContain(
+    federation.issuer = 'https://cilogon.org/igwn'
+    const error = await failureOf(withAuth().get(federation.url(FRAME)))
+    expect(error.message).toContain(
       'Get one with igwn-auth login --vault vault.ligo.org --issuer igwn --scope=read:/frames,',
     )
   })

@@ -2,7 +2,6 @@
  * A server that repeats the token in the URL of its redirect, as redirectors of XRootD do, over plain HTTP by default:
  * `Location: http://data.example.org/f?authz=Bearer%20...`
  */
-import path from 'node:path'
 import type { AxiosError } from 'axios'
 import { igwnAxios, type IgwnAuthOptions } from '../../lib/index'
 import { OAuth2Auth } from '../../lib/oauth2'
@@ -15,22 +14,22 @@ import { ours, put, room } from '../support/tokens'
 const servers = serverGroup()
 let token: string
 let proxy: TestServer
-let bundles = 0
+let tls: { cert: string; key: string }
+
+beforeAll(async () => {
+  const authority = await createAuthority()
+  const { certificate, key } = await authority.issueServer()
+  tls = { cert: certificate, key }
+  process.env.REQUESTS_CA_BUNDLE = put(room('ca.pem'), authority.certificate)
+})
 
 /** Redirects to an origin, with the token in the URL. */
-async function redirectorTo(origin: string, repeated?: string): Promise<TestServer> {
-  const authority = await createAuthority()
-  // Another path for each test: a replaced file takes effect within a second.
-  const { certificate: cert, key } = await authority.issueServer()
-  process.env.REQUESTS_CA_BUNDLE = put(
-    path.join(String(process.env.HOME), `ca-${(bundles += 1)}.pem`),
-    authority.certificate,
-  )
+function redirectorTo(origin: string, repeated?: string): Promise<TestServer> {
   const answer = ({ headers }: { headers: { authorization?: string | undefined } }) => ({
     status: 302,
     headers: { Location: `${origin}/f?authz=${repeated ?? encodeURIComponent(headers.authorization ?? '')}` },
   })
-  return await servers.serve(answer, { host: 'localhost', tls: { cert, key } })
+  return servers.serve(answer, { host: 'localhost', tls })
 }
 
 beforeEach(async () => {
@@ -41,7 +40,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const name of ['HTTP_PROXY', 'BEARER_TOKEN', 'REQUESTS_CA_BUNDLE']) delete process.env[name]
+  for (const name of ['HTTP_PROXY', 'BEARER_TOKEN']) delete process.env[name]
   await servers.close()
 })
 

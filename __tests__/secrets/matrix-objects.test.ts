@@ -1,37 +1,28 @@
 /** The secrets matrix for objects of federations: every outcome of a request, by type of its response. */
-import fs from 'node:fs'
-import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import axios, { type AxiosResponse } from 'axios'
 import { applyIgwnAuth, explain, type IgwnAuthOptions } from '../../lib/index'
-import { everyCombination } from '../support/combinations'
+import { someCombinations } from '../support/combinations'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { createFederation, type TestFederation } from '../support/federation'
+import { trustedFederation, type TestFederation } from '../support/federation'
 import { mint } from '../support/make-token'
-import { createAuthority } from '../support/pki'
 
 const token = mint({ scope: 'read:/ write:/' })
 const secrets = [token, token.split('.')[2] ?? '']
 
 let federation: TestFederation
-let tls: { cert: string; key: string }
 
 beforeAll(async () => {
-  const authority = await createAuthority()
-  const { certificate, key } = await authority.issueServer()
-  tls = { cert: certificate, key }
-  const bundle = path.join(process.env.HOME ?? '', 'ca.pem')
-  fs.writeFileSync(bundle, authority.certificate)
-  process.env.REQUESTS_CA_BUNDLE = bundle
+  federation = await trustedFederation()
 })
 beforeEach(async () => {
-  federation = await createFederation(tls)
+  await federation.reset()
   process.env.BEARER_TOKEN = token
 })
-afterEach(async () => {
+afterAll(() => {
   delete process.env.BEARER_TOKEN
-  await federation.close()
+  return federation.close()
 })
 
 /** What happens, and the path of the object. */
@@ -64,35 +55,34 @@ const OUTCOMES: Record<string, (federation: TestFederation) => unknown> = {
     void (process.env.BEARER_TOKEN = mint({ iss: 'https://other.test', jti: token })),
 }
 
-/** Both methods; without every combination, one of them in turn. */
-let turn = 0
-function nextMethods() {
-  turn += 1
-  return (['get', 'put'] as const).filter((_, index) => everyCombination || index === turn % 2)
-}
+/** A request that downloads or uploads an object. */
+const REQUESTS = (['get', 'put'] as const).flatMap((method) =>
+  (['json', 'stream', 'arraybuffer'] as const).flatMap((responseType) =>
+    [undefined, true].map((integrity) => ({ method, responseType, integrity })),
+  ),
+)
 
 it.each(Object.entries(OUTCOMES))('%s', async (_, prepare) => {
   const object = (await prepare(federation)) ?? '/igwn/frames/f.txt'
   const url = federation.url(typeof object === 'string' ? object : '/igwn/frames/f.txt')
-  for (const responseType of ['json', 'stream', 'arraybuffer'] as const)
-    for (const integrity of [undefined, true] as const)
-      for (const method of nextMethods()) {
-        const collected: unknown[] = []
-        const options: IgwnAuthOptions = { onEvent: (event) => collected.push(event), integrity }
-        const request = applyIgwnAuth(axios.create(), options).request<unknown>({
-          url,
-          method,
-          responseType,
-          data: method === 'put' ? 'new' : undefined,
-          timeout: 5000,
-        })
-        const outcome = await request.catch((error: unknown) => error)
-        const { data } = outcome as AxiosResponse
-        if (responseType === 'stream' && typeof (data as Readable | undefined)?.pipe === 'function')
-          collected.push(await buffer(data as Readable).catch((error: unknown) => error))
-        expectNoSecret([outcome, collected, (outcome as AxiosResponse).request], secrets)
-        expectNoSecret(outcome, secrets)
-      }
+  // A download and an upload, at least.
+  for (const { method, responseType, integrity } of someCombinations(REQUESTS, REQUESTS.length / 2)) {
+    const collected: unknown[] = []
+    const options: IgwnAuthOptions = { onEvent: (event) => collected.push(event), integrity }
+    const request = applyIgwnAuth(axios.create(), options).request<unknown>({
+      url,
+      method,
+      responseType,
+      data: method === 'put' ? 'new' : undefined,
+      timeout: 5000,
+    })
+    const outcome = await request.catch((error: unknown) => error)
+    const { data } = outcome as AxiosResponse
+    if (responseType === 'stream' && typeof (data as Readable | undefined)?.pipe === 'function')
+      collected.push(await buffer(data as Readable).catch((error: unknown) => error))
+    expectNoSecret([outcome, collected, (outcome as AxiosResponse).request], secrets)
+    expectNoSecret(outcome, secrets)
+  }
   expectNoSecret(await explain(url), secrets)
   expect(federation.director.seen.some(({ url: asked }) => asked.includes(token))).toBe(false)
 })

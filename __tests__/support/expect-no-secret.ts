@@ -14,25 +14,39 @@ export function expectNoSecret(thing: unknown, secrets: readonly string[]) {
     for (const text of [String(stack), String(message), inspect(cause, { depth: null })]) shown.add(text)
     if (typeof toJSON === 'function') shown.add(inspect(toJSON.call(thing), { depth: null }))
   }
-  for (const secret of secrets)
-    for (const text of shown)
-      for (const form of formsOf(secret))
+  const { forms, end } = formsOf(secrets)
+  for (const text of shown)
+    if (end.test(text))
+      for (const form of forms)
         if (text.includes(form))
           throw new Error(
             `the secret shows: …${text.slice(Math.max(0, text.indexOf(form) - 200), text.indexOf(form))}`,
           )
 }
 
-const known = new Map<string, ReadonlySet<string>>()
+interface Forms {
+  /** Each secret as it is, as Base64, and as in a URL. */
+  readonly forms: readonly string[]
+  /** Finds the last characters of any of them: one search for all is several times as fast. */
+  readonly end: RegExp
+}
 
-/** A secret as it is, as Base64, and as in a URL. */
-function formsOf(secret: string): ReadonlySet<string> {
-  let forms = known.get(secret)
-  if (!forms) {
-    forms = new Set([secret, Buffer.from(secret).toString('base64'), encodeURIComponent(secret)])
-    known.set(secret, forms)
+const known = new Map<string, Forms>()
+
+function formsOf(secrets: readonly string[]): Forms {
+  const key = secrets.join('\0')
+  let found = known.get(key)
+  if (!found) {
+    const forms = secrets.flatMap((secret) => [
+      secret,
+      Buffer.from(secret).toString('base64'),
+      encodeURIComponent(secret),
+    ])
+    const ends = forms.map((form) => form.slice(-8).replace(/[^\w]/g, '\\$&'))
+    found = { forms, end: new RegExp([...new Set(ends)].join('|')) }
+    known.set(key, found)
   }
-  return forms
+  return found
 }
 
 /** A cycle has no JSON, and an object without prototype has no string. */

@@ -4,12 +4,15 @@
  * 403 without a challenge.
  */
 import { createHash } from 'node:crypto'
+import fs from 'node:fs'
 import type http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
+import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import jsonwebtoken from 'jsonwebtoken'
 import { grantsScope } from '../../lib/formats/scopes'
+import { createAuthority } from './pki'
 
 /** A request as a server of the federation got it. */
 export interface SeenByServer {
@@ -46,6 +49,8 @@ export interface ObjectHost {
   faults: Faults
   /** Ends it: connections to it are refused from then on. */
   stop(): Promise<void>
+  /** Starts it again after `stop`, at another port. */
+  start(): Promise<void>
 }
 
 export interface DirectorHost {
@@ -62,7 +67,8 @@ export interface DirectorHost {
 export interface TestFederation {
   /** `localhost:port` */
   readonly host: string
-  readonly issuer: string
+  /** The issuer that the director names. */
+  issuer: string
   readonly director: DirectorHost
   /** Replaces fields of the discovery document. */
   document: Record<string, unknown>
@@ -74,6 +80,8 @@ export interface TestFederation {
   readonly ports: Readonly<Record<string, number>>
   /** `pelican://localhost:port/path` */
   url(path: string): string
+  /** As new: without faults, requests, changes of objects, and connections. */
+  reset(): Promise<void>
   close(): Promise<void>
 }
 
@@ -87,25 +95,38 @@ export interface FederationOptions {
   readonly names?: Readonly<Partial<Record<'director' | 'cache-1' | 'cache-2' | 'source', string>>>
 }
 
+/** A federation for the tests of a file: `REQUESTS_CA_BUNDLE` has its CA. */
+export async function trustedFederation(options?: FederationOptions): Promise<TestFederation> {
+  const authority = await createAuthority()
+  const { certificate, key } = await authority.issueServer()
+  const bundle = path.join(process.env.HOME ?? '', 'ca.pem')
+  fs.writeFileSync(bundle, authority.certificate)
+  process.env.REQUESTS_CA_BUNDLE = bundle
+  return createFederation({ cert: certificate, key }, options)
+}
+
+/** The objects of a new federation. */
+const OBJECTS: readonly (readonly [path: string, content: string])[] = [
+  ['/igwn/frames/f.txt', 'a secret frame\n'],
+  ['/public/p.txt', 'all may read\n'],
+]
+
 export async function createFederation(
   tls: https.ServerOptions,
   { issuer = 'https://issuer.test', names }: FederationOptions = {},
 ): Promise<TestFederation> {
-  const objects = new Map([
-    ['/igwn/frames/f.txt', Buffer.from('a secret frame\n')],
-    ['/public/p.txt', Buffer.from('all may read\n')],
-  ])
+  const objects = new Map<string, Buffer>()
+  fill()
   const servers: https.Server[] = []
 
   const ports: Record<string, number> = {}
   const source = await objectHost('source')
   const caches = [await objectHost('cache-1'), await objectHost('cache-2')] as const
-  const director: DirectorHost = {
-    ...(await listen('director', (request, response, seen) => respond(request, response, seen))),
+  const director: DirectorHost = Object.assign(await listen('director', respond), {
     replies: [],
-    closed: new Set(),
+    closed: new Set<string>(),
     headers: {},
-  }
+  })
   const host = new URL(director.origin).host
   const federation: TestFederation = {
     host,
@@ -117,11 +138,30 @@ export async function createFederation(
     objects,
     ports,
     url: (path) => `pelican://${host}${path}`,
+    async reset() {
+      for (const server of servers) server.closeAllConnections()
+      for (const one of [...caches, source]) {
+        one.faults = {}
+        await one.start()
+      }
+      for (const { seen } of [director, ...caches, source]) seen.length = 0
+      director.replies.length = 0
+      director.closed.clear()
+      director.headers = {}
+      federation.issuer = issuer
+      federation.document = {}
+      fill()
+    },
     async close() {
       await Promise.all(servers.map(stopServer))
     },
   }
   return federation
+
+  function fill(): void {
+    objects.clear()
+    for (const [path, content] of OBJECTS) objects.set(path, Buffer.from(content))
+  }
 
   function respond(_: http.IncomingMessage, response: http.ServerResponse, seen: SeenByServer): void {
     if (seen.url === '/.well-known/pelican-configuration') {
@@ -183,8 +223,8 @@ export async function createFederation(
       'X-Pelican-JobId': 'b7f0',
       'X-Pelican-Namespace': `namespace=${namespace}, require-token=${String(isPrivate)}, collections-url=${source.origin}`,
       ...(isPrivate && {
-        'X-Pelican-Authorization': `issuer=${issuer}`,
-        'X-Pelican-Token-Generation': `issuer=${issuer}, max-scope-depth=3, strategy=OAuth2, base-path=${PRIVATE}`,
+        'X-Pelican-Authorization': `issuer=${federation.issuer}`,
+        'X-Pelican-Token-Generation': `issuer=${federation.issuer}, max-scope-depth=3, strategy=OAuth2, base-path=${PRIVATE}`,
       }),
     }
   }
@@ -200,12 +240,12 @@ export async function createFederation(
 
   async function objectHost(name: 'source' | 'cache-1' | 'cache-2'): Promise<ObjectHost> {
     const isOrigin = name === 'source'
-    const made = {
-      ...(await listen(name, (request, response, seen) =>
-        serveObject(made, isOrigin, request, response, seen),
-      )),
-      faults: {} as Faults,
-    }
+    const made: ObjectHost = Object.assign(
+      await listen(name, (request, response, seen) => {
+        serveObject(made, isOrigin, request, response, seen)
+      }),
+      { faults: {} },
+    )
     return made
   }
 
@@ -263,7 +303,7 @@ export async function createFederation(
 
   function mayAccess(token: string | undefined, method: string, path: string): boolean {
     const claims = token === undefined ? null : (jsonwebtoken.decode(token) as Record<string, unknown> | null)
-    if (claims?.iss !== issuer || typeof claims.scope !== 'string') return false
+    if (claims?.iss !== federation.issuer || typeof claims.scope !== 'string') return false
     const right =
       method === 'PUT' || method === 'DELETE' ? ['write', 'storage.modify'] : ['read', 'storage.read']
     const granted = claims.scope.split(' ')
@@ -273,7 +313,7 @@ export async function createFederation(
   async function listen(
     name: 'director' | 'cache-1' | 'cache-2' | 'source',
     respond: (request: http.IncomingMessage, response: http.ServerResponse, seen: SeenByServer) => void,
-  ): Promise<Pick<ObjectHost, 'origin' | 'seen' | 'stop'>> {
+  ): Promise<Omit<ObjectHost, 'faults'>> {
     const seen: SeenByServer[] = []
     const server = https.createServer(tls, (request, response) => {
       const chunks: Buffer[] = []
@@ -287,10 +327,20 @@ export async function createFederation(
       })
     })
     servers.push(server)
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const { port } = server.address() as AddressInfo
-    ports[name] = port
-    return { origin: names?.[name] ?? `https://localhost:${port}`, seen, stop: () => stopServer(server) }
+    const host = {
+      get origin() {
+        return names?.[name] ?? `https://localhost:${ports[name]}`
+      },
+      seen,
+      stop: () => stopServer(server),
+      async start() {
+        if (server.listening) return
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+        ports[name] = (server.address() as AddressInfo).port
+      },
+    }
+    await host.start()
+    return host
   }
 }
 

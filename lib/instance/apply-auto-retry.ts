@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import axios, {
   AxiosHeaders,
   type AxiosInstance,
@@ -14,6 +13,7 @@ import {
   type Check,
   ownProperties,
 } from '../check-values'
+import { pause } from '../clock'
 import { abortable, throwIfAborted } from '../request/abort'
 import { canResend, discard, formParts, ReplayedForm } from '../request/resend'
 import { callAdapter, copyOf } from '../request/transmit'
@@ -106,7 +106,7 @@ function retrying(instanceOptions: AutoRetryOptions): Send {
       const { response } = result
       if (tries > policy.retries || !isRetryable(result, policy)) return outcome(result)
       if (response) discard(response)
-      await abortable(wait(delayBefore(tries, policy, response), undefined, { ref: true }), caller)
+      await abortable(pause(delayBefore(tries, policy, response)), caller)
       throwIfAborted(caller)
     }
   }
