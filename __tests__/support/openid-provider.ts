@@ -1,9 +1,14 @@
-import { spawn } from 'node:child_process'
-import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { spawn, type ChildProcess } from 'node:child_process'
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  randomUUID,
+  X509Certificate,
+} from 'node:crypto'
 import { once } from 'node:events'
 import https from 'node:https'
 import path from 'node:path'
-import readline from 'node:readline'
 import axios, { type AxiosInstance } from 'axios'
 import jsonwebtoken from 'jsonwebtoken'
 import { createAuthority, selfSigned, type Authority, type Issued } from './pki'
@@ -15,7 +20,7 @@ export interface SeenGrant {
   readonly error?: string
 }
 
-/** An OpenID Provider in its own process; see openid-provider-process.mjs. */
+/** An OpenID Provider in another process; see openid-provider-process.mjs. */
 export interface OpenIdProvider {
   /** `https://localhost:<port>` */
   readonly issuer: string
@@ -75,22 +80,13 @@ export async function startOpenIdProvider({
     mtls: await authority.issueUser('mtls-client'),
     selfsigned: await selfSigned('self-signed'),
   }
-  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const [ec, serviceAccount, ofTokens] = [1, 2, 3].map(() =>
     generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   )
   const ed = generateKeyPairSync('ed25519')
 
-  const child = spawn(process.execPath, [path.join(__dirname, 'openid-provider-process.mjs')], {
-    env: { PATH: process.env.PATH },
-  })
-  // It prints warnings about development settings.
-  let said = ''
-  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
-  const gone = once(child, 'exit').then(([status]) => {
-    throw new Error(`The provider ended with ${String(status)}. ${said}`)
-  })
-  gone.catch(() => undefined)
+  const host = await sharedHost()
+  const rsa = { publicKey: createPublicKey(host.rsaKey), privateKey: createPrivateKey(host.rsaKey) }
   const jwk = (pair: { publicKey: ReturnType<typeof generateKeyPairSync>['publicKey'] }, alg: string) => ({
     ...(pair.publicKey as unknown as { export(options: object): object }).export({ format: 'jwk' }),
     alg,
@@ -103,8 +99,8 @@ export async function startOpenIdProvider({
     ed: jwk(ed, 'EdDSA'),
     selfsigned: selfSignedJwk(certificates.selfsigned.certificate),
   }
-  child.stdin.write(
-    `${JSON.stringify({
+  const { issuer, mtls, port } = await request<{ issuer: string; mtls: string; port: number }>(host, {
+    options: {
       ...options,
       tls: { cert: server.certificate, key: server.key, ca: authority.certificate },
       keys: [
@@ -113,11 +109,8 @@ export async function startOpenIdProvider({
       ],
       serviceAccountKey: serviceAccount!.publicKey.export({ type: 'spki', format: 'pem' }),
       clients: [...clients(jwks), ...usualClients(jwks)],
-    })}\n`,
-  )
-  const lines = once(readline.createInterface({ input: child.stdout }), 'line')
-  const [line] = (await Promise.race([lines, gone])) as [string]
-  const { issuer, mtls, port } = JSON.parse(line) as { issuer: string; mtls: string; port: number }
+    },
+  })
   const httpsAgent = new https.Agent({ ca: authority.certificate, keepAlive: true })
   const http = axios.create({ httpsAgent })
 
@@ -146,11 +139,50 @@ export async function startOpenIdProvider({
     },
     async close() {
       httpsAgent.destroy()
-      const ended = once(child, 'exit')
-      child.stdin.end()
-      await ended
+      await request(host, { port })
     },
   }
+}
+
+/** A process for providers, and an RSA key for all of them, PEM: to generate one takes long. */
+type Host = ChildProcess & { readonly rsaKey: string }
+
+/** The test files of a Jest process share one process for their providers (`test-environment.ts`). */
+async function sharedHost(): Promise<Host> {
+  const { idleHosts } = globalThis as unknown as { idleHosts: Map<string, Host[]> }
+  const known = idleHosts.get(HOST)?.find(({ connected }) => connected)
+  if (known) return known
+  // It prints warnings about development settings.
+  const child = spawn(process.execPath, [HOST], {
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  const rsaKey = pem(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey)
+  const host: Host = Object.assign(child, { rsaKey })
+  idleHosts.set(HOST, [host])
+  await once(host, 'spawn')
+  host.unref()
+  host.channel?.unref()
+  return host
+}
+
+const HOST = path.join(__dirname, 'openid-provider-process.mjs')
+
+/** Sends a message to the process of the providers, and returns the response. */
+function request<Response>(host: ChildProcess, message: object): Promise<Response> {
+  const id = randomUUID()
+  return new Promise((resolve, reject) => {
+    const onMessage = (response: Response & { id: string }) => {
+      if (response.id === id) end(() => resolve(response))
+    }
+    const onExit = () => end(() => reject(new Error('The process of the providers has ended.')))
+    const end = (settle: () => void) => {
+      host.off('message', onMessage).off('exit', onExit)
+      settle()
+    }
+    host.on('message', onMessage).on('exit', onExit)
+    host.send({ id, ...message })
+  })
 }
 
 /** A self-signed certificate for the registration of its client (RFC 8705 section 2.2.2). */

@@ -12,7 +12,7 @@ import { TestEnvironment } from 'jest-environment-node'
 
 const servers = new Set<net.Server & { closeAllConnections?: () => void }>()
 const children = new Set<ChildProcess>()
-/** Processes that run the command for one test file after the other: see warm-command.ts. They end with this process. */
+/** Processes that test files use one after the other: see warm-command.ts and openid-provider.ts. They end with this process. */
 const idleHosts = new Map<string, ChildProcess[]>()
 
 // All servers inherit it.
