@@ -29,8 +29,18 @@ export const common: Config = {
   },
 }
 
-/** Tests that start whole programs: `npm run test:slow`. */
-const SLOW = ['demo', 'examples', 'log-in', 'package', 'soak', 'faults/resets', 'cli/large-files']
+/** Tests that start whole programs, and examples of the documents: `npm run test:slow`. */
+const SLOW = [
+  'demo',
+  'examples',
+  'linter',
+  'log-in',
+  'package',
+  'soak',
+  'docs/*',
+  'faults/resets',
+  'cli/large-files',
+]
 
 /**
  * Matrices, properties, and several processes at once: `npm test` has a part of their combinations, cases or processes, and
@@ -90,7 +100,7 @@ const config: Config = {
       testPathIgnorePatterns: [
         '/node_modules/',
         '<rootDir>/__tests__/interop/',
-        `<rootDir>/__tests__/(?:${SLOW.join('|')})\\.test\\.ts$`,
+        `<rootDir>/__tests__/(?:${SLOW.join('|').replace('*', '[^/]*')})\\.test\\.ts$`,
       ],
     },
     {

@@ -1,37 +1,12 @@
-/** The documents: their examples run against a local site, and their tables match the code. */
+/** The tables of the documents match the code, and their examples are run by tests. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { exampleMachine, type ExampleMachine } from './support/example-machine'
-import { examplesIn, testExamples } from './support/examples'
+import { examplesIn } from './support/examples'
 
 const ROOT = path.join(__dirname, '..')
 const read = (name: string) => fs.readFileSync(path.join(ROOT, name), 'utf8')
 
-/** Documents whose examples need only the site. The others have a test in docs/. */
-const DOCUMENTS = [
-  'docs/tokens.md',
-  'docs/certificates.md',
-  'docs/netrc.md',
-  'docs/redirects-and-trust.md',
-  'docs/errors.md',
-  'docs/htcondor-and-kubernetes.md',
-  'docs/coming-from-python.md',
-  'docs/coming-from-authlib.md',
-  'docs/per-user-tokens.md',
-  'CONTRIBUTING.md',
-]
-
-let machine: ExampleMachine
-beforeAll(async () => {
-  machine = await exampleMachine()
-})
-afterAll(() => machine.close())
-
-describe.each(DOCUMENTS)('%s', (name) => {
-  testExamples(name, () => machine)
-})
-
-it('every page with examples is in this list, or in a test of docs/ or interop/', () => {
+it('every page with examples is in a test of docs/ or interop/', () => {
   const tests = ['docs', 'interop'].flatMap((folder) =>
     fs
       .readdirSync(path.join(__dirname, folder))
@@ -41,7 +16,7 @@ it('every page with examples is in this list, or in a test of docs/ or interop/'
   const pages = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
   const unlisted = pages
     .map((name) => `docs/${name}`)
-    .filter((page) => examplesIn(read(page)).length > 0 && !DOCUMENTS.includes(page))
+    .filter((page) => examplesIn(read(page)).length > 0)
     .filter((page) => !tests.some((text) => text.includes(`'${page}'`)))
   expect(unlisted).toEqual([])
 })

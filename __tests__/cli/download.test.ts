@@ -527,12 +527,12 @@ describe('a signal', () => {
   })
 
   it('SIGKILL loses nothing that was written of a download of more than 16 MiB', async () => {
-    const large = Buffer.alloc(40_000_000, content)
+    const large = Buffer.alloc(21_000_000, content)
     await serveFile({ content: large })
     server.mishaps.push({ silentAt: 20_000_000 })
     await get([], { meanwhile: interruptAt(20_000_000, 'SIGKILL') })
     expect((await get()).code).toBe(0)
-    expect(ranges()).toEqual([undefined, 'bytes=20000000-39999999'])
+    expect(ranges()).toEqual([undefined, 'bytes=20000000-20999999'])
     expect(fs.readFileSync(file).equals(large)).toBe(true)
   })
 

@@ -278,7 +278,7 @@ describe('options', () => {
 
   it('--verify fetches the keys of the issuer; without it the network is not used', async () => {
     fs.writeFileSync(room('ca.pem'), site.ca)
-    const env = { NODE_EXTRA_CA_CERTS: room('ca.pem') }
+    const env = { SSL_CERT_FILE: room('ca.pem') }
     const words = ['explain', `${site.origin}/gracedb/`]
     put(runtimeFile(), site.mint({}, { forged: true }))
     expect(await igwnAuth(words, { env })).toMatchObject({ code: 0 })

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { igwnAuth, shell } from '../support/command'
-import { mint } from '../support/tokens'
+import { CLI, igwnAuth, shell, USER } from '../support/command'
+import { mint, put, room } from '../support/tokens'
 
 const { version } = JSON.parse(fs.readFileSync(path.join(__dirname, '../../package.json'), 'utf8')) as {
   version: string
@@ -25,51 +25,62 @@ it('says on Node.js 18 that it is too old', async () => {
   })
 })
 
-/** The files and built-ins that the command loaded, in a process of its own. */
-async function loadedBy(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const file = path.join(String(process.env.HOME), 'watch.cjs')
-  const all = '[Object.keys(require.cache), process.moduleLoadList]'
-  fs.writeFileSync(file, `process.on('exit', () => process.stderr.write('LOADED ' + JSON.stringify(${all})))`)
-  const { stderr } = await igwnAuth(words, {
-    env: { ...env, NODE_OPTIONS: `--require "${file}"` },
-    ownProcess: true,
-  })
-  const [files, builtIns] = JSON.parse(stderr.slice(stderr.indexOf('LOADED ') + 7)) as [string[], string[]]
-  return {
+/** The files and built-ins that a process has loaded after each of these command lines, which it runs one after the other. */
+async function loadedBy(lines: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const program = `
+    const loaded = []
+    void (async () => {
+      for (const line of ${JSON.stringify(lines)}) {
+        process.argv = [process.execPath, CLI, ...line.split(' ')]
+        delete require.cache[CLI]
+        await require(CLI).ended
+        loaded.push([Object.keys(require.cache), process.moduleLoadList])
+      }
+      process.stderr.write('LOADED ' + JSON.stringify(loaded))
+    })()`
+  const file = put(room('load.cjs'), program.replaceAll('CLI', JSON.stringify(CLI)))
+  const { stderr } = await shell(`${process.execPath} --require ${USER} ${file}`, { env })
+  const loaded = JSON.parse(stderr.slice(stderr.lastIndexOf('LOADED ') + 7)) as [string[], string[]][]
+  return loaded.map(([files, builtIns], index) => ({
+    line: lines[index],
     packages: files.filter((name) => name.includes('node_modules')),
     builtIns: builtIns.map((name) => name.replace(/^NativeModule /, '')),
-  }
+  }))
 }
 
 describe('loads what it uses', () => {
-  it.each([
-    ['--version'],
-    ['--help'],
-    ['request --help'],
-    ['completion bash'],
-    ['man'],
-    ['x509'],
-    ['token'],
-    ['status'],
-    ['explain a.example.org'],
-  ])('%s: no package, and nothing of HTTP, TLS and cryptography', async (line) => {
-    const { packages, builtIns } = await loadedBy(line.split(' '))
-    expect(packages).toEqual([])
-    expect(builtIns).not.toEqual(
-      expect.arrayContaining([expect.stringMatching(/^(?:_?https?|_?tls|crypto)/)]),
-    )
-    // Node.js 20 to 24 load 70 to 110 for an empty program.
-    expect(builtIns.length).toBeLessThan(350)
+  it('most commands: no package, and nothing of HTTP, TLS and cryptography', async () => {
+    const lines = [
+      '--version',
+      '--help',
+      'request --help',
+      'completion bash',
+      'man',
+      'x509',
+      'token',
+      'status',
+      'explain a.example.org',
+    ]
+    const loaded = await loadedBy(lines)
+    expect(loaded).toHaveLength(lines.length)
+    for (const { line, packages, builtIns } of loaded) {
+      const others = builtIns.filter((name) => /^(?:_?https?|_?tls|crypto)/.test(name))
+      expect({ line, packages, others }).toEqual({ line, packages: [], others: [] })
+      // Node.js 20 to 24 load 70 to 110 for an empty program.
+      expect(builtIns.length).toBeLessThan(350)
+    }
   })
 
   it('a token: the decoder of jsonwebtoken', async () => {
-    const { packages } = await loadedBy(['token'], { BEARER_TOKEN: mint() })
+    const [loaded] = await loadedBy(['token'], { BEARER_TOKEN: mint() })
+    const { packages } = loaded!
     expect(packages.length).toBeLessThanOrEqual(16)
     expect(packages.filter((name) => /node_modules\/(?:axios|netrc|proxy-from-env)\//.test(name))).toEqual([])
   })
 
   it('a request: axios once', async () => {
-    const { packages } = await loadedBy(['request', 'http://127.0.0.1:1/'])
+    const [loaded] = await loadedBy(['request http://127.0.0.1:1/'])
+    const { packages } = loaded!
     expect(packages.filter((name) => name.includes('node_modules/axios/'))).toHaveLength(1)
     expect(
       packages.filter((name) => /node_modules\/(?:jsonwebtoken|openid-client|jose)\//.test(name)),

@@ -7,7 +7,8 @@ import { runWarm } from './warm-command'
 
 const ROOT = path.join(__dirname, '..', '..')
 export const CLI = path.join(ROOT, 'dist', 'cli.cjs')
-const USER = path.join(__dirname, 'user-1000.cjs')
+/** Loaded before the command. */
+export const USER = path.join(__dirname, 'user-1000.cjs')
 
 if (!fs.existsSync(CLI)) throw new Error('There is no dist/cli.cjs: npm run build')
 

@@ -110,6 +110,10 @@ const SOURCES: Readonly<Record<string, string>> = {
   'axios-igwn-auth/vault': '../../lib/vault/index',
 }
 
+/** An example that changes axios, an exported instance or a function of Node.js: the next one must not see it. */
+const CHANGES = /\b(?:axios|igwnAxios)[,)]|\b(?:axios|igwnAxios)\.(?:defaults|interceptors)\b|mock|msw|nock/i
+let isChanged = true
+
 /** Runs an example. Resolves to what it printed, one entry for each call of `console.log`. */
 export async function runExample(
   { code, prints }: Example,
@@ -124,11 +128,12 @@ export async function runExample(
       esModuleInterop: true,
     },
   })
-  jest.resetModules()
+  if (isChanged) jest.resetModules()
+  isChanged = CHANGES.test(code)
   const load = (name: string): unknown => {
     const source = SOURCES[name]
     if (source === undefined) return jest.requireActual(name)
-    // The modules were reset: set the folder used instead of /tmp again.
+    // Of the modules that this example loads.
     const { processEnvironment } =
       jest.requireActual<typeof import('../../lib/environment')>('../../lib/environment')
     processEnvironment.temporaryFolder = slashTmp

@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { connectProxy } from './connect-proxy'
-import { shell } from './command'
+import { igwnAuth, shell } from './command'
 import type { Site } from './site'
 
 export interface Session {
@@ -90,7 +90,7 @@ export async function desk(site: Site): Promise<Desk> {
       fs.chmodSync(led(file), mode)
     },
     async type(line) {
-      const { stdout } = await shell(`{ ${line.replace(/\bigwn-auth\b/, '$IGWN_AUTH')}; } 2>&1`, {
+      const options = {
         cwd: path.join(room, 'home'),
         env: {
           HOME,
@@ -101,7 +101,16 @@ export async function desk(site: Site): Promise<Desk> {
           ...env,
           STAND_INS: JSON.stringify(standIns),
         },
-      })
+      }
+      if (/^igwn-auth [^|\\]*$/.test(line)) {
+        const words = Array.from(
+          line.matchAll(/'([^']*)'|(\S+)/g),
+          ([, quoted, word]) => quoted ?? word ?? '',
+        )
+        const { stdout, stderr } = await igwnAuth(words.slice(1), options)
+        return comparable(stdout + stderr)
+      }
+      const { stdout } = await shell(`{ ${line.replace(/\bigwn-auth\b/, '$IGWN_AUTH')}; } 2>&1`, options)
       return comparable(stdout)
     },
     clear,
