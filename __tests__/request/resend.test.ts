@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import axios from 'axios'
 import FormDataPackage from 'form-data'
-import { formParts } from '../../lib/request/resend'
+import { canResend, formParts, ReplayedForm } from '../../lib/request/resend'
 import { applyIgwnAuth } from '../support/all'
 import { challenge, serverGroup } from '../support/server'
 
@@ -60,6 +60,31 @@ describe('a form of the form-data package', () => {
     expect(formParts(form)?.[1]).toBe(value)
   })
 
+  it('has the same bytes again, with empty values and without values', async () => {
+    const form = new FormDataPackage()
+    expect([form.getLengthSync(), formParts(form)]).toEqual([0, []])
+    for (const [name, value] of [
+      ['first', ''],
+      ['second', 'ü'],
+      ['third', Buffer.alloc(0)],
+      ['fourth', ''],
+    ] as const)
+      form.append(name, value)
+    const parts = formParts(form)!
+    const again = new ReplayedForm(form, parts)
+    expect(again.bytes()).toEqual(form.getBuffer())
+    again.getLength((error, length) => expect([error, length]).toEqual([null, form.getLengthSync()]))
+    expect(formParts(again)).toBe(parts)
+    expect(Buffer.concat(await again.toArray())).toEqual(form.getBuffer())
+  })
+
+  it.each([undefined, null, 'text', {}, { _streams: [] }, new FormData(), Readable.from([])])(
+    'is none for %s',
+    (data) => {
+      expect(formParts(data)).toBeUndefined()
+    },
+  )
+
   it('with a part given as a function is sent whole, once', async () => {
     const server = await servers.serve(refuseFirst)
     const form = new FormDataPackage()
@@ -91,4 +116,22 @@ describe('a form of the form-data package', () => {
     for (const one of server.seen)
       expect(one.headers['content-type']).toMatch(/^multipart\/form-data; boundary=/)
   })
+})
+
+it.each<[string, boolean, unknown]>([
+  ['no body', true, undefined],
+  ['null', true, null],
+  ['a string', true, 'a'],
+  ['bytes', true, Buffer.from('a')],
+  ['a native form', true, new FormData()],
+  ['a stream', false, Readable.from(['a'])],
+  ['a web stream', false, new Blob(['a']).stream()],
+  ['an async iterable', false, { [Symbol.asyncIterator]: () => undefined }],
+  ['something with a reader', false, { getReader: () => undefined }],
+  ['something with a pipe', false, { pipe: () => undefined }],
+  ['a body that says that it cannot', false, { canResend: false }],
+  ['a body that says that it can', true, { canResend: true }],
+])('%s can be sent a second time: %s', (_, expected, data) => {
+  expect(canResend(data)).toBe(expected)
+  expect(canResend(data, ['part'])).toBe(true)
 })

@@ -11,8 +11,8 @@ interface FormData {
 }
 
 /**
- * The parts of a form, for {@link ReplayedForm}: header, value and line break in turn, without a copy of the values. Undefined
- * for any other body, and for a form with a stream or a function as a part, which can be read only once.
+ * The parts of a form, for {@link ReplayedForm}: header, value and line break in turn, without empty values and without a copy of
+ * the others. Undefined for any other body, and for a form with a stream or a function as a part, which can be read only once.
  */
 export function formParts(data: unknown): FormParts | undefined {
   if (data instanceof ReplayedForm) return data.parts
@@ -22,7 +22,8 @@ export function formParts(data: unknown): FormParts | undefined {
   for (let index = 0; index < data._streams.length; index += 3) {
     const [header, value] = [data._streams[index], data._streams[index + 1]]
     if (typeof header !== 'string' || !(typeof value === 'string' || Buffer.isBuffer(value))) return undefined
-    parts.push(header, value, '\r\n')
+    // An empty part would end the stream.
+    parts.push(...[header, value, '\r\n'].filter(({ length }) => length > 0))
   }
   parts.push(`--${data.getBoundary()}--\r\n`)
   return parts
@@ -46,14 +47,7 @@ export class ReplayedForm extends Readable {
   }
 
   override _read(): void {
-    const part = this.parts[this.#next++]
-    this.push(part === undefined ? null : part.length === 0 ? this.#following() : part)
-  }
-
-  /** An empty part would end the stream. */
-  #following(): string | Buffer | null {
-    while (this.parts[this.#next]?.length === 0) this.#next++
-    return this.parts[this.#next++] ?? null
+    this.push(this.parts[this.#next++] ?? null)
   }
 
   getHeaders(): Record<string, string> {
