@@ -250,6 +250,13 @@ describe('forceNoAuth and failIfNoAuth', () => {
     expect(server.authorizations).toEqual([undefined])
   })
 
+  it('withholdToken sends neither a given token nor one that is found', async () => {
+    process.env.BEARER_TOKEN = mint()
+    for (const token of ['abc', undefined])
+      await igwnAxios.get(server.origin, { igwnAuth: { withholdToken: true, ...(token && { token }) } })
+    expect(server.authorizations).toEqual([undefined, undefined])
+  })
+
   it('noHostCredentials sends nothing that is found on this host, whatever the environment switches', async () => {
     process.env.BEARER_TOKEN = mint()
     process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = 'yes'

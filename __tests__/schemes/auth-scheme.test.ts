@@ -297,6 +297,23 @@ it('is an error over plain HTTP unless it has allowOverHttp', async () => {
   expect(asked).toHaveLength(0)
 })
 
+it('is sent over plain HTTP to loopback, and elsewhere with its allowOverHttp or the option allowInsecureHttp', async () => {
+  const { port, seen } = await servers.serve(verifying)
+  const lookup = (_: string, __: object, done: (...values: unknown[]) => void) => {
+    done(null, [{ address: '127.0.0.1', family: 4 }])
+  }
+  const send = (host: string, allowOverHttp: boolean, allowInsecureHttp: boolean) => {
+    const options = { scheme: signing({ allowOverHttp }), allowInsecureHttp }
+    const config = { lookup: lookup as never, proxy: false } as const
+    return applyIgwnAuth(axios.create(config), options).get(`http://${host}:${port}/`)
+  }
+  await send('127.0.0.1', false, false)
+  await send('gracedb.example.org', true, false)
+  await send('gracedb.example.org', false, true)
+  await expect(send('gracedb.example.org', false, false)).rejects.toThrow('over plain HTTP')
+  expect(seen).toHaveLength(3)
+})
+
 it.each<[string, AuthScheme['authorize'], string]>([
   [
     'changes the URL to another origin',
