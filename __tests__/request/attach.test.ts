@@ -274,6 +274,22 @@ describe('forceNoAuth and failIfNoAuth', () => {
     )
   })
 
+  it('failIfNoAuth sends nothing the second time either', async () => {
+    const instance = applyIgwnAuth(axios.create(), { failIfNoAuth: true, cert: false, netrc: false })
+    for (let time = 0; time < 2; time += 1)
+      expect((await refused(instance.get(server.origin))).code).toBe('ERR_IGWN_NO_CREDENTIAL')
+  })
+
+  it('failIfNoAuth says that a certificate that was named is not presented over plain HTTP', async () => {
+    const cert = '/nonexistent.pem'
+    const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { failIfNoAuth: true, cert } }))
+    expect(error.message).toContain(
+      ' the certificate is not presented: the URL is http:, and certificates are presented over https: only.',
+    )
+    await igwnAxios.get(server.origin, { igwnAuth: { cert, token: 'abc' } })
+    expect(seen()).toBe('Bearer abc')
+  })
+
   it("failIfNoAuth accepts the caller's own header", async () => {
     await igwnAxios.get(server.origin, {
       headers: { Authorization: 'Own x' },

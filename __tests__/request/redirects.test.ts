@@ -1,5 +1,12 @@
 import { Readable } from 'node:stream'
-import axios, { type AxiosError, type AxiosRequestConfig } from 'axios'
+import axios, {
+  AxiosHeaders,
+  type AxiosError,
+  type AxiosRequestConfig,
+  type InternalAxiosRequestConfig,
+} from 'axios'
+import { newContext } from '../../lib/request/context'
+import { redirectOf } from '../../lib/request/redirects'
 import { applyIgwnAuth, type IgwnAuthOptions } from '../support/all'
 import { createAuthority } from '../support/pki'
 import { mint } from '../support/make-token'
@@ -357,5 +364,85 @@ describe('beforeRedirect and maxRedirects of the caller (trap 11)', () => {
     const error = await failure(instanceWith().get(from.origin, { maxRedirects: 0 }))
     expect(error.response?.status).toBe(302)
     expect(to.seen).toHaveLength(0)
+  })
+})
+
+describe('the redirect in a response of an adapter that follows none', () => {
+  const ORIGIN = 'https://x.example.org'
+  const headers = {
+    Authorization: 'Own x',
+    Cookie: 'a=b',
+    Host: 'x.example.org',
+    'Content-Type': 'text/plain',
+    'Content-Length': '4',
+    'X-Own': 'kept',
+  }
+  const follow = (
+    config: AxiosRequestConfig,
+    { status = 307, location = '/b' as string | undefined } = {},
+  ): InternalAxiosRequestConfig | undefined => {
+    const request = { url: `${ORIGIN}/a`, ...config, headers: new AxiosHeaders(headers) }
+    const context = newContext(request, undefined, new URL(request.url), {}, false)
+    return redirectOf(context, { reasons: [] }, { status, location })?.request
+  }
+
+  it.each([
+    ['get', 301, 'get'],
+    ['post', 301, 'get'],
+    ['POST', 302, 'get'],
+    ['put', 302, 'put'],
+    ['xpost', 302, 'xpost'],
+    ['head', 303, 'head'],
+    ['GET', 303, 'get'],
+    ['put', 303, 'get'],
+    ['xget', 303, 'get'],
+    ['post', 307, 'post'],
+    ['post', 308, 'post'],
+  ])('turns %s after a %i into %s, with the body only where the method stays', (method, status, expected) => {
+    const next = follow({ method, data: 'body' }, { status })
+    const isSame = expected === method.toLowerCase()
+    expect(next).toMatchObject({ url: `${ORIGIN}/b`, method: expected, data: isSame ? 'body' : undefined })
+    expect(next?.headers.has('Content-Type')).toBe(isSame)
+    expect(next?.headers.get('X-Own')).toBe('kept')
+    expect(next?.headers.has('Content-Length')).toBe(false)
+  })
+
+  it.each([
+    [200, '/b'],
+    [304, '/b'],
+    [302, undefined],
+    [302, 'https://['],
+    [302, 'file:///etc/passwd'],
+    [302, 'data:,x'],
+  ])('is none for status %i to %s', (status, location) => {
+    expect(follow({}, { status, location: location as string })).toBeUndefined()
+  })
+
+  it('is none for a maxRedirects of 0, and counts otherwise', () => {
+    expect(follow({ maxRedirects: 0 })).toBeUndefined()
+    expect([follow({ maxRedirects: 1 }), follow({})].map((next) => next?.maxRedirects)).toEqual([0, 19])
+  })
+
+  it('is relative to the URL of the request, without its base and parameters', () => {
+    const next = follow({ baseURL: `${ORIGIN}/api/`, url: 'v1/a', params: { q: 1 } }, { location: '../b?c' })
+    expect(next).toMatchObject({ url: `${ORIGIN}/api/b?c` })
+    for (const name of ['baseURL', 'params', 'auth']) expect(next).not.toHaveProperty(name)
+  })
+
+  it("keeps the caller's credentials on the same origin only", () => {
+    const auth = { username: 'me', password: 'a:b' }
+    const elsewhere = { location: 'https://you:own@y.example.org/b' }
+    expect(follow({ auth })).toMatchObject({ auth, headers: { Authorization: 'Own x', Cookie: 'a=b' } })
+    expect(follow({ url: `https://me:a%3Ab@x.example.org/a` })).toMatchObject({ url: `${ORIGIN}/b`, auth })
+    expect(follow({ url: `https://me:100%@x.example.org/a` })?.auth).toEqual({
+      username: 'me',
+      password: '100%',
+    })
+    expect(follow({ url: `https://me@x.example.org/a` })?.auth).toEqual({ username: 'me', password: '' })
+    expect(follow({})).not.toHaveProperty('auth')
+    const next = follow({ auth }, elsewhere)
+    expect(next).toMatchObject({ url: 'https://y.example.org/b' })
+    expect(next).not.toHaveProperty('auth')
+    expect(Object.keys(next!.headers)).toEqual(['Content-Type', 'X-Own'])
   })
 })

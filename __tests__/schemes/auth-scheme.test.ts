@@ -5,7 +5,7 @@ import axios, { type AxiosInstance } from 'axios'
 import { applyIgwnAuth, type AuthScheme, type IgwnAxiosError, type SchemeRequest } from '../../lib/index'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { challenge, serverGroup, type Answer, type Seen } from '../support/server'
-import { ours } from '../support/tokens'
+import { ours, put, room } from '../support/tokens'
 
 const SECRET = 'sosecretkey'
 
@@ -251,6 +251,13 @@ it('gets every response in onResponse', async () => {
     [200, '/200', '1'],
     [404, '/404', '2'],
   ])
+})
+
+it('is applied instead of a password that netrc names too', async () => {
+  const { origin, seen } = await servers.serve(verifying)
+  const netrc = put(room('netrc'), 'machine 127.0.0.1 login albert password sosecret')
+  await applyIgwnAuth(axios.create(), { scheme: signing(), netrc }).get(origin)
+  expect(seen.map(isSigned)).toEqual([true])
 })
 
 it('is not applied to a request with its own Authorization, withholdToken or igwnAuth: false', async () => {

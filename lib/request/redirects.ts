@@ -5,6 +5,7 @@ import { dropCertificate } from '../x509/tls-settings'
 import type { Credentials, RequestContext } from './context'
 import { urlOf } from './destination'
 import { insecureTransport, isInsecure } from './insecure-transport'
+import { decoded } from './network-proxy'
 import { emit, shownUrl } from './request-events'
 import { canResend } from './resend'
 
@@ -218,9 +219,7 @@ export function redirectOf(
 /** Username and password that the caller gave with the request or in its URL. */
 function authOf({ auth }: Request, { username, password }: URL): string | undefined {
   if (auth) return `${auth.username}:${auth.password}`
-  return username === '' && password === ''
-    ? undefined
-    : `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return username === '' && password === '' ? undefined : `${decoded(username)}:${decoded(password)}`
 }
 
 /** Fields of a body that is dropped, and fields for one origin only. */
