@@ -1,6 +1,9 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import axios, { type InternalAxiosRequestConfig } from 'axios'
+import https from 'node:https'
+import axios, { AxiosHeaders, type InternalAxiosRequestConfig } from 'axios'
+import { attacher } from '../../lib/request/attach'
+import { newContext, type RequestContext } from '../../lib/request/context'
 import {
   applyIgwnAuth,
   igwnAxios,
@@ -592,6 +595,55 @@ describe('what was attached last is not attached to the next request', () => {
       code: 'ERR_IGWN_CERT_NOT_FOUND',
     })
     delete process.env.IGWN_AUTH_UTILS_FIND_X509
+  })
+})
+
+describe('what was attached last', () => {
+  const requestTo = (target: string, options: RequestContext['options']) => {
+    const url = new URL(target)
+    return (config: object = {}, adapter?: string) => {
+      const request = { url: target, method: 'get', headers: new AxiosHeaders(), ...config }
+      return newContext(request, adapter, url, options, false)
+    }
+  }
+
+  it('is attached to the same request again, and not where the connection or the origin of the request differs', () => {
+    const { attach, close } = attacher()
+    const target = 'https://x.example.org/'
+    const options = { token: 'abc', cert: false } as const
+    const request = requestTo(target, options)
+    const first = attach(request())
+    expect(attach(request({ url: `${target}other`, method: 'post', data: 'body' }))).toBe(first)
+    for (const differing of [
+      request({ httpsAgent: new https.Agent() }),
+      request({ http2Options: {} }),
+      request({ httpVersion: 2 }),
+      request({}, 'fetch'),
+      requestTo(target, options)(),
+      { ...request(), options: { ...options } },
+      { ...request(), crossOrigin: true },
+      { ...request(), authenticated: true },
+      { ...request(), withoutCredentials: true },
+      { ...request(), carriedOver: { authorization: 'Bearer of-the-first-origin', reasons: [] } },
+    ]) {
+      const last = attach(request())
+      expect(attach(differing)).not.toBe(last)
+      expect(attach(request())).toMatchObject({ authorization: 'Bearer abc' })
+    }
+    close()
+    expect(attach(request())).not.toBe(first)
+    close()
+  })
+
+  it('is not attached through a network proxy over plain HTTP, unless allowInsecureHttp is set', () => {
+    const { attach, close } = attacher()
+    const proxy = { host: 'proxy.example.org', port: 3128 }
+    const request = requestTo('http://localhost/', { token: 'abc', cert: false })
+    expect(attach(request())).toBe(attach(request()))
+    expect(() => attach(request({ proxy }))).toThrow('over plain HTTP')
+    const insecure = requestTo('http://localhost/', { token: 'abc', cert: false, allowInsecureHttp: true })
+    expect(attach(insecure({ proxy }))).toBe(attach(insecure({ proxy })))
+    close()
   })
 })
 

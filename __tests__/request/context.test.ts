@@ -8,7 +8,7 @@ function contextOf(
   authenticated = false,
 ) {
   const { url = 'https://x.example.org/a' } = config
-  const caller = { ...config, url, headers: AxiosHeaders.from(config.headers as object) }
+  const caller = { ...config, url, headers: AxiosHeaders.from(config.headers) }
   return newContext(caller as InternalAxiosRequestConfig, undefined, new URL(url), {}, authenticated)
 }
 

@@ -1,5 +1,5 @@
 import axios, { AxiosHeaders, type InternalAxiosRequestConfig } from 'axios'
-import { destinationFinder } from '../../lib/request/destination'
+import { destinationFinder, objectUrlOf, urlOf } from '../../lib/request/destination'
 import { applyIgwnAuth } from '../support/all'
 
 const blank = new axios.Axios({})
@@ -53,13 +53,13 @@ const URLS = [
   'ü',
 ]
 
-/** The origin that axios uses; undefined where it rejects the URL. */
-function byAxios(request: InternalAxiosRequestConfig): string | undefined {
+/** The URL that axios uses; undefined where it rejects the URL. */
+function byAxios(request: InternalAxiosRequestConfig): URL | undefined {
   try {
     const url = new URL(
       request.baseURL ? blank.getUri({ ...request, params: undefined }) : (request.url ?? ''),
     )
-    return /^https?:$/.test(url.protocol) ? url.origin : undefined
+    return /^https?:$/.test(url.protocol) ? url : undefined
   } catch {
     return undefined
   }
@@ -85,8 +85,9 @@ it.each([undefined, true, false])(
           expect(() => blank.getUri({ ...request })).toThrow('Invalid URL')
           continue
         }
-        const found = findDestination(request)?.origin
-        if (found !== expected) different.push({ baseURL, url, found, expected })
+        const [origin, href] = [findDestination(request)?.origin, urlOf(request)?.href]
+        if (origin !== expected?.origin || href !== expected?.href)
+          different.push({ baseURL, url, origin, href, expected: expected?.href })
         compared += 1
       }
     expect(different).toEqual([])
@@ -94,11 +95,51 @@ it.each([undefined, true, false])(
   },
 )
 
-it('of a URL that cannot be parsed is unknown each time, also after a request to another server', () => {
+it('does not depend on what was requested before', () => {
+  const [a, b, invalid] = ['https://a.example.org', 'https://b.example.org', 'https://b.example.org:99999']
+  const requests = [
+    { baseURL: a },
+    { baseURL: a, url: '/' },
+    { baseURL: a, url: '/x' },
+    { baseURL: a, url: 'x' },
+    { baseURL: a, url: '//b.example.org/x' },
+    { baseURL: a, url: `${b}/` },
+    { baseURL: a, url: `${b}/x` },
+    { baseURL: a, url: '/x', socketPath: '/run/service.sock' },
+    { baseURL: b, url: '/x' },
+    { baseURL: invalid, url: '/x' },
+    { baseURL: '/relative', url: '/x' },
+    { url: `${a}/x` },
+    { url: invalid },
+    { url: '/x' },
+    {},
+  ]
+  const originOf = (find: typeof urlOf, request: object) => find(request)?.origin
+  for (const first of requests)
+    for (const second of requests) {
+      const find = destinationFinder()
+      find(first)
+      expect([first, second, originOf(find, second)]).toEqual([first, second, originOf(urlOf, second)])
+    }
+  expect(requests.map((request) => originOf(urlOf, request))).toEqual([
+    ...[a, a, a, a, undefined, b, b, undefined, b, undefined, undefined, a, undefined, undefined, undefined],
+  ])
+})
+
+it('of an object in a federation is its URL, unless the request goes to a UNIX socket', () => {
+  const url = 'osdf:///igwn/f.txt'
+  expect(objectUrlOf({ url })).toBe(url)
+  expect(objectUrlOf({ url, socketPath: '/run/service.sock' })).toBeUndefined()
+  expect(objectUrlOf({ url: 'https://a.example.org/igwn/f.txt' })).toBeUndefined()
+  expect(destinationFinder()({ url })).toBeUndefined()
+})
+
+it('is the same object for requests to one origin', () => {
   const find = destinationFinder()
-  expect(find({ baseURL: 'https://a.example.org', url: '/x' })?.origin).toBe('https://a.example.org')
-  for (let time = 0; time < 2; time++)
-    expect(find({ baseURL: 'https://b.example.org:99999', url: '/x' })).toBeUndefined()
+  const url = find({ url: 'https://a.example.org/x' })
+  expect(find({ url: 'https://a.example.org/y' })).toBe(url)
+  expect(find({ baseURL: 'https://a.example.org', url: '/z' })).toBe(url)
+  expect(find({ url: 'https://b.example.org/y' })).not.toBe(url)
 })
 
 it('a credential that is required is not left out for a UNIX socket: nothing is sent', async () => {

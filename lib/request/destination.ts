@@ -25,11 +25,9 @@ export function destinationFinder(): FindDestination {
     const plain = PLAIN_ORIGIN.exec(text)?.[0]
     if (plain === undefined) return isPelicanUrl(text) ? undefined : httpUrl(text)
     const url = plain === origin && parsed ? parsed : httpUrl(text)
-    // Of a URL that cannot be parsed nothing is remembered: the next one with its base would get the last origin.
-    if (!url) return undefined
     origin = plain
     parsed = url
-    base = baseURL && PLAIN_ORIGIN.test(baseURL) && isPath(request.url) ? baseURL : undefined
+    base = isPath(request.url) ? baseURL : undefined
     return url
   }
 }
