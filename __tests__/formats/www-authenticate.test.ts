@@ -25,36 +25,36 @@ describe('parseChallenges', () => {
 })
 
 describe('parseChallenges and hostile input', () => {
-  const megabyte = (unit: string, before = '', after = '') =>
-    before + unit.repeat(Math.ceil(2 ** 20 / unit.length)) + after
+  const long = (unit: string, before = '', after = '') =>
+    before + unit.repeat(Math.ceil(2 ** 18 / unit.length)) + after
 
-  // Each would take minutes, not milliseconds, in a parser that goes back and tries again.
+  // Each would take a minute, not milliseconds, in a parser that goes back and tries again.
   it.each([
-    ['commas before a challenge', megabyte(',', '', 'Bearer'), 1],
-    ['spaces between a scheme and its parameter', megabyte(' ', 'Bearer', 'a=b'), 1],
-    ['spaces round an equals sign', megabyte(' ', 'Bearer a', '=b'), 1],
-    ['white space that ends in rubbish', megabyte(' \t', 'Bearer a', '@'), 1],
-    ['escapes', megabyte('\\"', 'Bearer realm="', '"'), 1],
-    ['escapes in a quote that never ends', megabyte('\\"', 'Bearer realm="'), 1],
-    ['quotes', megabyte('"', 'Bearer '), 1],
-    ['opened quotes', megabyte('a="', 'Bearer '), 1],
-    ['a scheme', megabyte('a'), 1],
-    ['a token68', megabyte('a', 'Bearer '), 1],
-    ['a token68 that turns out to be none', megabyte('a', 'Bearer ', '@'), 1],
-    ['padding', megabyte('=', 'Bearer a', '@'), 1],
-    ['rubbish', megabyte('@'), 0],
-    ['NUL characters', megabyte('\0', 'Bearer realm="', '"'), 1],
-    ['characters no header can have', megabyte('\u{1F600}'), 0],
-  ])('reads a megabyte of %s', (_, header, count) => {
+    ['commas before a challenge', long(',', '', 'Bearer'), 1],
+    ['spaces between a scheme and its parameter', long(' ', 'Bearer', 'a=b'), 1],
+    ['spaces round an equals sign', long(' ', 'Bearer a', '=b'), 1],
+    ['white space that ends in rubbish', long(' \t', 'Bearer a', '@'), 1],
+    ['escapes', long('\\"', 'Bearer realm="', '"'), 1],
+    ['escapes in a quote that never ends', long('\\"', 'Bearer realm="'), 1],
+    ['quotes', long('"', 'Bearer '), 1],
+    ['opened quotes', long('a="', 'Bearer '), 1],
+    ['a scheme', long('a'), 1],
+    ['a token68', long('a', 'Bearer '), 1],
+    ['a token68 that turns out to be none', long('a', 'Bearer ', '@'), 1],
+    ['padding', long('=', 'Bearer a', '@'), 1],
+    ['rubbish', long('@'), 0],
+    ['NUL characters', long('\0', 'Bearer realm="', '"'), 1],
+    ['characters no header can have', long('\u{1F600}'), 0],
+  ])('reads 256 KiB of %s', (_, header, count) => {
     expect(parseChallenges(header)).toHaveLength(count)
   })
 
   it.each([
-    ['challenges', megabyte('a,')],
-    ['challenges with parameters', megabyte('a b=c,')],
-    ['token68', megabyte('a b,')],
+    ['challenges', long('a,')],
+    ['challenges with parameters', long('a b=c,')],
+    ['token68', long('a b,')],
     ['parameters of one challenge', `Bearer ${Array.from({ length: 100_000 }, (_, n) => `p${n}=1`).join()}`],
-    ['parameters without commas', megabyte('a=1 ', 'Bearer ')],
+    ['parameters without commas', long('a=1 ', 'Bearer ')],
   ])('stops after ten thousand %s, more than any server sends', (_, header) => {
     const challenges = parseChallenges(header)
     const parameters = challenges.flatMap(({ params }) => Object.keys(params))

@@ -22,7 +22,7 @@ import { createAuthority, type Authority } from '../support/pki'
 import { CLIENT, oauth1Servers, type OAuth1Server } from '../support/oauth1-server'
 import { serverGroup } from '../support/server'
 
-const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
 
 const { start: started, close } = oauth1Servers()
 const servers = serverGroup()

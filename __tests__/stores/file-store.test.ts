@@ -162,11 +162,11 @@ describe('keeps tokens', () => {
 
   it('in a file that can always be read again: the oldest are deleted from one that grows too large', async () => {
     const access_token = 'x'.repeat(65_000)
-    const most = Array.from({ length: 60 }, (_, n) => [`key-${n}`, { access_token }])
+    const most = Array.from({ length: 63 }, (_, n) => [`key-${n}`, { access_token }])
     fs.writeFileSync(file, JSON.stringify(Object.fromEntries(most)), { mode: 0o600 })
     const store = fileStore(file)
-    for (let n = 60; n < 66; n += 1) await store.set(`key-${n}`, { access_token })
-    expect(await fileStore(file).get('key-65')).toEqual({ access_token })
+    for (let n = 63; n < 65; n += 1) await store.set(`key-${n}`, { access_token })
+    expect(await fileStore(file).get('key-64')).toEqual({ access_token })
     expect(await store.get('key-0')).toBeUndefined()
     expect(await store.get('key-10')).toEqual({ access_token })
   })

@@ -85,10 +85,9 @@ describe('a second search with nothing changed', () => {
     expect(find()).toBe(runtimeFile())
   })
 
-  it('makes as many with 1,000 candidates as with one', () => {
-    const others = Object.fromEntries(
-      Array.from({ length: 1000 }, (_, at) => [`a${at}.use`, mint({ scope: 'write:/' })]),
-    )
+  it('makes as many with 200 candidates as with one', () => {
+    const token = mint({ scope: 'write:/' })
+    const others = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`a${at}.use`, token]))
     const folder = putCondorCreds({ 'z.use': mint() })
     find({ scope: 'read:/frames' })
     const count = watchFiles()
