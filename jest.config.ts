@@ -58,6 +58,7 @@ const MATRICES = [
   'oauth2/grants/processes',
   'oauth2/server/failures',
   'stores/processes',
+  'vault/htgettoken',
   'properties/*',
 ]
 
@@ -100,7 +101,7 @@ const config: Config = {
       testPathIgnorePatterns: [
         '/node_modules/',
         '<rootDir>/__tests__/interop/',
-        `<rootDir>/__tests__/(?:${SLOW.join('|').replace('*', '[^/]*')})\\.test\\.ts$`,
+        `<rootDir>/__tests__/(?:${SLOW.join('|').replaceAll('*', '[^/]*')})\\.test\\.ts$`,
       ],
     },
     {

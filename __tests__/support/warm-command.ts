@@ -32,7 +32,11 @@ afterAll(async () => {
   for (const [key, hosts] of idle)
     if (!isShared(key)) {
       idle.delete(key)
-      await Promise.all(hosts.map((host) => host.kill() && once(host, 'exit')))
+      await Promise.all(
+        hosts.map(async (host) => {
+          if (host.kill()) await once(host, 'exit')
+        }),
+      )
     }
 })
 

@@ -41,16 +41,16 @@ async function vault(token: () => string = () => mint()) {
   return { options: { command, vaultserver, vaulttokenfile, nokerberos: true, nossh: true }, seen }
 }
 
-/** A command that writes its arguments to a file. */
+/** A command that writes its arguments to a file, a line each. */
 function recorder(): { command: readonly [string, ...string[]]; passed: () => string[] } {
   const report = room('arguments')
   const script = `
-    const args = process.argv.slice(1)
-    require('fs').writeFileSync(${JSON.stringify(report)}, JSON.stringify(args))
-    require('fs').writeFileSync(args[args.indexOf('--outfile') + 1], ${JSON.stringify(mint())})`
+    printf '%s\\n' "$@" >'${report}'
+    while [ "$1" != --outfile ]; do shift; done
+    printf %s '${mint()}' >"$2"`
   return {
-    command: [process.execPath, '-e', script, '--'],
-    passed: () => JSON.parse(fs.readFileSync(report, 'utf8')) as string[],
+    command: ['/bin/sh', '-c', script, '--'],
+    passed: () => fs.readFileSync(report, 'utf8').split('\n').slice(0, -1),
   }
 }
 

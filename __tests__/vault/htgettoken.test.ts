@@ -7,6 +7,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { logIn, logOut, type LogInOptions } from '../../lib/vault'
 import { processEnvironment } from '../../lib/environment'
+import { someCombinations } from '../support/combinations'
 import { serve, serverGroup, type Seen } from '../support/server'
 import { createKey, testAgent, type KeyType, type TestAgent, type TestKey } from '../support/ssh-agent'
 import { emptyPlaces, mint, passTime, room, runtimeFile, stopClock } from '../support/tokens'
@@ -227,7 +228,9 @@ const isPoll = (one: unknown) => (one as { target: string } | undefined)?.target
 const withoutRepeatedPolls = (all: unknown[]) => all.filter((one, at) => !isPoll(one) || !isPoll(all[at - 1]))
 
 it.each(
-  scenarios.filter(({ name }) => !ELSEWHERE.includes(name)).map((one) => [one.name, one.title, one] as const),
+  someCombinations(scenarios.filter(({ name }) => !ELSEWHERE.includes(name))).map(
+    (one) => [one.name, one.title, one] as const,
+  ),
 )('%s: %s', async (name, _, scenarioOfHtgettoken) => {
   const scenario = { ...scenarioOfHtgettoken, ...BETTER[name] }
   const { requests, succeeds, files } = scenario
