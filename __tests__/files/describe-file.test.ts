@@ -23,3 +23,16 @@ it.each([
 it('a path that begins with a hyphen is no option', () => {
   expect(shellWord('-rf')).toBe('./-rf')
 })
+
+it.each([
+  ['unreadable', undefined, 'make /a readable for this user'],
+  ['unreadable', 'NETRC', 'make /a readable for this user, or unset NETRC'],
+  ['foreign-owner', undefined, 'name a file of your own in a variable; /a is owned by another user'],
+  ['foreign-owner', 'NETRC', 'name a file of your own in NETRC; /a is owned by another user'],
+  ['malformed', undefined, 'rm /a'],
+  ['malformed', 'SCITOKEN_FILE', 'unset SCITOKEN_FILE'],
+  ['expired', undefined, undefined],
+] as const)('a file that is %s is fixed as its variable, %s, allows', (code, variable, fix) => {
+  expect(fileFix({ code, path: '/a', variable })).toBe(fix)
+  expect(fileFix({ code, variable })).toBeUndefined()
+})

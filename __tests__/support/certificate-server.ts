@@ -3,12 +3,10 @@
  * cannot verify RFC 3820 proxies, so the server accepts everything; `verifiedChain` verifies.
  */
 import { X509Certificate } from 'node:crypto'
-import { once } from 'node:events'
-import http from 'node:http'
+import type http from 'node:http'
 import https from 'node:https'
-import net from 'node:net'
-import type { AddressInfo } from 'node:net'
 import tls from 'node:tls'
+import { listen } from './listen'
 import type { Authority, Issued } from './pki'
 
 /** The response: the certificates that the client presented, PEM, leaf first. */
@@ -50,26 +48,14 @@ export async function certificateServer({
     ...options,
   } as https.ServerOptions)
   let handshakes = 0
-  const open = new Set<net.Socket>()
-  listening.on('secureConnection', (socket) => {
-    handshakes += 1
-    open.add(socket)
-    socket.on('close', () => open.delete(socket))
-    socket.on('error', () => undefined)
-  })
-  listening.on('request', answer)
-  listening.listen(0, '127.0.0.1')
-  await once(listening, 'listening')
-  const { port } = listening.address() as AddressInfo
+  listening.on('secureConnection', () => (handshakes += 1)).on('request', answer)
+  const { port, open, close } = await listen(listening)
   return {
     url: `https://localhost:${port}`,
     port,
     handshakes: () => handshakes,
     connections: () => open.size,
-    async close() {
-      listening.closeAllConnections()
-      await new Promise((resolve) => listening.close(resolve))
-    },
+    close,
   }
 }
 

@@ -1,8 +1,7 @@
 /** A loopback HTTP proxy that supports only CONNECT. */
-import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { listen } from './listen'
 
 export interface ConnectProxy {
   /** `http://127.0.0.1:<port>`, for HTTPS_PROXY. */
@@ -19,8 +18,6 @@ export interface ConnectProxy {
 export async function connectProxy(led?: number): Promise<ConnectProxy> {
   const tunnels: string[] = []
   const headers: http.IncomingHttpHeaders[] = []
-  const sockets = new Set<net.Socket>()
-
   const listening = http.createServer((_request, response) => {
     response.writeHead(405).end('This proxy only tunnels.')
   })
@@ -38,27 +35,16 @@ export async function connectProxy(led?: number): Promise<ConnectProxy> {
       [client, target],
       [target, client],
     ] as const) {
-      sockets.add(one)
       one.on('error', () => other.destroy())
-      one.on('close', () => {
-        sockets.delete(one)
-        other.destroy()
-      })
+      one.on('close', () => other.destroy())
     }
   })
-  listening.listen(0, '127.0.0.1')
-  await once(listening, 'listening')
-  const { port } = listening.address() as AddressInfo
-
+  const { port, close } = await listen(listening)
   return {
     url: `http://127.0.0.1:${port}`,
     port,
     tunnels,
     headers,
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      listening.closeAllConnections()
-      await new Promise((resolve) => listening.close(resolve))
-    },
+    close,
   }
 }

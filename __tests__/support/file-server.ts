@@ -2,9 +2,8 @@
  * A loopback server with one large file. It supports ranges and conditions (RFC 9110 sections 13 and 14), and simulates
  * failures of servers and networks: interrupted responses, stalls, and files that change.
  */
-import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listen } from './listen'
 
 export interface FileServer {
   readonly url: string
@@ -74,19 +73,14 @@ export async function fileServer(file: ServedFile, listenAt = 0): Promise<FileSe
       void mishap.until?.then(() => response.end(body.subarray(mishap.silentAt)))
     }
   })
-  server.listen(listenAt, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const { port, close } = await listen(server, { port: listenAt })
   const running: FileServer = {
     url: `http://127.0.0.1:${port}/frames/H1.gwf`,
     file,
     mishaps,
     requests,
     statuses,
-    async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    close,
   }
   return running
 }

@@ -2,10 +2,9 @@
  * The servers of the secrets matrix: one that speaks HTTP/1.1 and HTTP/2 over TLS, the same without TLS, one of another
  * origin, and one that no CA certified. Each behaves as the path of a request says.
  */
-import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import { listen } from './listen'
 import { createAuthority, type Authority } from './pki'
 
 export interface MatrixSite {
@@ -57,14 +56,13 @@ export async function matrixSite(
     insecure: http.createServer(recording),
   }
   const ports: Record<string, number> = {}
-  const sessions = new Set<{ destroy(): void }>()
+  const closers: (() => Promise<void>)[] = []
   for (const [name, server] of Object.entries(servers)) {
-    server.on('connection', (socket) => sessions.add(socket as { destroy(): void }))
     server.on('sessionError', () => undefined)
     server.on('clientError', (_, socket) => (socket as { destroy(): void }).destroy())
-    server.listen(0, name === 'insecure' ? '0.0.0.0' : '127.0.0.1')
-    await once(server, 'listening')
-    ports[name] = (server.address() as AddressInfo).port
+    const { port, close } = await listen(server, name === 'insecure' ? { host: '0.0.0.0' } : {})
+    ports[name] = port
+    closers.push(close)
   }
   const site = {
     secure: `https://localhost:${ports.secure}`,
@@ -81,10 +79,7 @@ export async function matrixSite(
     onArrival,
     carried: (text) => seen.filter((one) => one.includes(text)).length,
     async close() {
-      for (const socket of sessions) socket.destroy()
-      await Promise.all(
-        Object.values(servers).map((server) => new Promise<unknown>((resolve) => server.close(resolve))),
-      )
+      await Promise.all(closers.map((close) => close()))
     },
   }
 

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
+import { listen } from './listen'
 
 export interface AgentStandIn {
   /** The path of its socket. */
@@ -21,12 +22,8 @@ export async function serveAgent(
   reply: (request: Record<string, unknown>) => Reply,
 ): Promise<AgentStandIn> {
   const requests: Record<string, unknown>[] = []
-  const connections = new Set<net.Socket>()
   fs.mkdirSync(path.dirname(socket), { recursive: true, mode: 0o700 })
   const server = net.createServer((connection) => {
-    connections.add(connection)
-    connection.once('close', () => connections.delete(connection))
-    connection.on('error', () => undefined)
     connection.once('data', (bytes) => {
       const request = JSON.parse(bytes.toString()) as Record<string, unknown>
       requests.push(request)
@@ -39,17 +36,6 @@ export async function serveAgent(
       }
     })
   })
-  await new Promise<void>((resolve) => server.listen(socket, resolve))
-  return {
-    socket,
-    requests,
-    open: () => connections.size,
-    close: () =>
-      new Promise((resolve) => {
-        for (const connection of connections) connection.destroy()
-        server.close(() => {
-          resolve()
-        })
-      }),
-  }
+  const { open, close } = await listen(server, { path: socket })
+  return { socket, requests, open: () => open.size, close }
 }

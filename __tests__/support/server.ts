@@ -1,6 +1,6 @@
 import http from 'node:http'
 import https from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { listen } from './listen'
 
 /** One request as it crossed the wire. */
 export interface Seen {
@@ -37,7 +37,6 @@ export async function serve(
 ): Promise<TestServer> {
   const seen: Seen[] = []
   const authorizations: (string | undefined)[] = []
-  let connections = 0
   const listener: http.RequestListener = (request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -59,28 +58,18 @@ export async function serve(
     })
   }
   const server = tls ? https.createServer(tls, listener) : http.createServer(listener)
-  server.on('connection', () => {
-    connections += 1
-  })
-  await new Promise<void>((resolve) => server.listen(0, host, resolve))
-  const { port } = server.address() as AddressInfo
+  const { port, connections, close } = await listen(server, { host })
   return {
     origin: `${tls ? 'https' : 'http'}://${host}:${port}`,
     port,
     seen,
     authorizations,
-    connections: () => connections,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          resolve()
-        })
-        server.closeAllConnections()
-      }),
+    connections,
+    close,
   }
 }
 
-/** Servers of one test file, closed together: `afterAll(servers.close)`. */
+/** Servers that are closed together, before the end of the test file: `afterEach(servers.close)`. */
 export function serverGroup() {
   const all: TestServer[] = []
   return {

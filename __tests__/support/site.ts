@@ -10,13 +10,12 @@ import {
   type JsonWebKey,
   type KeyObject,
 } from 'node:crypto'
-import { once } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import https from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import jsonwebtoken, { type JwtPayload } from 'jsonwebtoken'
 import { chainOf, verifiedChain } from './certificate-server'
+import { listen } from './listen'
 import { createAuthority, type Authority } from './pki'
 
 export interface SiteOptions {
@@ -88,7 +87,6 @@ export async function startSite({
   const keys = newKeys()
   const requests: Arrival[] = []
   let minted = 0
-  let connections = 0
 
   const server = https.createServer(
     { cert: certificate, key, ...REQUEST_CERTIFICATE },
@@ -104,11 +102,7 @@ export async function startSite({
       response.end(JSON.stringify(body))
     },
   )
-  server.on('connection', () => (connections += 1))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-
-  const { port } = server.address() as AddressInfo
+  const { port, connections, close } = await listen(server)
   const origin = `https://localhost:${port}`
   const { issuer = origin } = options
 
@@ -164,7 +158,7 @@ export async function startSite({
     authority,
     issuer,
     requests,
-    connections: () => connections,
+    connections,
     mint(claims = {}, { expiresIn = 600, notBefore, forged = false } = {}) {
       const now = Math.trunc(Date.now() / 1000)
       const all = {
@@ -182,12 +176,7 @@ export async function startSite({
       const { privateKey } = forged ? newKeys() : keys
       return jsonwebtoken.sign(said, privateKey, { algorithm: 'ES256', keyid: keys.jwk.kid })
     },
-    async close() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
+    close,
   }
 }
 

@@ -3,6 +3,7 @@ import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
+import { listen } from './listen'
 
 export type KeyType = 'ed25519' | 'ecdsa' | 'rsa'
 
@@ -64,24 +65,11 @@ export async function testAgent(
 ): Promise<TestAgent> {
   const socket = path.join(fs.mkdtempSync(path.join(process.env.TMPDIR ?? '', 'agent-')), 's')
   const flags: number[] = []
-  const connections = new Set<net.Socket>()
   const server = net.createServer((connection) => {
-    connections.add(connection)
-    connection.on('error', () => undefined)
     connection.on('data', (data) => connection.write(respond ? respond(data) : framed(responseTo(data))))
   })
-  await new Promise<void>((resolve) => server.listen(socket, resolve))
-  return {
-    socket,
-    flags,
-    close: () =>
-      new Promise((resolve) => {
-        for (const connection of connections) connection.destroy()
-        server.close(() => {
-          resolve()
-        })
-      }),
-  }
+  const { close } = await listen(server, { path: socket })
+  return { socket, flags, close }
 
   function responseTo(request: Buffer): Buffer {
     if (request[4] === 11) {
