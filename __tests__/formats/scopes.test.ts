@@ -15,13 +15,18 @@ it('10,000 scopes are compared with one', () => {
   expect(granted.some(hasParentSegment)).toBe(false)
 })
 
-/** Milliseconds; enough for a slow machine, and too little for comparing each with each. */
+/** Milliseconds of processor time; enough for a slow machine, and too little for comparing each with each. */
 const LIMIT = 1000
+
+function timeSince(begin: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(begin)
+  return (user + system) / 1000
+}
 
 it('5,000 required scopes are compared with 5,000 granted ones in linear time', () => {
   const granted = Array.from({ length: 5000 }, (_, at) => `read:/some/folder/${at}`)
   const wanted = granted.map((scope) => `${scope}/x`)
-  const before = performance.now()
+  const before = process.cpuUsage()
   expect(missingScopes(granted, wanted)).toEqual([])
   expect(
     missingScopes(
@@ -29,14 +34,14 @@ it('5,000 required scopes are compared with 5,000 granted ones in linear time', 
       wanted.map((scope) => scope.replace('read', 'write')),
     ),
   ).toEqual(wanted.map((scope) => scope.replace('read', 'write')))
-  expect(performance.now() - before).toBeLessThan(LIMIT)
+  expect(timeSince(before)).toBeLessThan(LIMIT)
 })
 
 it('a challenge of 15 KB is compared with a token of 36 KB in linear time', () => {
   const challengeScope = Array.from({ length: 1000 }, (_, at) => `read:/${'a/'.repeat(3)}${at}`)
   const token = mint({ scope: `read:${'/a'.repeat(13_000)} ${'b '.repeat(500)}` })
-  const before = performance.now()
+  const before = process.cpuUsage()
   expect(isValidToken(token, { challengeScope })).toBe(false)
   expect(isValidToken(token, { scope: challengeScope })).toBe(false)
-  expect(performance.now() - before).toBeLessThan(LIMIT)
+  expect(timeSince(before)).toBeLessThan(LIMIT)
 })

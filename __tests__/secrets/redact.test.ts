@@ -145,3 +145,10 @@ it('takes linear time', () => {
     redact(text)
   expect(performance.now() - begin).toBeLessThan(2000)
 })
+
+it.each(['pass☃word', 'pass\\u2603word', 'pass%E2%98%83word', 'pass&#9731;word'])(
+  'a secret with a character outside of Latin-1 is hidden in %s',
+  (text) => {
+    expect(redactSecrets(`no ${text}.`, ['pass☃word'])).toBe('no [hidden].')
+  },
+)

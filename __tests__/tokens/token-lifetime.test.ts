@@ -11,9 +11,12 @@ const IN_JOB = { _CONDOR_CREDS: CREDS }
 const USE = `${CREDS}/igwn.use (_CONDOR_CREDS)`
 const FILE = '/home/me/token (BEARER_TOKEN_FILE)'
 
+/** The tokens of the tables are made when this file is loaded, which may be seconds before a test. */
+const START = now()
+
 beforeEach(() => {
-  // Not in the middle of a second: the texts round down.
-  jest.useFakeTimers({ now: (now() + 0.5) * 1000, doNotFake: ['nextTick', 'setImmediate'] })
+  // In the middle of a second: the texts round down.
+  jest.useFakeTimers({ now: (START + 0.5) * 1000, doNotFake: ['nextTick', 'setImmediate'] })
 })
 afterEach(() => {
   jest.useRealTimers()
@@ -21,7 +24,7 @@ afterEach(() => {
 
 /** A token that was issued `age` seconds ago and expires in `left`. */
 const token = (age: number, left: number, claims = {}) =>
-  SciToken.deserialize(mint({ iat: now() - age, exp: now() + left + 1, ...claims }))
+  SciToken.deserialize(mint({ iat: START - age, exp: START + left + 1, ...claims }))
 
 function lifetime(use: Partial<TokenUse>, env: Record<string, string> = {}) {
   const all = { token: token(0, HOUR), source: FILE, expected: 12 * HOUR, ...use }
