@@ -38,4 +38,6 @@ it.each(DIGEST_ALGORITHMS)('%s is the same for any division into parts', (algori
   expect(whole).toHaveLength(DIGEST_LENGTHS[algorithm] * 2)
   for (const at of [1, 7, 8, 4000, 10_006])
     expect(digestOf(algorithm, bytes.subarray(0, at), bytes.subarray(at))).toBe(whole)
+  const single = Array.from(bytes, (_, at) => bytes.subarray(at, at + 1))
+  expect(digestOf(algorithm, ...single)).toBe(whole)
 })

@@ -39,17 +39,27 @@ function sum32(initial: number, add: (value: number, bytes: Uint8Array) => numbe
 }
 
 /**
- * RFC 1950 section 8.2. Node.js has none. Four bytes at a time, in two sums of two 16-bit halves each, take a third of the time of one
- * byte at a time.
+ * RFC 1950 section 8.2. Node.js has none. Four bytes at a time, in two sums of two 16-bit halves each, take a quarter of the time of
+ * one byte at a time.
  */
 function adler32(value: number, bytes: Uint8Array): number {
+  return inWords(value, bytes, WORDS, adlerOfBytes, adlerOfWords)
+}
+
+/** Gives most bytes as aligned 32-bit words, in a multiple of `count`, and those before and after them one by one. */
+function inWords(
+  value: number,
+  bytes: Uint8Array,
+  count: number,
+  addBytes: (value: number, bytes: Uint8Array, from: number, end: number) => number,
+  addWords: (value: number, words: Int32Array) => number,
+): number {
   const start = -bytes.byteOffset & 3
-  const blocks = Math.floor((bytes.length - start) / (WORDS * 4))
-  if (blocks < 1 || !isLittleEndian) return adlerOfBytes(value, bytes, 0, bytes.length)
-  const end = start + blocks * WORDS * 4
-  const sum = adlerOfBytes(value, bytes, 0, start)
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset + start, blocks * WORDS)
-  return adlerOfBytes(adlerOfWords(sum, words), bytes, end, bytes.length)
+  const length = Math.floor((bytes.length - start) / (count * 4)) * count
+  if (length < 1 || !isLittleEndian) return addBytes(value, bytes, 0, bytes.length)
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + start, length)
+  const sum = addWords(addBytes(value, bytes, 0, start), words)
+  return addBytes(sum, bytes, start + length * 4, bytes.length)
 }
 
 const isLittleEndian = os.endianness() === 'LE'
@@ -66,8 +76,8 @@ function adlerOfBytes(value: number, bytes: Uint8Array, from: number, end: numbe
   return ((b << 16) | a) >>> 0
 }
 
-/** More words could leave the 16 bits of a sum of sums: 255 · 22 · 23 / 2 = 64,515. */
-const WORDS = 22
+/** More than 22 words could leave the 16 bits of a sum of sums: 255 · 22 · 23 / 2 = 64,515. A multiple of the five of a pass. */
+const WORDS = 20
 /** More could leave 32 bits. */
 const WORDS_BETWEEN_REDUCTIONS = 16 * WORDS
 
@@ -82,11 +92,33 @@ function adlerOfWords(value: number, words: Int32Array): number {
       let odd = 0
       let evens = 0
       let odds = 0
-      for (const end = i + WORDS; i < end; i++) {
-        const word = words[i] as number
+      let word: number
+      // Five words in a pass take three quarters of the time of one.
+      for (const end = i + WORDS; i < end; i += 5) {
+        word = words[i] as number
         even = (even + (word & 0xff00ff)) | 0
-        odd = (odd + ((word >>> 8) & 0xff00ff)) | 0
         evens = (evens + even) | 0
+        odd = (odd + ((word >>> 8) & 0xff00ff)) | 0
+        odds = (odds + odd) | 0
+        word = words[i + 1] as number
+        even = (even + (word & 0xff00ff)) | 0
+        evens = (evens + even) | 0
+        odd = (odd + ((word >>> 8) & 0xff00ff)) | 0
+        odds = (odds + odd) | 0
+        word = words[i + 2] as number
+        even = (even + (word & 0xff00ff)) | 0
+        evens = (evens + even) | 0
+        odd = (odd + ((word >>> 8) & 0xff00ff)) | 0
+        odds = (odds + odd) | 0
+        word = words[i + 3] as number
+        even = (even + (word & 0xff00ff)) | 0
+        evens = (evens + even) | 0
+        odd = (odd + ((word >>> 8) & 0xff00ff)) | 0
+        odds = (odds + odd) | 0
+        word = words[i + 4] as number
+        even = (even + (word & 0xff00ff)) | 0
+        evens = (evens + even) | 0
+        odd = (odd + ((word >>> 8) & 0xff00ff)) | 0
         odds = (odds + odd) | 0
       }
       const sum1 = odd & 0xffff
@@ -103,36 +135,34 @@ function adlerOfWords(value: number, words: Int32Array): number {
   return ((b << 16) | a) >>> 0
 }
 
-/** CRC-32C (RFC 9260 appendix A), eight bytes at a time. Node.js has none. */
+/** CRC-32C (RFC 9260 appendix A), two words at a time. Node.js has none. */
 function crc32c(value: number, bytes: Uint8Array): number {
-  const at = (row: number, byte: number) => CRC32C[row * 256 + (byte & 0xff)] as number
-  let crc = ~value
-  let i = 0
-  for (const last = bytes.length - 7; i < last; i += 8) {
-    const low = crc ^ word(bytes, i)
-    const high = word(bytes, i + 4)
-    crc =
-      at(7, low) ^
-      at(6, low >>> 8) ^
-      at(5, low >>> 16) ^
-      at(4, low >>> 24) ^
-      at(3, high) ^
-      at(2, high >>> 8) ^
-      at(1, high >>> 16) ^
-      at(0, high >>> 24)
-  }
-  for (; i < bytes.length; i++) crc = at(0, crc ^ (bytes[i] as number)) ^ (crc >>> 8)
-  return ~crc >>> 0
+  return ~inWords(~value, bytes, 2, crc32cOfBytes, crc32cOfWords) >>> 0
 }
 
-/** Four bytes, the first one lowest. */
-function word(bytes: Uint8Array, i: number): number {
-  return (
-    (bytes[i] as number) |
-    ((bytes[i + 1] as number) << 8) |
-    ((bytes[i + 2] as number) << 16) |
-    ((bytes[i + 3] as number) << 24)
-  )
+function crc32cOfBytes(value: number, bytes: Uint8Array, from: number, end: number): number {
+  let crc = value
+  for (let i = from; i < end; i++) crc = (CRC32C[(crc ^ (bytes[i] as number)) & 0xff] as number) ^ (crc >>> 8)
+  return crc
+}
+
+function crc32cOfWords(value: number, words: Int32Array): number {
+  const table = CRC32C
+  let crc = value
+  for (let i = 0; i < words.length; i += 2) {
+    const low = crc ^ (words[i] as number)
+    const high = words[i + 1] as number
+    crc =
+      (table[1792 + (low & 0xff)] as number) ^
+      (table[1536 + ((low >>> 8) & 0xff)] as number) ^
+      (table[1280 + ((low >>> 16) & 0xff)] as number) ^
+      (table[1024 + (low >>> 24)] as number) ^
+      (table[768 + (high & 0xff)] as number) ^
+      (table[512 + ((high >>> 8) & 0xff)] as number) ^
+      (table[256 + ((high >>> 16) & 0xff)] as number) ^
+      (table[high >>> 24] as number)
+  }
+  return crc
 }
 
 /** The reversed polynomial of CRC-32C, and tables for a byte that is followed by none to seven others. */
