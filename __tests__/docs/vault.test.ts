@@ -7,6 +7,8 @@ import { leadHosts } from '../support/redirect-hosts'
 import { serve, type TestServer } from '../support/server'
 import { room } from '../support/tokens'
 
+jest.mock('node:timers/promises', () => jest.requireActual<object>('../support/short-pauses'))
+
 let machine: ExampleMachine
 let vault: TestServer | undefined
 let stopRedirects: (() => void) | undefined
@@ -32,7 +34,7 @@ beforeAll(async () => {
             auth_url: 'https://idp.example.org/device',
             user_code: 'WDJB-MJHT',
             state: 's',
-            poll_interval: '0.01',
+            poll_interval: '1',
           }
         : { access_token: machine.site.mint({ aud: 'https://gracedb.example.org', scope: scopeIn(url) }) }
       if (url.endsWith('/poll')) return { body: JSON.stringify({ auth }) }

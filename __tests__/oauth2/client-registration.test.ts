@@ -19,6 +19,8 @@ import { startOpenIdProvider, type OpenIdProvider } from '../support/openid-prov
 import { serverGroup, type Answer, type Seen } from '../support/server'
 import { ours } from '../support/tokens'
 
+jest.mock('node:timers/promises', () => jest.requireActual<object>('../support/short-pauses'))
+
 let provider: OpenIdProvider
 beforeAll(async () => {
   provider = await startOpenIdProvider({ initialAccessToken: 'canary-initial-access-token' })
@@ -206,7 +208,7 @@ describe('a server', () => {
           user_code: 'u',
           verification_uri: `${origin}/verify`,
           expires_in: 60,
-          interval: 0.01,
+          interval: 1,
         },
         '/token': TOKEN,
       }

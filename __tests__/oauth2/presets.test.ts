@@ -2,6 +2,8 @@ import { clientCredentials, deviceCode, tokenExchange, type OAuthClient, type Pr
 import { serverGroup } from '../support/server'
 import { ours } from '../support/tokens'
 
+jest.mock('node:timers/promises', () => jest.requireActual<object>('../support/short-pauses'))
+
 const servers = serverGroup()
 afterAll(() => servers.close())
 
@@ -13,7 +15,7 @@ async function parametersOf(more: Partial<OAuthClient>) {
     device_code: 'd',
     user_code: 'u',
     verification_uri: 'https://x.example.org',
-    interval: 0.01,
+    interval: 1,
   }
   const server = await servers.serve(({ url }) => ({
     body: JSON.stringify(

@@ -4,7 +4,10 @@ import { applyIgwnAuth } from '../support/all'
 import { vaultToken, type VaultTokenOptions } from '../../lib/vault'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { challenge, serverGroup, type Answer, type Seen } from '../support/server'
+import { pauses } from '../support/short-pauses'
 import { emptyPlaces, mint, now, ours, passTime, put, room, runtimeFile, stopClock } from '../support/tokens'
+
+jest.mock('node:timers/promises', () => jest.requireActual<object>('../support/short-pauses'))
 
 const servers = serverGroup()
 beforeEach(emptyPlaces)
@@ -49,12 +52,16 @@ const CREDS = '/v1/secret/oauth/creds/igwn/albert:default?minimum_seconds=60'
 const STS = '/v1/secret/oauth/sts/igwn/albert:default?minimum_seconds=60'
 
 /** A login in a browser that ends with a poll. */
-const BROWSER = (poll: Answer) => (seen: Seen) => {
-  if (seen.url.endsWith('/auth_url'))
-    return { body: '{"data":{"auth_url":"https://idp.example.org","state":"s","poll_interval":"0.01"}}' }
-  if (seen.url.endsWith('/poll')) return poll
-  return seen.method === 'GET' ? { status: 403, body: '{"errors":["permission denied"]}' } : undefined
-}
+const BROWSER =
+  (poll: Answer, interval: unknown = '1') =>
+  (seen: Seen) => {
+    if (seen.url.endsWith('/auth_url')) {
+      const data = { auth_url: 'https://idp.example.org', state: 's', poll_interval: interval }
+      return { body: JSON.stringify({ data }) }
+    }
+    if (seen.url.endsWith('/poll')) return poll
+    return seen.method === 'GET' ? { status: 403, body: '{"errors":["permission denied"]}' } : undefined
+  }
 const DENIED = { status: 400, body: '{"errors":["authorization failed: access_denied"]}' }
 
 it('one token is used for all requests, is written to its file, and is replaced when it was refused', async () => {
@@ -139,6 +146,20 @@ describe('a login with a browser', () => {
     passTime(2)
     await expect(source.getToken({})).rejects.toMatchObject(denied)
     expect(onPrompt).toHaveBeenCalledTimes(2)
+  })
+
+  it.each([
+    ['a number in a text', '3', 3000],
+    ['less than a second', '0.001', 1000],
+    ['0', 0, 5000],
+    ['nothing', null, 5000],
+    ['more than a minute', 3600, 60_000],
+  ])('is asked for at the interval of the server: %s', async (_, interval, pause) => {
+    stopClock()
+    const { options } = await vault(BROWSER(DENIED, interval))
+    pauses.splice(0)
+    await expect(vaultToken({ ...options, onPrompt: () => undefined }).getToken({})).rejects.toThrow()
+    expect(pauses).toEqual([pause])
   })
 
   it('ends with the signal, and when the page cannot be shown', async () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { secondsNow } from '../clock'
 import { OAuthError } from '../oauth2/errors'
-import { untilLoggedIn, webUrl } from '../oauth2/grants/interactive'
+import { pollingInterval, untilLoggedIn, webUrl } from '../oauth2/grants/interactive'
 import { printable } from '../secrets/sanitize'
 import type { InteractiveVaultOptions } from './options'
 import type { VaultAuth, VaultServer } from './server'
@@ -48,7 +48,7 @@ export async function browserLogin(
   return untilLoggedIn(() => onPrompt({ url, ...code, expiresAt }), poll, signal)
 
   async function poll(stop: AbortSignal): Promise<VaultAuth> {
-    let every = intervalIn(interval)
+    let every = Math.min(pollingInterval(interval), MAX_INTERVAL)
     let pause = isHeld ? 0 : every
     for (;;) {
       const left = Math.max(0, expiresAt - secondsNow())
@@ -71,12 +71,6 @@ export async function browserLogin(
       }
     }
   }
-}
-
-/** Seconds. The server sends a text; without one, as RFC 8628 section 3.2 says. */
-function intervalIn(value: unknown): number {
-  const seconds = Number(value)
-  return seconds > 0 ? Math.min(seconds, MAX_INTERVAL) : 5
 }
 
 /** Seconds. */

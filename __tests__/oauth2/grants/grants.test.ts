@@ -423,7 +423,7 @@ describe('device code', () => {
           if (response.endpoint === 'device_authorization')
             response.body = JSON.stringify({
               ...(JSON.parse(response.body) as object),
-              interval: 0.02,
+              interval: 1,
               expires_in: 0.1,
             })
         },

@@ -115,6 +115,7 @@ describe('device polling', () => {
   it.each([
     ['text', { interval: '7', expires_in: '900' }, 7000],
     ['an interval of 0', { interval: 0 }, 5000],
+    ['an interval of less than a second', { interval: 0.001 }, 1000],
     ['an interval that is not a number', { interval: 'soon' }, 5000],
     ['no interval', { interval: undefined }, 5000],
   ])('accepts numbers as %s', async (_name, device, pause) => {

@@ -5,6 +5,8 @@ import { igwnAxios, type IgwnAuthOptions } from '../../support/all'
 import { challenge, serverGroup, type Answer, type Seen } from '../../support/server'
 import { passTime, stopClock } from '../../support/tokens'
 
+jest.mock('node:timers/promises', () => jest.requireActual<object>('../../support/short-pauses'))
+
 const servers = serverGroup()
 afterEach(async () => {
   jest.useRealTimers()
@@ -26,7 +28,7 @@ async function site(required = REQUIRED) {
         user_code: 'u',
         verification_uri: issuer.origin,
         expires_in: 60,
-        interval: 0.01,
+        interval: 1,
       }
       return { body: JSON.stringify(device) }
     }

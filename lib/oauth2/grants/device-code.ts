@@ -14,7 +14,7 @@ import {
   withLoginScopes,
   type OAuthParameters,
 } from '../server/token-request'
-import { stepUpParameters, untilLoggedIn, webUrl } from './interactive'
+import { stepUpParameters, pollingInterval, untilLoggedIn, webUrl } from './interactive'
 import { checkFlow, renewing, type FlowOptions, type OAuthTokenSource } from './renewing-grant'
 
 /**
@@ -41,9 +41,9 @@ export interface DeviceCodeOptions extends FlowOptions {
    */
   readonly loginParams?: OAuthParameters | undefined
   /**
-   * Lets a server that requires another login, or a newer one, have it: on a 401 with `insufficient_user_authentication` (RFC 9470)
-   * the user logs in with its `acr_values` and `max_age`, at most once a minute, and the request is sent again. Default: false, the
-   * 401 stands.
+   * Whether the user logs in again when a server requires it: after a 401 with `insufficient_user_authentication` (RFC 9470), with
+   * the `acr_values` and `max_age` that the server names. The request is then sent again. At most once a minute. Default: false, and
+   * the 401 is the response.
    */
   readonly stepUp?: boolean | undefined
 }
@@ -100,7 +100,7 @@ export function deviceCode(client: OAuthClient, options: DeviceCodeOptions): OAu
           )
         return untilLoggedIn(
           () => prompt(promptFor(device, expiresAt)),
-          (stop) => pollUntilDone(poll, device.interval ?? INTERVAL, expiresAt, stop),
+          (stop) => pollUntilDone(poll, pollingInterval(device.interval), expiresAt, stop),
           signal,
         )
       },
@@ -136,8 +136,7 @@ const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code'
 /** Characters; codes are typed by hand. */
 const MAX_USER_CODE = 100
 
-/** Seconds between requests when the server does not say (RFC 8628 section 3.2), and how much slower after `slow_down`. */
-const INTERVAL = 5
+/** Seconds that each `slow_down` adds (RFC 8628 section 3.5). */
 const SLOWER_BY = 5
 /** Seconds. Only the server can make the interval longer. */
 const MAX_INTERVAL = 60

@@ -39,6 +39,15 @@ export async function untilLoggedIn<T>(
 }
 
 /**
+ * Seconds between two requests that ask whether a login is done, as the server names them: 5 if it does not (RFC 8628 section 3.2), and
+ * at least 1, so that no server makes this client send them without a pause.
+ */
+export function pollingInterval(named: unknown): number {
+  const interval = Number(named)
+  return interval > 0 ? Math.max(interval, 1) : 5
+}
+
+/**
  * A URL of the server that a user is asked to open. Other schemes than http and https, such as `javascript:` and `file:`, are
  * rejected; control characters are percent-encoded.
  */
