@@ -24,6 +24,9 @@ afterEach(() => {
 const token = { access_token: 'first-token', expires_at: 1_800_000_000, token_type: 'Bearer' }
 const modeOf = (name: string) => (fs.statSync(name).mode & 0o7777).toString(8)
 
+/** Only root can change the owner of a link. */
+const itAsRoot = process.geteuid?.() === 0 ? it : it.skip
+
 describe('keeps tokens', () => {
   it('by key, and returns what was put, with unknown members', async () => {
     const store = fileStore(file)
@@ -285,6 +288,27 @@ describe('rejects', () => {
     fs.symlinkSync(path.join(open, 'tokens.json'), file)
     await expect(fileStore(file).get('a')).rejects.toMatchObject({ code: 'ERR_IGWN_STORE_UNUSABLE' })
     await expect(fileStore(file).set('a', token)).rejects.toMatchObject({ code: 'ERR_IGWN_STORE_UNUSABLE' })
+  })
+
+  itAsRoot('a folder that is, or is below, a link of another user: nothing is created there', async () => {
+    const [shared, own] = [path.join(folder, 'shared'), path.join(folder, 'own')]
+    for (const one of [shared, own]) fs.mkdirSync(one)
+    fs.chmodSync(shared, 0o1777)
+    const link = path.join(shared, 'link')
+    fs.symlinkSync(own, link)
+    fs.lchownSync(link, 65_534, 65_534)
+    const refusal = unusable(
+      `${link} belongs to user 65534, not to user 0, and others can write to a folder on the path. Use a folder of your own.`,
+    )
+    const store = fileStore(path.join(link, 'tokens.json'))
+    await expect(store.set('a', token)).rejects.toEqual(refusal)
+    await expect(store.delete('a')).rejects.toEqual(refusal)
+    await expect(store.lock?.('a', () => Promise.resolve())).rejects.toEqual(refusal)
+    await expect(fileStore(path.join(link, 'new', 'tokens.json')).set('a', token)).rejects.toEqual(refusal)
+    expect(fs.readdirSync(own)).toEqual([])
+    fs.lchownSync(link, 0, 0)
+    await store.set('a', token)
+    expect(fs.readdirSync(own)).toEqual(['tokens.json'])
   })
 
   it('to store what is not a token', async () => {

@@ -95,8 +95,12 @@ export function lockableStore(file: string): LockableStore {
   }
 }
 
+/** Nothing is created on a path on which another user has put a link. */
 async function prepareFolder(store: string): Promise<void> {
   const folder = path.dirname(store)
+  let known = folder
+  while (statOf(known) === undefined) known = path.dirname(known)
+  checkPath(known)
   await attempt(folder, 'created', () => mkdir(folder, { recursive: true, mode: 0o700 }))
   checkFolder(folder)
 }
@@ -161,13 +165,23 @@ function checkOwner(file: string, stats: fs.Stats): FileProblem | undefined {
 function checkFolder(folder: string): void {
   const stats = statOf(folder)
   const problem = isStats(stats) ? folderProblem(stats, processEnvironment.euid) : stats
-  if (!problem) return
+  if (!problem) {
+    checkPath(folder)
+    return
+  }
   const name = pathName(folder)
   const isOpen = problem.problem === 'open-permissions'
   throw unusable(
     `${name} ${problem.what}`,
     isOpen ? `Run \`chmod go-w ${shellWord(folder)}\`` : 'Use a folder of your own',
   )
+}
+
+/** In a folder that others can write to, each entry on the way must belong to this user or root. */
+function checkPath(folder: string): void {
+  const stats = statOf(folder)
+  const problem = isStats(stats) ? isFromOthers(folder, stats) : stats
+  if (problem) throw unusable(`${pathName(folder)} ${problem.what}`, 'Use a folder of your own')
 }
 
 /** Turns the errors of the system into errors of this package. */
