@@ -179,7 +179,12 @@ it.each([
   [
     'with a director without https',
     { director_endpoint: 'http://d.example.org' },
-    'Its discovery document names a director without https',
+    'Its discovery document names a director without https, or with a password',
+  ],
+  [
+    'with a director with a password',
+    { director_endpoint: 'https://user:password@d.example.org' },
+    'Its discovery document names a director without https, or with a password',
   ],
 ])('refuses a discovery document %s', async (_, document, problem) => {
   const error = await rejected(() => resolver([FOUND], document).federationOf('pelican://h.example.org/x'))

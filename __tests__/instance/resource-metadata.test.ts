@@ -139,6 +139,16 @@ it.each([
   expect(other.seen).toEqual([])
 })
 
+it('is not asked for at a URL with a password, which would be sent', async () => {
+  const { server, refused } = await site(good, (origin) => origin.replace('://', '://user:password@') + PATH)
+  expect(await findingOf(await refused())).toMatchObject([
+    { message: `${MINE} has a URL with a username or a password, and was not asked for` },
+  ])
+  expect(server.seen.map(({ url, headers }) => [url, headers.authorization])).toEqual([
+    ['/api/events?a=1', undefined],
+  ])
+})
+
 it('a refusal without it has the explanation of the error', async () => {
   const server = await servers.serve(() => challenge())
   const error = await igwnAxios.get(server.origin).catch((reason: unknown) => reason)

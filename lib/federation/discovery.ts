@@ -31,7 +31,7 @@ export async function discoverFederation(host: string, ask: Ask): Promise<Federa
   const { director_endpoint: director } = document
   const endpoint = httpsUrl(director)
   if (director !== undefined && director !== '' && endpoint === undefined)
-    throw invalid(host, 'Its discovery document names a director without https')
+    throw invalid(host, 'Its discovery document names a director without https, or with a password')
   return {
     // The document has a host of its own; the one that was asked counts.
     host,
@@ -44,10 +44,12 @@ export async function discoverFederation(host: string, ask: Ask): Promise<Federa
 /** Of a request that timed out. */
 const DISCOVERY_ATTEMPTS = 3
 
-/** Hints about issuers and scopes must not be forged on their way. */
+/** Hints about issuers and scopes must not be forged on their way, and userinfo would be sent as Basic credentials. */
 function httpsUrl(value: unknown): string | undefined {
   const url = typeof value === 'string' ? parseUrl(value) : undefined
-  return url?.protocol === 'https:' ? url.href.replace(/\/$/, '') : undefined
+  return url?.protocol === 'https:' && url.username === '' && url.password === ''
+    ? url.href.replace(/\/$/, '')
+    : undefined
 }
 
 function invalid(host: string, problem: string): IgwnAuthError {

@@ -37,6 +37,9 @@ async function findingOf(text: string, resource: URL): Promise<Finding> {
   const url = parseUrl(text)
   if (!url || url.origin !== resource.origin || isInsecure(url, false))
     return skipped('is not at the origin of the server over https, and was not asked for')
+  // It would be sent as Basic credentials that the server chose.
+  if (url.username !== '' || url.password !== '')
+    return skipped('has a URL with a username or a password, and was not asked for')
   let metadata: ResourceMetadata | undefined
   try {
     metadata = await fetchMetadata(url)
