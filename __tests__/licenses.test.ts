@@ -19,6 +19,13 @@ it('lists the license of every installed dependency, and which package requires 
   expect(rows.slice(2)).toEqual(installed().map((row) => [...row]))
 })
 
+it('lists each optional dependency', () => {
+  const section = read('docs/licenses.md').split('## Optional dependencies\n')[1]?.split('\n## ')[0] ?? ''
+  const names = Array.from(section.matchAll(/^\| \[(\w+)\]/gm), ([, name]) => name)
+  const { peerDependenciesMeta } = JSON.parse(read('package.json')) as Record<string, object>
+  expect(names).toEqual(Object.keys(peerDependenciesMeta ?? {}))
+})
+
 describe('the dependencies that handle secrets', () => {
   const section =
     read('docs/licenses.md').split('## Dependencies that handle secrets\n')[1]?.split('\n## ')[0] ?? ''

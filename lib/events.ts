@@ -54,7 +54,10 @@ export type IgwnAuthEvent =
   | {
       /** The type of event. */
       readonly type: 'renewed'
-      /** The kind of source: `reuse`, `externallyManagedJwt`, `clientCredentials`. */
+      /**
+       * The kind of source: `reuse`, `autoRenew`, `externallyManagedJwt`, `oidcAgent`, `workloadIdentity`, `vaultToken`, or a grant of
+       * OAuth 2 such as `clientCredentials`.
+       */
       readonly source: string
       /** When the token expires, in seconds since the epoch; undefined where that is not known. */
       readonly expiresAt?: number | undefined
