@@ -20,7 +20,7 @@ import {
 } from './support/log-in'
 import { startOpenIdProvider, type OpenIdProvider } from './support/openid-provider'
 import { createAuthority } from './support/pki'
-import { serverGroup, type Seen, type TestServer } from './support/server'
+import { serverGroup, type Answer, type Seen, type TestServer } from './support/server'
 import { emptyPlaces, mint, put } from './support/tokens'
 
 let provider: OpenIdProvider
@@ -267,6 +267,7 @@ describe('login with Vault', () => {
   let vault: TestServer
   let requests: () => string[]
   let isLoggedIn = false
+  let revocation: Answer = { status: 204, body: '' }
   const env = () => ({
     HTGETTOKENOPTS: `-a ${vault.origin} --vaulttokenfile=${process.env.HOME}/vt --configdir=${process.env.HOME}/htgettoken`,
     SSL_CERT_FILE: kept('vault-ca.pem'),
@@ -303,6 +304,7 @@ describe('login with Vault', () => {
           : { status: 400, body: '{"errors":["authorization_pending"]}' }
       if (pathname.includes('/creds/') && headers['x-vault-token'] === 'canary-vault-token')
         return method === 'GET' ? data({ access_token: bearer }) : { status: 204, body: '' }
+      if (pathname.endsWith('/revoke-self')) return revocation
       return { status: 403, body: '{"errors":["permission denied"]}' }
     }
   })
@@ -338,9 +340,19 @@ describe('login with Vault', () => {
         `renewal: igwn-auth login or htgettoken, with the Vault token in ${process.env.HOME}/vt`,
       )
 
+      revocation = { status: 403, body: '{"errors":["permission denied"]}' }
       const last = await igwnAuth(['logout'], options)
-      expect(last).toMatchObject({ code: 0, stderr: '' })
-      expect(requests().at(-1)).toBe('DELETE /v1/secret/oauth/creds/igwn/albert:default')
+      expect(last).toMatchObject({
+        code: 0,
+        stderr: '',
+        stdout: expect.stringMatching(
+          /^Logged out of .*\. Its Vault token was not revoked: it can be used until it expires\.\n$/,
+        ) as string,
+      })
+      expect(requests().slice(-2)).toEqual([
+        'DELETE /v1/secret/oauth/creds/igwn/albert:default',
+        'POST /v1/auth/token/revoke-self',
+      ])
       expect(fs.existsSync(runtimeFile())).toBe(false)
       expect(fs.existsSync(`${process.env.HOME}/vt`)).toBe(false)
       expectNothingSecret(last, [bearer, 'canary-vault-token'])

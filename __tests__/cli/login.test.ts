@@ -94,7 +94,7 @@ async function issuerOf(claims: object, beforeToken?: Promise<void>, folder = ''
         device_code: 'd',
         user_code: 'AB',
         verification_uri: 'https://example.org',
-        interval: 0.05,
+        interval: 1,
         expires_in: 600,
       },
       '/revoke': {},

@@ -337,7 +337,7 @@ it('elsewhere is an error that says where it is looked for', async () => {
   expect(await errorOf()).toMatchObject(
     ours(
       'ERR_IGWN_TOKEN_NOT_FOUND',
-      `No identity token: this is no job of GitHub, Forgejo or GitLab, and neither variable nor file is set. To fix: in Kubernetes, project a service account token into the pod with the audience ${AUDIENCE}, and set file to its path.`,
+      `No identity token: this process does not run in a job of GitHub, Forgejo or GitLab, and neither the option variable nor file is set. To fix: in Kubernetes, project a service account token into the pod with the audience ${AUDIENCE}, and set file to its path.`,
     ),
   )
 })

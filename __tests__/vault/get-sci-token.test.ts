@@ -18,6 +18,8 @@ import {
   temporaryFile,
 } from '../support/tokens'
 
+jest.mock('node:timers/promises', () => jest.requireActual<object>('../support/short-pauses'))
+
 /** With a stand-in for htgettoken, and a Vault server. */
 const servers = serverGroup()
 const STAND_IN = path.join(__dirname, '../support/htgettoken.cjs')
@@ -313,6 +315,38 @@ describe('where htgettoken is not in PATH', () => {
     })
   })
 
+  it.each([
+    [
+      { args: ['--nobearertoken'] },
+      /^--nobearertoken is an option of htgettoken that cannot be used here: getSciToken returns/,
+    ],
+    [
+      { nobearertoken: true },
+      /^--nobearertoken .*logIn of axios-igwn-auth\/vault has this option\. Leave it out/,
+    ],
+    [{ args: ['--showbearerurl'] }, /^--showbearerurl is/],
+    [{ args: ['--kerbprincipal', 'albert@LIGO.ORG'] }, /^--kerbprincipal is .*the default principal/],
+    [{ args: ['--version'] }, /^--version is .*htgettoken is not installed/],
+  ])('it rejects what only htgettoken can do: %j', async (options, message) => {
+    await expect(getSciToken(options)).rejects.toMatchObject({
+      code: 'ERR_IGWN_INVALID_OPTION',
+      message: expect.stringMatching(message) as string,
+    })
+  })
+
+  it.each([{ registerssh: true }, { args: ['--registerssh'] }])(
+    'it logs in anew to register the keys of the SSH agent: %j',
+    async (register) => {
+      const { options, seen } = await vault()
+      const { vaultserver } = options
+      const all = { vaultserver, vaulttokenfile, issuer: 'igwn', nokerberos: true, nooidc: true, ...register }
+      await expect(getSciToken(all)).rejects.toMatchObject({
+        message: expect.stringMatching(/SSH agent/) as string,
+      })
+      expect(seen).toEqual([])
+    },
+  )
+
   it('at a terminal it shows the page of a login, and opens it with the given program', async () => {
     const before = process.stdout.isTTY
     process.stdout.isTTY = true
@@ -336,7 +370,7 @@ describe('where htgettoken is not in PATH', () => {
         auth_url: 'https://idp.example.org/',
         user_code: 'AB-CD',
         state: 's',
-        poll_interval: '0.01',
+        poll_interval: '1',
       }
       if (url.endsWith('/auth_url')) return { body: JSON.stringify({ data }) }
       if (url.endsWith('/poll')) return { body: JSON.stringify({ auth }) }

@@ -13,6 +13,8 @@ import { createKey, testAgent, type KeyType, type TestAgent, type TestKey } from
 import { emptyPlaces, mint, passTime, room, runtimeFile, stopClock } from '../support/tokens'
 import { scenarios as recorded } from './htgettoken-scenarios.json'
 
+jest.mock('node:timers/promises', () => jest.requireActual<object>('../support/short-pauses'))
+
 interface Exchange {
   readonly request: string
   readonly vaultToken?: string
@@ -41,6 +43,21 @@ interface Scenario {
 const scenarios = recorded as readonly Scenario[]
 const named = (name: string) => scenarios.find((one) => one.name === name)!
 
+/** The Vault token is revoked, too. */
+const logOutOf = ({ requests, succeeds, files }: Scenario) => ({
+  requests: [
+    ...requests,
+    {
+      request: 'POST /v1/auth/token/revoke-self',
+      ...(requests[0]?.vaultToken !== undefined && { vaultToken: requests[0].vaultToken }),
+      body: {},
+      status: 204,
+    },
+  ],
+  succeeds,
+  files,
+})
+
 /** Where this package does better than htgettoken, on purpose. */
 const BETTER: Readonly<Record<string, Partial<Scenario>>> = {
   // The key of the secret is known after the login. htgettoken ends with a TypeError.
@@ -58,7 +75,8 @@ const BETTER: Readonly<Record<string, Partial<Scenario>>> = {
   // No login changes which scopes a role has.
   'sts-bad-scope': { requests: named('sts-bad-scope').requests.slice(0, 1) },
   // The refresh token is below `creds` whatever the scopes are.
-  'destroy-f-sts': (({ requests, succeeds, files }) => ({ requests, succeeds, files }))(named('destroy-f')),
+  'destroy-f-sts': logOutOf(named('destroy-f')),
+  'destroy-f': logOutOf(named('destroy-f')),
 }
 
 /** What the error says, which in htgettoken is often less. */
@@ -108,7 +126,7 @@ const SAID: Readonly<Record<string, readonly [code: string, message: RegExp]>> =
   'ssh-nonce-fails': ['ERR_IGWN_TOKEN_NOT_FOUND', /rate limit quota exceeded/],
   'sts-bad-scope': [
     'ERR_IGWN_OAUTH_REFUSED',
-    /gives no token with the scopes nosuch:\/: .*Another login does not change that/,
+    /Vault refused a token with the scopes nosuch:\/ for the role default of igwn: .*Another login does not change that/,
   ],
   'get-503': ['ERR_IGWN_OAUTH_REFUSED', /login with Kerberos failed: .*Vault is sealed/],
   'get-307': [
@@ -245,7 +263,7 @@ it.each(
       .replaceAll(SERVER, server.origin)
       .replace(/-a localhost\b/, `-a ${server.origin}`)
       .replace('VAULT_TOKEN_FILE', vaultTokenFile())
-      .replace(/"poll_interval":"\d+"/, '"poll_interval":"0.01"')
+      .replace(/"poll_interval":"\d+"/, '"poll_interval":"1"')
     return { status, body: status === 204 ? '' : body, headers: location ? { location } : {} }
   })
   const closed = await serve(() => ({}))

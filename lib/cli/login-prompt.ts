@@ -1,5 +1,5 @@
 import { printable } from '../secrets/sanitize'
-import { openBrowser } from './open-browser'
+import { openBrowser } from '../files/open-browser'
 import { terminalOf } from './terminal'
 
 /** Opens the page of a login, and prints it: a browser may not start. */

@@ -20,7 +20,7 @@ import { defined, useTrustFlags, type TrustFlags } from './flags'
 import { json } from './format'
 import { clientOf, OFFLINE_ACCESS } from './login-client'
 import { openPage, printPage } from './login-prompt'
-import { hasBrowser } from './open-browser'
+import { hasBrowser } from '../files/open-browser'
 import {
   loginStore,
   saveSettings,

@@ -41,15 +41,22 @@ interface Done {
   readonly issuer: string | undefined
   /** For people. */
   readonly removed: readonly string[]
+  /** Whether the server revoked all tokens of the login; undefined without one. */
+  readonly revoked: boolean | undefined
 }
 
 /** The login is forgotten whatever happens to the server and to the file; then both are reported. */
 async function logOut(store: TokenStore, file: string, signal: AbortSignal): Promise<Done> {
   const saved = await savedLogin(store, file)
   const removed: string[] = []
+  let revoked: boolean | undefined
   let failure: unknown
   try {
-    if (saved) removed.push(...(await revoke(saved, store, signal)))
+    if (saved) {
+      const done = await revoke(saved, store, signal)
+      removed.push(...done.removed)
+      revoked = done.revoked
+    }
   } catch (error) {
     failure = error
   }
@@ -65,17 +72,21 @@ async function logOut(store: TokenStore, file: string, signal: AbortSignal): Pro
     const error = notRevoked(failure, issuer ?? '', removed)
     throw typeof result === 'boolean' ? error : error.addLines(result.message)
   }
-  if (typeof result === 'boolean') return { issuer, removed }
+  if (typeof result === 'boolean') return { issuer, removed, revoked }
   result.details = { data: { removed } }
   throw removed.length > 0 ? result.addLines(`Removed ${removed.join(' and ')}.`) : result
 }
 
-/** Returns the files that were removed. */
-async function revoke(saved: SavedLogin, store: TokenStore, signal: AbortSignal): Promise<readonly string[]> {
+/** `removed` has the files that were removed. */
+async function revoke(
+  saved: SavedLogin,
+  store: TokenStore,
+  signal: AbortSignal,
+): Promise<{ readonly removed: readonly string[]; readonly revoked: boolean }> {
   if (saved.login.vault !== undefined) return revokeInVault(saved.login, signal)
   const { client } = await clientOf(saved.login, store, signal)
   await webLogin(client).revoke(saved, { signal })
-  return []
+  return { removed: [], revoked: true }
 }
 
 /** Removes the file of the token. Returns whether there was one, or why it stays. */
@@ -101,9 +112,12 @@ function notRevoked(error: unknown, issuer: string, removed: readonly string[]):
   )
 }
 
-function textOf({ issuer, removed }: Done, { json: isJson }: LogoutFlags): string {
-  if (isJson) return json({ issuer, removed })
-  if (issuer !== undefined) return `Logged out of ${printable(issuer)}. Removed ${removed.join(' and ')}.`
+function textOf({ issuer, removed, revoked }: Done, { json: isJson }: LogoutFlags): string {
+  if (isJson) return json({ issuer, removed, revoked })
+  if (issuer !== undefined) {
+    const rest = revoked ? '' : ' Its Vault token was not revoked: it can be used until it expires.'
+    return `Logged out of ${printable(issuer)}. Removed ${removed.join(' and ')}.${rest}`
+  }
   return removed.length > 0
     ? `Removed ${removed.join(' and ')}. igwn-auth did not log in for it, so nothing was revoked.`
     : 'Nothing to log out of.'

@@ -118,14 +118,14 @@ function addRequest(igwnAuth: Command, done: (exitCode: number) => void): void {
     )
     .option(
       '-y, --speed-time <seconds>',
-      'the time over which it is counted (default: 30)',
+      'how long it may be slower before that (default: 30)',
       parse.parseSeconds,
     )
     .option('--retry <count>', 'how often an interrupted download is resumed', parse.parseCount, 5)
     .option('--no-resume', 'ignore an existing FILE.part')
     .option(
       '--checksum <algorithm>',
-      'verify FILE or an upload by this digest of the server, or any (default: osdf, where there is one)',
+      'verify FILE or an upload by this algorithm, or by any (default: osdf: any that the server offers)',
       parse.parseChecksum,
     )
     .option('--no-checksum', 'do not verify it')
@@ -219,7 +219,7 @@ function addLogin(igwnAuth: Command, done: (exitCode: number) => void): void {
     .addOption(new Option('--preset <kind>', 'kind of the OAuth 2 server').choices(PRESET_NAMES))
     .option(
       '--client-id <id>',
-      'id of the client at the OAuth 2 server (default: it registers itself)',
+      'client id at the OAuth 2 server (default: register a client there)',
       parse.parseText,
     )
     .optionsGroup('Token:')
@@ -239,7 +239,7 @@ function addLogin(igwnAuth: Command, done: (exitCode: number) => void): void {
     .addOption(new Option('--web', 'with a browser on this host').conflicts('device'))
     .option('--device', 'with a code, in a browser on any device')
     .option('--no-input', 'never ask: renew the token, or fail')
-    .option('--force', 'log in again, also when the token is valid')
+    .option('--force', 'log in again even if the token is valid')
     .optionsGroup('Output:')
     .option('--json', 'print JSON')
     .action(async (flags: LoginFlags) => {

@@ -4,7 +4,7 @@ import { logOut } from '../vault/log-out'
 import { defined } from './flags'
 import type { LoginFlags } from './login'
 import { openPage, printPage } from './login-prompt'
-import { hasBrowser } from './open-browser'
+import { hasBrowser } from '../files/open-browser'
 import type { LoginSettings } from './saved-logins'
 
 /** Gets a token as htgettoken does, with its files; the bearer token is not written. */
@@ -39,14 +39,15 @@ export async function obtainFromVault(
   }
 }
 
-/** Deletes the refresh token in Vault, and the Vault token. Returns the files that were removed. */
+/** Deletes the refresh token in Vault, and revokes the Vault token if Vault allows it. `removed` has the files that were removed. */
 export async function revokeInVault(
   settings: LoginSettings,
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<{ readonly removed: readonly string[]; readonly revoked: boolean }> {
   const options = { ...optionsOf(settings), outfile: false as const, signal }
   try {
-    return (await logOut(options)).removed.map(pathName)
+    const { removed, revoked } = await logOut(options)
+    return { removed: removed.map(pathName), revoked }
   } catch (error) {
     if (!signal.aborted) await logOut({ ...options, keepRefreshToken: true })
     throw error

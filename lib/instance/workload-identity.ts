@@ -137,7 +137,7 @@ export function workloadIdentity(options: WorkloadIdentityOptions): TokenSource 
               : 'add permissions: { id-token: write } to the job',
           ]
         : [
-            'this is no job of GitHub, Forgejo or GitLab, and neither variable nor file is set',
+            'this process does not run in a job of GitHub, Forgejo or GitLab, and neither the option variable nor file is set',
             `in Kubernetes, ${PROJECT} ${sanitize(audience)}, and set file to its path`,
           ]
     return { problem: { code: 'absent', source: NAME, message }, fix }

@@ -19,13 +19,16 @@ export interface LogOutOptions extends VaultOptions {
 export interface VaultLogout {
   /** The URL of the secret with the refresh token that was deleted; undefined if none was. */
   readonly deleted: string | undefined
+  /** Whether the Vault token was revoked. If not, it can be used until it expires; its policies may not allow to revoke it. */
+  readonly revoked: boolean
   /** The files that were removed. */
   readonly removed: readonly string[]
 }
 
 /**
  * Logs out as `htdestroytoken -f` does: deletes the refresh token in Vault with the Vault token, then removes the files of both
- * tokens. `VAULT_TOKEN_FILE` names the file of the Vault token too. Without such a file nothing is sent.
+ * tokens. Also revokes the Vault token (`auth/token/revoke-self`), which `htdestroytoken` leaves valid. `VAULT_TOKEN_FILE` names the
+ * file of the Vault token too. Without such a file nothing is sent.
  *
  * It rejects with the errors of {@link logIn} if the server fails; the files stay then.
  */
@@ -35,10 +38,11 @@ export async function logOut(options: LogOutOptions): Promise<VaultLogout> {
   const all = { ...own, ...(vaulttokenfile !== undefined && { vaulttokenfile }) }
   return withVault(all, processEnvironment, async (server, settings) => {
     const deleted = keepRefreshToken ? undefined : await deleteRefreshToken(server, settings)
+    const revoked = deleted !== undefined && (await revokeVaultToken(server, settings))
     const removed: string[] = []
     for (const file of [settings.outfile, settings.vaultTokenFile])
       if (file !== undefined && (await removeFile(file))) removed.push(file)
-    return { deleted, removed }
+    return { deleted, revoked, removed }
   })
 }
 
@@ -69,4 +73,20 @@ async function deleteRefreshToken(server: VaultServer, settings: Settings): Prom
     )
   }
   return `${server.url}/v1/${path}`
+}
+
+/** After the refresh token was deleted: a failure is no error, and the file is removed. */
+async function revokeVaultToken(
+  server: VaultServer,
+  { vaultTokenFile, options }: Settings,
+): Promise<boolean> {
+  const found = readLine(vaultTokenFile)
+  if ('code' in found) return false
+  try {
+    await server.request({ path: 'auth/token/revoke-self', body: {}, vaultToken: found.text })
+    return true
+  } catch (error) {
+    if (options.signal?.aborted) throw error
+    return false
+  }
 }

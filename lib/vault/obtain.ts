@@ -293,7 +293,7 @@ export async function obtain(
     const { status } = error as OAuthError
     if (status === 404)
       return `was accepted, but Vault has no refresh token of ${credkey}: only a login in a browser stores one`
-    if (status !== 403) return `gives no token: ${(error as OAuthError).message}`
+    if (status !== 403) return `got no bearer token: ${(error as OAuthError).message}`
     return isNew
       ? `was accepted, but its policies do not allow tokens of ${credkey}: it is the key of another user, or a login in a browser is needed`
       : 'was refused: it has expired, or its policies do not allow this token'
@@ -306,7 +306,7 @@ export async function obtain(
     ]
     return new OAuthError(
       'ERR_IGWN_OAUTH_REFUSED',
-      `The role ${role} of ${issuer} gives no token with ${wanted.filter(Boolean).join(' and ')}: ${message} Another login does not change that.`,
+      `Vault refused a token with ${wanted.filter(Boolean).join(' and ')} for the role ${role} of ${issuer}: ${message} Another login does not change that.`,
       { error: 'invalid_scope', errorDescription, status, reasons },
     )
   }

@@ -68,7 +68,7 @@ export function sshAgent(socket: string, timeout = 30_000, signal?: AbortSignal)
       connection.once('error', ({ name, code }: NodeJS.ErrnoException) =>
         fail(
           name === 'AbortError'
-            ? 'was not waited for'
+            ? 'did not respond before the login was canceled'
             : `cannot be reached at ${pathName(socket)} (${code ?? name})`,
         ),
       )

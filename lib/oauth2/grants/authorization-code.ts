@@ -28,9 +28,9 @@ export interface AuthorizationCodeOptions extends FlowOptions {
    */
   readonly loginParams?: OAuthParameters | undefined
   /**
-   * Lets a server that requires another login, or a newer one, have it: on a 401 with `insufficient_user_authentication` (RFC 9470)
-   * the user logs in with its `acr_values` and `max_age`, at most once a minute, and the request is sent again. Default: false, the
-   * 401 stands.
+   * Whether the user logs in again when a server requires it: after a 401 with `insufficient_user_authentication` (RFC 9470), with
+   * the `acr_values` and `max_age` that the server names. The request is then sent again. At most once a minute. Default: false, and
+   * the 401 is the response.
    */
   readonly stepUp?: boolean | undefined
 }
