@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import axios, { AxiosHeaders, type AxiosError, type AxiosRequestConfig } from 'axios'
 import { newContext } from '../../lib/request/context'
-import { redirectOf } from '../../lib/request/redirects'
+import { redirectOf, scrubRedirect } from '../../lib/request/redirects'
 import { applyIgwnAuth, type IgwnAuthOptions } from '../support/all'
 import { createAuthority } from '../support/pki'
 import { mint } from '../support/make-token'
@@ -348,10 +348,51 @@ describe('beforeRedirect and maxRedirects of the caller (trap 11)', () => {
     expect(to.authorizations).toEqual([`Basic ${Buffer.from('me:mine:too').toString('base64')}`])
   })
 
+  it('an Authorization that the hook sets on the same origin is sent in place of ours, in any case', async () => {
+    for (const name of ['Authorization', 'authorization', 'AUTHORIZATION']) {
+      const server = await servers.serve(({ url }) =>
+        url === '/a' ? { status: 302, headers: { location: '/b' } } : {},
+      )
+      const beforeRedirect = ({ headers }: { headers?: unknown }) => {
+        Object.assign(headers as object, { [name]: 'Own x' })
+      }
+      await instanceWith({ token: 'abc' }).get(`${server.origin}/a`, { beforeRedirect })
+      expect(server.authorizations).toEqual(['Bearer abc', 'Own x'])
+    }
+  })
+
+  it('what the hook kept has no credential afterwards, also not in parts of the URL', () => {
+    const kept = {
+      href: 'https://x.example.org/sosecrettoken/f?authz=Bearer%20sosecrettoken',
+      path: '/sosecrettoken/f?authz=Bearer%20sosecrettoken',
+      pathname: '/sosecrettoken/f',
+      search: '?authz=Bearer%20sosecrettoken',
+      query: null,
+      hash: '#x',
+      method: 'GET',
+      headers: { authorization: 'Bearer sosecrettoken', 'x-own': 'kept', 'x-own-field-3': 'kept' },
+    }
+    const request = { url: 'https://x.example.org/', headers: new AxiosHeaders() }
+    const context = newContext(request, undefined, new URL(request.url), {}, false)
+    context.secrets = ['sosecrettoken']
+    scrubRedirect(kept, context, { authorization: 'Bearer sosecrettoken', reasons: [] })
+    expect(JSON.stringify(kept)).not.toContain('sosecrettoken')
+    expect(kept).toMatchObject({
+      query: null,
+      hash: '#x',
+      method: 'GET',
+      headers: { 'x-own': 'kept', 'x-own-field-3': 'kept' },
+    })
+    expect(kept.href).toMatch(/^https:\/\/x\.example\.org\//)
+    expect(kept).not.toHaveProperty('headers.authorization')
+  })
+
   it('headers that the caller switched off stay off', async () => {
     const { from, to } = await pair()
-    await instanceWith().get(from.origin, { headers: { 'User-Agent': false } })
-    expect(to.seen[0]!.headers['user-agent']).toBeUndefined()
+    for (const value of [false, null]) {
+      await instanceWith().get(from.origin, { headers: { 'User-Agent': value } })
+      expect(to.seen.at(-1)!.headers['user-agent']).toBeUndefined()
+    }
   })
 
   it('maxRedirects: 0 returns the redirect', async () => {
@@ -375,9 +416,11 @@ describe('the redirect in a response of an adapter that follows none', () => {
   const follow = (
     config: AxiosRequestConfig,
     { status, location }: { status: number; location: string | undefined } = { status: 307, location: '/b' },
+    allowInsecureHttp = false,
   ) => {
     const request = { url: `${ORIGIN}/a`, ...config, headers: new AxiosHeaders(headers) }
-    const context = newContext(request, undefined, new URL(ORIGIN), {}, false)
+    const context = newContext(request, undefined, new URL(ORIGIN), { allowInsecureHttp }, false)
+    context.secrets = ['sosecrettoken']
     return redirectOf(context, { reasons: [] }, { status, location })?.request
   }
 
@@ -386,11 +429,13 @@ describe('the redirect in a response of an adapter that follows none', () => {
     ['post', 301, 'get'],
     ['POST', 302, 'get'],
     ['put', 302, 'put'],
+    ['postx', 302, 'postx'],
     ['xpost', 302, 'xpost'],
     ['head', 303, 'head'],
     ['GET', 303, 'get'],
     ['put', 303, 'get'],
     ['xget', 303, 'get'],
+    ['getx', 303, 'get'],
     ['post', 307, 'post'],
     ['post', 308, 'post'],
   ])('turns %s after a %i into %s, with the body only where the method stays', (method, status, expected) => {
@@ -411,6 +456,16 @@ describe('the redirect in a response of an adapter that follows none', () => {
     [302, 'data:,x'],
   ])('is none for status %i to %s', (status, location) => {
     expect(follow({}, { status, location })).toBeUndefined()
+  })
+
+  it('may repeat a secret over https and to loopback, over other plain HTTP only with allowInsecureHttp', () => {
+    const to = (origin: string) => ({ status: 302, location: `${origin}/f?authz=sosecrettoken` })
+    for (const origin of ['https://y.example.org', 'http://localhost:8080'])
+      expect(follow({}, to(origin))?.url).toMatch(origin)
+    const insecure = to('http://y.example.org')
+    expect(() => follow({}, insecure)).toThrow('over plain HTTP with a credential in the URL')
+    expect(follow({}, insecure, true)?.url).toBe(insecure.location)
+    expect(follow({}, { status: 302, location: 'http://y.example.org/' })?.url).toBe('http://y.example.org/')
   })
 
   it('is none for a maxRedirects of 0, and counts otherwise', () => {
