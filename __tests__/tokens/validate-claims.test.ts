@@ -52,6 +52,10 @@ describe('version', () => {
   })
 })
 
+it('any minor version of the WLCG profile 1 is accepted', () => {
+  expect(validate({ ...WLCG, 'wlcg.ver': '1.10' })).toBeUndefined()
+})
+
 describe('times', () => {
   it.each<[number, number | undefined, string | undefined]>([
     [61, undefined, undefined],
@@ -310,7 +314,7 @@ describe('for an object of a federation', () => {
     [{ scope: ['read:/frames/a'] }, {}],
     [{ scope: ['storage.read:/frames/a', 'read:/frames/a', 'read:/b'] }, {}],
     [{ issuer: ['https://other.example.org', ISSUER] }, {}],
-    [{ issuer: [`${ISSUER}/`] }, {}],
+    [{ issuer: ['https://other.example.org', `${ISSUER}/`] }, {}],
     [{ issuer: [`${ISSUER}/a`] }, { iss: `${ISSUER}/a/` }],
     [{ audience: ['https://y.example.org', X] }, {}],
     [{ audience: [X] }, { aud: 'ANY' }],
@@ -439,6 +443,8 @@ describe('isValidToken', () => {
       expect(isValidToken(token)).toBe(true)
       expect(isValidToken(token, { audience: X, scope: 'read:/frames', minTimeLeft: 100 })).toBe(true)
       expect(isValidToken(token, { audience: 'https://y.example.org' })).toBe(false)
+      const object = { scope: ['read:/frames/a'], issuer: [], audience: [] }
+      expect(isValidToken(token, { object, stepUp: {} })).toBe(true)
     }
   })
 
