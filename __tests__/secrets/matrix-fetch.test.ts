@@ -4,9 +4,6 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import diagnostics from 'node:diagnostics_channel'
-import { randomBytes } from 'node:crypto'
-import fs from 'node:fs'
-import path from 'node:path'
 import { Console } from 'node:console'
 import { PassThrough } from 'node:stream'
 import { inspect } from 'node:util'
@@ -14,90 +11,33 @@ import axios from 'axios'
 import { authorize, createIgwnFetch, explanationOf, type IgwnFetch } from '../../lib/fetch'
 import { EVENT_CHANNEL } from '../../lib/events'
 import { refreshToken } from '../../lib/oauth2'
-import type { IgwnAuthOptions } from '../../lib/options'
 import { everyCombination } from '../support/combinations'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { matrixSite, type MatrixSite } from '../support/matrix-site'
+import {
+  CREDENTIALS,
+  ENDINGS,
+  matrixSite,
+  SECRETS,
+  type Ending,
+  type Given,
+  type MatrixSite,
+} from '../support/matrix-site'
 import { expectNoUnhandledRejection } from '../support/record-events'
-import { mint, signatureOf } from '../support/tokens'
-
-const random = (what: string) => `${what}-${randomBytes(12).toString('hex')}`
-const token = mint({ aud: 'ANY' })
-const SECRETS = {
-  token,
-  'signature of the token': signatureOf(token),
-  password: random('password'),
-  passphrase: random('passphrase'),
-  'scheme header': random('header'),
-  'scheme query': random('query'),
-  'scheme body': random('body'),
-  'OAuth client secret': random('client'),
-  'OAuth access token': random('access'),
-  'OAuth refresh token': random('refresh'),
-}
-const secrets: string[] = [...Object.values(SECRETS), `albert:${SECRETS.password}`]
 
 let site: MatrixSite
-let certificate: [string, string]
-let netrc: string
 
 expectNoUnhandledRejection()
 beforeAll(async () => {
-  site = await matrixSite({
-    access_token: SECRETS['OAuth access token'],
-    refresh_token: SECRETS['OAuth refresh token'],
-  })
-  const user = await site.authority.issueUser()
-  secrets.push(...user.key.split('\n').filter((line) => line !== '' && !line.startsWith('-')))
-  const write = (name: string, text: string) => {
-    const file = path.join(process.env.HOME!, name)
-    fs.writeFileSync(file, text, { mode: 0o600 })
-    return file
-  }
-  certificate = [
-    write('usercert.pem', user.certificate),
-    write('userkey.pem', user.encryptedKey(SECRETS.passphrase)),
-  ]
-  process.env.REQUESTS_CA_BUNDLE = write('ca.pem', site.authority.certificate)
-  // Not for the other origin, which is at 127.0.0.1: a netrc entry is looked for again there.
-  netrc = write('netrc', `machine localhost login albert password ${SECRETS.password}\n`)
+  site = await matrixSite()
+  process.env.REQUESTS_CA_BUNDLE = site.ca
 })
 afterAll(async () => {
   delete process.env.REQUESTS_CA_BUNDLE
   await site.close()
 })
 
-/** What a request is given. */
-interface Given {
-  readonly options: () => IgwnAuthOptions
-  /** What the server must have seen at least once, for the rows to mean anything. */
-  readonly sent: string
-  readonly init?: RequestInit
-}
-
-const CREDENTIALS: Record<string, Given> = {
-  'a token': { options: () => ({ token }), sent: token },
-  'a netrc password': {
-    options: () => ({ token: false, netrc }),
-    sent: Buffer.from(`albert:${SECRETS.password}`).toString('base64'),
-  },
-  'a scheme with header, query and body': {
-    options: () => ({
-      scheme: {
-        name: 'archive signature',
-        authorize: ({ url, body }) => {
-          url.searchParams.set('signature', SECRETS['scheme query'])
-          return {
-            headers: { 'X-Archive': SECRETS['scheme header'] },
-            url,
-            ...(typeof body === 'string' && { body: `${body}&signature=${SECRETS['scheme body']}` }),
-          }
-        },
-      },
-    }),
-    sent: SECRETS['scheme header'],
-    init: { method: 'POST', body: new URLSearchParams({ a: '1' }) },
-  },
+const ALL_CREDENTIALS: Record<string, Given> = {
+  ...CREDENTIALS,
   'an OAuth client secret and a refresh token': {
     options: () => ({
       token: refreshToken(
@@ -114,56 +54,34 @@ const CREDENTIALS: Record<string, Given> = {
   },
 }
 
-/** An outcome of a request. */
-interface Ending {
-  readonly path?: string
+const form = (): RequestInit => ({ method: 'POST', body: new URLSearchParams({ a: '1' }) })
+
+/** An outcome of a request by fetch. */
+interface FetchEnding extends Ending {
   readonly init?: () => RequestInit
-  /** The URL, where it is not at the server of the row. */
-  readonly url?: (site: MatrixSite) => string
-  /** Aborts the request at this moment. */
-  readonly aborts?: 'before' | 'arrival'
-  /** The status of the response, where the row means nothing without it. */
-  readonly status?: number
 }
 
 const SHORT = 60
 
-const ENDINGS: Record<string, Ending> = {
-  'a response': { status: 200 },
-  'a response that repeats the credential': { path: 'repeats-200', status: 200 },
-  'a 404': { path: 'missing', status: 404 },
-  'a 401': { path: 'challenge', status: 401 },
-  'a 401 that repeats the credential': { path: 'repeats-401', status: 401 },
-  'a 403 that repeats the credential': { path: 'repeats-403', status: 403 },
+const OUTCOMES: Record<string, FetchEnding> = {
+  ...ENDINGS,
+  'a redirect to another origin': { ...ENDINGS['a redirect to another origin'], status: 200 },
+  'a redirect to another origin that repeats what it got': {
+    ...ENDINGS['a redirect to another origin that repeats what it got'],
+    status: 403,
+  },
   'a body that is a stream': {
     init: () => ({ method: 'POST', body: new Blob(['once']).stream(), duplex: 'half' }),
     status: 200,
   },
-  'plain HTTP': { url: ({ insecure }) => `${insecure}/ok` },
-  'no server': { url: () => 'https://127.0.0.1:1/' },
-  'a server that is not trusted': { url: ({ untrusted }) => `${untrusted}/ok` },
-  'an abort before it is sent': { aborts: 'before' },
-  'an abort before the response': { path: 'never-answers', aborts: 'arrival' },
   'an abort while reading': { path: 'stops-in-the-body', aborts: 'arrival' },
   'a timeout': { path: 'never-answers', init: () => ({ signal: AbortSignal.timeout(SHORT) }) },
   'a timeout while reading': {
     path: 'stops-in-the-body',
     init: () => ({ signal: AbortSignal.timeout(SHORT) }),
   },
-  'a connection that is cut before the response': { path: 'cut' },
-  'a connection that is cut in the body': { path: 'cut-in-the-body' },
-  'a redirect on the same origin': { path: 'redirect', status: 200 },
-  'a redirect on the same origin, and a 401': { path: 'redirect-and-challenge', status: 401 },
   'a redirect that is not followed': { path: 'redirect', init: () => ({ redirect: 'manual' }), status: 302 },
   'a redirect that is an error': { path: 'redirect', init: () => ({ redirect: 'error' }) },
-  'a redirect to another origin': { path: 'redirect-to-other', status: 200 },
-  'a redirect to another origin that repeats what it got': {
-    path: 'redirect-to-other-repeating',
-    status: 403,
-  },
-  'a redirect to a URL that is none and repeats the credential': { path: 'redirect-to-invalid-url' },
-  'a redirect to plain HTTP that repeats the credential': { path: 'redirect-to-plain-http-repeating' },
-  'too many redirects': { path: 'redirect-to-itself' },
 }
 
 interface Outcome {
@@ -176,7 +94,7 @@ let requests = 0
 
 /** Bound to the moment the file is loaded: the async context of a running test leads to all of Jest. */
 const send = AsyncResource.bind(
-  async (get: IgwnFetch, origin: string, ending: Ending, given: Given): Promise<Outcome> => {
+  async (get: IgwnFetch, origin: string, ending: FetchEnding, given: Given): Promise<Outcome> => {
     const { path: place = 'ok', aborts, url } = ending
     const id = String((requests += 1))
     const controller = new AbortController()
@@ -184,7 +102,11 @@ const send = AsyncResource.bind(
     if (aborts === 'arrival') site.onArrival.set(id, () => setTimeout(() => controller.abort(), 5))
     const target = url?.(site) ?? `${origin}/${place}/${id}`
     try {
-      const response = await get(target, { signal: controller.signal, ...given.init, ...ending.init?.() })
+      const response = await get(target, {
+        signal: controller.signal,
+        ...(given.hasForm && form()),
+        ...ending.init?.(),
+      })
       const results: unknown[] = [response, response.headers]
       // As users print what they got: before and after reading it.
       const copy = response.clone()
@@ -203,10 +125,11 @@ const CONNECTIONS: Record<string, (all: MatrixSite) => string> = {
 }
 
 describe.each(Object.entries(CONNECTIONS))('%s', (connection, originOf) => {
-  describe.each(Object.entries(CREDENTIALS))('with %s', (credential, given) => {
-    const offset = Object.keys(CONNECTIONS).indexOf(connection) + Object.keys(CREDENTIALS).indexOf(credential)
+  describe.each(Object.entries(ALL_CREDENTIALS))('with %s', (credential, given) => {
+    const offset =
+      Object.keys(CONNECTIONS).indexOf(connection) + Object.keys(ALL_CREDENTIALS).indexOf(credential)
     /** A quarter of the outcomes; the other groups have the others. */
-    const endings = Object.entries(ENDINGS).filter(
+    const endings = Object.entries(OUTCOMES).filter(
       (_, index) => everyCombination || (offset + index) % 4 === 0,
     )
     const outcomes = new Map<string, Outcome>()
@@ -217,7 +140,7 @@ describe.each(Object.entries(CONNECTIONS))('%s', (connection, originOf) => {
     beforeAll(async () => {
       diagnostics.subscribe(EVENT_CHANNEL, onEvent)
       get = createIgwnFetch({
-        cert: certificate,
+        cert: site.certificate,
         passphrase: SECRETS.passphrase,
         ...given.options(),
         onEvent,
@@ -236,7 +159,7 @@ describe.each(Object.entries(CONNECTIONS))('%s', (connection, originOf) => {
     it.each(endings)('%s', (name, { status }) => {
       const outcome = outcomes.get(name)!
       if (status !== undefined) expect(outcome.status).toBe(status)
-      for (const result of outcome.results) expectNoSecret(result, secrets)
+      for (const result of outcome.results) expectNoSecret(result, site.secrets)
     })
 
     it('reached the server', () => {
@@ -245,38 +168,40 @@ describe.each(Object.entries(CONNECTIONS))('%s', (connection, originOf) => {
 
     it('shows in no event, not in the function, and not to another origin', () => {
       expect(events.length).toBeGreaterThan(0)
-      for (const thing of [events, get, site.received.splice(0)]) expectNoSecret(thing, secrets)
+      for (const thing of [events, get, site.received.splice(0)]) expectNoSecret(thing, site.secrets)
       events.length = 0
     })
   })
 })
 
 it('authorize() shows nothing', async () => {
-  for (const options of [{ token }, { token: false, netrc }] as IgwnAuthOptions[]) {
+  for (const options of [CREDENTIALS['a token']!.options(), CREDENTIALS['a netrc password']!.options()]) {
     const found = await authorize(site.secure, {
-      cert: certificate,
+      cert: site.certificate,
       passphrase: SECRETS.passphrase,
       ...options,
     })
     expect(found.headers.Authorization).toBeDefined()
     expect(found.certificate).toBeDefined()
-    expectNoSecret(found, secrets)
-    expectNoSecret(inspect(found, { depth: null, showHidden: true, getters: false }), secrets)
-    for (const copy of [structuredClone(found), Object.assign({}, found)]) expectNoSecret(copy, secrets)
+    expectNoSecret(found, site.secrets)
+    expectNoSecret(inspect(found, { depth: null, showHidden: true, getters: false }), site.secrets)
+    for (const copy of [structuredClone(found), Object.assign({}, found)]) expectNoSecret(copy, site.secrets)
     const printed = new PassThrough()
     const console = new Console(printed)
     for (const value of [found, [found]]) {
       console.table(value)
       console.dir(value, { showHidden: true })
     }
-    expectNoSecret(String(printed.read()), secrets)
+    expectNoSecret(String(printed.read()), site.secrets)
   }
 })
 
 it('the matrix finds a secret in plain fetch', async () => {
-  const response = await fetch(`${site.plain}/repeats-200`, { headers: { Authorization: `Bearer ${token}` } })
+  const response = await fetch(`${site.plain}/repeats-200`, {
+    headers: { Authorization: `Bearer ${SECRETS.token}` },
+  })
   expect(() => {
-    expectNoSecret(response, secrets)
+    expectNoSecret(response, site.secrets)
   }).toThrow('the secret shows')
   await response.text()
 })

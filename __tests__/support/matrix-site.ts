@@ -1,14 +1,130 @@
 /**
- * The servers of the secrets matrix: one that speaks HTTP/1.1 and HTTP/2 over TLS, the same without TLS, one of another
- * origin, and one that no CA certified. Each behaves as the path of a request says.
+ * What the secrets matrices of axios and of `igwnFetch` share: secrets, credentials, outcomes of requests, and servers. One server
+ * speaks HTTP/1.1 and HTTP/2 over TLS, one the same without TLS, one is of another origin, and one is not certified by a known CA.
+ * Each behaves as the path of a request says.
  */
+import { randomBytes } from 'node:crypto'
 import http from 'node:http'
 import http2 from 'node:http2'
+import type { IgwnAuthOptions } from '../../lib/index'
 import { listen } from './listen'
 import { createAuthority, type Authority } from './pki'
+import { mint, put, room, signatureOf } from './tokens'
+
+const random = (what: string) => `${what}-${randomBytes(12).toString('hex')}`
+const token = mint({ aud: 'ANY' })
+export const SECRETS = {
+  token,
+  'signature of the token': signatureOf(token),
+  password: random('password'),
+  passphrase: random('passphrase'),
+  'scheme header': random('header'),
+  'scheme query': random('query'),
+  'scheme body': random('body'),
+  'OAuth client secret': random('client'),
+  'OAuth access token': random('access'),
+  'OAuth refresh token': random('refresh'),
+  'initial access token': random('initial'),
+  'registration access token': random('registration'),
+  'token of oidc-agent': random('agent'),
+  'request token of a job': random('request'),
+  'Vault token': random('vault'),
+  'token from Vault': random('of-vault'),
+  'identity of a job': mint({ aud: 'ANY', jti: 'job' }),
+}
+
+/** What a request is given. */
+export interface Given {
+  readonly options: () => IgwnAuthOptions
+  /** What the server must have seen at least once, for the rows to mean anything. */
+  readonly sent: string
+  /** The request has a body that is a form. */
+  readonly hasForm?: boolean
+}
+
+export const CREDENTIALS: Record<string, Given> = {
+  'a token': { options: () => ({ token }), sent: token },
+  'a netrc password': {
+    options: () => ({ token: false, netrc: room('netrc') }),
+    sent: Buffer.from(`albert:${SECRETS.password}`).toString('base64'),
+  },
+  'a scheme with header, query and body': {
+    options: () => ({
+      scheme: {
+        name: 'archive signature',
+        authorize: ({ url, body }) => {
+          url.searchParams.set('signature', SECRETS['scheme query'])
+          return {
+            // White space around it, which Node.js removes on the wire.
+            headers: { 'X-Archive': ` ${SECRETS['scheme header']} ` },
+            url,
+            ...(typeof body === 'string' && { body: `${body}&signature=${SECRETS['scheme body']}` }),
+          }
+        },
+      },
+    }),
+    sent: SECRETS['scheme header'],
+    hasForm: true,
+  },
+}
+
+/** An outcome of a request. */
+export interface Ending {
+  readonly path?: string
+  /** The URL, where it is not at the server of the row. */
+  readonly url?: (site: MatrixSite) => string
+  /** Aborts the request at this moment. */
+  readonly aborts?: 'before' | 'arrival'
+  readonly redirects?: boolean
+  /** The status of the response, where the row means nothing without it. */
+  readonly status?: number
+}
+
+/** By any client, with any credential. */
+export const ENDINGS: Record<string, Ending> = {
+  'a response': { status: 200 },
+  'a response that repeats the credential': { path: 'repeats-200', status: 200 },
+  'a 404': { path: 'missing', status: 404 },
+  'a 401': { path: 'challenge', status: 401 },
+  'a 401 that repeats the credential': { path: 'repeats-401', status: 401 },
+  'a 403 that repeats the credential': { path: 'repeats-403', status: 403 },
+  'plain HTTP': { url: ({ insecure }) => `${insecure}/ok` },
+  'no server': { url: () => 'https://127.0.0.1:1/' },
+  'a server that is not trusted': { url: ({ untrusted }) => `${untrusted}/ok` },
+  'an abort before it is sent': { aborts: 'before' },
+  'an abort before the response': { path: 'never-answers', aborts: 'arrival' },
+  'a connection that is cut before the response': { path: 'cut' },
+  'a connection that is cut in the body': { path: 'cut-in-the-body' },
+  'a redirect on the same origin': { path: 'redirect', redirects: true, status: 200 },
+  'a redirect on the same origin, and a 401': {
+    path: 'redirect-and-challenge',
+    redirects: true,
+    status: 401,
+  },
+  'a redirect to another origin': { path: 'redirect-to-other', redirects: true },
+  'a redirect to another origin that repeats what it got': {
+    path: 'redirect-to-other-repeating',
+    redirects: true,
+  },
+  'a redirect to a URL that is none and repeats the credential': {
+    path: 'redirect-to-invalid-url',
+    redirects: true,
+  },
+  'a redirect to plain HTTP that repeats the credential': {
+    path: 'redirect-to-plain-http-repeating',
+    redirects: true,
+  },
+  'too many redirects': { path: 'redirect-to-itself', redirects: true },
+}
 
 export interface MatrixSite {
   readonly authority: Authority
+  /** Files: the certificate of a user and its key, encrypted with the passphrase. */
+  readonly certificate: [cert: string, key: string]
+  /** A file: the CA. */
+  readonly ca: string
+  /** All secrets, with those of the files. */
+  readonly secrets: readonly string[]
   /** `https://localhost:<port>`, HTTP/1.1 and HTTP/2. */
   readonly secure: string
   /** `http://localhost:<port>` */
@@ -29,17 +145,13 @@ export interface MatrixSite {
 type Request = http.IncomingMessage | http2.Http2ServerRequest
 type Response = http.ServerResponse | http2.Http2ServerResponse
 
-/**
- * @param tokens - the response of the token endpoint, of the identity service of a job, and of Vault
- * @param registration - that of the registration endpoint
- */
-export async function matrixSite(
-  tokens: { access_token: string; refresh_token: string; value?: string; data?: object },
-  registration: { client_secret?: string; registration_access_token?: string } = {},
-): Promise<MatrixSite> {
+export async function matrixSite(): Promise<MatrixSite> {
   const authority = await createAuthority()
   const own = await authority.issueServer()
   const foreign = await (await createAuthority('Another CA')).issueServer()
+  const user = await authority.issueUser()
+  // Not for the other origin, which is at 127.0.0.1: a netrc entry is looked for again there.
+  put(room('netrc'), `machine localhost login albert password ${SECRETS.password}\n`)
   const received: unknown[] = []
   const seen: string[] = []
   const onArrival = new Map<string, () => void>()
@@ -75,6 +187,16 @@ export async function matrixSite(
   return {
     ...site,
     authority,
+    certificate: [
+      put(room('usercert.pem'), user.certificate),
+      put(room('userkey.pem'), user.encryptedKey(SECRETS.passphrase)),
+    ],
+    ca: put(room('ca.pem'), authority.certificate),
+    secrets: [
+      ...Object.values(SECRETS),
+      `albert:${SECRETS.password}`,
+      ...user.key.split('\n').filter((line) => line !== '' && !line.startsWith('-')),
+    ],
     received,
     onArrival,
     carried: (text) => seen.filter((one) => one.includes(text)).length,
@@ -108,15 +230,23 @@ export async function matrixSite(
       response.writeHead(status, { Location: location }).end()
     }
     switch (place) {
-      case 'token':
+      case 'token': // of OAuth, and the identity service of a job
       case 'v1': // Vault
-        json(response, 200, { token_type: 'Bearer', expires_in: 3600, ...tokens })
+        json(response, 200, {
+          token_type: 'Bearer',
+          expires_in: 3600,
+          access_token: SECRETS['OAuth access token'],
+          refresh_token: SECRETS['OAuth refresh token'],
+          value: SECRETS['identity of a job'],
+          data: { access_token: SECRETS['token from Vault'] },
+        })
         break
       case 'register':
         json(response, 201, {
           client_id: 'me',
           registration_client_uri: `${site.secure}/missing`,
-          ...registration,
+          client_secret: SECRETS['OAuth client secret'],
+          registration_access_token: SECRETS['registration access token'],
         })
         break
       case 'missing':
