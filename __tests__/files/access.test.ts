@@ -5,6 +5,7 @@ import {
   folderProblem,
   formatPermissions,
   ownFileProblem,
+  permissionsOf,
   sharedFolderCheck,
 } from '../../lib/files/access'
 import { emptyPlaces, put, room } from '../support/tokens'
@@ -118,6 +119,46 @@ it('a path with .. is followed as the system follows it', () => {
   fs.symlinkSync(room('a/b'), room('link'))
   put(room('a/other'), 'text')
   expect(check(`${room('link')}/../other`)).toBeUndefined()
+})
+
+it('a relative path begins in the current folder', () => {
+  const file = put(room('a/token'), 'text')
+  const before = process.cwd()
+  process.chdir(room('a'))
+  try {
+    expect(sharedFolderCheck(() => user)('token', fs.statSync(file))).toBeUndefined()
+    expect(sharedFolderCheck(() => user)('other', fs.statSync(file))).toMatchObject({
+      problem: 'unreadable',
+      what: 'cannot be read (ENOENT)',
+    })
+  } finally {
+    process.chdir(before)
+  }
+})
+
+it('at most 40 links are followed, as by the system', () => {
+  const file = put(room('link-0'), 'text')
+  for (let i = 1; i <= 41; i++) fs.symlinkSync(`link-${i - 1}`, room(`link-${i}`))
+  const checked = (name: string) => sharedFolderCheck(() => user)(room(name), fs.statSync(file))
+  expect(checked('link-40')).toBeUndefined()
+  expect(checked('link-41')).toEqual({
+    problem: 'unreadable',
+    what: 'cannot be read (ELOOP)',
+    transient: true,
+  })
+})
+
+it('a link is no file to write, lock or rename', () => {
+  fs.symlinkSync(put(room('token'), 'text'), room('link'))
+  expect(ownFileProblem(fs.lstatSync(room('link')), user)).toEqual({
+    problem: 'not-a-file',
+    what: 'is a symbolic link',
+  })
+})
+
+it('permissions of no file are undefined', () => {
+  expect(permissionsOf(put(room('token'), 'text', 0o640))).toBe('0640')
+  expect(permissionsOf(room('nothing'))).toBeUndefined()
 })
 
 it('a file that is replaced between its stat and the check is reported', () => {

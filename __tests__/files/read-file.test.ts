@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import { fileReader, linkStatOf, readTextFile, REPLACED, statOf } from '../../lib/files/read-file'
+import { fileReader, linkStatOf, readTextFile, REPLACED, statOf, unreadable } from '../../lib/files/read-file'
 import { age, emptyPlaces, put, room } from '../support/tokens'
 
 beforeEach(emptyPlaces)
@@ -76,6 +76,19 @@ describe('a file is read once', () => {
     expect(fileReader(() => 2, 100)(file)).toBe(2)
   })
 
+  it('until 10,000 others were read, so that memory does not grow without limit', () => {
+    const { parse, read } = reader()
+    put(room('a'), 'one')
+    const bits = Array.from({ length: 14 }, (_, bit) => 2 ** bit)
+    const pathOf = (i: number) => `${room('')}${bits.map((bit) => (i & bit ? '/.' : '/')).join('')}/a`
+    for (let i = 0; i < 10_000; i++) read(pathOf(i))
+    read(pathOf(0))
+    expect(parse).toHaveBeenCalledTimes(10_000)
+    read(pathOf(10_000))
+    read(pathOf(0))
+    expect(parse).toHaveBeenCalledTimes(10_002)
+  })
+
   it('and again if the parser threw', () => {
     const file = put(room('a'), 'one')
     const parse = jest.fn<number, []>().mockImplementationOnce(systemError('EWHY')).mockReturnValue(1)
@@ -120,6 +133,19 @@ describe('a file that cannot be used', () => {
     expect(read(room('circle'))).toEqual({
       problem: 'unreadable',
       what: 'cannot be read (ELOOP)',
+      transient: true,
+    })
+    expect(linkStatOf(room('circle'))).toHaveProperty('size')
+    expect(linkStatOf(room('circle/a'))).toMatchObject({
+      problem: 'unreadable',
+      what: 'cannot be read (ELOOP)',
+    })
+  })
+
+  it('for a reason without a code is described without its message, which may have the path', () => {
+    expect(unreadable(new Error('/home/me/token is odd'))).toEqual({
+      problem: 'unreadable',
+      what: 'cannot be read (unknown error)',
       transient: true,
     })
   })

@@ -17,7 +17,12 @@ const script = (file: string, mode = 0o755) => {
   return file
 }
 const failureOf = (program: string, PATH?: string) =>
-  runCommand([program], { timeout: 10_000, env: PATH === undefined ? {} : { PATH } }).then(
+  failureOfCommand([program], PATH === undefined ? {} : { env: { PATH } })
+const failureOfCommand = (
+  command: Parameters<typeof runCommand>[0],
+  options: Partial<Parameters<typeof runCommand>[1]>,
+) =>
+  runCommand(command, { timeout: 60_000, env: {}, ...options }).then(
     () => undefined,
     (error: unknown) => {
       const { code, message } = error as IgwnAuthError
@@ -40,11 +45,36 @@ describe('a program that cannot be started', () => {
     const message = 'cannot be started: it is not executable (EACCES). Run `chmod +x` on it.'
     expect(await failureOf(file)).toEqual(failed(`${file} ${message}`))
     expect(await failureOf('plain', folder('a'))).toEqual(failed(`plain ${message}`))
+    expect(await failureOfCommand([file], { env: { PATH: undefined } })).toEqual(failed(`${file} ${message}`))
   })
 
   it('because of an argument with a null byte is an error with the code of the system', async () => {
     const run = runCommand(['true', 'a\0b'], { timeout: 0, env: {} })
     await expect(run).rejects.toMatchObject(failed('true cannot be started (ERR_INVALID_ARG_VALUE).'))
+  })
+})
+
+describe('a program that fails', () => {
+  it('is reported with its standard error, without what it printed with a name or alone', async () => {
+    const script =
+      'printf "all is well\\nid: abc123\\ndef456"; echo "no abc123, {def456} or {well}" >&2; exit 3'
+    expect(
+      await failureOfCommand(['sh', '-c', script], { shown: [script], env: { UNSET: undefined } }),
+    ).toEqual(failed('sh failed with exit code 3. Its standard error: no [hidden], {[hidden]} or {well}'))
+  })
+
+  it('is not terminated with a time-out of 0', async () => {
+    expect(await runCommand(['sh', '-c', 'echo "[$UNSET]"'], { timeout: 0, env: { UNSET: undefined } })).toBe(
+      '[]\n',
+    )
+  })
+
+  it('is terminated after the time-out also when it uses the terminal', async () => {
+    expect(await failureOfCommand(['sleep', '300'], { timeout: 50, atTerminal: true })).toEqual(
+      failed(
+        'sleep was still running after 0.05 seconds and was terminated. It wrote nothing to standard error.',
+      ),
+    )
   })
 })
 

@@ -4,6 +4,7 @@ import path from 'node:path'
 import {
   failureText,
   FileAccessError,
+  openDevice,
   openForWriting,
   openOwnFile,
   removeTextFile,
@@ -92,6 +93,33 @@ describe('openForWriting', () => {
   })
 })
 
+describe('openDevice', () => {
+  it('opens a device for writing', async () => {
+    const device = await openDevice('/dev/null')
+    try {
+      expect(await device.write('text')).toMatchObject({ bytesWritten: 4 })
+    } finally {
+      await device.close()
+    }
+  })
+
+  it('refuses a regular file, which was put in its place, and does not change it', async () => {
+    const file = put(room('file'), 'text')
+    await expect(openDevice(file)).rejects.toEqual(refusal('was replaced while it was read'))
+    expect(fs.readFileSync(file, 'utf8')).toBe('text')
+  })
+
+  itAsRoot('refuses the link of another user in a folder that others can write to', async () => {
+    const folder = room('shared')
+    fs.mkdirSync(folder)
+    fs.chmodSync(folder, 0o1777)
+    const link = path.join(folder, 'link')
+    fs.symlinkSync('/dev/null', link)
+    fs.lchownSync(link, 4321, 4321)
+    await expect(openDevice(link)).rejects.toEqual(refusal('belongs to user 4321, not to user 0'))
+  })
+})
+
 describe('writeTextFile', () => {
   it('replaces the whole file, leaves nothing beside it, and sets the mode', async () => {
     await writeTextFile(room('file'), 'one')
@@ -138,6 +166,11 @@ describe('writeTarget', () => {
     await expect(writeTarget(room('link'))).rejects.toEqual(refusal('is a symbolic link to no file'))
   })
 
+  it('refuses a link that leads to itself', async () => {
+    fs.symlinkSync('circle', room('circle'))
+    await expect(writeTarget(room('circle'))).rejects.toEqual(refusal('cannot be read (ELOOP)'))
+  })
+
   itAsRoot('refuses a link of another user in a folder that others can write to', async () => {
     const folder = room('shared')
     fs.mkdirSync(folder)
@@ -173,6 +206,7 @@ describe('removeTextFile', () => {
 it('a failure is described without the path', () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, write /secret'), { code: 'ENOSPC' })
   expect(failureText(full, 'written')).toBe('cannot be written (ENOSPC)')
+  expect(failureText(new Error('of /secret'), 'locked')).toBe('cannot be locked (unknown error)')
   expect(
     failureText(new FileAccessError({ problem: 'not-a-file', what: 'is a symbolic link' }), 'locked'),
   ).toBe('is a symbolic link')

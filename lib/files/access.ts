@@ -63,8 +63,7 @@ function walk(file: string, opened: fs.Stats, user: number): FileProblem | undef
   let links = 0
   let isByLink = false
   const pending = componentsOf(path.isAbsolute(file) ? file : path.join(process.cwd(), path.sep) + file)
-  while (pending.length > 0) {
-    const name = pending.pop() ?? ''
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     const entry = path.join(current, name)
     const found = fs.lstatSync(entry)
     const isLink = found.isSymbolicLink()

@@ -178,9 +178,9 @@ function readText(
   }
 }
 
-/** Windows has neither flag. */
-const READ_ONLY = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK || 0)
-export const NO_FOLLOW = fs.constants.O_NOFOLLOW || 0
+/** Windows has neither flag: they are undefined there, which `|` takes as 0. */
+const READ_ONLY = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK
+export const NO_FOLLOW = fs.constants.O_NOFOLLOW
 
 function decoded(bytes: Buffer): string | FileProblem {
   const [first, second, third] = bytes

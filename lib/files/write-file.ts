@@ -53,7 +53,7 @@ export async function openOwnFile(file: string): Promise<FileHandle> {
 }
 
 const CREATE = constants.O_RDWR | constants.O_CREAT
-const SAFELY = NO_FOLLOW | (constants.O_NONBLOCK || 0)
+const SAFELY = NO_FOLLOW | constants.O_NONBLOCK
 
 async function checked(file: string, flags: number, mode?: number): Promise<FileHandle> {
   const handle = await open(file, flags | SAFELY, mode ?? 0o666).catch((error: unknown) => {
