@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import https from 'node:https'
-import axios, { AxiosHeaders, type InternalAxiosRequestConfig } from 'axios'
+import axios, { AxiosHeaders, type AxiosAdapter, type InternalAxiosRequestConfig } from 'axios'
 import { attacher } from '../../lib/request/attach'
 import { newContext, type RequestContext } from '../../lib/request/context'
 import {
@@ -159,6 +159,22 @@ describe('the token option', () => {
     expect(error.message).toContain(
       'Nothing in SCITOKEN, SCITOKEN_FILE, _CONDOR_CREDS, BEARER_TOKEN, BEARER_TOKEN_FILE',
     )
+  })
+
+  it('a password of a netrc file that an option names is not sent over plain HTTP: an error, and nothing is sent', async () => {
+    const netrc = path.join(process.env.HOME!, 'named.netrc')
+    fs.writeFileSync(netrc, 'machine x.example.org login albert password sosecret', { mode: 0o600 })
+    try {
+      const adapter = jest.fn<ReturnType<AxiosAdapter>, Parameters<AxiosAdapter>>()
+      const instance = applyIgwnAuth(axios.create({ adapter }), { token: false, netrc })
+      await expect(instance.get('http://x.example.org/')).rejects.toMatchObject({
+        code: 'ERR_IGWN_INSECURE_TRANSPORT',
+        message: expect.stringContaining('x.example.org'),
+      })
+      expect(adapter).not.toHaveBeenCalled()
+    } finally {
+      fs.rmSync(netrc)
+    }
   })
 
   it('a function that returns undefined sends the request without a header, also with a netrc entry', async () => {

@@ -1,5 +1,5 @@
 import axios, { AxiosHeaders, type InternalAxiosRequestConfig } from 'axios'
-import { destinationFinder, objectUrlOf, urlOf } from '../../lib/request/destination'
+import { destinationFinder, objectUrlOf, requestUrl, urlOf } from '../../lib/request/destination'
 import { applyIgwnAuth } from '../support/all'
 
 const blank = new axios.Axios({})
@@ -132,6 +132,15 @@ it('of an object in a federation is its URL, unless the request goes to a UNIX s
   expect(objectUrlOf({ url, socketPath: '/run/service.sock' })).toBeUndefined()
   expect(objectUrlOf({ url: 'https://a.example.org/igwn/f.txt' })).toBeUndefined()
   expect(destinationFinder()({ url })).toBeUndefined()
+})
+
+it('with its path is none for a UNIX socket, and the URL that is known where the request has none', () => {
+  expect(urlOf({ url: 'http://localhost/a', socketPath: '/run/service.sock' })).toBeUndefined()
+  const url = new URL('https://a.example.org/')
+  expect(requestUrl({ request: { url: '/b', baseURL: 'https://a.example.org/a' }, url }).href).toBe(
+    'https://a.example.org/a/b',
+  )
+  expect(requestUrl({ request: { url: 'osdf:///igwn/f.txt' }, url })).toBe(url)
 })
 
 it('is the same object for requests to one origin', () => {

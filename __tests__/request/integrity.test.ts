@@ -1,9 +1,9 @@
 /** Bodies are verified against the digest that the server names. */
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import axios, { type AxiosError, type AxiosResponse } from 'axios'
+import axios, { type AxiosAdapter, type AxiosError, type AxiosResponse } from 'axios'
 import { applyIgwnAuth, type IgwnAuthEvent, type IgwnAuthOptions } from '../../lib/index'
 import { trustedFederation, type TestFederation } from '../support/federation'
 import { mint } from '../support/make-token'
@@ -72,6 +72,16 @@ describe('a download', () => {
     },
   )
 
+  it.each(['latin1', 'utf8', 'utf16le'])(
+    'is text in the encoding %s that the caller asked for',
+    async (responseEncoding) => {
+      const { origin } = await serveWith({ Digest: `md5=${md5(BODY)}` })
+      const config = { responseType: 'text', responseEncoding } as const
+      const [ours, plain] = [await withIntegrity().get(origin, config), await axios.get(origin, config)]
+      expect(ours.data).toBe(plain.data)
+    },
+  )
+
   it('with another digest is an error with both values: at once, or at the end of a stream', async () => {
     const { origin } = await serveWith({ Digest: 'crc32=1' })
     const host = new URL(origin).host
@@ -132,6 +142,37 @@ describe('a download', () => {
   })
 })
 
+describe('a download by another adapter', () => {
+  it('fetch is verified, also as a blob, but not as a stream', async () => {
+    const { origin } = await serveWith({ Digest: `md5=${md5(BODY)}` })
+    const { origin: wrong } = await serveWith({ Digest: 'crc32=1' })
+    const blob = { adapter: 'fetch', responseType: 'blob' } as const
+    const { data } = await withIntegrity().get<Blob>(origin, blob)
+    expect(data).toBeInstanceOf(Blob)
+    expect(Buffer.from(await data.arrayBuffer()).toString()).toBe(BODY)
+    expect(await failureOf(withIntegrity().get(wrong, blob))).toMatchObject({ code: 'ERR_IGWN_INTEGRITY' })
+    const stream = await withIntegrity().get<ReadableStream>(wrong, { ...blob, responseType: 'stream' })
+    expect(await buffer(stream.data)).toEqual(Buffer.from(BODY))
+  })
+
+  it('that has no native request is verified', async () => {
+    const answering =
+      (sum: string): AxiosAdapter =>
+      (config) =>
+        Promise.resolve({
+          status: 200,
+          statusText: 'OK',
+          headers: config.method === 'head' ? { digest: `crc32=${sum}` } : {},
+          data: config.method === 'head' ? '' : Buffer.from(BODY),
+          config,
+        })
+    const get = (sum: string) =>
+      withIntegrity().get<string>('http://127.0.0.1/', { adapter: answering(sum), responseType: 'text' })
+    expect((await get(crc32(BODY).toString(16))).data).toBe(BODY.slice(1))
+    expect(await failureOf(get('1'))).toMatchObject({ code: 'ERR_IGWN_INTEGRITY' })
+  })
+})
+
 describe('an upload', () => {
   it('names its digest, and is compared with the one of the server afterwards', async () => {
     const { origin, seen } = await serveWith({ Digest: `md5=${md5('new')}` }, () => ({ status: 201 }))
@@ -140,6 +181,42 @@ describe('an upload', () => {
     const digest = createHash('sha256').update('new').digest('base64')
     expect(seen[0]?.headers['repr-digest']).toBe(`sha-256=:${digest}:`)
   })
+
+  it('of a stream cannot be verified: an error, and nothing is sent; with "offered" a warning', async () => {
+    const { origin, seen } = await serveWith({}, () => ({ status: 201 }))
+    const host = new URL(origin).host
+    expect(await failureOf(withIntegrity().put(origin, Readable.from(['new'])))).toMatchObject({
+      code: 'ERR_IGWN_INTEGRITY',
+      message: `The upload to ${host} cannot be verified, because its body is not a string or bytes. Nothing was sent. Give the body as a string or a Buffer, or leave integrity out.`,
+    })
+    expect(seen).toEqual([])
+    expect((await withIntegrity('offered').put(origin, Readable.from(['new']))).status).toBe(201)
+    expect(seen.map(({ method, body }) => [method, body])).toEqual([['PUT', 'new']])
+    expect(warnings()).toEqual(['the upload is not verified, because its body is not a string or bytes'])
+  })
+
+  it('that the server refuses is not compared, also where validateStatus accepts it', async () => {
+    const { origin, seen } = await serveWith({ Digest: 'crc32=1' }, () => ({ status: 507 }))
+    expect((await withIntegrity().put(origin, 'new', { validateStatus: null })).status).toBe(507)
+    expect(seen.map(({ method }) => method)).toEqual(['PUT'])
+  })
+
+  it.each([
+    [200, 'names no digest of the object'],
+    [403, 'responds with 403 when it is asked for the digest of the object'],
+  ])(
+    'after which HEAD has status %i and no digest is an error, with "offered" none',
+    async (status, what) => {
+      const { origin } = await servers.serve(({ method }) => ({ status: method === 'HEAD' ? status : 201 }))
+      expect(await failureOf(withIntegrity().put(origin, 'new'))).toMatchObject({
+        code: 'ERR_IGWN_INTEGRITY',
+        message: `${new URL(origin).host} ${what}, so it cannot be verified. Set integrity to 'offered' to verify only where the server has a digest.`,
+      })
+    // No listener gets the warning.
+      const instance = applyIgwnAuth(axios.create(), { token: false, integrity: 'offered' })
+      expect((await instance.put(origin, 'new')).status).toBe(201)
+    },
+  )
 
   it('that was stored otherwise is an error', async () => {
     const { origin } = await serveWith({ Digest: `md5=${md5('old')}` }, () => ({ status: 201 }))

@@ -237,6 +237,28 @@ describe('the token', () => {
     expect(authorizations().at(-1)).toBe(`Bearer ${token}`)
   })
 
+  it.each<[string, IgwnAuthOptions, Record<string, unknown>]>([
+    ['issuer', { tokenIssuer: 'https://other.test' }, { iss: 'https://other.test', scope: 'read:/frames' }],
+    ['audience', { tokenAudience: 'https://x.test' }, { aud: 'https://x.test', scope: 'read:/frames' }],
+    ['scope', { tokenScope: 'else' }, { scope: 'else' }],
+    ['time left', { tokenMinTimeLeft: 1 }, { scope: 'read:/frames' }],
+  ])('is that of the director in all but the %s that the options name', async (_, options, claims) => {
+    const token = mint(claims)
+    process.env.BEARER_TOKEN = token
+    await withAuth(options)
+      .get(federation.url(FRAME))
+      .catch(() => undefined)
+    expect(authorizations().at(-1)).toBe(`Bearer ${token}`)
+    const sent = federation.caches[0].seen.length
+    for (const wrong of [{ iss: 'https://wrong.test' }, { aud: 'https://wrong.test' }, { scope: 'wrong' }]) {
+      const [name] = Object.keys(wrong)
+      process.env.BEARER_TOKEN = mint({ ...claims, ...wrong })
+      const error = await failureOf(withAuth(options).get(federation.url(FRAME)))
+      expect([name, error.code]).toEqual([name, 'ERR_IGWN_TOKEN_NOT_FOUND'])
+    }
+    expect(federation.caches[0].seen).toHaveLength(sent)
+  })
+
   it('of a source is requested without what the director says', async () => {
     const queries: unknown[] = []
     const getToken = (query: object) => {
@@ -400,8 +422,15 @@ describe('a server that fails', () => {
     for (const cache of federation.caches) cache.faults = { status: 500 }
     const error = await failureOf(withAuth().get(federation.url(FRAME)))
     expect([error.response?.status, error.config?.url]).toEqual([500, federation.url(FRAME)])
-    const { status } = await withAuth().get(federation.url(FRAME), { validateStatus: () => true })
+    const events: IgwnAuthEvent[] = []
+    const { status } = await withAuth({ onEvent: (event) => events.push(event) }).get(federation.url(FRAME), {
+      validateStatus: () => true,
+    })
     expect(status).toBe(500)
+    const hosts = federation.caches.map(({ origin }) => new URL(origin).host)
+    expect(events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))).toEqual([
+      `${hosts[0]} failed (status 500); trying ${hosts[1]}`,
+    ])
   })
 
   it('is not replaced for a change, and the change is sent once', async () => {
@@ -427,6 +456,12 @@ describe('a federation without the object', () => {
       validateStatus: () => true,
     })
     expect(JSON.parse(await text(stream.data))).toMatchObject({ status: 'error' })
+    const { data } = await withAuth().get<Buffer>(federation.url('/igwn/none.txt'), {
+      responseType: 'arraybuffer',
+      validateStatus: () => true,
+    })
+    expect(data).toBeInstanceOf(Buffer)
+    expect(JSON.parse(data.toString())).toMatchObject({ status: 'error' })
   })
 
   it('that cannot be reached is the error of axios, with the config of the caller', async () => {

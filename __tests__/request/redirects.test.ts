@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
-import axios, { AxiosHeaders, type AxiosError, type AxiosRequestConfig } from 'axios'
+import axios, { AxiosHeaders, HttpStatusCode, type AxiosError, type AxiosRequestConfig } from 'axios'
 import { newContext } from '../../lib/request/context'
-import { redirectOf, scrubRedirect } from '../../lib/request/redirects'
+import { redirectHook, redirectOf, scrubRedirect, type RedirectOptions } from '../../lib/request/redirects'
 import { applyIgwnAuth, type IgwnAuthOptions } from '../support/all'
 import { createAuthority } from '../support/pki'
 import { mint } from '../support/make-token'
@@ -495,5 +495,58 @@ describe('the redirect in a response of an adapter that follows none', () => {
     expect(next).toMatchObject({ url: 'https://y.example.org/b' })
     expect(next).not.toHaveProperty('auth')
     expect(Object.keys(next!.headers)).toEqual(['Content-Type', 'X-Own'])
+  })
+})
+
+describe('the hook for redirects of the http adapter', () => {
+  const OURS = { authorization: 'Bearer abc', token: 'abc', reasons: [] }
+  /** Follows a redirect on the same origin as follow-redirects does it. */
+  const redirect = (config: AxiosRequestConfig, details?: unknown) => {
+    const request = { url: 'https://x.example.org/a', method: 'get', ...config, headers: new AxiosHeaders() }
+    const context = newContext(request, undefined, new URL(request.url), {}, false)
+    const options: RedirectOptions = {
+      href: 'https://x.example.org/b',
+      method: 'GET',
+      headers: { Authorization: 'Bearer abc' },
+    }
+    redirectHook(context, OURS)(options, { headers: {}, statusCode: HttpStatusCode.Found }, details as never)
+    return { options, context }
+  }
+
+  it("shows the caller's hook the previous request without our field, or an empty one where axios passes none", () => {
+    const seen: unknown[] = []
+    const beforeRedirect: AxiosRequestConfig['beforeRedirect'] = (options, _, details) =>
+      seen.push({ ...options.headers }, details)
+    const { options } = redirect({ beforeRedirect })
+    redirect(
+      { beforeRedirect },
+      { url: 'https://x.example.org/a', headers: { authorization: 'Bearer abc', a: 'b' } },
+    )
+    expect(seen).toEqual([{}, { headers: {} }, {}, { url: 'https://x.example.org/a', headers: { a: 'b' } }])
+    expect(options.headers).toEqual({ Authorization: 'Bearer abc' })
+  })
+
+  it("keeps the Authorization that the caller's hook sets", () => {
+    const { options, context } = redirect({
+      beforeRedirect: ({ headers }) => {
+        Object.assign(headers as object, { authorization: 'Own x' })
+      },
+    })
+    expect(options.headers).toEqual({ authorization: 'Own x' })
+    expect(context.redirected?.headers.get('Authorization')).toBe('Own x')
+  })
+
+  it.each([
+    ['me:a:b', { username: 'me', password: 'a:b' }],
+    ['me:', { username: 'me', password: '' }],
+    ['me', { username: 'me', password: '' }],
+    [':pw', { username: '', password: 'pw' }],
+  ])('gives the redirected request the username and the password of %s', (auth, expected) => {
+    const { context } = redirect({
+      beforeRedirect: (options) => {
+        options.auth = auth
+      },
+    })
+    expect(context.redirected?.auth).toEqual(expected)
   })
 })

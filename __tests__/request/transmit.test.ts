@@ -5,8 +5,11 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import axios, { AxiosError, type AxiosAdapter, type AxiosProgressEvent } from 'axios'
-import { applyIgwnAuth } from '../support/all'
+import axios, { AxiosError, type AxiosAdapter, type AxiosProgressEvent, type AxiosResponse } from 'axios'
+import FormDataPackage from 'form-data'
+import { applyIgwnAuth, type AuthScheme } from '../support/all'
+import type { Refusal } from '../../lib/explain/refusal'
+import type { SchemeRequest } from '../../lib/schemes/auth-scheme'
 import { challenge, serverGroup, type Answer } from '../support/server'
 
 const servers = serverGroup()
@@ -33,6 +36,29 @@ describe('an error of an adapter', () => {
   it('that is frozen passes unchanged', async () => {
     const frozen = Object.freeze(new AxiosError('frozen', 'ECONNRESET'))
     expect(await rejecting(frozen)).toBe(frozen)
+  })
+
+  it.each([undefined, null, 'text', 7])('that is %j passes unchanged', async (thrown) => {
+    expect(await rejecting(thrown)).toBe(thrown)
+  })
+
+  it('that has an explanation, from an instance beneath, keeps it', async () => {
+    const response = { status: 401, statusText: '', headers: {}, data: '' } as AxiosResponse
+    const inner = { summary: 'from beneath', reasons: [] }
+    const error = new AxiosError('refused', 'ERR_BAD_REQUEST', undefined, undefined, response)
+    expect(await rejecting(Object.assign(error, { igwnAuth: inner }))).toBe(error)
+    expect(error).toHaveProperty('igwnAuth', inner)
+  })
+
+  it('has its explanation in its JSON, unless the caller removes it', async () => {
+    const response = { status: 401, statusText: '', headers: {}, data: '' } as AxiosResponse
+    const error = new AxiosError('refused', 'ERR_BAD_REQUEST', undefined, undefined, response)
+    const { igwnAuth } = (await rejecting(error)) as { igwnAuth?: Refusal }
+    expect(igwnAuth?.summary).toContain('the server refused with 401')
+    const { summary, reasons } = igwnAuth!
+    expect(error.toJSON()).toMatchObject({ message: 'refused', summary, reasons })
+    Reflect.deleteProperty(error, 'igwnAuth')
+    expect(JSON.parse(JSON.stringify(error))).not.toHaveProperty('summary')
   })
 
   it('that is not one of axios gets no property', async () => {
@@ -96,6 +122,57 @@ describe('progress', () => {
       }),
     )
     expect(loaded.at(-1)).toBe(300)
+  })
+})
+
+describe('a scheme', () => {
+  const adapter: AxiosAdapter = (config) =>
+    Promise.resolve({ status: 200, statusText: '', data: '', headers: {}, config })
+  /** What a scheme gets of a POST with this body. */
+  const schemeRequestFor = async (data: unknown, headers = {}) => {
+    const seen: SchemeRequest[] = []
+    const scheme: AuthScheme = {
+      name: 'Recording',
+      authorize: (request) => {
+        seen.push(request)
+        return undefined
+      },
+    }
+    await applyIgwnAuth(axios.create({ adapter }), { scheme }).post('http://127.0.0.1/', data, { headers })
+    expect(seen).toHaveLength(1)
+    return seen[0]!
+  }
+
+  it.each<[string, unknown, string]>([
+    ['a native form', new FormData(), 'multipart/form-data'],
+    ['a Blob with a type', new Blob(['a'], { type: 'text/csv' }), 'text/csv'],
+    ['a Blob without a type', new Blob(['a']), 'application/octet-stream'],
+    ['an empty Blob', new Blob([], { type: 'text/csv' }), 'text/own'],
+    ['a string', 'a', 'text/own'],
+  ])('gets the content type that the http adapter sends with %s', async (_, data, contentType) => {
+    expect(await schemeRequestFor(data, { 'Content-Type': 'text/own' })).toMatchObject({
+      method: 'POST',
+      contentType,
+    })
+  })
+
+  it('gets the bytes and the boundary of a form of the form-data package', async () => {
+    const form = new FormDataPackage()
+    form.append('a', '1')
+    const { body, contentType, isStream } = await schemeRequestFor(form)
+    expect(contentType).toBe(`multipart/form-data; boundary=${form.getBoundary()}`)
+    expect([Buffer.from(body!).toString(), isStream]).toEqual([form.getBuffer().toString(), false])
+  })
+
+  it.each<[string, AuthScheme['authorize']]>([
+    ['nothing', () => undefined],
+    ['nothing, later', () => Promise.resolve(undefined)],
+  ])('that changes %s leaves the request as it is', async (_, authorize) => {
+    const instance = applyIgwnAuth(axios.create({ adapter }), { scheme: { name: 'Idle', authorize } })
+    const params = { q: '1' }
+    const { config } = await instance.post('http://127.0.0.1/a', 'text', { params })
+    expect(config).toMatchObject({ url: 'http://127.0.0.1/a', params, data: 'text' })
+    expect(config.headers.has('Authorization')).toBe(false)
   })
 })
 

@@ -37,6 +37,11 @@ export function urlOf(request: Target): URL | undefined {
   return request.socketPath != null ? undefined : httpUrl(fullUrl(request))
 }
 
+/** The URL of what is sent with its path. The URL of a context may be without it. */
+export function requestUrl({ request, url }: { readonly request: Target; readonly url: URL }): URL {
+  return urlOf(request) ?? url
+}
+
 /** Whether a URL is a path of its base: it begins with one slash. */
 function isPath(url: string | undefined): boolean {
   return url === undefined || (url.startsWith('/') && !url.startsWith('//'))

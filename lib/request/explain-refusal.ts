@@ -23,7 +23,7 @@ import { tlsRefusal } from '../x509/tls-refusal'
 import { untrustedServer } from '../x509/untrusted-server'
 import type { Attacher } from './attach'
 import type { Credentials, RequestContext } from './context'
-import { urlOf } from './destination'
+import { requestUrl } from './destination'
 import { isInsecure } from './insecure-transport'
 import { isFromNetworkProxy, usesProxy } from './network-proxy'
 import { shownUrl } from './request-events'
@@ -135,8 +135,9 @@ function serverCertificateRefusal(
 }
 
 /** The target, with the path that scopes are compared with. */
-function targetOf({ request, url, object }: RequestContext): URL {
-  return object ? new URL(object.scopePath, url) : (urlOf(request) ?? url)
+function targetOf(context: RequestContext): URL {
+  const { object, url } = context
+  return object ? new URL(object.scopePath, url) : requestUrl(context)
 }
 
 /** The outcome of a search for credentials. */
@@ -162,7 +163,7 @@ function explanationOf(context: RequestContext, attacher: Attacher, outcome: Out
   const requirements = attacher.requirementsFor(context, refused)
   return explainRequest({
     target: url,
-    url: context.object?.object.url ?? shownUrl(urlOf(request) ?? url, context),
+    url: context.object?.object.url ?? shownUrl(requestUrl(context), context),
     object: context.object?.object,
     options,
     authenticated,
@@ -206,10 +207,7 @@ function lifetimeFor(
 export async function explainUnsent(
   context: RequestContext,
   attacher: Attacher,
-  {
-    problem,
-    transfer,
-  }: { problem?: IgwnAuthError | undefined; transfer?: ExpectedTransfer | undefined } = {},
+  { problem, transfer }: { problem?: IgwnAuthError | undefined; transfer?: ExpectedTransfer | undefined },
 ): Promise<Explanation> {
   const { options } = context
   const tokens = await askedTokenFindings({ options, requirements: attacher.requirementsFor(context) })

@@ -200,12 +200,6 @@ async function upload(context: RequestContext, send: Send): Promise<AxiosRespons
   const data = request.data as unknown
   const bytes =
     typeof data === 'string' || data instanceof Uint8Array ? Buffer.from(data as string) : undefined
-  const sent = (algorithm: DigestAlgorithm): string | undefined => {
-    if (!bytes) return undefined
-    const sum = checksum(algorithm)
-    sum.update(bytes)
-    return sum.digest()
-  }
   if (!bytes) {
     if (options.integrity !== 'offered')
       throw integrityError(
@@ -215,10 +209,14 @@ async function upload(context: RequestContext, send: Send): Promise<AxiosRespons
     note(context, 'the upload is not verified, because its body is not a string or bytes')
     return send(context)
   }
-  const value = sent('sha-256') ?? ''
+  const sent = (algorithm: DigestAlgorithm): string => {
+    const sum = checksum(algorithm)
+    sum.update(bytes)
+    return sum.digest()
+  }
   const response = await send({
     ...context,
-    request: withFields(request, reprDigest({ algorithm: 'sha-256', value })),
+    request: withFields(request, reprDigest({ algorithm: 'sha-256', value: sent('sha-256') })),
   })
   if (response.status >= 300) return response
   const { digest, problem } = await digestOf(context, send)
@@ -227,7 +225,7 @@ async function upload(context: RequestContext, send: Send): Promise<AxiosRespons
   const actual = sent(digest.algorithm)
   if (digest.value === actual) return response
   throw integrityError(
-    `${url.host} stored an object with ${digest.algorithm} ${digest.value}, and what was sent has ${actual ?? ''}`,
+    `${url.host} stored an object with ${digest.algorithm} ${digest.value}, and what was sent has ${actual}`,
     'Upload it again',
   )
 }

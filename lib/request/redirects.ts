@@ -3,7 +3,7 @@ import { IgwnAuthError } from '../errors'
 import { redactSecrets, repeatsSecret } from '../secrets/redact'
 import { dropCertificate } from '../x509/tls-settings'
 import type { Credentials, RequestContext } from './context'
-import { urlOf } from './destination'
+import { requestUrl } from './destination'
 import { insecureTransport, isInsecure } from './insecure-transport'
 import { decoded } from './network-proxy'
 import { emit, shownUrl } from './request-events'
@@ -159,8 +159,8 @@ function redirectedRequest(request: Request, options: RedirectOptions, redirects
   }
   for (const name of ['baseURL', 'params', 'auth'] as const) Reflect.deleteProperty(next, name)
   if (!options.auth) return next
-  const [username = '', ...password] = options.auth.split(':')
-  return { ...next, auth: { username, password: password.join(':') } }
+  const username = options.auth.replace(/:.*/s, '')
+  return { ...next, auth: { username, password: options.auth.slice(username.length + 1) } }
 }
 
 /** Set by the connection or the body of each send. */
@@ -194,7 +194,7 @@ export function redirectOf(
   const { request, url, formParts } = context
   const { maxRedirects = FETCH_MAX_REDIRECTS, method = 'get' } = request
   if (!REDIRECTS.has(status) || location === undefined || maxRedirects === 0) return undefined
-  const from = urlOf(request) ?? url
+  const from = requestUrl(context)
   if (!URL.canParse(location, from.href)) return undefined
   const next = new URL(location, from.href)
   // Bun reads `file:` with fetch.

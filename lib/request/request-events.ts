@@ -4,7 +4,7 @@ import { hasListeners, publish, urlWithoutSecrets, type IgwnAuthEvent } from '..
 import { attachedCredentials } from '../explain/attached-credentials'
 import { redactSecrets } from '../secrets/redact'
 import type { Credentials, RequestContext } from './context'
-import { urlOf } from './destination'
+import { requestUrl } from './destination'
 import { challengesOf } from './retry-after-401'
 
 /** An event of a request, without its URL. */
@@ -19,9 +19,9 @@ export function isObserved({ options }: RequestContext): boolean {
 }
 
 export function emit(context: RequestContext, event: EventWithoutUrl): void {
-  const { options, request, url } = context
+  const { options } = context
   if (hasListeners(options.onEvent))
-    publish({ url: shownUrl(urlOf(request) ?? url, context), ...event }, options.onEvent)
+    publish({ url: shownUrl(requestUrl(context), context), ...event }, options.onEvent)
 }
 
 /** A URL for printing. A redirect may have put what the request carried into its path. */

@@ -174,10 +174,10 @@ function hideFailure(
   if (!(axios.isAxiosError(error) || axios.isCancel(error)) || !Object.isExtensible(error)) return
   if (failure.config) failure.config = caller
   // The message of a later send has the rest of the timeout.
-  if (config.timeout !== request.timeout)
+  if (config.timeout && request.timeout && config.timeout !== request.timeout)
     failure.message = String(failure.message).replace(
-      `timeout of ${config.timeout ?? 0}ms`,
-      `timeout of ${request.timeout ?? 0}ms`,
+      `timeout of ${config.timeout}ms`,
+      `timeout of ${request.timeout}ms`,
     )
 }
 
