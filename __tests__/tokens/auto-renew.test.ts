@@ -182,3 +182,13 @@ it('explain() shows the held token, or the source that would be asked', async ()
   ])
   expect(source.queries).toEqual([])
 })
+
+it('a failure that is not an error is published without it, since it may have a secret', async () => {
+  const source = {
+    getToken: () => Promise.reject<string>('hvs.0123456789abcdefghij'),
+  }
+  const renewing = autoRenew(source)
+  await expect(renewing.getToken({})).rejects.toBe('hvs.0123456789abcdefghij')
+  renewing.stop()
+  expect(warnings()).toContain('A renewal failed: no reason given')
+})

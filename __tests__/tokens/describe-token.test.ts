@@ -1,6 +1,13 @@
 import fs from 'node:fs'
 import { processEnvironment } from '../../lib/environment'
-import { deferredFinding, describeTokens, givenToken } from '../../lib/tokens/describe-token'
+import {
+  deferredFinding,
+  describeTokens,
+  givenToken,
+  lifeOf,
+  withIssuerOf,
+} from '../../lib/tokens/describe-token'
+import { SciToken } from '../../lib/tokens/scitoken'
 import { requirementsOf } from '../../lib/tokens/validate-claims'
 import { emptyPlaces, mint, now, put, putCondorCreds, room, runtimeFile } from '../support/tokens'
 
@@ -109,4 +116,20 @@ it('a source that is not asked is deferred', () => {
     verdict: 'deferred',
     message: 'the token source is asked when a request is sent',
   })
+})
+
+it('the fix keeps the issuer that is required; without one it is that of the token', () => {
+  const token = SciToken.deserialize(mint({ iss: 'https://issuer.example.org' }))
+  const required = requirementsOf({ issuer: 'https://other.example.org' })
+  expect(withIssuerOf(token, required)).toBe(required)
+  expect(withIssuerOf(token, REQUIREMENTS)).toEqual({
+    ...REQUIREMENTS,
+    issuer: ['https://issuer.example.org'],
+  })
+  expect(withIssuerOf(SciToken.deserialize(mint({ iss: undefined })), REQUIREMENTS)).toBe(REQUIREMENTS)
+})
+
+it('the life of a token is shown as a time, or as unlimited', () => {
+  expect(lifeOf(SciToken.deserialize(mint({ exp: undefined })))).toBe('has no expiry (no exp claim)')
+  expect(lifeOf(SciToken.deserialize(mint({ exp: now() + 3630 })))).toBe('expires in 60 minutes')
 })

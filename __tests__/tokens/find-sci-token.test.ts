@@ -687,3 +687,40 @@ describe('arguments of the wrong type', () => {
     expect(await findSciToken(query, { strict: undefined, verify: undefined })).toBeInstanceOf(SciToken)
   })
 })
+
+describe('a query of an object', () => {
+  const object = { scope: [], issuer: ['https://other.example.org'], audience: [] }
+
+  it('is satisfied by a token of one of its issuers only', async () => {
+    process.env.BEARER_TOKEN = mint()
+    expect(await find({ object: { ...object, issuer: ['https://issuer.example.org/'] } })).toBe(
+      'BEARER_TOKEN',
+    )
+    expect(await codes({ object })).toEqual(['issuer'])
+    expect(await failure({ object: 'all' as never })).toMatchObject({
+      code: 'ERR_IGWN_INVALID_OPTION',
+      message: 'query.object must be an object, not a string.',
+    })
+  })
+
+  it('names its Vault server in the advice, unless that is no host', async () => {
+    const advice = async (vaultServer: string) =>
+      (await failure({ object: { ...object, vaultServer } })).message
+    expect(await advice('vault.example.org:8200')).toContain(
+      ' --vault vault.example.org:8200 --issuer ISSUER',
+    )
+    expect(await advice('vault.example.org; id')).toContain(' --vault VAULT --issuer ISSUER')
+  })
+})
+
+it('a search remembers the results of 1000 queries at most', () => {
+  put(runtimeFile(), mint())
+  const search = discovery()
+  const requirements = requirementsOf({})
+  const first = search(requirements)
+  expect(search(requirements)).toBe(first)
+  for (let i = 0; i < 1000; i++) search(requirementsOf({ minTimeLeft: i + 1000 }))
+  const again = search(requirements)
+  expect(again).not.toBe(first)
+  expect(again.token?.serialize()).toBe(first.token?.serialize())
+})

@@ -365,6 +365,43 @@ describe('explain', () => {
     expect(requests).toEqual([{ request: 'loaded_accounts' }])
   })
 
+  it('says of an account that only its issuer names whether any account is loaded', async () => {
+    await agent(withAccounts('t'))
+    const { agent: none } = await findingsOf({ token: oidcAgent({ issuer: ISSUER }) })
+    expect(none).toMatchObject([
+      {
+        verdict: 'skipped',
+        message: expect.stringMatching(
+          / has not loaded an account of https:\/\/issuer\.example\.org; no account is loaded$/,
+        ) as string,
+      },
+    ])
+    await agent(withAccounts('t', 'igwn'))
+    const { agent: some } = await findingsOf({ token: oidcAgent({ issuer: ISSUER }) })
+    expect(some).toMatchObject([{ verdict: 'deferred' }])
+  })
+
+  it('has the command that loads an account where an agent has none', async () => {
+    await agent(withAccounts('t'))
+    expect((await findingsOf()).fixes[0]).toBe('oidc-add NAME')
+  })
+
+  it('says that there is no agent on a platform without user ids', async () => {
+    const uid = jest.spyOn(processEnvironment, 'uid', 'get').mockReturnValue(undefined)
+    try {
+      const source = oidcAgent({ account: 'igwn' })
+      const absent = { verdict: 'absent', source: 'oidc-agent', message: 'oidc-agent does not run' }
+      expect(source.explain?.({})).toMatchObject([absent])
+      expect(await source.explainAsync?.({})).toMatchObject([absent])
+      await expect(rejectionOf(async () => source.getToken({}))).resolves.toMatchObject({
+        code: 'ERR_IGWN_TOKEN_NOT_FOUND',
+        message: 'oidc-agent does not run. Run `eval "$(oidc-agent-service use)"`.',
+      })
+    } finally {
+      uid.mockRestore()
+    }
+  })
+
   it('says that the agent does not run', async () => {
     process.env.OIDC_SOCK = room('none')
     const { agent: found, fixes } = await findingsOf({ token: oidcAgent({ account: 'igwn' }) })

@@ -417,3 +417,24 @@ describe('explain() does not ask the source and shows', () => {
     expectNoSecret(finding, [token.slice(token.lastIndexOf('.') + 1)])
   })
 })
+
+it('explain() of a chain shows a source without explain as asked later', () => {
+  const findings = chain(staticToken(mint()), { getToken: () => undefined }).explain?.({}) ?? []
+  expect(findings.map(({ verdict }) => verdict)).toEqual(['usable', 'deferred'])
+  expect(findings[1]?.source).toContain('2')
+})
+
+it('a discovered token is found again when 100 others were refused after it', async () => {
+  const token = (process.env.BEARER_TOKEN = mint())
+  const source = discoveredTokens()
+  source.invalidate?.(token)
+  const found = async () => {
+    const one = await source.getToken({})
+    return one instanceof SciToken ? one.serialize() : one
+  }
+  await expect(found()).rejects.toMatchObject({ code: 'ERR_IGWN_TOKEN_NOT_FOUND' })
+  for (let i = 0; i < 99; i++) source.invalidate?.(`another-${i}`)
+  await expect(found()).rejects.toMatchObject({ code: 'ERR_IGWN_TOKEN_NOT_FOUND' })
+  source.invalidate?.('the last one')
+  expect(await found()).toBe(token)
+})

@@ -339,6 +339,7 @@ describe('options', () => {
     [{ command: [] }, 'options.command must be a list of strings, the program first, not an array.'],
     [{ command: ['', 'x'] }, 'options.command must be a list of strings, the program first, not an array.'],
     [{ command: ['x'], outFile: '' }, 'options.outFile must be a string, not an empty one.'],
+    [{ command: ['x'], outFile: 7 }, 'options.outFile must be a string, not a number.'],
     [
       { command: ['x'], timeout: 60 },
       'options.timeout is in milliseconds; 60 is too short. Did you mean 60000?',

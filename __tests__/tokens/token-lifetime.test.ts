@@ -159,3 +159,24 @@ it('a source is asked for the next token; a variable and a given token are never
 it('a transfer takes its size at 10 MB per second, or at the rate that is given', () => {
   expect([transferTime({ bytes: 1e9 }), transferTime({ bytes: 1e9, rate: 1e6 })]).toEqual([100, 1000])
 })
+
+it('a token that has expired is not enough', () => {
+  expect(lifetime({ token: token(2 * HOUR, -601) })).toMatchObject({
+    isEnough: false,
+    message: expect.stringMatching(/^\S+ \(BEARER_TOKEN_FILE\) expired 10 minutes ago, /) as string,
+  })
+})
+
+it('of a file whose token has no known expiry, only the next token is known', () => {
+  expect(lifetime({ token: undefined, renewedEvery: 300 })).toMatchObject({
+    isEnough: undefined,
+    renewer: 'schedule',
+    renewedIn: 300,
+    message: expect.stringContaining('has no expiry that is known') as string,
+  })
+  expect(lifetime({ token: undefined })).toMatchObject({
+    isEnough: undefined,
+    renewer: 'htgettoken',
+    fix: undefined,
+  })
+})

@@ -489,3 +489,14 @@ it.each([
 ])('%d seconds are %s', (seconds, words) => {
   expect(duration(seconds)).toBe(words)
 })
+
+it('a token without scopes has none of those of which an object needs one', () => {
+  const object = { scope: ['read:/a', 'read:/b'], issuer: [], audience: [] }
+  expect(validate({ ...V1, scope: undefined }, { object })).toMatchObject({
+    code: 'scope',
+    expected: ['read:/a', 'read:/b'],
+    actual: [],
+    message: expect.stringMatching(/^has no scope, not read:\/a/) as string,
+  })
+  expect(validate({ scope: 'read:/b' }, { object })).toBeUndefined()
+})

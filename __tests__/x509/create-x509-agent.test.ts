@@ -131,6 +131,11 @@ describe('a local problem is an error before any connection', () => {
     expect(() => createX509Agent(file, { ciphers: 'NO-SUCH-CIPHER' })).toThrow(
       unusable('OpenSSL refuses the credential, or an option of the agent (no cipher match).'),
     )
+    expect(() => createX509Agent(file, { minVersion: 'TLSv9' as never })).toThrow(
+      unusable(
+        'OpenSSL refuses the credential, or an option of the agent (ERR_TLS_INVALID_PROTOCOL_VERSION).',
+      ),
+    )
   })
 })
 

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { inspect } from 'node:util'
 import { IgwnAuthError } from '../../lib/errors'
 import { processEnvironment } from '../../lib/environment'
-import { describeCertificates } from '../../lib/x509/describe-certificates'
+import { describeCertificates, timeLeftOf } from '../../lib/x509/describe-certificates'
 import { findX509Credentials, x509Discovery } from '../../lib/x509/find-x509-credentials'
 import { X509Credential } from '../../lib/x509/x509-credential'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
@@ -261,4 +261,34 @@ describe('X509Credential', () => {
 
     for (const text of [inspect(found), message]) expect(text).not.toMatch(/[\x80-\x9f\u200b-\u206f]/)
   })
+})
+
+it('a certificate that cannot be parsed is named by its number', async () => {
+  const broken = '-----BEGIN CERTIFICATE-----\nMIIBAA==\n-----END CERTIFICATE-----\n'
+  const file = write('bundle.pem', proxy.certificate + broken + proxy.key)
+  expect(await problemOf(file)).toMatchObject({
+    code: 'malformed',
+    message: `${file} (cert) holds a certificate (number 2 of 2) that cannot be parsed`,
+  })
+  const single = write('single.pem', broken + proxy.key)
+  expect((await problemOf(single)).message).toBe(`${single} (cert) holds a certificate that cannot be parsed`)
+})
+
+it('a certificate that is not valid yet is fixed by waiting', async () => {
+  const later = await authority.issueProxy(alice, { notBefore: secondsFromNow(3600) })
+  const cert = write('later.pem', later.bundle)
+  expect(describeCertificates(cert, {}, processEnvironment)).toMatchObject([
+    { verdict: 'skipped', code: 'not-yet-valid', fix: 'wait, or set the clock of this host' },
+  ])
+})
+
+it('a credential that has expired since it was loaded is described so', async () => {
+  const found = await findX509Credentials({ cert: write('expiring.pem', proxy.bundle) })
+  expect(timeLeftOf(found)).toMatch(/^expires in 1[12] hours$/)
+  const clock = jest.spyOn(Date, 'now').mockReturnValue((found.expiresAt + 3630) * 1000)
+  try {
+    expect(timeLeftOf(found)).toBe('expired 60 minutes ago')
+  } finally {
+    clock.mockRestore()
+  }
 })

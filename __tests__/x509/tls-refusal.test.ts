@@ -224,6 +224,7 @@ describe('when no certificate was presented', () => {
 
   it.each([
     ['httpsAgent', 'The request has its own httpsAgent; whether it presented a certificate is not known.'],
+    ['dispatcher', 'The request has its own dispatcher; whether it presented a certificate is not known.'],
     ['fetch', 'The fetch adapter made the connection; it presents no certificate of this package.'],
   ] as const)('by a connection of %s, the message does not claim that none was', (tlsOf, end) => {
     const { message } = tlsRefusal(required(), undefined, { tlsOf, reasons: [proxyExpired] })!

@@ -1,5 +1,5 @@
 import { processEnvironment } from '../../lib/environment'
-import { untrustedServer } from '../../lib/x509/untrusted-server'
+import { untrustedServer, type TlsOwner } from '../../lib/x509/untrusted-server'
 
 const HOST = 'host.example.org'
 
@@ -35,7 +35,7 @@ it.each(['ECONNRESET', 'ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'ERR_SSL_WRONG
 )
 
 describe('the advice', () => {
-  const advice = (code: string, env: Record<string, string>, tlsOf?: 'httpsAgent' | 'fetch') =>
+  const advice = (code: string, env: Record<string, string>, tlsOf?: TlsOwner) =>
     untrustedServer(Object.assign(new Error('x'), { code }), HOST, {
       tlsOf,
       environment: { ...processEnvironment, env },
@@ -67,6 +67,9 @@ describe('the advice', () => {
     const env = { REQUESTS_CA_BUNDLE: '/etc/ssl/ca.pem' }
     expect(advice('SELF_SIGNED_CERT_IN_CHAIN', env, 'httpsAgent')).toBe(
       "Add its CA to the `ca` option of the request's own httpsAgent.",
+    )
+    expect(advice('SELF_SIGNED_CERT_IN_CHAIN', env, 'dispatcher')).toBe(
+      "Add its CA to the request's own dispatcher.",
     )
     expect(advice('SELF_SIGNED_CERT_IN_CHAIN', env, 'fetch')).toBe(
       'Name the file of its CA in NODE_EXTRA_CA_CERTS before Node.js starts.',

@@ -201,6 +201,6 @@ function fileOf(source: string, { env }: Environment): string | undefined {
 }
 
 /** HTCondor names the files of a job `*.use`; a job may name one of them in BEARER_TOKEN_FILE. */
-function isOfHTCondor(file: string, { _CONDOR_CREDS }: Environment['env']): boolean {
-  return Boolean(_CONDOR_CREDS) && path.dirname(path.resolve(file)) === path.resolve(_CONDOR_CREDS ?? '')
+function isOfHTCondor(file: string, { _CONDOR_CREDS: folder }: Environment['env']): boolean {
+  return folder !== undefined && folder !== '' && path.dirname(path.resolve(file)) === path.resolve(folder)
 }
