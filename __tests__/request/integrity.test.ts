@@ -212,7 +212,7 @@ describe('an upload', () => {
         code: 'ERR_IGWN_INTEGRITY',
         message: `${new URL(origin).host} ${what}, so it cannot be verified. Set integrity to 'offered' to verify only where the server has a digest.`,
       })
-    // No listener gets the warning.
+      // No listener gets the warning.
       const instance = applyIgwnAuth(axios.create(), { token: false, integrity: 'offered' })
       expect((await instance.put(origin, 'new')).status).toBe(201)
     },
