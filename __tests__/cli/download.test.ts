@@ -1,11 +1,11 @@
 import fs from 'node:fs'
-import { once } from 'node:events'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { igwnAuth, runtimeFile, shell, type CommandOptions, type Running } from '../support/command'
 import { fileServer, type FileServer, type ServedFile } from '../support/file-server'
+import { listen } from '../support/listen'
 import { emptyPlaces, mint, put } from '../support/tokens'
 
 /** A file without repetitions. */
@@ -371,7 +371,6 @@ describe('an interrupted download is resumed', () => {
     await get([], { meanwhile: interruptAt(400_000) })
     const requests: string[] = []
     const raw = net.createServer((socket) => {
-      socket.on('error', () => undefined)
       socket.once('data', (head) => {
         requests.push(head.toString('latin1'))
         socket.end(
@@ -387,18 +386,13 @@ describe('an interrupted download is resumed', () => {
     })
     const { port } = new URL(server.url)
     await server.close()
-    raw.listen(Number(port), '127.0.0.1')
-    await once(raw, 'listening')
-    try {
-      expect(await get()).toMatchObject({ code: 0 })
-      expect(requests.map((text) => /^Range: (.*)\r$/im.exec(text)?.[1])).toEqual([
-        'bytes=400000-1199999',
-        'bytes=400000-1199999',
-      ])
-      expect(isWhole()).toBe(true)
-    } finally {
-      raw.close()
-    }
+    await listen(raw, { port: Number(port) })
+    expect(await get()).toMatchObject({ code: 0 })
+    expect(requests.map((text) => /^Range: (.*)\r$/im.exec(text)?.[1])).toEqual([
+      'bytes=400000-1199999',
+      'bytes=400000-1199999',
+    ])
+    expect(isWhole()).toBe(true)
   })
 })
 

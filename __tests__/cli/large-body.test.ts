@@ -1,8 +1,8 @@
 /** Bodies of 1 MiB and more, which are read past Node's HTTP parser, from servers that send byte by byte what a test says. */
-import { once } from 'node:events'
-import net, { type AddressInfo, type Socket } from 'node:net'
+import net, { type Socket } from 'node:net'
 import tls from 'node:tls'
 import { igwnAuth, shell } from '../support/command'
+import { listen } from '../support/listen'
 import { createAuthority } from '../support/pki'
 import { emptyPlaces, put, room } from '../support/tokens'
 
@@ -11,9 +11,7 @@ const body = (size: number) => Buffer.alloc(size, 'abcdefghijklmnopqrstuvw')
 const head = (length: number | string, more = '') =>
   Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n${more}\r\n`)
 
-let close: () => Promise<unknown>
 beforeEach(emptyPlaces)
-afterEach(() => close())
 
 /** A server whose connections are a script: it gets the requests of a connection, and the number of the connection. */
 async function serve(
@@ -21,23 +19,16 @@ async function serve(
   options?: tls.TlsOptions,
 ): Promise<string> {
   let connections = 0
-  const sockets = new Set<Socket>()
   const listener = (socket: Socket) => {
     const number = (connections += 1)
-    sockets.add(socket)
     socket.on('error', () => undefined)
     socket.on('data', (data) => {
       script(socket, data.toString(), number)
     })
   }
   const server = options ? tls.createServer(options, listener) : net.createServer(listener)
-  server.listen(0, 'localhost')
-  await once(server, 'listening')
-  close = () => {
-    for (const socket of sockets) socket.destroy()
-    return new Promise((resolve) => server.close(resolve))
-  }
-  return `${options ? 'https' : 'http'}://localhost:${(server.address() as AddressInfo).port}`
+  const { port } = await listen(server, { host: 'localhost' })
+  return `${options ? 'https' : 'http'}://localhost:${port}`
 }
 
 /** Writes pieces one after the other, each in a packet of its own. */

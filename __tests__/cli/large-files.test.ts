@@ -1,14 +1,12 @@
 /** Memory: a large file needs no more than a small one. */
-import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { igwnAuth } from '../support/command'
+import { listen } from '../support/listen'
 import { emptyPlaces, put, room } from '../support/tokens'
 
 const MB = 1024 * 1024
 
-let server: http.Server
 let origin: string
 /** Bytes of the body of each upload. */
 let received: number[]
@@ -16,7 +14,7 @@ let received: number[]
 beforeEach(async () => {
   emptyPlaces()
   received = []
-  server = http.createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     if (request.method === 'GET') {
       send(response, Number(request.url?.slice(1)))
       return
@@ -25,13 +23,7 @@ beforeEach(async () => {
     request.on('data', ({ length }: Buffer) => (received[index] = (received[index] ?? 0) + length))
     request.on('end', () => response.end())
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-})
-afterEach(() => {
-  server.close()
-  server.closeAllConnections()
+  origin = `http://127.0.0.1:${(await listen(server)).port}`
 })
 
 /** Responds with so many bytes. */

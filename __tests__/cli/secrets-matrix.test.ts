@@ -2,34 +2,24 @@
  * The secrets matrix of the command: every credential, outcome and kind of output. The server repeats what it got in header
  * fields, the reason phrase and URLs, and in the body where that is saved to a file; standard output has the body as it is.
  */
-import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { everyCombination } from '../support/combinations'
 import { igwnAuth, runtimeFile } from '../support/command'
 import { expectNoSecret } from '../support/expect-no-secret'
+import { listen } from '../support/listen'
 import { emptyPlaces, mint, put, room, signatureOf } from '../support/tokens'
 
 const PASSWORD = 'correct-horse/battery+7'
 const token = mint({ aud: 'ANY' })
 const secrets = [token, signatureOf(token), PASSWORD, `albert:${PASSWORD}`]
 
-let server: http.Server
 let origin: string
 /** Values of `Authorization` that reached the server. */
 const received = new Set<string | undefined>()
 
 beforeAll(async () => {
-  server = http.createServer(answer)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  origin = `http://localhost:${(server.address() as AddressInfo).port}`
-})
-afterAll(async () => {
-  server.closeAllConnections()
-  server.close()
-  await once(server, 'close')
+  origin = `http://localhost:${(await listen(http.createServer(answer))).port}`
 })
 
 /** Behaves as the path says: `/<status>`, with `/body` at its end for a body that repeats the credentials. */

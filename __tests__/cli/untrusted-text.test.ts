@@ -1,21 +1,19 @@
 /** What a server sends cannot control a terminal: CVE-2003-0063 and its like. */
-import { once } from 'node:events'
-import net, { type AddressInfo } from 'node:net'
+import net from 'node:net'
 import { igwnAuth, itOnTerminal, onTerminal } from '../support/command'
+import { listen } from '../support/listen'
 import { emptyPlaces } from '../support/tokens'
 
 /** C1 control characters, which are valid in a header field. */
 const C1 = '\x9b31m\x85'
 
-let server: net.Server
 let url: string
 let body: string
 
 beforeEach(async () => {
   emptyPlaces()
   body = 'ok\n'
-  server = net.createServer((socket) => {
-    socket.on('error', () => undefined)
+  const server = net.createServer((socket) => {
     socket.once('data', () => {
       const lines = [
         'HTTP/1.1 200 OK',
@@ -26,11 +24,7 @@ beforeEach(async () => {
       socket.end(Buffer.from([...lines, '', body].join('\r\n'), 'latin1'))
     })
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  url = `http://localhost:${(server.address() as AddressInfo).port}`
-})
-afterEach(async () => {
-  await once(server.close(), 'close')
+  url = `http://localhost:${(await listen(server)).port}`
 })
 
 it.each([

@@ -1,8 +1,8 @@
-import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
-import net, { type AddressInfo } from 'node:net'
+import net from 'node:net'
 import { igwnAuth, onTerminal, itOnTerminal, runtimeFile, shell } from '../support/command'
+import { listen } from '../support/listen'
 import { emptyPlaces, mint, put, room } from '../support/tokens'
 
 const MB = 1024 * 1024
@@ -20,12 +20,7 @@ interface Received {
 
 type Respond = (response: http.ServerResponse, received: Received, request: http.IncomingMessage) => void
 
-let closers: (() => void)[] = []
 beforeEach(emptyPlaces)
-afterEach(() => {
-  for (const close of closers) close()
-  closers = []
-})
 
 /**
  * A server that decides on the head of a request. `onHead` sends the response, or returns true to get the body, which
@@ -50,13 +45,7 @@ async function uploadServer(
     if (onHead(response, received, request) && headers.expect) response.writeContinue()
   }
   const server = http.createServer(listener).on('checkContinue', listener)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  closers.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen }
+  return { origin: `http://127.0.0.1:${(await listen(server)).port}`, seen }
 }
 
 /** A file with holes. */
@@ -153,17 +142,12 @@ describe('a server that', () => {
     const { port } = new URL(origin)
     const proxy = net.createServer((client) => {
       const server = net.connect(Number(port), '127.0.0.1')
-      client
-        .on('error', () => undefined)
-        .on('data', (data) => {
-          server.write(data.toString('latin1').replace(/^Expect: .*\r\n/m, ''), 'latin1')
-        })
+      client.on('data', (data) => {
+        server.write(data.toString('latin1').replace(/^Expect: .*\r\n/m, ''), 'latin1')
+      })
       server.pipe(client)
     })
-    proxy.listen(0, '127.0.0.1')
-    await once(proxy, 'listening')
-    closers.push(() => proxy.close())
-    const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/f`
+    const url = `http://127.0.0.1:${(await listen(proxy)).port}/f`
     const start = Date.now()
     expect((await igwnAuth(['request', url, '-T', sparse('f', 2 * MB)])).code).toBe(0)
     expect(Date.now() - start).toBeGreaterThan(1000)
@@ -181,10 +165,7 @@ describe('a server that', () => {
         })
       })
     })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    closers.push(() => server.close())
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/f`
+    const url = `http://127.0.0.1:${(await listen(server)).port}/f`
     expect(await igwnAuth(['request', url, '-T', sparse('f', 2 * MB)])).toMatchObject({ code: 0, stderr: '' })
   })
 

@@ -1,10 +1,11 @@
 /** Servers that fail during a request: the outcome and the number of requests are the same as with plain axios. */
 import { once } from 'node:events'
 import http from 'node:http'
-import net, { type AddressInfo, type Socket } from 'node:net'
+import net, { type Socket } from 'node:net'
 import axios, { type AxiosError, type AxiosInstance, type AxiosRequestConfig } from 'axios'
 import { applyIgwnAuth } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
+import { listen } from '../support/listen'
 import { emptyPlaces, mint, signatureOf } from '../support/tokens'
 
 interface FaultyServer {
@@ -12,8 +13,7 @@ interface FaultyServer {
   /** The `Authorization` of each request that arrived. */
   readonly arrived: (string | undefined)[]
   /** Connections that are open now. */
-  open(): number
-  close(): Promise<void>
+  readonly open: ReadonlySet<Socket>
 }
 
 /** Responds to the head of a request with any bytes, or none. */
@@ -23,7 +23,6 @@ const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'
 const CHALLENGE = 'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer error="invalid_token"\r\n'
 
 const unhandled = jest.fn()
-const open: FaultyServer[] = []
 let token: string
 
 beforeAll(() => {
@@ -38,19 +37,14 @@ beforeEach(() => {
   token = process.env.SCITOKEN = mint({ aud: 'ANY' })
   process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
 })
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((server) => server.close()))
+afterEach(() => {
   expect(unhandled).not.toHaveBeenCalled()
 })
 
 async function faulty(fault: Fault): Promise<FaultyServer> {
-  const sockets = new Set<Socket>()
   const arrived: (string | undefined)[] = []
   const listening = net.createServer((socket) => {
     let head = ''
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-    socket.on('error', () => undefined)
     socket.on('data', (data) => {
       head += data.toString('latin1')
       for (let end = head.indexOf('\r\n\r\n'); end >= 0; end = head.indexOf('\r\n\r\n')) {
@@ -60,19 +54,8 @@ async function faulty(fault: Fault): Promise<FaultyServer> {
       }
     })
   })
-  listening.listen(0, '127.0.0.1')
-  await once(listening, 'listening')
-  const server: FaultyServer = {
-    origin: `http://127.0.0.1:${(listening.address() as AddressInfo).port}`,
-    arrived,
-    open: () => sockets.size,
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => listening.close(resolve))
-    },
-  }
-  open.push(server)
-  return server
+  const { port, open } = await listen(listening)
+  return { origin: `http://127.0.0.1:${port}`, arrived, open }
 }
 
 const settled = async (request: Promise<unknown>) => request.catch((error: unknown) => error as AxiosError)
@@ -203,7 +186,7 @@ describe('a refusal', () => {
     ;(response.data as http.IncomingMessage).resume()
     await closed
     httpAgent.destroy()
-    expect(server.open()).toBeLessThanOrEqual(1)
+    expect(server.open.size).toBeLessThanOrEqual(1)
   })
 
   it('of the second send that is cut is one error, and leaves nothing running', async () => {

@@ -1,11 +1,10 @@
 /** `igwnFetch` sends by the rules of `applyIgwnAuth`: over real connections, with the fetch of this Node.js. */
 import http from 'node:http'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { authorize, createIgwnFetch, explanationOf, igwnFetch } from '../../lib/fetch'
 import type { IgwnAuthEvent } from '../../lib/events'
 import type { SchemeRequest } from '../../lib/schemes/auth-scheme'
 import { reuse } from '../../lib/tokens/reuse'
+import { listen } from '../support/listen'
 import { expectNoUnhandledRejection } from '../support/record-events'
 import { challenge, serverGroup } from '../support/server'
 import { emptyPlaces, mint, ours, put, room } from '../support/tokens'
@@ -192,15 +191,8 @@ describe('header names', () => {
   /** The names as they crossed the wire. XRootD before 5.7 compares them by case. */
   async function namesFor(request: (url: string) => Promise<Response>): Promise<string[]> {
     const server = http.createServer(({ rawHeaders }, response) => response.end(JSON.stringify(rawHeaders)))
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    try {
-      const response = await request(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-      return ((await response.json()) as string[]).filter((_, index) => index % 2 === 0)
-    } finally {
-      server.closeAllConnections()
-      server.close()
-    }
+    const response = await request(`http://127.0.0.1:${(await listen(server)).port}`)
+    return ((await response.json()) as string[]).filter((_, index) => index % 2 === 0)
   }
   const FIELDS = { 'Want-Digest': 'adler32', TransferHeaderX: '1' }
 
@@ -316,26 +308,13 @@ describe('a 401 with a Bearer challenge', () => {
       const isGood = headers.authorization === 'Bearer good'
       response.writeHead(isGood ? 200 : 401, { 'WWW-Authenticate': 'Bearer' }).end(body)
     })
-    const open = new Set<unknown>()
-    server.on('connection', (socket) => {
-      open.add(socket)
-      socket.once('close', () => open.delete(socket))
-    })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    try {
-      let issued = 0
-      const get = createIgwnFetch({ token: () => ((issued += 1) % 2 === 1 ? 'refused' : 'good') })
-      for (let count = 0; count < 20; count += 1)
-        expect(await (await get(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).text()).toBe(
-          body,
-        )
-      expect(issued).toBe(40)
-      expect(open.size).toBeLessThan(10)
-    } finally {
-      server.closeAllConnections()
-      server.close()
-    }
+    const { port, open } = await listen(server)
+    let issued = 0
+    const get = createIgwnFetch({ token: () => ((issued += 1) % 2 === 1 ? 'refused' : 'good') })
+    for (let count = 0; count < 20; count += 1)
+      expect(await (await get(`http://127.0.0.1:${port}`)).text()).toBe(body)
+    expect(issued).toBe(40)
+    expect(open.size).toBeLessThan(10)
   })
 
   it('is not explained when it is no refusal', async () => {

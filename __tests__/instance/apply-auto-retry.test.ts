@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events'
-import net, { type AddressInfo } from 'node:net'
+import net from 'node:net'
 import https from 'node:https'
 import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -22,6 +22,7 @@ import {
   type AutoRetryOptions,
 } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
+import { listen } from '../support/listen'
 import { expectNoUnhandledRejection } from '../support/record-events'
 import { createAuthority, type Authority } from '../support/pki'
 import { challenge, serve, serverGroup, type Answer } from '../support/server'
@@ -89,18 +90,11 @@ const failureOf = async (request: Promise<unknown>): Promise<AxiosError> =>
 
 /** A server that cuts each connection when the first bytes of a request have come. */
 async function cutting() {
-  let connections = 0
   const server = net.createServer((socket) => {
-    connections += 1
-    socket.on('error', () => undefined)
     socket.once('data', () => socket.destroy())
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    connections: () => connections,
-    close: () => new Promise((resolve) => server.close(resolve)),
-  }
+  const { port, connections } = await listen(server)
+  return { origin: `http://127.0.0.1:${port}`, connections }
 }
 
 /** An origin whose port is closed, and that no server of another test gets: it is outside of the range of free ports. */
@@ -158,7 +152,6 @@ describe('a connection', () => {
     const error = await failureOf(retrying({ retries: 2 }, { adapter }).get(server.origin))
     expect(error.response).toBeUndefined()
     expect(server.connections()).toBe(3)
-    await server.close()
   })
 
   it('that is refused is retried', async () => {
@@ -178,20 +171,15 @@ describe('a connection', () => {
 
   it('that is closed in the middle of a response is retried', async () => {
     const half = net.createServer((socket) => {
-      socket.on('error', () => undefined)
       socket.once('data', () => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf', () =>
           setTimeout(() => socket.destroy(), 5),
         )
       })
     })
-    let connections = 0
-    half.on('connection', () => (connections += 1))
-    await new Promise<void>((resolve) => half.listen(0, '127.0.0.1', resolve))
-    const { port } = half.address() as AddressInfo
+    const { port, connections } = await listen(half)
     await failureOf(retrying({ retries: 1 }).get(`http://127.0.0.1:${port}`))
-    expect(connections).toBe(2)
-    half.close()
+    expect(connections()).toBe(2)
   })
 
   it('to a host name that does not exist is not retried', async () => {
@@ -363,7 +351,6 @@ describe('a method that is not idempotent', () => {
     expect(server.connections()).toBe(1)
     await failureOf(retrying().put(server.origin, { a: 1 }))
     expect(server.connections()).toBe(5)
-    await server.close()
   })
 
   it('is not retried after a timeout', async () => {
@@ -525,20 +512,16 @@ describe('a certificate', () => {
   it('that is presented counts as refused when the server closes the connection in the middle of a body', async () => {
     const { certificate, key } = await authority.issueServer()
     const user = await authority.issueUser()
-    let connections = 0
     const server = https.createServer({ cert: certificate, key }, (request) => request.socket.destroy())
-    server.on('connection', () => (connections += 1))
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { port, connections } = await listen(server)
+    const origin = `https://127.0.0.1:${port}`
     const agent = new https.Agent({ ca: authority.certificate, cert: user.certificate, key: user.key })
     const instance = retrying({ retries: 1 }, { httpsAgent: agent })
     await failureOf(instance.put(origin, 'x'.repeat(1000)))
-    expect(connections).toBe(1)
+    expect(connections()).toBe(1)
     // Without a body the alert would have come; this is a connection like others.
     await failureOf(instance.get(origin))
-    expect(connections).toBe(3)
-    server.close()
-    server.closeAllConnections()
+    expect(connections()).toBe(3)
   })
 })
 
@@ -818,7 +801,8 @@ it('waits for a server that starts late', async () => {
   const late = net.createServer((socket) => {
     socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
   })
-  pause.mockImplementation(() => new Promise<void>((resolve) => late.listen(port, '127.0.0.1', resolve)))
+  pause.mockImplementation(async () => {
+    await listen(late, { port })
+  })
   expect((await retrying().get(`http://127.0.0.1:${port}`)).status).toBe(200)
-  late.close()
 })

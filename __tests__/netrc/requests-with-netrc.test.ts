@@ -1,10 +1,9 @@
-import { once } from 'node:events'
 import fs from 'node:fs'
 import http2 from 'node:http2'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import axios, { type AxiosError, type AxiosRequestConfig } from 'axios'
 import { applyIgwnAuth, igwnAxios, IgwnAuthError, removeIgwnAuth, type IgwnAuthOptions } from '../support/all'
+import { listen } from '../support/listen'
 import { mint } from '../support/make-token'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
 import { challenge, serverGroup, type TestServer } from '../support/server'
@@ -90,11 +89,8 @@ describe('credentials of ~/.netrc', () => {
         response.end('{}')
       },
     )
-    listening.listen(0, '127.0.0.1')
-    await once(listening, 'listening')
-    const url = `https://localhost:${(listening.address() as AddressInfo).port}`
+    const url = `https://localhost:${(await listen(listening)).port}`
     await igwnAxios.get(url, { httpVersion: 2, http2Options: { sessionTimeout: 1 } })
-    await new Promise((resolve) => listening.close(resolve))
     expect(seen).toEqual([LOGIN])
   })
 

@@ -1,13 +1,12 @@
-import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { TLSSocket } from 'node:tls'
 import axios, { type AxiosInstance } from 'axios'
 import fc from 'fast-check'
 import { applyIgwnAuth, removeIgwnAuth, type IgwnAuthOptions } from '../support/all'
+import { listen } from '../support/listen'
 import { createAuthority, type Issued } from '../support/pki'
 import { runs, SEEDED } from '../support/properties'
 import { mint, putCondorCreds } from '../support/tokens'
@@ -49,7 +48,6 @@ const chains: fc.Arbitrary<Chain> = fc.record({
 const SCHEMES = ['http', 'http', 'https', 'https'] as const
 const HOSTS = ['127.0.0.1', 'localhost', '127.0.0.1', 'localhost']
 
-const servers: http.Server[] = []
 const origins: string[] = []
 /** Two for each origin: the second is sent after the 401. */
 let tokens: [string, string][] = []
@@ -68,10 +66,8 @@ beforeAll(async () => {
       handle(index, request, response)
     }
     const server = scheme === 'https' ? https.createServer(tls, answer) : http.createServer(answer)
-    server.listen(0, HOSTS[index])
-    await once(server, 'listening')
-    servers.push(server)
-    origins.push(`${scheme}://${HOSTS[index]}:${(server.address() as AddressInfo).port}`)
+    const { port } = await listen(server, { host: HOSTS[index]! })
+    origins.push(`${scheme}://${HOSTS[index]}:${port}`)
   }
   const write = (name: string, text: string) => {
     const file = path.join(process.env.HOME!, name)
@@ -92,13 +88,9 @@ beforeAll(async () => {
   )
 })
 
-afterAll(async () => {
+afterAll(() => {
   delete process.env.REQUESTS_CA_BUNDLE
   delete process.env._CONDOR_CREDS
-  for (const server of servers) {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  }
 })
 
 /** The path is the number of the hop. The response is a 401, the redirect to the next hop, or the end. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import http from 'node:http'
 import https from 'node:https'
 import axios, { AxiosHeaders, type AxiosAdapter, type InternalAxiosRequestConfig } from 'axios'
 import { attacher } from '../../lib/request/attach'
@@ -16,22 +17,21 @@ import {
   staticToken,
   IgwnAuthError,
 } from '../support/all'
-import { serverGroup, type TestServer } from '../support/server'
+import { listen } from '../support/listen'
+import { serve, type TestServer } from '../support/server'
 import { mint } from '../support/make-token'
 
-const servers = serverGroup()
 let server: TestServer
 const seen = () => server.authorizations.at(-1)
 
 beforeAll(async () => {
-  server = await servers.serve(() => ({}))
+  server = await serve(() => ({}))
 })
 beforeEach(() => {
   server.seen.length = server.authorizations.length = 0
   for (const name of ['BEARER_TOKEN', 'BEARER_TOKEN_FILE', 'IGWN_AUTH_UTILS_FIND_SCITOKEN'])
     delete process.env[name]
 })
-afterAll(servers.close)
 
 /** The error of ours that a request fails with before anything is sent. */
 const refused = async (request: Promise<unknown>) => {
@@ -398,7 +398,7 @@ describe('options', () => {
   })
 
   it('url sets the audience for its host and port, and a given token is sent to no other host', async () => {
-    const other = await servers.serve(() => ({}))
+    const other = await serve(() => ({}))
     // The public URL of the service; the test server has no TLS.
     const service = server.origin.replace('http:', 'https:')
     process.env.BEARER_TOKEN = mint({ aud: service })
@@ -736,15 +736,8 @@ describe('a URL that is not http behaves as in plain axios (trap 19)', () => {
   it('a UNIX socket', async () => {
     process.env.BEARER_TOKEN = mint()
     const socketPath = path.join(process.env.HOME!, 'socket')
-    const local = await import('node:http').then((http) =>
-      http
-        .createServer((request, response) => response.end(String(request.headers.authorization)))
-        .listen(socketPath),
-    )
-    try {
-      expect((await igwnAxios.get('http://localhost/x', { socketPath })).data).toBe('undefined')
-    } finally {
-      local.close()
-    }
+    const local = http.createServer(({ headers }, response) => response.end(String(headers.authorization)))
+    await listen(local, { path: socketPath })
+    expect((await igwnAxios.get('http://localhost/x', { socketPath })).data).toBe('undefined')
   })
 })

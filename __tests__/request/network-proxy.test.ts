@@ -3,11 +3,10 @@
  * text and is not authenticated.
  */
 import net from 'node:net'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { igwnAxios, type IgwnAxiosError } from '../../lib/index'
 import { isFromNetworkProxy, proxySecrets, usesProxy } from '../../lib/request/network-proxy'
+import { listen } from '../support/listen'
 import { mint } from '../support/make-token'
 import { createAuthority, type Issued } from '../support/pki'
 import { expectNoSecret } from '../support/expect-no-secret'
@@ -16,7 +15,6 @@ import { serverGroup, type TestServer } from '../support/server'
 
 const servers = serverGroup()
 const PASSWORD = 'proxy/password'
-const proxies: net.Server[] = []
 let certificate: Issued
 let elsewhere: TestServer
 
@@ -35,18 +33,14 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const name of ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'BEARER_TOKEN']) delete process.env[name]
   await servers.close()
-  for (const proxy of proxies.splice(0)) await once(proxy.close(), 'close')
 })
 
 /** Sends these lines in response to any request, and closes the connection. */
 async function proxyThatSays(...lines: string[]): Promise<void> {
   const proxy = net.createServer((socket) => {
-    socket.on('error', () => undefined)
     socket.once('data', () => socket.end(`${lines.join('\r\n')}\r\nContent-Length: 0\r\n\r\n`))
   })
-  proxies.push(proxy)
-  await once(proxy.listen(0, '127.0.0.1'), 'listening')
-  process.env.HTTPS_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+  process.env.HTTPS_PROXY = `http://127.0.0.1:${(await listen(proxy)).port}`
 }
 
 const get = () => igwnAxios.get('https://server.example.org/', { igwnAuth: { netrc: false } })

@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import axios from 'axios'
 import FormDataPackage from 'form-data'
 import { canResend, formParts, ReplayedForm } from '../../lib/request/resend'
 import { applyIgwnAuth } from '../support/all'
+import { listen } from '../support/listen'
 import { challenge, serverGroup } from '../support/server'
 
 const servers = serverGroup()
@@ -31,8 +30,7 @@ describe('a form of the form-data package', () => {
     const server = http.createServer((request, response) => {
       request.resume().on('end', () => response.end('{}'))
     })
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const url = `http://127.0.0.1:${(await listen(server)).port}`
     const timeOf = async (instance: ReturnType<typeof axios.create>) => {
       const form = largeForm()
       const begin = process.cpuUsage()
@@ -49,8 +47,6 @@ describe('a form of the form-data package', () => {
     const [bare, withUs] = [await least(plain), await least(ours)]
     // Quadratic time was a hundred times as much.
     expect(withUs).toBeLessThan(3 * bare + 200)
-    server.closeAllConnections()
-    server.close()
   }, 60_000)
 
   it('is not copied: its parts are the buffers of the caller', () => {

@@ -2,12 +2,12 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import axios, { type AxiosRequestConfig } from 'axios'
 import FormDataPackage from 'form-data'
 import { schemeResponse } from '../../lib/request/retry-after-401'
 import { applyIgwnAuth, IgwnAuthError, type IgwnAxiosError, type TokenQuery } from '../support/all'
+import { listen } from '../support/listen'
 import { challenge, serverGroup } from '../support/server'
 import { mint } from '../support/make-token'
 
@@ -339,16 +339,12 @@ describe('the body of a 401 that is retried, with responseType stream (trap 6)',
       response.writeHead(401, { 'WWW-Authenticate': 'Bearer' })
       return response.write('x'.repeat(2_000_000))
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = await listen(server)
     const httpAgent = new http.Agent({ keepAlive: true, maxSockets: 1 })
     const instance = applyIgwnAuth(axios.create({ httpAgent, responseType: 'stream' }), { token: counting() })
-    const { data } = await instance.get<Readable>(
-      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    )
+    const { data } = await instance.get<Readable>(`http://127.0.0.1:${port}`)
     expect(Buffer.concat(await data.toArray()).toString()).toBe('ok')
     httpAgent.destroy()
-    server.closeAllConnections()
-    server.close()
   })
 })
 
@@ -522,7 +518,7 @@ it('a refusal is released when its request is aborted while a source is waited f
     response.writeHead(401, { 'WWW-Authenticate': 'Bearer' }).write('never ends')
     response.once('close', closed)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(await listen(server)).port}`
   const abort = new AbortController()
   let calls = 0
   const token = () => {
@@ -532,12 +528,10 @@ it('a refusal is released when its request is aborted while a source is waited f
     })
     return new Promise<string>(() => undefined)
   }
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const config = { responseType: 'stream', signal: abort.signal } as const
   const error = await failure(applyIgwnAuth(axios.create(), { token }).get(url, config))
   expect(error.code).toBe('ERR_CANCELED')
   await isClosed
-  await new Promise((resolve) => server.close(resolve))
 })
 
 it('a refused token that a later response repeats is not shown by errors and events', async () => {

@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import axios, { AxiosError, type AxiosAdapter, type AxiosProgressEvent, type AxiosResponse } from 'axios'
@@ -10,6 +9,7 @@ import FormDataPackage from 'form-data'
 import { applyIgwnAuth, type AuthScheme } from '../support/all'
 import type { Refusal } from '../../lib/explain/refusal'
 import type { SchemeRequest } from '../../lib/schemes/auth-scheme'
+import { listen } from '../support/listen'
 import { challenge, serverGroup, type Answer } from '../support/server'
 
 const servers = serverGroup()
@@ -195,15 +195,15 @@ it('the body of a 401 that never ends does not keep the process alive', async ()
     response.writeHead(401, { 'WWW-Authenticate': 'Bearer' })
     return response.write('x')
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = await listen(server)
   const program = `
     const axios = require('axios')
     const { applyIgwnAuth } = require('axios-igwn-auth')
     let calls = 0
     const instance = applyIgwnAuth(axios.create({ responseType: 'stream', proxy: false }), { token: () => 'token-' + (calls += 1) })
     instance.get(process.argv[1]).then(({ data }) => data.on('end', () => process.stdout.write('done')).resume())`
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const child = spawn(process.execPath, ['--eval', program, url], { cwd: path.join(__dirname, '../..') })
+  const argv = ['--eval', program, `http://127.0.0.1:${port}`]
+  const child = spawn(process.execPath, argv, { cwd: path.join(__dirname, '../..') })
   try {
     expect(String((await once(child.stdout, 'data'))[0])).toBe('done')
     const begin = performance.now()
@@ -212,7 +212,5 @@ it('the body of a 401 that never ends does not keep the process alive', async ()
     expect(performance.now() - begin).toBeLessThan(800)
   } finally {
     child.kill()
-    server.closeAllConnections()
-    server.close()
   }
 })

@@ -1,9 +1,7 @@
-import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { inspect } from 'node:util'
 import axios, { type AxiosInstance, type AxiosRequestConfig } from 'axios'
@@ -18,6 +16,7 @@ import {
 import { someCombinations } from '../support/combinations'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { connectProxy } from '../support/connect-proxy'
+import { listen } from '../support/listen'
 import { mint } from '../support/make-token'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
 import { challenge, serverGroup } from '../support/server'
@@ -227,9 +226,7 @@ describe('a private key and its passphrase show in nothing', () => {
           response.end('{}')
         },
       )
-      listening.listen(0, '127.0.0.1')
-      await once(listening, 'listening')
-      const origin = `https://localhost:${(listening.address() as AddressInfo).port}`
+      const origin = `https://localhost:${(await listen(listening)).port}`
       const { instance, config } = use(pair())
       const settings = { ...config, httpVersion: 2 as const, http2Options: { sessionTimeout: 1 } }
       for (const responseType of ['json', 'stream'] as const)
@@ -237,7 +234,6 @@ describe('a private key and its passphrase show in nothing', () => {
           const outcome = await settled(instance.get(origin + url, { ...settings, responseType }))
           expectClean(outcome, [passphrase, ...linesOf(alice.key)])
         }
-      await new Promise((resolve) => listening.close(resolve))
     })
 
     itCatches('over HTTP/2 to no server', async () => {

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import tls from 'node:tls'
+import { listen } from './listen'
 import { createAuthority, secondsFromNow } from './pki'
 import type { Authority, Issued } from './pki'
 
@@ -25,12 +25,11 @@ it('makes server and user certificates that node:tls accepts on both sides', asy
     requestCert: true,
     rejectUnauthorized: true,
   })
-  listening.listen(0, '127.0.0.1')
-  await once(listening, 'listening')
+  const { port } = await listen(listening)
   const arrived = once(listening, 'secureConnection') as Promise<[tls.TLSSocket]>
 
   const socket = tls.connect({
-    port: (listening.address() as AddressInfo).port,
+    port,
     host: '127.0.0.1',
     ca: authority.certificate,
     cert: alice.certificate,
@@ -40,7 +39,6 @@ it('makes server and user certificates that node:tls accepts on both sides', asy
   expect(accepted.authorized).toBe(true)
   expect(accepted.getPeerCertificate().subject.CN).toBe('Alice Adams')
   socket.destroy()
-  listening.close()
 })
 
 it('names localhost, 127.0.0.1 and ::1 in a server certificate', () => {

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
@@ -12,6 +11,7 @@ import { findSciToken, type FindSciTokenOptions } from '../../lib/tokens/find-sc
 import { SciToken } from '../../lib/tokens/scitoken'
 import type { TokenQuery } from '../../lib/tokens/token'
 import { requirementsOf } from '../../lib/tokens/validate-claims'
+import { listen } from '../support/listen'
 import {
   age,
   emptyPlaces,
@@ -269,9 +269,9 @@ describe('a file that cannot be read (trap 25)', () => {
 
   it('a FIFO, a socket and a device are skipped without being opened', async () => {
     const open = jest.spyOn(fs, 'openSync')
-    const server = net.createServer().listen(path.join(String(process.env.XDG_RUNTIME_DIR), 's'))
-    await once(server, 'listening')
-    const files = ['/dev/null', '/dev/tty', path.join(String(process.env.XDG_RUNTIME_DIR), 's'), makeFifo()]
+    const socket = path.join(String(process.env.XDG_RUNTIME_DIR), 's')
+    await listen(net.createServer(), { path: socket })
+    const files = ['/dev/null', '/dev/tty', socket, makeFifo()]
     for (const file of files) {
       if (file === undefined || !fs.existsSync(file)) continue
       fill('SCITOKEN_FILE', file)
@@ -282,7 +282,6 @@ describe('a file that cannot be read (trap 25)', () => {
       })
     }
     expect(open).not.toHaveBeenCalled()
-    server.close()
   })
 
   /** Node cannot create one. */

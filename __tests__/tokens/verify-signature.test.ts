@@ -1,9 +1,7 @@
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
-import { once } from 'node:events'
 import fs from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import https from 'node:https'
-import type { AddressInfo } from 'node:net'
 import axios, { type AxiosInstance } from 'axios'
 import jsonwebtoken from 'jsonwebtoken'
 import { applyIgwnAuth } from '../../lib/instance/apply-igwn-auth'
@@ -14,6 +12,7 @@ import { findSciToken, findVerified } from '../../lib/tokens/find-sci-token'
 import { SciToken } from '../../lib/tokens/scitoken'
 import { requirementsOf } from '../../lib/tokens/validate-claims'
 import { verifier } from '../../lib/tokens/verify-signature'
+import { listen } from '../support/listen'
 import { createAuthority } from '../support/pki'
 import { serverGroup } from '../support/server'
 import {
@@ -31,7 +30,6 @@ import {
 } from '../support/tokens'
 
 /** An issuer on loopback; the tests change what it publishes. */
-let server: https.Server
 let ca: string
 let origin: string
 let issuer: string
@@ -55,7 +53,7 @@ beforeAll(async () => {
   const { certificate, key: serverKey } = await authority.issueServer()
   ca = authority.certificate
   agent = new https.Agent({ ca, keepAlive: true })
-  server = https.createServer({ cert: certificate, key: serverKey }, (request, response) => {
+  const server = https.createServer({ cert: certificate, key: serverKey }, (request, response) => {
     const { url = '' } = request
     asked.push(url)
     authorizations.push(request.headers.authorization)
@@ -68,9 +66,7 @@ beforeAll(async () => {
     response.writeHead(body ? 200 : 404, { 'Content-Type': 'application/json' })
     response.end(JSON.stringify(body ?? {}))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  origin = `https://localhost:${(server.address() as AddressInfo).port}`
+  origin = `https://localhost:${(await listen(server)).port}`
 })
 
 beforeEach(() => {
@@ -89,12 +85,8 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
-afterAll(async () => {
+afterAll(() => {
   agent.destroy()
-  const closed = once(server, 'close')
-  server.close()
-  server.closeAllConnections()
-  await closed
   process.off('unhandledRejection', onRejection)
   expect(rejections).toEqual([])
 })

@@ -1,9 +1,7 @@
-import { once } from 'node:events'
 import fs from 'node:fs'
 import type http from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -21,6 +19,7 @@ import {
 import { certificateServer, showChain, verifiedChain } from '../support/certificate-server'
 import type { CertificateServerOptions, Shown } from '../support/certificate-server'
 import { connectProxy } from '../support/connect-proxy'
+import { listen } from '../support/listen'
 import { mint } from '../support/make-token'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
 import { serverGroup } from '../support/server'
@@ -782,27 +781,14 @@ describe('HTTP/2 (trap 13)', () => {
       rejectUnauthorized: false,
       ...options,
     })
-    const sessions = new Set<http2.ServerHttp2Session>()
-    listening.on('session', (session) => {
-      sessions.add(session)
-      session.on('close', () => sessions.delete(session))
-      session.on('error', () => undefined)
-    })
+    listening.on('session', (session) => session.on('error', () => undefined))
     listening.on('stream', (stream, { ':path': url = '' }) => {
       const { session } = stream
       seen.push({ url, presented: subjectOf(session!.socket), session: session! })
       stream.respond({ ':status': 200, 'content-type': 'application/json' })
       stream.end('{}')
     })
-    listening.listen(0, '127.0.0.1')
-    await once(listening, 'listening')
-    opened.push({
-      async close() {
-        for (const session of sessions) session.destroy()
-        await new Promise((resolve) => listening.close(resolve))
-      },
-    })
-    const url = `https://localhost:${(listening.address() as AddressInfo).port}`
+    const url = `https://localhost:${(await listen(listening)).port}`
     return { url, seen, presented: () => seen.map((one) => one.presented) }
   }
   const httpVersion = 2 as const

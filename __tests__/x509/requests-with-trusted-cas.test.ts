@@ -1,12 +1,11 @@
-import { once } from 'node:events'
 import fs from 'node:fs'
 import http2 from 'node:http2'
 import https from 'node:https'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import axios, { type AxiosError } from 'axios'
 import { applyIgwnAuth, igwnAxios, IgwnAuthError, removeIgwnAuth, type IgwnAxiosError } from '../support/all'
 import { connectProxy } from '../support/connect-proxy'
+import { listen } from '../support/listen'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
 import { serverGroup } from '../support/server'
 
@@ -16,7 +15,6 @@ let other: Authority
 let ofServer: Issued
 
 const servers = serverGroup()
-const closing: (() => Promise<unknown>)[] = []
 const VARIABLES = ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE', 'X509_CERT_DIR']
 
 beforeAll(async () => {
@@ -31,7 +29,6 @@ afterEach(async () => {
   removeIgwnAuth(igwnAxios)
   applyIgwnAuth(igwnAxios)
   await servers.close()
-  for (const close of closing.splice(0)) await close()
 })
 
 function write(name: string, text: string): string {
@@ -168,10 +165,7 @@ describe('over HTTP/2', () => {
       { cert: ofServer.certificate, key: ofServer.key },
       (_, response) => response.end('{}'),
     )
-    listening.listen(0, '127.0.0.1')
-    await once(listening, 'listening')
-    closing.push(() => new Promise((resolve) => listening.close(resolve)))
-    return `https://localhost:${(listening.address() as AddressInfo).port}`
+    return `https://localhost:${(await listen(listening)).port}`
   }
 
   it('a server of a private CA is trusted with a bundle of the environment', async () => {

@@ -1,7 +1,5 @@
-import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import axios from 'axios'
 import { createX509Agent } from '../../lib/x509/create-x509-agent'
@@ -9,6 +7,7 @@ import { x509Discovery } from '../../lib/x509/find-x509-credentials'
 import { pageRefusal, tlsRefusal } from '../../lib/x509/tls-refusal'
 import type { X509Credential } from '../../lib/x509/x509-credential'
 import { certificateServer } from '../support/certificate-server'
+import { listen } from '../support/listen'
 import { createAuthority, secondsFromNow } from '../support/pki'
 import type { Authority, Issued } from '../support/pki'
 
@@ -44,14 +43,9 @@ async function failureOf(url: string, options: object = {}): Promise<unknown> {
 /** A server that answers the first bytes of a handshake with a fatal alert (RFC 5246 section 7.2). */
 async function refusedWith(alert: number): Promise<unknown> {
   const server = net.createServer((socket) => {
-    socket.on('error', () => undefined)
     socket.once('data', () => socket.end(Buffer.from([21, 3, 3, 0, 2, 2, alert])))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const failure = await failureOf(`https://localhost:${(server.address() as AddressInfo).port}`)
-  server.close()
-  return failure
+  return failureOf(`https://localhost:${(await listen(server)).port}`)
 }
 
 describe('a TLS alert', () => {

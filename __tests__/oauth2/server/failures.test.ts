@@ -3,7 +3,6 @@
  * contain one (trap 14).
  */
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import axios, { type AxiosInstance } from 'axios'
 import {
   authorizationCode,
@@ -21,20 +20,14 @@ import { applyIgwnAuth } from '../../support/all'
 import { someCombinations } from '../../support/combinations'
 import { expectNoSecret } from '../../support/expect-no-secret'
 import { connectProxy } from '../../support/connect-proxy'
+import { listen } from '../../support/listen'
 import { createAuthority } from '../../support/pki'
 import { serverGroup, type Answer, type Seen } from '../../support/server'
 import { ours } from '../../support/tokens'
 import { generateKeyPairSync } from 'node:crypto'
 
 const servers = serverGroup()
-const listening: http.Server[] = []
-afterEach(async () => {
-  await servers.close()
-  for (const server of listening.splice(0)) {
-    server.closeAllConnections()
-    server.close()
-  }
-})
+afterEach(servers.close)
 
 const SECRET = 'canary-client-secret&='
 const PASSWORD = 'canary-password'
@@ -58,10 +51,7 @@ const CANARIES = [
 
 /** A server with this handler. */
 async function raw(handler: http.RequestListener): Promise<string> {
-  const server = http.createServer(handler)
-  listening.push(server)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `http://127.0.0.1:${(await listen(http.createServer(handler))).port}`
 }
 
 const clientOf = (origin: string, more: Partial<OAuthClient> = {}): OAuthClient => ({
