@@ -513,7 +513,7 @@ describe('the hook for redirects of the http adapter', () => {
     return { options, context }
   }
 
-  it("shows the caller's hook the previous request without our field, or an empty one where axios passes none", () => {
+  it("shows the caller's hook the previous request without our field, or an empty one where a custom adapter passes none", () => {
     const seen: unknown[] = []
     const beforeRedirect: AxiosRequestConfig['beforeRedirect'] = (options, _, details) =>
       seen.push({ ...options.headers }, details)

@@ -44,13 +44,14 @@ export function refusalOf(
   failure: unknown,
   attacher: Attacher,
 ): Refusal | undefined {
-  const found = isOfNetworkProxy(response, context)
-    ? networkProxyRefusal(response?.status, context)
-    : response && isRefusal(response)
-      ? (clientCertificateRefusal({ response }, credentials) ??
-        challengeRefusal(response, context, credentials))
-      : (clientCertificateRefusal(failure, credentials) ??
-        serverCertificateRefusal(failure, context, credentials))
+  const found =
+    response && isOfNetworkProxy(response, context)
+      ? networkProxyRefusal(response.status, context)
+      : response && isRefusal(response)
+        ? (clientCertificateRefusal({ response }, credentials) ??
+          challengeRefusal(response, context, credentials))
+        : (clientCertificateRefusal(failure, credentials) ??
+          serverCertificateRefusal(failure, context, credentials))
   if (!found) return undefined
   const { cause, summary, reasons, challengeScope = [] } = found
   const refused = { credentials: { reasons: [] }, challengeScope }
@@ -89,20 +90,17 @@ function challengeRefusal(
 }
 
 /** A proxy answers itself before it makes a tunnel, and for plain HTTP with a status that only proxies have. */
-function isOfNetworkProxy(
-  response: Response | undefined,
-  { url, request: { proxy } }: RequestContext,
-): boolean {
+function isOfNetworkProxy(response: Response, { url, request: { proxy } }: RequestContext): boolean {
   return (
     isFromNetworkProxy(response, url, proxy) ||
-    (response?.status === PROXY_AUTHENTICATION && usesProxy(url, proxy))
+    (response.status === PROXY_AUTHENTICATION && usesProxy(url, proxy))
   )
 }
 
 /** 407 (RFC 9110 section 15.5.8). */
 const PROXY_AUTHENTICATION = 407
 
-function networkProxyRefusal(status = 0, { url }: RequestContext): FoundRefusal | undefined {
+function networkProxyRefusal(status: number, { url }: RequestContext): FoundRefusal | undefined {
   if (!isRefusal({ status }) && status !== PROXY_AUTHENTICATION) return undefined
   const summary = `the network proxy answered with ${status}; the request did not reach ${url.host}`
   const reason = { code: 'refused', source: 'the network proxy', message: summary } as const

@@ -112,7 +112,7 @@ export function removeFields(
   return removed
 }
 
-/** The previous request as the caller's hook may see it; axios before 1.16 passes none. */
+/** The previous request as the caller's hook may see it; a custom adapter may pass none. */
 function withoutFields(
   details: Parameters<Hook>[2] | undefined,
   fields: readonly string[],
