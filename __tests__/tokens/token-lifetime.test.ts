@@ -180,3 +180,12 @@ it('of a file whose token has no known expiry, only the next token is known', ()
     fix: undefined,
   })
 })
+
+it('in a job of HTCondor, nothing is said of when a token without expiry is replaced', () => {
+  const { renewer, renewedIn, isEnough, message } = lifetime(
+    { token: token(HOUR, 0, { exp: undefined }), source: USE },
+    IN_JOB,
+  )
+  expect([renewer, renewedIn, isEnough]).toEqual(['HTCondor', undefined, undefined])
+  expect(message).toBe(`${USE} has no expiry that is known, and is needed for 12 hours; HTCondor replaces it`)
+})

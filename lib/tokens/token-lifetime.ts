@@ -123,7 +123,9 @@ function renewalOf(use: TokenUse, environment: Environment): Renewal {
   if (renewedEvery !== undefined)
     return scheduled('schedule', 'the program that renews it', scheduleOf(token, renewedEvery), token)
   if (isOfHTCondor(file, env)) {
-    const renewal = scheduled('HTCondor', 'HTCondor', htcondorSchedule(token), token)
+    if (token?.expiresAt === undefined)
+      return { isInTime: true, renewer: 'HTCondor', what: 'HTCondor replaces it' }
+    const renewal = scheduled('HTCondor', 'HTCondor', htcondorSchedule(token, token.expiresAt), token)
     return {
       ...renewal,
       fix: 'ask the operator of the access point how often this credential is renewed, and how long it is valid',
@@ -178,8 +180,7 @@ function scheduleOf(token: SciToken | undefined, interval: number): number {
  * Seconds until HTCondor has the next token in the job. Its credential monitors renew a token at half of its lifetime; that for Vault
  * keeps at least 20 minutes. The job gets it within five minutes (SEC_CREDENTIAL_REFRESH).
  */
-function htcondorSchedule(token: SciToken | undefined): number {
-  const expiresAt = token?.expiresAt ?? 0
+function htcondorSchedule(token: SciToken, expiresAt: number): number {
   const half = expiresAt - (expiresAt - (issuedAt(token) ?? -Infinity)) / 2
   return Math.max(half, expiresAt - VAULT_MARGIN) + REFRESH - secondsNow()
 }
