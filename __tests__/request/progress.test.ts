@@ -6,8 +6,8 @@ const event = (loaded: number) => ({ loaded }) as AxiosProgressEvent
 
 /** A request whose caller listens, and a function that begins a send of it. */
 function listening(names: readonly ('onUploadProgress' | 'onDownloadProgress')[]) {
-  const heard: number[] = []
-  const listener = ({ loaded }: AxiosProgressEvent) => heard.push(loaded)
+  const received: number[] = []
+  const listener = ({ loaded }: AxiosProgressEvent) => received.push(loaded)
   const request = {
     headers: new AxiosHeaders(),
     ...Object.fromEntries(names.map((name) => [name, listener])),
@@ -18,38 +18,38 @@ function listening(names: readonly ('onUploadProgress' | 'onDownloadProgress')[]
     reportProgress(config, request, progress, isRetry)
     return config
   }
-  return { heard, progress, send }
+  return { received, progress, send }
 }
 
 it('events of an earlier send are dropped: it was replaced', () => {
-  const { heard, send } = listening(['onUploadProgress', 'onDownloadProgress'])
+  const { received, send } = listening(['onUploadProgress', 'onDownloadProgress'])
   const [first, second] = [send(), send(true)]
   first.onUploadProgress?.(event(10))
   first.onDownloadProgress?.(event(1_000_000))
-  expect(heard).toEqual([])
+  expect(received).toEqual([])
   second.onUploadProgress?.(event(20))
   second.onDownloadProgress?.(event(30))
-  expect(heard).toEqual([20, 30])
+  expect(received).toEqual([20, 30])
 })
 
 it('an upload counts on from where an earlier send ended', () => {
-  const { heard, send } = listening(['onUploadProgress'])
+  const { received, send } = listening(['onUploadProgress'])
   send().onUploadProgress?.(event(10))
   const again = send(true)
   for (const loaded of [5, 10, 15]) again.onUploadProgress?.(event(loaded))
-  expect(heard).toEqual([10, 15])
+  expect(received).toEqual([10, 15])
   expect(again.onDownloadProgress).toBeUndefined()
 })
 
 it('a short body of a first send is held until the caller gets it, a long one is not', () => {
-  const { heard, progress, send } = listening(['onDownloadProgress'])
+  const { received, progress, send } = listening(['onDownloadProgress'])
   const config = send()
   config.onDownloadProgress?.(event(65_536))
-  expect(heard).toEqual([])
+  expect(received).toEqual([])
   progress.deliver()
-  expect(heard).toEqual([65_536])
+  expect(received).toEqual([65_536])
   const other = listening(['onDownloadProgress'])
   other.send().onDownloadProgress?.(event(65_537))
-  expect(other.heard).toEqual([65_537])
+  expect(other.received).toEqual([65_537])
   expect(config.onUploadProgress).toBeUndefined()
 })
