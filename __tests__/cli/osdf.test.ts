@@ -25,7 +25,6 @@ beforeEach(async () => {
   federation = await createFederation(tls)
   put(runtimeFile(), mint({ iss: federation.issuer, aud: 'ANY', scope: 'read:/frames write:/frames' }))
 })
-afterEach(() => federation.close())
 
 const folder = () => path.dirname(room('here'))
 const run = (...words: string[]): Promise<Ended> =>

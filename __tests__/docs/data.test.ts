@@ -35,10 +35,9 @@ beforeAll(async () => {
   federation.objects.set('/igwn/other/f.txt', Buffer.from('another frame'))
   process.env.BEARER_TOKEN = mint({ iss: 'https://issuer.example.org', scope: 'read:/frames' })
 })
-afterAll(async () => {
+afterAll(() => {
   delete process.env.BEARER_TOKEN
   stop()
-  await federation.close()
 })
 
 const run = (example: Parameters<typeof runExample>[0]) =>

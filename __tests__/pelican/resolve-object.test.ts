@@ -17,7 +17,6 @@ beforeAll(async () => {
   process.env.REQUESTS_CA_BUNDLE = bundle
   federation = await createFederation({ cert, key })
 })
-afterAll(() => federation.close())
 beforeEach(() => {
   federation.director.seen.length = 0
 })

@@ -20,7 +20,6 @@ beforeAll(async () => {
 })
 beforeEach(() => federation.reset())
 afterEach(servers.close)
-afterAll(() => federation.close())
 
 const md5 = (text: string) => createHash('md5').update(text).digest('base64')
 

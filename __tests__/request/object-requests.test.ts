@@ -27,7 +27,6 @@ afterEach(() => {
   delete process.env.BEARER_TOKEN
   delete process.env._CONDOR_CREDS
 })
-afterAll(() => federation.close())
 
 const withAuth = (options: IgwnAuthOptions = {}): AxiosInstance => applyIgwnAuth(axios.create(), options)
 const failureOf = (request: Promise<unknown>) =>

@@ -22,7 +22,6 @@ beforeEach(async () => {
 })
 afterAll(() => {
   delete process.env.BEARER_TOKEN
-  return federation.close()
 })
 
 /** What happens, and the path of the object. */

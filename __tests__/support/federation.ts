@@ -7,11 +7,11 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import type http from 'node:http'
 import https from 'node:https'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import jsonwebtoken from 'jsonwebtoken'
 import { grantsScope } from '../../lib/formats/scopes'
+import { listen, type Listening } from './listen'
 import { createAuthority } from './pki'
 
 /** A request as a server of the federation got it. */
@@ -82,6 +82,7 @@ export interface TestFederation {
   url(path: string): string
   /** As new: without faults, requests, changes of objects, and connections. */
   reset(): Promise<void>
+  /** For the demo, which has no hooks. */
   close(): Promise<void>
 }
 
@@ -117,12 +118,12 @@ export async function createFederation(
 ): Promise<TestFederation> {
   const objects = new Map<string, Buffer>()
   fill()
-  const servers: https.Server[] = []
+  const listening = new Map<string, Listening>()
 
   const ports: Record<string, number> = {}
   const source = await objectHost('source')
   const caches = [await objectHost('cache-1'), await objectHost('cache-2')] as const
-  const director: DirectorHost = Object.assign(await listen('director', respond), {
+  const director: DirectorHost = Object.assign(await startHost('director', respond), {
     replies: [],
     closed: new Set<string>(),
     headers: {},
@@ -139,7 +140,7 @@ export async function createFederation(
     ports,
     url: (path) => `pelican://${host}${path}`,
     async reset() {
-      for (const server of servers) server.closeAllConnections()
+      for (const { open } of listening.values()) for (const socket of open) socket.destroy()
       for (const one of [...caches, source]) {
         one.faults = {}
         await one.start()
@@ -153,7 +154,7 @@ export async function createFederation(
       fill()
     },
     async close() {
-      await Promise.all(servers.map(stopServer))
+      await Promise.all([...listening.values()].map((one) => one.close()))
     },
   }
   return federation
@@ -241,7 +242,7 @@ export async function createFederation(
   async function objectHost(name: 'source' | 'cache-1' | 'cache-2'): Promise<ObjectHost> {
     const isOrigin = name === 'source'
     const made: ObjectHost = Object.assign(
-      await listen(name, (request, response, seen) => {
+      await startHost(name, (request, response, seen) => {
         serveObject(made, isOrigin, request, response, seen)
       }),
       { faults: {} },
@@ -310,12 +311,12 @@ export async function createFederation(
     return right.some((name) => grantsScope(granted, `${name}:${path.slice(PRIVATE.length)}`))
   }
 
-  async function listen(
+  async function startHost(
     name: 'director' | 'cache-1' | 'cache-2' | 'source',
     respond: (request: http.IncomingMessage, response: http.ServerResponse, seen: SeenByServer) => void,
   ): Promise<Omit<ObjectHost, 'faults'>> {
     const seen: SeenByServer[] = []
-    const server = https.createServer(tls, (request, response) => {
+    const record: http.RequestListener = (request, response) => {
       const chunks: Buffer[] = []
       request.on('data', (chunk: Buffer) => chunks.push(chunk))
       request.on('error', () => undefined)
@@ -325,30 +326,26 @@ export async function createFederation(
         seen.push(one)
         respond(request, response, one)
       })
-    })
-    servers.push(server)
+    }
     const host = {
       get origin() {
         return names?.[name] ?? `https://localhost:${ports[name]}`
       },
       seen,
-      stop: () => stopServer(server),
+      async stop() {
+        await listening.get(name)?.close()
+        listening.delete(name)
+      },
       async start() {
-        if (server.listening) return
-        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-        ports[name] = (server.address() as AddressInfo).port
+        if (listening.has(name)) return
+        const started = await listen(https.createServer(tls, record))
+        listening.set(name, started)
+        ports[name] = started.port
       },
     }
     await host.start()
     return host
   }
-}
-
-function stopServer(server: https.Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
 }
 
 /** As XRootD sends it: with a digest where one was asked for, ranges, and a trailer where the client takes one. */
