@@ -2,15 +2,14 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { igwnAuth } from '../support/command'
-import { serverGroup, type Seen, type TestServer } from '../support/server'
+import { serve, type Seen, type TestServer } from '../support/server'
 import { emptyPlaces, put } from '../support/tokens'
 
-const servers = serverGroup()
 let server: TestServer
 let cwd: string
 
 beforeAll(async () => {
-  server = await servers.serve(({ url, method, body }) => {
+  server = await serve(({ url, method, body }) => {
     if (url === '/moved') return { status: 302, headers: { Location: '/d/f' } }
     return { headers: { ETag: '"1"' }, body: method === 'HEAD' ? '' : `${method} ${url} ${body}\n` }
   })
@@ -22,7 +21,6 @@ beforeEach(() => {
   put(path.join(cwd, 'headers'), 'X-A: 1\nX-B: 2\n')
   put(path.join(cwd, 'netrc'), 'machine 127.0.0.1 login al password pw\n')
 })
-afterAll(() => servers.close())
 
 /** Runs a line; in it `URL` is a file of the server. */
 async function run(line: string) {

@@ -5,22 +5,20 @@ import { setTimeout as wait } from 'node:timers/promises'
 import zlib from 'node:zlib'
 import { igwnAuth, itOnTerminal, onTerminal } from '../support/command'
 import { createAuthority } from '../support/pki'
-import { serverGroup, type Answer, type Seen } from '../support/server'
+import { serve, type Answer, type Seen } from '../support/server'
 import { emptyPlaces, put } from '../support/tokens'
 
-const servers = serverGroup()
 let cwd: string
 beforeEach(() => {
   emptyPlaces()
   cwd = fs.mkdtempSync(path.join(String(process.env.TMPDIR), 'curl-'))
 })
-afterAll(() => servers.close())
 
 const in_ = (name: string) => path.join(cwd, name)
 
 /** The request that the command sends to `/d/`, and what it prints. */
 async function run(words: readonly string[], answer: Answer = {}, stdin?: string) {
-  const server = await servers.serve(() => answer)
+  const server = await serve(() => answer)
   const ended = await igwnAuth(['request', `${server.origin}/d/`, ...words], {
     cwd,
     stdin,
@@ -109,7 +107,7 @@ describe('-d and options like it', () => {
   })
 
   it('-G appends them to the URL', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const words = ['request', `${server.origin}/?z=1`, '-G', '-d', 'a=1', '--data-urlencode', 'b=c d']
     expect(await igwnAuth(words)).toMatchObject({ code: 0 })
     expect(server.seen[0]).toMatchObject({ method: 'GET', url: '/?z=1&a=1&b=c%20d', body: '' })
@@ -140,7 +138,7 @@ describe('headers', () => {
   })
 
   itOnTerminal('-u asks for the password, and does not show it', async () => {
-    const server = await servers.serve(() => ({ body: 'ok\n' }))
+    const server = await serve(() => ({ body: 'ok\n' }))
     const { code, stdout } = await onTerminal(['request', server.origin, '-u', 'al'], {
       meanwhile: async ({ child, said }) => {
         while (!said.stdout.includes('Password of al: ')) await wait(5)
@@ -152,7 +150,7 @@ describe('headers', () => {
   })
 
   itOnTerminal('Ctrl-C ends the request after the question for the password', async () => {
-    const server = await servers.serve(() => new Promise(() => undefined))
+    const server = await serve(() => new Promise(() => undefined))
     const { code } = await onTerminal(['request', server.origin, '-u', 'al'], {
       meanwhile: async ({ child, said }) => {
         while (!said.stdout.includes('Password of al: ')) await wait(5)
@@ -188,7 +186,7 @@ describe('trust', () => {
   it('--cacert replaces the trusted CAs, --capath adds to them', async () => {
     const authority = await createAuthority()
     const { certificate: cert, key } = await authority.issueServer()
-    const server = await servers.serve(() => ({}), { host: 'localhost', tls: { cert, key } })
+    const server = await serve(() => ({}), { host: 'localhost', tls: { cert, key } })
     const ca = put(in_('ca.pem'), authority.certificate)
     fs.mkdirSync(in_('cas'))
     put(in_('cas/12345678.0'), authority.certificate)
@@ -212,7 +210,7 @@ describe('trust', () => {
 })
 
 it('-O saves each of several URLs; the exit code is that of the first failure', async () => {
-  const server = await servers.serve(({ url }) => (url === '/b' ? { status: 404 } : { body: url }))
+  const server = await serve(({ url }) => (url === '/b' ? { status: 404 } : { body: url }))
   const urls = ['/x/a', '/b', '/c%20d?e'].map((one) => server.origin + one)
   const words = ['request', '-s', '-O', ...urls, '-w', '%{filename_effective} %{exitcode}\\n']
   expect(await igwnAuth(words, { cwd })).toMatchObject({ code: 22, stdout: 'a 0\nb 22\nc%20d 0\n' })
@@ -244,7 +242,7 @@ describe('what is the default here is accepted', () => {
   )
 
   it('-fsSLo FILE saves, and follows redirects', async () => {
-    const server = await servers.serve(({ url }) =>
+    const server = await serve(({ url }) =>
       url === '/' ? { status: 302, headers: { Location: '/end' } } : { body: 'end' },
     )
     expect(await igwnAuth(['request', '-fsSLo', 'file', server.origin], { cwd })).toMatchObject({
@@ -299,7 +297,7 @@ describe('-w', () => {
   })
 
   it("'%{json}' prints a line for every URL, also on failure", async () => {
-    const server = await servers.serve(({ url }) => ({ status: url.startsWith('/401') ? 401 : 404 }))
+    const server = await serve(({ url }) => ({ status: url.startsWith('/401') ? 401 : 404 }))
     const urls = [server.origin, 'http://127.0.0.1:1', `${server.origin}/401?secret=hunter2`]
     const { code, stdout } = await igwnAuth(['request', '-f', ...urls, '-w', '%{json}\\n'])
     expect(code).toBe(22)

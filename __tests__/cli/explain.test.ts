@@ -16,7 +16,6 @@ beforeAll(async () => {
   alice = await authority.issueUser('Alice Adams')
   site = await startSite()
 })
-afterAll(() => site.close())
 
 beforeEach(emptyPlaces)
 

@@ -19,7 +19,6 @@ beforeAll(async () => {
   site = await startSite({ login: `albert:${PASSWORD}` })
   alice = await site.authority.issueUser('Alice Adams')
 })
-afterAll(() => site.close())
 
 let secrets: string[]
 let env: NodeJS.ProcessEnv

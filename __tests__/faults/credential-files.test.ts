@@ -10,10 +10,9 @@ import { x509Discovery } from '../../lib/x509/find-x509-credentials'
 import { applyIgwnAuth, IgwnAuthError, type Reason } from '../support/all'
 import { asOtherUser } from '../support/as-other-user'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
-import { serverGroup, type TestServer } from '../support/server'
+import { serve, type TestServer } from '../support/server'
 import { emptyPlaces, mint, put, room, runtimeFile } from '../support/tokens'
 
-const servers = serverGroup()
 let authority: Authority
 let alice: Issued
 let server: TestServer
@@ -22,9 +21,8 @@ beforeAll(async () => {
   authority = await createAuthority()
   alice = await authority.issueUser()
   const { certificate, key } = await authority.issueServer()
-  server = await servers.serve(() => ({}), { tls: { cert: certificate, key } })
+  server = await serve(() => ({}), { tls: { cert: certificate, key } })
 })
-afterAll(servers.close)
 
 const VARIABLES = ['BEARER_TOKEN_FILE', 'X509_USER_PROXY', 'NETRC', 'REQUESTS_CA_BUNDLE'] as const
 type Variable = (typeof VARIABLES)[number]

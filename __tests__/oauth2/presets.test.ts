@@ -1,11 +1,8 @@
 import { clientCredentials, deviceCode, tokenExchange, type OAuthClient, type Preset } from '../../lib/oauth2'
-import { serverGroup } from '../support/server'
+import { serve } from '../support/server'
 import { ours } from '../support/tokens'
 
 jest.mock('node:timers/promises', () => jest.requireActual<object>('../support/short-pauses'))
-
-const servers = serverGroup()
-afterAll(() => servers.close())
 
 const AUDIENCE = 'https://storage.example.org'
 
@@ -17,7 +14,7 @@ async function parametersOf(more: Partial<OAuthClient>) {
     verification_uri: 'https://x.example.org',
     interval: 1,
   }
-  const server = await servers.serve(({ url }) => ({
+  const server = await serve(({ url }) => ({
     body: JSON.stringify(
       url === '/device' ? { ...device, expires_in: 60 } : { access_token: 'a', token_type: 'Bearer' },
     ),

@@ -94,7 +94,6 @@ describe(`on the wire ${SEEDED}`, () => {
   beforeAll(async () => {
     server = await serve(() => ({}))
   })
-  afterAll(() => server.close())
 
   it('a token of any characters arrives unchanged, or nothing is sent', async () => {
     const instance = applyIgwnAuth(axios.create({ proxy: false, baseURL: server.origin }))
