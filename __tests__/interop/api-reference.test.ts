@@ -1,12 +1,11 @@
 /** The API reference (`npm run docs`) in a browser. */
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import ts from 'typescript'
+import { listen } from '../support/listen'
 import { openChromium, type Page } from './support/chromium'
 import { newFolder } from './support/room'
 
@@ -43,7 +42,6 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 const folder = newFolder('api-reference')
-let server: http.Server
 let origin: string
 let page: Page
 /** Requests for files that do not exist. */
@@ -52,7 +50,7 @@ const missing: string[] = []
 beforeAll(async () => {
   const typedoc = ['node_modules/typedoc/bin/typedoc', '--out', folder, '--logLevel', 'Warn']
   execFileSync(process.execPath, typedoc, { cwd: ROOT, stdio: 'inherit' })
-  server = http.createServer(({ url = '/' }, response) => {
+  const server = http.createServer(({ url = '/' }, response) => {
     const { pathname } = new URL(url, 'http://localhost')
     const file = path.join(folder, decodeURIComponent(pathname))
     if (!fs.existsSync(file)) {
@@ -63,15 +61,13 @@ beforeAll(async () => {
     response.writeHead(200, { 'Content-Type': TYPES[path.extname(file)] ?? 'application/octet-stream' })
     response.end(fs.readFileSync(file))
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  origin = `http://127.0.0.1:${(await listen(server)).port}`
   page = await openChromium()
 }, 300_000)
 
 afterAll(async () => {
-  // Undefined if they did not start.
+  // Undefined if it did not start.
   await (page as Page | undefined)?.close()
-  ;(server as http.Server | undefined)?.close().closeAllConnections()
 })
 
 /** Waits until an expression in the page is true: scripts build the navigation and the search results. */

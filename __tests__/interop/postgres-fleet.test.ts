@@ -33,7 +33,6 @@ beforeEach(async () => {
 })
 afterEach(() => {
   for (const { child } of workers.splice(0)) child.kill('SIGKILL')
-  server.close()
 })
 
 function start(duration: number, { env = postgres.env, setup = program } = {}): Worker {

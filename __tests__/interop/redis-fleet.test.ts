@@ -43,7 +43,6 @@ withRedis(`with Redis ${redisVersion ?? '(redis-server is not installed)'}`, () 
   })
   afterEach(async () => {
     for (const { child } of workers.splice(0)) child.kill('SIGKILL')
-    server.close()
     await redis.stop()
     fs.rmSync(place.folder, { recursive: true, force: true })
   })

@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { listen } from '../../support/listen'
 
 export const ROOT = path.join(__dirname, '../../..')
 const DIST = path.join(ROOT, 'dist')
@@ -69,16 +69,8 @@ export async function rotatingIssuer() {
       })
     })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    state,
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
+  const { port } = await listen(server)
+  return { state, origin: `http://127.0.0.1:${port}` }
 }
 
 export interface Worker {
