@@ -11,7 +11,7 @@ export function hasBrowser({ env }: Environment = processEnvironment): boolean {
 /** Opens a URL in the browser of the user. A browser that does not start is no error: the URL was printed, too. */
 export function openBrowser(url: string, environment: Environment = processEnvironment): void {
   const [program, ...words] = command(environment)
-  startProgram(program, [...words, url])
+  startProgram(program, [...words, url], environment.env)
 }
 
 /** The variable is that of xdg-open, Python and the GitHub CLI. No shell interprets the URL. */

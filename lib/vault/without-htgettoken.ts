@@ -51,7 +51,7 @@ export async function withoutHtgettoken(
     // The URL is on the screen too, so a browser that cannot be opened is not an error.
     if (typeof browser !== 'string') {
       if (hasBrowser(environment)) openBrowser(prompt.url, environment)
-    } else if (browser !== '') startProgram(browser, [prompt.url])
+    } else if (browser !== '') startProgram(browser, [prompt.url], environment.env)
   }
   try {
     const login = await logInWith({ ...all, ...(deadline && { signal: deadline }), onPrompt }, environment)
