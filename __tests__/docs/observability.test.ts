@@ -167,7 +167,8 @@ function tableOfEvents(): string {
       comment
         .replaceAll(/\s+\* ?/g, ' ')
         .split('/** ')
-        .at(-1) ?? ''
+        .at(-1)
+        ?.trim() ?? ''
     )
   }
   const aliases = new Map<string, ts.TypeNode>()

@@ -150,7 +150,7 @@ type Host = ChildProcess & { readonly rsaKey: string }
 /** The test files of a Jest process share one process for their providers (`test-environment.ts`). */
 async function sharedHost(): Promise<Host> {
   const { idleHosts } = globalThis as unknown as { idleHosts: Map<string, Host[]> }
-  const known = idleHosts.get(HOST)?.find(({ connected }) => connected)
+  const known = idleHosts.get(KEY)?.find(({ connected }) => connected)
   if (known) return known
   // It prints warnings about development settings.
   const child = spawn(process.execPath, [HOST], {
@@ -159,7 +159,7 @@ async function sharedHost(): Promise<Host> {
   })
   const rsaKey = pem(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey)
   const host: Host = Object.assign(child, { rsaKey })
-  idleHosts.set(HOST, [host])
+  idleHosts.set(KEY, [host])
   await once(host, 'spawn')
   host.unref()
   host.channel?.unref()
@@ -167,6 +167,7 @@ async function sharedHost(): Promise<Host> {
 }
 
 const HOST = path.join(__dirname, 'openid-provider-process.mjs')
+const KEY = 'OpenID Providers'
 
 /** Sends a message to the process of the providers, and returns the response. */
 function request<Response>(host: ChildProcess, message: object): Promise<Response> {

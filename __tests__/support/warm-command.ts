@@ -23,7 +23,7 @@ type Host = ChildProcess & { readonly end: string }
 
 /**
  * Idle hosts by the variables that Node.js reads when it starts, and by whether they have a terminal. The test files of a Jest
- * process share them (`test-environment.ts`), except those that are started with a file of a test.
+ * process share them (`test-environment.ts`), except those whose key names a file of a test.
  */
 const { idleHosts: idle } = globalThis as unknown as { idleHosts: Map<string, Host[]> }
 const isShared = (key: string) => !key.includes('/')
