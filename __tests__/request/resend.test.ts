@@ -1,8 +1,8 @@
 import http from 'node:http'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import axios from 'axios'
 import FormDataPackage from 'form-data'
-import { canResend, formParts, ReplayedForm } from '../../lib/request/resend'
+import { canResend, discard, formParts, ReplayedForm } from '../../lib/request/resend'
 import { applyIgwnAuth } from '../support/all'
 import { listen } from '../support/listen'
 import { challenge, serverGroup } from '../support/server'
@@ -67,19 +67,33 @@ describe('a form of the form-data package', () => {
     ] as const)
       form.append(name, value)
     const parts = formParts(form)!
+    // Several in a row stop a stream.
+    expect(parts.map(({ length }) => length)).not.toContain(0)
     const again = new ReplayedForm(form, parts)
     expect(again.bytes()).toEqual(form.getBuffer())
     again.getLength((error, length) => expect([error, length]).toEqual([null, form.getLengthSync()]))
+    expect([again.getBoundary(), again.getHeaders()]).toEqual([form.getBoundary(), form.getHeaders()])
+    expect(() => again.append()).toThrow('The form is being sent.')
     expect(formParts(again)).toBe(parts)
     expect(Buffer.concat(await again.toArray())).toEqual(form.getBuffer())
   })
 
-  it.each([undefined, null, 'text', {}, { _streams: [] }, new FormData(), Readable.from([])])(
-    'is none for %s',
-    (data) => {
-      expect(formParts(data)).toBeUndefined()
-    },
-  )
+  const method = () => 'x'
+  it.each([
+    undefined,
+    null,
+    'text',
+    {},
+    new FormData(),
+    Readable.from([]),
+    { getHeaders: method, _streams: [] },
+    { getBoundary: method, _streams: [] },
+    { getHeaders: method, getBoundary: method },
+    { getHeaders: method, getBoundary: method, _streams: [method, 'value', method] },
+    { getHeaders: method, getBoundary: method, _streams: ['header', method, method] },
+  ])('is none for %s', (data) => {
+    expect(formParts(data)).toBeUndefined()
+  })
 
   it('with a part given as a function is sent whole, once', async () => {
     const server = await servers.serve(refuseFirst)
@@ -130,4 +144,51 @@ it.each<[string, boolean, unknown]>([
 ])('%s can be sent a second time: %s', (_, expected, data) => {
   expect(canResend(data)).toBe(expected)
   expect(canResend(data, ['part'])).toBe(true)
+})
+
+describe('a response that is not read', () => {
+  /** A stream that has read so many bytes, which nobody reads further. */
+  const streamWith = (size: number) => {
+    const stream = new PassThrough({ highWaterMark: 4 * size })
+    stream.write(Buffer.alloc(size))
+    return stream
+  }
+  const MEBIBYTE = 1024 * 1024
+
+  it.each([
+    [MEBIBYTE, false],
+    [MEBIBYTE + 1, true],
+  ])('is drained up to 1 MiB: after %d bytes it is closed: %s', async (size, isClosed) => {
+    const stream = streamWith(size)
+    discard({ data: stream })
+    await new Promise(setImmediate)
+    expect([stream.readableLength, stream.destroyed]).toEqual([0, isClosed])
+    stream.destroy(new Error('a failure that nobody waits for'))
+  })
+
+  it('is closed after a second, and a timer is kept only until it ends', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] })
+    try {
+      const [ending, hanging] = [streamWith(1), streamWith(1)]
+      // Sockets of other runtimes have no `unref`.
+      discard({ data: Object.assign(ending, { socket: {} }) })
+      discard({ data: hanging })
+      ending.end()
+      await new Promise(setImmediate)
+      expect(jest.getTimerCount()).toBe(1)
+      jest.advanceTimersByTime(999)
+      expect(hanging.destroyed).toBe(false)
+      jest.advanceTimersByTime(1)
+      expect(hanging.destroyed).toBe(true)
+    } finally {
+      jest.useRealTimers()
+    }
+  })
+
+  it('is canceled where it is a web stream, also one that has failed; other bodies stay', async () => {
+    const cancel = jest.fn(() => Promise.reject(new Error('failed before')))
+    for (const data of [{ cancel }, null, undefined, 'text', { cancel: true }]) discard({ data })
+    await new Promise(setImmediate)
+    expect(cancel).toHaveBeenCalledTimes(1)
+  })
 })

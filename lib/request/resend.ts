@@ -22,7 +22,7 @@ export function formParts(data: unknown): FormParts | undefined {
   for (let index = 0; index < data._streams.length; index += 3) {
     const [header, value] = [data._streams[index], data._streams[index + 1]]
     if (typeof header !== 'string' || !(typeof value === 'string' || Buffer.isBuffer(value))) return undefined
-    // An empty part would end the stream.
+    // A reader may wait for ever after several empty ones in a row.
     parts.push(...[header, value, '\r\n'].filter(({ length }) => length > 0))
   }
   parts.push(`--${data.getBoundary()}--\r\n`)
@@ -30,8 +30,8 @@ export function formParts(data: unknown): FormParts | undefined {
 }
 
 function isForm(data: unknown): data is FormData {
-  const { getBuffer, getHeaders, _streams } = (data ?? {}) as Record<string, unknown>
-  return typeof getBuffer === 'function' && typeof getHeaders === 'function' && Array.isArray(_streams)
+  const { getHeaders, getBoundary, _streams } = (data ?? {}) as Record<string, unknown>
+  return typeof getHeaders === 'function' && typeof getBoundary === 'function' && Array.isArray(_streams)
 }
 
 /** The same form again, in the shape of the form-data package, so that axios treats it as the original. */
