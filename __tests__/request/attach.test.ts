@@ -3,8 +3,12 @@ import path from 'node:path'
 import http from 'node:http'
 import https from 'node:https'
 import axios, { AxiosHeaders, type AxiosAdapter, type InternalAxiosRequestConfig } from 'axios'
-import { attacher } from '../../lib/request/attach'
-import { newContext, type RequestContext } from '../../lib/request/context'
+import { processEnvironment } from '../../lib/environment'
+import { attacher, isOtherService } from '../../lib/request/attach'
+import { newContext, type Credentials, type RequestContext } from '../../lib/request/context'
+import type { ObjectTarget } from '../../lib/request/object-requests'
+import type { AuthScheme } from '../../lib/schemes/auth-scheme'
+import { requirementsOf } from '../../lib/tokens/validate-claims'
 import {
   applyIgwnAuth,
   igwnAxios,
@@ -614,15 +618,16 @@ describe('what was attached last is not attached to the next request', () => {
   })
 })
 
-describe('what was attached last', () => {
-  const requestTo = (target: string, options: RequestContext['options']) => {
-    const url = new URL(target)
-    return (config: object = {}, adapter?: string) => {
-      const request = { url: target, method: 'get', headers: new AxiosHeaders(), ...config }
-      return newContext(request, adapter, url, options, false)
-    }
+/** Makes contexts of requests to a URL; the URL and the options are the same objects for each of them, as in an instance. */
+const requestTo = (target: string, options: RequestContext['options']) => {
+  const url = new URL(target)
+  return (config: object = {}, adapter?: string) => {
+    const request = { url: target, method: 'get', headers: new AxiosHeaders(), ...config }
+    return newContext(request, adapter, url, options, false)
   }
+}
 
+describe('what was attached last', () => {
   it('is attached to the same request again, and not where the connection or the origin of the request differs', () => {
     const { attach, close } = attacher()
     const target = 'https://x.example.org/'
@@ -660,6 +665,312 @@ describe('what was attached last', () => {
     const insecure = requestTo('http://localhost/', { token: 'abc', cert: false, allowInsecureHttp: true })
     expect(attach(insecure({ proxy }))).toBe(attach(insecure({ proxy })))
     close()
+  })
+
+  it('is not attached when the server has refused it, or when the variable of the trusted CAs changes', () => {
+    const environment = { ...processEnvironment, env: { HOME: process.env.HOME } as Record<string, string> }
+    const { attach, close } = attacher({}, environment)
+    const request = requestTo('https://x.example.org/', { token: 'abc', cert: false })
+    const first = attach(request())
+    const credentials = first as Credentials
+    expect(attach(request(), { credentials, challengeScope: [] })).toMatchObject({ authorization: undefined })
+    expect(attach(request())).toBe(first)
+    environment.env.REQUESTS_CA_BUNDLE = '/nonexistent/ca.pem'
+    expect(() => attach(request())).toThrow('/nonexistent/ca.pem')
+    close()
+  })
+
+  it('is attached again where a switch changes that an option overrides, and not otherwise', () => {
+    const env: Record<string, string> = { HOME: process.env.HOME!, BEARER_TOKEN: mint() }
+    const { attach, close } = attacher({}, { ...processEnvironment, env })
+    const given = requestTo('https://x.example.org/', { token: 'abc', cert: false })
+    const found = requestTo('https://y.example.org/', { cert: false })
+    const search = requestTo('http://localhost/', { token: 'abc' })
+    for (const [request, name, isSame] of [
+      [given, 'IGWN_AUTH_UTILS_FIND_SCITOKEN', true],
+      [given, 'IGWN_AUTH_UTILS_FIND_X509', true],
+      [found, 'IGWN_AUTH_UTILS_FIND_SCITOKEN', false],
+      [found, 'IGWN_AUTH_UTILS_FIND_X509', true],
+      [search, 'IGWN_AUTH_UTILS_FIND_SCITOKEN', true],
+      [search, 'IGWN_AUTH_UTILS_FIND_X509', false],
+    ] as const) {
+      const before = attach(request())
+      expect(attach(request())).toBe(before)
+      env[name] = 'no'
+      expect(attach(request()) === before).toBe(isSame)
+      Reflect.deleteProperty(env, name)
+    }
+    close()
+  })
+})
+
+describe('the requirements for a token', () => {
+  const service = 'https://service.example.org/api'
+  const scopes = (...challengeScope: string[]) => ({ credentials: { reasons: [] }, challengeScope })
+
+  it.each<[string, string, RequestContext['options'], string[]]>([
+    [
+      'the server',
+      'https://x.example.org:8443/',
+      {},
+      ['https://x.example.org', 'https://x.example.org:8443'],
+    ],
+    [
+      'the service at its port',
+      'http://service.example.org:443/',
+      { url: service },
+      ['https://service.example.org'],
+    ],
+    [
+      'the service at the port of plain HTTP',
+      'https://service.example.org:80/',
+      { url: 'http://service.example.org' },
+      ['http://service.example.org'],
+    ],
+    [
+      'the server at another port',
+      'http://service.example.org/',
+      { url: service },
+      ['http://service.example.org'],
+    ],
+    ['tokenAudience', 'https://x.example.org/', { tokenAudience: ['a', 'b'] }, ['a', 'b']],
+    ['tokenAudience at the service', service, { url: service, tokenAudience: 'a' }, ['a']],
+    [
+      'the server where tokenAudience is for another one',
+      'https://x.example.org/',
+      { url: service, tokenAudience: 'a' },
+      ['https://x.example.org'],
+    ],
+  ])('name as audience %s', (_, target, options, audience) => {
+    const context = requestTo(target, options)()
+    expect(attacher().requirementsFor(context).audience).toEqual(audience)
+  })
+
+  it('are those of the options, without tokenAudience after a redirect to another origin', () => {
+    const { requirementsFor } = attacher()
+    const options = { tokenAudience: 'a', tokenScope: 'read', tokenIssuer: 'https://i', tokenMinTimeLeft: 5 }
+    const context = requestTo('https://x.example.org/', options)()
+    const expected = { audience: ['a'], scope: ['read'], issuer: ['https://i'], minTimeLeft: 5 }
+    const elsewhere = { ...expected, audience: ['https://x.example.org'] }
+    expect(requirementsFor(context)).toEqual(expected)
+    expect(requirementsFor({ ...context, crossOrigin: true })).toEqual(elsewhere)
+    expect(requirementsFor(context)).toEqual(expected)
+    expect(attacher().requirementsFor({ ...context, crossOrigin: true })).toEqual(elsewhere)
+  })
+
+  it('are the same object for requests to the same target with the same options, and not with the scopes of a challenge', () => {
+    const { requirementsFor } = attacher()
+    const options = { tokenScope: 'read' }
+    const request = requestTo(service, options)
+    const first = requirementsFor(request())
+    expect(requirementsFor(request(), scopes())).toBe(first)
+    expect(requirementsFor(request(), scopes('write'))).toEqual({ ...first, challengeScope: ['write'] })
+    expect(requirementsFor(request())).toBe(first)
+    expect(requirementsFor({ ...request(), options: { tokenScope: 'other' } }).scope).toEqual(['other'])
+    expect(requirementsFor({ ...request(), url: new URL('https://x.example.org') }).audience).toEqual([
+      'https://x.example.org',
+    ])
+  })
+
+  it('have the scopes of a challenge apart for a scheme, with the login that it requires', () => {
+    const { attach } = attacher()
+    const scheme: AuthScheme = { name: 'Signing', authorize: () => undefined }
+    const request = requestTo(service, { scheme, tokenScope: 'read' })
+    const query = { scope: ['read'], audience: ['https://service.example.org'], issuer: [], minTimeLeft: 60 }
+    const stepUp = { maxAge: 60 }
+    expect(attach(request())).toHaveProperty('query', query)
+    expect(attach(request(), scopes('write'))).toHaveProperty('query', {
+      ...query,
+      challengeScope: ['write'],
+      isRetry: true,
+    })
+    expect(attach(request(), { ...scopes(), stepUp })).toHaveProperty('query', {
+      ...query,
+      challengeScope: [],
+      stepUp,
+      isRetry: true,
+    })
+  })
+})
+
+describe('the requirements for the token of an object', () => {
+  const ofDirector = {
+    scope: ['read:/frames'],
+    issuer: ['https://issuer.test'],
+    audience: ['https://cache.test'],
+  }
+  const requirements = { ...requirementsOf({}), object: ofDirector }
+  const object = {
+    object: { federation: { host: 'federation.test' } },
+    requirements,
+    needsToken: true,
+    scopePath: '/frames',
+  } as unknown as ObjectTarget
+  const context = (options: RequestContext['options']) => ({
+    ...requestTo('https://cache.test:8443/', options)(),
+    object,
+  })
+  const { requirementsFor } = attacher()
+
+  it('are what the director says', () => {
+    expect(requirementsFor(context({ strict: true }))).toBe(requirements)
+  })
+
+  it.each<[keyof typeof ofDirector | 'minTimeLeft', RequestContext['options'], unknown]>([
+    ['audience', { tokenAudience: 'a' }, ['a']],
+    ['scope', { tokenScope: 'read:/' }, ['read:/']],
+    ['issuer', { tokenIssuer: 'https://i' }, ['https://i']],
+    ['minTimeLeft', { tokenMinTimeLeft: 5 }, 5],
+  ])('have the %s of an option in place of what the director says of it', (claim, options, expected) => {
+    expect(requirementsFor(context(options))).toEqual({
+      ...requirements,
+      [claim]: expected,
+      object: claim === 'minTimeLeft' ? ofDirector : { ...ofDirector, [claim]: [] },
+    })
+  })
+
+  it('have the scopes of a challenge too', () => {
+    const refused = { credentials: { reasons: [] }, challengeScope: ['write:/'] }
+    expect(requirementsFor(context({}), refused)).toEqual({ ...requirements, challengeScope: ['write:/'] })
+  })
+
+  it.each([
+    [undefined, false],
+    ['https://federation.test/', false],
+    ['https://cache.test:8443/', false],
+    ['https://cache.test/', true],
+  ])('the url %s: the object is of another service: %s', (url, isOther) => {
+    expect(isOtherService(context(url === undefined ? {} : { url }))).toBe(isOther)
+    expect(isOtherService({ ...context(url === undefined ? {} : { url }), crossOrigin: true })).toBe(true)
+  })
+})
+
+describe('what a request carried at a trusted origin that redirected', () => {
+  const { attach } = attacher()
+  const reasons = [{ code: 'absent', source: 'SCITOKEN', message: 'SCITOKEN is not set' }] as const
+  const carriedOver = { authorization: 'Bearer first', token: 'first', source: 'BEARER_TOKEN', reasons }
+  const at = (target: string, options: RequestContext['options'] = {}, more: Partial<RequestContext> = {}) =>
+    ({ ...requestTo(target, { cert: false, netrc: false, ...options })(), carriedOver, ...more }) as const
+  const sent = (context: RequestContext, refused?: Parameters<typeof attach>[1]) =>
+    (attach(context, refused) as Credentials).authorization
+
+  it('is sent in place of what the options name and what is found', () => {
+    const first = { ...carriedOver, reasons: [] }
+    expect(attach(at('https://x.example.org/', { token: 'abc' }))).toMatchObject(first)
+    const basic = { username: 'me', password: 'pw' }
+    const password = { authorization: 'Basic bWU6cHc=', basic, source: 'netrc', reasons: [] }
+    const context = at('https://x.example.org/', {}, { carriedOver: password })
+    expect(attach(context)).toMatchObject(password)
+  })
+
+  it('is not sent after a refusal, and what was without a header leaves the choice to the options', () => {
+    const context = at('https://x.example.org/', { token: 'abc' })
+    expect(sent(context, { credentials: carriedOver, challengeScope: [] })).toBe('Bearer abc')
+    expect(sent({ ...context, carriedOver: { reasons } })).toBe('Bearer abc')
+  })
+
+  it.each([
+    ['http://localhost/', {}, 'Bearer first'],
+    ['http://x.example.org/', {}, undefined],
+    ['http://x.example.org/', { allowInsecureHttp: true }, 'Bearer first'],
+  ])('is sent to %s with %j: %s', (target, options, expected) => {
+    expect(sent(at(target, options))).toBe(expected)
+  })
+})
+
+describe('after a redirect to another origin', () => {
+  const { attach } = attacher()
+  const reasonsOf = (context: RequestContext) =>
+    (attach({ ...context, crossOrigin: true }) as Credentials).reasons.map(({ message }) => message)
+
+  it('what the options name is not sent, with the advice to list both origins if they are one service', () => {
+    const at = requestTo('https://x.example.org/', { token: 'abc', netrc: false })
+    const message = 'the given token is for another server than x.example.org'
+    expect(reasonsOf(at())).toEqual([
+      `${message}; list both origins in trustedOrigins if they are one service`,
+    ])
+    const options = { token: 'abc', cert: false, netrc: false, url: 'https://y.example.org' } as const
+    const elsewhere = requestTo('https://x.example.org/', options)
+    expect(attach(elsewhere())).toMatchObject({ reasons: [{ code: 'not-needed', source: 'token', message }] })
+  })
+
+  it('and from HTTPS to HTTP or with forceNoAuth, no certificate is presented, also not one that is named', () => {
+    const [cert, token] = ['/nonexistent/cert.pem', false] as const
+    const context = requestTo('https://x.example.org/', { token, cert, netrc: false })()
+    expect(() => attach(context)).toThrow('/nonexistent/cert.pem')
+    for (const without of [
+      { crossOrigin: true },
+      { withoutCredentials: true },
+      { options: { cert, forceNoAuth: true } },
+    ])
+      expect(attach({ ...context, ...without })).toMatchObject({ tls: { reasons: [] } })
+  })
+
+  it('over plain HTTP a certificate is not missed', () => {
+    const [cert, token] = ['/nonexistent/cert.pem', false] as const
+    const context = requestTo('http://x.example.org/', { token, cert, netrc: false })()
+    const shown = (more: Partial<RequestContext> = {}) => (attach({ ...context, ...more }) as Credentials).tls
+    expect(shown()?.reasons.map(({ code, source }) => [code, source])).toEqual([['unsupported', 'cert']])
+    for (const without of [
+      { crossOrigin: true },
+      { withoutCredentials: true },
+      { options: { cert, forceNoAuth: true } },
+      { options: { token, cert: false, netrc: false } },
+      { options: { token, netrc: false } },
+    ] as const)
+      expect(shown(without)).toEqual({ reasons: [] })
+  })
+})
+
+describe('username and password of netrc', () => {
+  const { attach } = attacher()
+  const file = () => path.join(process.env.HOME!, 'with-default.netrc')
+  beforeAll(() => {
+    fs.writeFileSync(file(), 'machine x.example.org login me password pw\ndefault login any password pw', {
+      mode: 0o600,
+    })
+  })
+  afterAll(() => {
+    fs.rmSync(file())
+  })
+  const sent = (
+    target: string,
+    options: RequestContext['options'] = {},
+    more: Partial<RequestContext> = {},
+  ) => {
+    const context = { ...requestTo(target, { token: false, netrc: file(), ...options })(), ...more }
+    const { authorization = '' } = attach(context) as Credentials
+    return Buffer.from(authorization.slice('Basic '.length), 'base64').toString()
+  }
+
+  it('of the entry `default` are for a host that the caller chose, not for one of a redirect or of a director', () => {
+    const object = { needsToken: false, object: { federation: { host: 'f' } } } as unknown as ObjectTarget
+    expect(sent('https://y.example.org/')).toBe('any:pw')
+    expect(sent('https://y.example.org/', {}, { crossOrigin: true })).toBe('')
+    expect(sent('https://y.example.org/', {}, { object })).toBe('')
+    expect(sent('https://x.example.org/', {}, { crossOrigin: true })).toBe('me:pw')
+    expect(sent('https://x.example.org/', {}, { object })).toBe('me:pw')
+    expect(sent('https://x.example.org/', { netrc: false })).toBe('')
+  })
+
+  it('are not sent over plain HTTP: an error for a file that is named, a reason after a redirect and for a default file', () => {
+    const target = 'http://x.example.org/'
+    expect(() => sent(target)).toThrow('over plain HTTP, where others can read a password. Nothing was sent.')
+    expect(sent(target, {}, { crossOrigin: true })).toBe('')
+    expect(sent(target, { allowInsecureHttp: true })).toBe('me:pw')
+    process.env.NETRC = file()
+    expect(sent(target, { netrc: undefined })).toBe('')
+    expect(sent('https://x.example.org/', { netrc: true })).toBe('me:pw')
+    delete process.env.NETRC
+  })
+
+  it('add their reasons to those of the token', () => {
+    const context = requestTo('https://z.example.org/', { token: false, cert: false, netrc: true })()
+    expect((attach(context) as Credentials).reasons.map(({ code }) => code)).toEqual([
+      'disabled',
+      'absent',
+      'absent',
+    ])
   })
 })
 

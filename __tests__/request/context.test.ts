@@ -1,4 +1,5 @@
 import { AxiosHeaders, type InternalAxiosRequestConfig } from 'axios'
+import FormDataPackage from 'form-data'
 import { newContext, rememberSecrets, type Credentials } from '../../lib/request/context'
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -23,7 +24,7 @@ describe('a request remembers as secret', () => {
     expect(secretsOf({ authorization: 'Bearer abc', token: 'abc' })).toEqual(['abc'])
     const basic = { username: 'me', password: 'pw' }
     const both = base64('me:pw')
-    expect(secretsOf({ authorization: `Basic ${both}`, basic })).toEqual([both, 'pw'])
+    expect(secretsOf({ authorization: `Basic ${both}`, basic })).toEqual(['pw', both])
     expect(secretsOf({})).toEqual([])
   })
 
@@ -68,7 +69,7 @@ describe('a request remembers as secret', () => {
   })
 
   it.each<[Partial<InternalAxiosRequestConfig>, string[]]>([
-    [{ headers: { AUTHORIZATION: 'Own word' } as never }, ['word']],
+    [{ headers: { 'X-Own': 'another word', AUTHORIZATION: 'Own word' } as never }, ['word']],
     [{ auth: { username: 'me', password: 'pw' } }, ['pw', base64('me:pw')]],
     [{ url: 'https://me:a%20b@x.example.org/' }, ['a b', base64('me:a b')]],
     [{ url: 'https://me@x.example.org/' }, [base64('me:')]],
@@ -81,8 +82,29 @@ describe('a request remembers as secret', () => {
   })
 })
 
-it('a form and listeners to progress are noticed before the first send', () => {
-  expect(contextOf()).toMatchObject({ formParts: undefined, progress: undefined, sends: 0, spent: 0 })
-  for (const name of ['onUploadProgress', 'onDownloadProgress'])
-    expect(contextOf({ [name]: () => undefined }).progress).toBeDefined()
+describe('before the first send', () => {
+  it('a request has not been redirected, sent, or withheld from', () => {
+    expect(contextOf()).toMatchObject({
+      authenticated: false,
+      crossOrigin: false,
+      withoutCredentials: false,
+      carriedOver: undefined,
+      retried: false,
+      formParts: undefined,
+      progress: undefined,
+      sends: 0,
+      secrets: [],
+      spent: 0,
+      hasLeft: false,
+      notRetried: undefined,
+    })
+  })
+
+  it('a form and listeners to progress are noticed', () => {
+    const form = new FormDataPackage()
+    form.append('a', '1')
+    expect(contextOf({ data: form }).formParts?.join('')).toBe(form.getBuffer().toString())
+    for (const name of ['onUploadProgress', 'onDownloadProgress'])
+      expect(contextOf({ [name]: () => undefined }).progress).toBeDefined()
+  })
 })

@@ -1,8 +1,15 @@
 import { Readable } from 'node:stream'
 import axios, { AxiosHeaders, HttpStatusCode, type AxiosError, type AxiosRequestConfig } from 'axios'
 import { newContext } from '../../lib/request/context'
-import { redirectHook, redirectOf, scrubRedirect, type RedirectOptions } from '../../lib/request/redirects'
-import { applyIgwnAuth, type IgwnAuthOptions } from '../support/all'
+import type { ObjectTarget } from '../../lib/request/object-requests'
+import {
+  redirectedContext,
+  redirectHook,
+  redirectOf,
+  scrubRedirect,
+  type RedirectOptions,
+} from '../../lib/request/redirects'
+import { applyIgwnAuth, type IgwnAuthEvent, type IgwnAuthOptions } from '../support/all'
 import { createAuthority } from '../support/pki'
 import { mint } from '../support/make-token'
 import { challenge, serverGroup, type Seen } from '../support/server'
@@ -154,11 +161,13 @@ describe('a redirect to another origin (trap 9)', () => {
     expect(to.authorizations).toEqual([undefined])
   })
 
-  it('carries the credentials between trustedOrigins', async () => {
-    const { from, to } = await pair()
-    await instanceWith({ token: 'abc', trustedOrigins: [from.origin, to.origin] }).get(from.origin)
+  it('carries the credentials between trustedOrigins, also a token that was found for the first', async () => {
+    const { from, to, tokens } = await pair()
+    const trustedOrigins = [from.origin, to.origin]
+    await instanceWith({ token: 'abc', trustedOrigins }).get(from.origin)
     await instanceWith({ token: 'abc', trustedOrigins: [to.origin] }).get(from.origin)
-    expect(to.authorizations).toEqual(['Bearer abc', undefined])
+    await instanceWith({ trustedOrigins }).get(from.origin)
+    expect(to.authorizations).toEqual(['Bearer abc', undefined, `Bearer ${tokens.from}`])
   })
 
   it('ignores userinfo in Location', async () => {
@@ -548,5 +557,86 @@ describe('the hook for redirects of the http adapter', () => {
       },
     })
     expect(context.redirected?.auth).toEqual(expected)
+  })
+})
+
+describe('the request that a redirect leads to', () => {
+  const [X, Y, INSECURE, OTHER] = [
+    'https://x.example.org',
+    'https://y.example.org',
+    'http://x.example.org',
+    'https://z.example.org',
+  ] as const
+  const OURS = { authorization: 'Bearer abc', token: 'abc', reasons: [] }
+  const object = {} as ObjectTarget
+  const events: IgwnAuthEvent[] = []
+  const options = {
+    trustedOrigins: [X, Y, INSECURE, 'http://localhost:1'],
+    onEvent: (event: IgwnAuthEvent) => events.push(event),
+  }
+  /** What a redirect from one URL to another makes of a request. */
+  const redirected = (
+    from: string,
+    to: string,
+    {
+      previous = {},
+      isProxy = false,
+      own = false,
+    }: { previous?: object; isProxy?: boolean; own?: boolean } = {},
+  ) => {
+    events.length = 0
+    const headers = new AxiosHeaders()
+    const context = newContext({ url: from, headers }, undefined, new URL(from), options, false)
+    const before = { ...context, object, redirected: context.request, notRetried: [], ...previous }
+    const isAuthenticated = jest.fn(() => own)
+    const request = { url: `${to}/b`, headers }
+    const after = redirectedContext(before, OURS, request, isProxy, isAuthenticated)
+    if (isAuthenticated.mock.calls.length > 0)
+      expect(isAuthenticated).toHaveBeenCalledWith(request, new URL(`${to}/b`))
+    return after
+  }
+
+  it.each<[string, string, string, object, { isTrusted?: true; isOther?: true; without?: true }]>([
+    ['on the same origin', OTHER, OTHER, {}, {}],
+    ['on a trusted origin', X, X, {}, { isTrusted: true }],
+    ['between trusted origins', X, Y, {}, { isTrusted: true }],
+    ['from a trusted origin to another', X, OTHER, {}, { isOther: true }],
+    ['to a trusted origin', OTHER, X, {}, { isOther: true }],
+    ['from HTTP to HTTPS', INSECURE, Y, {}, { isTrusted: true }],
+    ['from HTTP to HTTP', INSECURE, 'http://localhost:1', {}, { isTrusted: true }],
+    ['from HTTPS to HTTP', X, INSECURE, {}, { isOther: true, without: true }],
+    ['of a network proxy', X, Y, { isProxy: true }, { isOther: true, without: true }],
+    ['of a network proxy on the same origin', X, X, { isProxy: true }, { without: true }],
+    [
+      'after one from HTTPS to HTTP',
+      X,
+      Y,
+      { previous: { withoutCredentials: true } },
+      { isOther: true, without: true },
+    ],
+  ])('%s (%s to %s) carries what the rule says', (_, from, to, more, { isTrusted, isOther, without }) => {
+    expect(redirected(from, to, more)).toMatchObject({
+      url: new URL(`${to}/b`),
+      request: { url: `${to}/b` },
+      withoutCredentials: without === true,
+      crossOrigin: isOther === true,
+      carriedOver: isTrusted ? OURS : undefined,
+      object: isOther ? undefined : object,
+      authenticated: false,
+      redirected: undefined,
+      notRetried: undefined,
+    })
+    const event = { type: 'redirected', to: `${to}/b`, trusted: isTrusted === true }
+    expect(events).toEqual(from === to ? [] : [expect.objectContaining(event)])
+  })
+
+  it('stays one to another origin when it returns, and one of the caller', () => {
+    const previous = { crossOrigin: true, authenticated: true }
+    expect(redirected(OTHER, OTHER, { previous })).toMatchObject(previous)
+    expect(redirected(X, Y, { previous })).toMatchObject(previous)
+  })
+
+  it('is of the caller where the hook of the caller gave it a credential', () => {
+    expect(redirected(X, OTHER, { own: true }).authenticated).toBe(true)
   })
 })

@@ -66,7 +66,6 @@ export function newContext(
   authenticated: boolean,
 ): RequestContext {
   const { onUploadProgress, onDownloadProgress } = caller
-  const data: unknown = caller.data
   return {
     caller,
     request: caller,
@@ -79,7 +78,7 @@ export function newContext(
     withoutCredentials: false,
     carriedOver: undefined,
     retried: false,
-    formParts: data == null ? undefined : formParts(data),
+    formParts: formParts(caller.data),
     progress: onUploadProgress || onDownloadProgress ? new Progress() : undefined,
     sends: 0,
     secrets: NONE,
@@ -145,10 +144,9 @@ function secretsOfCaller({ request, url }: RequestContext): readonly string[] {
 }
 
 /** Everything secret in credentials. */
-function secretsOf({ authorization, token, basic, changes }: Credentials): readonly string[] {
+function secretsOf({ token, basic, changes }: Credentials): readonly string[] {
   if (token !== undefined) return [token]
-  if (basic && authorization !== undefined)
-    return [authorization.slice(authorization.indexOf(' ') + 1), basic.password]
+  if (basic) return secretsOfBasic(basic.username, basic.password)
   return changes ? wordsOf(changes) : NONE
 }
 
@@ -163,7 +161,7 @@ function wordsOf({ headers = {}, body, url }: RequestChanges): string[] {
     ...new URLSearchParams(body).values(),
     ...(url?.searchParams.values() ?? []),
   ]
-  const words = texts.flatMap((text) => text.split(/[\s&=,;"'?]+/)).filter((word) => !/^[a-z_]*$/.test(word))
+  const words = texts.flatMap((text) => text.split(/[\s&=,;"'?]/)).filter((word) => !/^[a-z_]*$/.test(word))
   return [...new Set([...texts.map((text) => text.trim()), ...words])].filter(
     ({ length }) => length >= MIN_WORD,
   )
