@@ -959,7 +959,7 @@ describe('username and password of netrc', () => {
     expect(sent(target, {}, { crossOrigin: true })).toBe('')
     expect(sent(target, { allowInsecureHttp: true })).toBe('me:pw')
     process.env.NETRC = file()
-    expect(sent(target, { netrc: undefined })).toBe('')
+    expect(sent(target, { netrc: true })).toBe('')
     expect(sent('https://x.example.org/', { netrc: true })).toBe('me:pw')
     delete process.env.NETRC
   })
