@@ -25,7 +25,26 @@ it.each<[string, unknown, string]>([
 ])('a body that an adapter returns as %s is read as text', async (_, data, body) => {
   const { ask, sent } = askerOf([data])
   expect(await ask(question)).toEqual({ status: 200, headers: { 'x-a': '1' }, body })
-  expect(sent[0]).toMatchObject({ ...question, maxRedirects: 0, timeout: 20_000 })
+  expect(sent).toHaveLength(1)
+})
+
+it('a question accepts every type and status, follows no redirect, and limits the time and the size', async () => {
+  const { ask, sent } = askerOf(['', ''])
+  await ask(question)
+  const [{ headers, validateStatus, ...config } = {} as InternalAxiosRequestConfig] = sent
+  expect(config).toEqual({
+    ...question,
+    responseType: 'text',
+    transformResponse: [],
+    timeout: 20_000,
+    maxContentLength: 2 ** 20,
+    maxRedirects: 0,
+    fetchOptions: { redirect: 'manual' },
+  })
+  expect([200, 307, 404, 503].filter((status) => !validateStatus?.(status))).toEqual([])
+  expect(headers.toJSON()).toEqual({ Accept: '*/*' })
+  await ask({ ...question, headers: { Accept: 'application/json', 'X-A': '1' } })
+  expect(sent[1]?.headers.toJSON()).toEqual({ Accept: 'application/json', 'X-A': '1' })
 })
 
 it.each(['ECONNABORTED', 'ETIMEDOUT'])(

@@ -3,7 +3,12 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import axios, { type AxiosAdapter, type AxiosError, type AxiosResponse } from 'axios'
+import axios, {
+  type AxiosAdapter,
+  type AxiosError,
+  type AxiosResponse,
+  type InternalAxiosRequestConfig,
+} from 'axios'
 import { applyIgwnAuth, type IgwnAuthEvent, type IgwnAuthOptions } from '../../lib/index'
 import { trustedFederation, type TestFederation } from '../support/federation'
 import { mint } from '../support/make-token'
@@ -11,6 +16,7 @@ import { serverGroup, type Answer, type Seen } from '../support/server'
 
 const BODY = '\uFEFF{"frame": "1"}'
 const FRAME = '/igwn/frames/f.txt'
+const LOCAL = 'http://127.0.0.1/'
 const servers = serverGroup()
 let federation: TestFederation
 
@@ -33,6 +39,20 @@ const withIntegrity = (integrity: IgwnAuthOptions['integrity'] = true) => {
   events.length = 0
   return applyIgwnAuth(axios.create(), { token: false, integrity, onEvent: (event) => events.push(event) })
 }
+/** An adapter that sends nothing, and what it gets: HEAD has a digest of the body. */
+function answering(answer: (config: InternalAxiosRequestConfig) => Partial<AxiosResponse> = () => ({})) {
+  const sent: InternalAxiosRequestConfig[] = []
+  const adapter: AxiosAdapter = (config) => {
+    // The config is scrubbed afterwards.
+    sent.push({ ...config })
+    const isHead = config.method === 'head'
+    const headers = isHead ? { digest: `md5=${md5(BODY)}` } : {}
+    const data = isHead ? '' : Buffer.from(BODY)
+    return Promise.resolve({ status: 200, statusText: 'OK', headers, data, config, ...answer(config) })
+  }
+  return { adapter, sent, methods: () => sent.map(({ method }) => method) }
+}
+
 const failureOf = (request: Promise<unknown>) =>
   request.then(
     () => {
@@ -155,20 +175,138 @@ describe('a download by another adapter', () => {
   })
 
   it('that has no native request is verified', async () => {
-    const answering =
-      (sum: string): AxiosAdapter =>
-      (config) =>
-        Promise.resolve({
-          status: 200,
-          statusText: 'OK',
-          headers: config.method === 'head' ? { digest: `crc32=${sum}` } : {},
-          data: config.method === 'head' ? '' : Buffer.from(BODY),
-          config,
-        })
-    const get = (sum: string) =>
-      withIntegrity().get<string>('http://127.0.0.1/', { adapter: answering(sum), responseType: 'text' })
+    const get = (sum: string) => {
+      const { adapter } = answering(({ method }) =>
+        method === 'head' ? { headers: { digest: `crc32=${sum}` } } : {},
+      )
+      return withIntegrity().get<string>(LOCAL, { adapter, responseType: 'text' })
+    }
     expect((await get(crc32(BODY).toString(16))).data).toBe(BODY.slice(1))
     expect(await failureOf(get('1'))).toMatchObject({ code: 'ERR_IGWN_INTEGRITY' })
+  })
+
+  it('is asked for no trailer, which only the http adapter reads', async () => {
+    const { origin, seen } = await serveWith({ Digest: `md5=${md5(BODY)}` })
+    await withIntegrity().get(origin, { adapter: 'fetch' })
+    expect(seen.map(({ headers }) => [headers.te, headers['x-transfer-status']])).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ])
+  })
+})
+
+describe('a request', () => {
+  it.each(['post', 'patch', 'delete', 'head', 'options'])(
+    'of the method %s is sent as it is',
+    async (method) => {
+      const { adapter, sent } = answering()
+      const { data } = await withIntegrity().request<unknown>({ url: LOCAL, method, adapter })
+      expect(sent.map((config) => [config.method, config.responseType, config.headers.toJSON()])).toEqual([
+        [method, undefined, expect.not.objectContaining({ TE: 'trailers' })],
+      ])
+      expect(sent[0]?.headers).not.toHaveProperty('Want-Digest')
+      expect(Buffer.isBuffer(data)).toBe(method !== 'head')
+    },
+  )
+
+  it.each(['GET', undefined])(
+    'is a download also where an interceptor made its method %s',
+    async (method) => {
+      const { adapter, methods } = answering()
+      const instance = withIntegrity()
+      instance.interceptors.request.use((config) => Object.assign(config, { method }))
+      await instance.get(LOCAL, { adapter })
+      expect(methods()).toEqual(['head', method])
+    },
+  )
+
+  it('asks for the digest without the body, the progress, the type and the limits of status of the caller', async () => {
+    const { adapter, sent } = answering(({ method }) => (method === 'head' ? { status: 500 } : {}))
+    const [onDownloadProgress, onUploadProgress, validateStatus] = [jest.fn(), jest.fn(), () => true]
+    const config = {
+      adapter,
+      onDownloadProgress,
+      onUploadProgress,
+      validateStatus,
+      responseType: 'stream',
+    } as const
+    await failureOf(withIntegrity().put(LOCAL, 'new', config))
+    const [put, head] = sent
+    expect(put).toMatchObject({ method: 'put', data: 'new', responseType: 'stream' })
+    expect(put?.onUploadProgress).toBeInstanceOf(Function)
+    expect(head).toMatchObject({ method: 'head', data: undefined, responseType: 'text' })
+    expect(head).not.toHaveProperty('onDownloadProgress')
+    expect(head).not.toHaveProperty('onUploadProgress')
+    expect(head?.validateStatus?.(599)).toBe(true)
+  })
+
+  it.each([206, 404])(
+    'whose response has status %i is not compared: it is not the object',
+    async (status) => {
+      const { adapter, methods } = answering(({ method }) =>
+        method === 'head' ? {} : { status, data: 'else' },
+      )
+      const config = { adapter, validateStatus: () => true }
+      expect(await withIntegrity().get(LOCAL, config)).toMatchObject({ status, data: 'else' })
+      expect(methods()).toEqual(['head', 'get'])
+    },
+  )
+
+  it('without a digest has the stream of the adapter, with "offered" also where HEAD fails', async () => {
+    const data = Readable.from(['else'])
+    const { adapter } = answering(({ method }) => (method === 'head' ? { status: 300 } : { data }))
+    const config = { adapter, responseType: 'stream' } as const
+    expect((await withIntegrity('offered').get(LOCAL, config)).data).toBe(data)
+    expect(warnings()).toEqual([
+      '127.0.0.1 responds with 300 when it is asked for the digest of the object, so the transfer is not verified',
+    ])
+    expect((await withIntegrity(false).get(LOCAL, config)).data).toBe(data)
+    expect(await failureOf(withIntegrity().get(LOCAL, config))).toMatchObject({ code: 'ERR_IGWN_INTEGRITY' })
+  })
+
+  it('is text without its byte order mark only in UTF-8, as axios decodes it', async () => {
+    const body = Buffer.from(BODY, 'utf16le')
+    const digest = { Digest: `md5=${createHash('md5').update(body).digest('base64')}` }
+    const { origin } = await serveWith(digest, () => ({ body }))
+    const config = { responseType: 'text', responseEncoding: 'utf16le' } as const
+    expect((await withIntegrity().get(origin, config)).data).toBe(BODY)
+    expect((await axios.get(origin, config)).data).toBe(BODY)
+  })
+})
+
+describe('the trailer X-Transfer-Status', () => {
+  /** A native response, as the http adapter has it. */
+  const native = (status: string | undefined, trailer: string | undefined = 'X-Transfer-Status') => ({
+    request: { res: { headers: { trailer }, trailers: { 'x-transfer-status': status } } },
+  })
+  const get = async (response: Partial<AxiosResponse>) => {
+    const { adapter } = answering(() => response)
+    return (
+      await applyIgwnAuth(axios.create(), { token: false, integrity: 'offered' }).get(LOCAL, { adapter })
+    ).status
+  }
+
+  it.each(['200: OK', '200', '206: partial', undefined])(
+    'with the value %s reports no failure',
+    async (status) => {
+      expect(await get(native(status))).toBe(200)
+    },
+  )
+
+  it.each(['500: read failed', '500: 200 bytes', '2000: OK', '2x0: OK', '20x: OK', '20', ''])(
+    'with the value %j reports a failure',
+    async (status) => {
+      expect(await failureOf(get(native(status)))).toMatchObject({
+        code: 'ERR_IGWN_INTEGRITY',
+        message: `127.0.0.1 reports that the transfer failed (X-Transfer-Status: ${status}). Send the request again.`,
+      })
+    },
+  )
+
+  it('counts where the response announced it: others add trailers to what was complete', async () => {
+    const unannounced = { request: { res: { headers: {}, trailers: { 'x-transfer-status': '500' } } } }
+    const { adapter } = answering(({ method }) => (method === 'head' ? { headers: {} } : unannounced))
+    expect((await withIntegrity('offered').get(LOCAL, { adapter })).status).toBe(200)
   })
 })
 
@@ -194,10 +332,25 @@ describe('an upload', () => {
     expect(warnings()).toEqual(['the upload is not verified, because its body is not a string or bytes'])
   })
 
-  it('that the server refuses is not compared, also where validateStatus accepts it', async () => {
-    const { origin, seen } = await serveWith({ Digest: 'crc32=1' }, () => ({ status: 507 }))
-    expect((await withIntegrity().put(origin, 'new', { validateStatus: null })).status).toBe(507)
-    expect(seen.map(({ method }) => method)).toEqual(['PUT'])
+  it.each([300, 507])(
+    'that the server refuses with %i is not compared, also where validateStatus accepts it',
+    async (status) => {
+      const { adapter, methods } = answering(() => ({ status }))
+      expect((await withIntegrity().put(LOCAL, 'new', { adapter, validateStatus: null })).status).toBe(status)
+      expect(methods()).toEqual(['put'])
+    },
+  )
+
+  it.each([
+    ['a string', 'n\u20ac'],
+    ['a Buffer', Buffer.from('n\u20ac')],
+    ['other bytes', new Uint8Array(Buffer.from('n\u20ac'))],
+  ])('of %s has the digest of its bytes', async (_, data) => {
+    const { origin, seen } = await serveWith({ Digest: `md5=${md5('n\u20ac')}` }, () => ({ status: 201 }))
+    expect((await withIntegrity().put(origin, data)).status).toBe(201)
+    const digest = createHash('sha256').update('n\u20ac').digest('base64')
+    expect(seen[0]?.headers['repr-digest']).toBe(`sha-256=:${digest}:`)
+    expect(seen[0]?.body).toBe(Buffer.from('n\u20ac').toString('latin1'))
   })
 
   it.each([

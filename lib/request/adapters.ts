@@ -8,16 +8,17 @@ export type AdapterKind = 'http' | 'fetch' | 'custom' | FetchLimit
 /** Why `igwnFetch` cannot make the TLS connection: undici is missing, or the caller makes it. */
 export type FetchLimit = 'fetch without undici' | 'fetch with a dispatcher'
 
-/**
- * Which adapter sends a request: axios uses the first of a list that exists, and Node has no XMLHttpRequest. A function is a
- * custom adapter.
- */
+/** Which adapter sends a request: axios uses the first of a list that exists. A function is a custom adapter. */
 export function adapterKind(adapter: Adapter): AdapterKind {
-  if (typeof adapter === 'function') return 'custom'
-  const first = Array.isArray(adapter) ? adapter[adapter[0] === 'xhr' ? 1 : 0] : adapter
+  const first: unknown = Array.isArray(adapter) ? adapter.find(exists) : adapter
   if (typeof first === 'function') return 'custom'
-  if (first === 'fetch without undici' || first === 'fetch with a dispatcher') return first as FetchLimit
+  if (first === 'fetch without undici' || first === 'fetch with a dispatcher') return first
   return typeof first === 'string' && first.toLowerCase() === 'fetch' ? 'fetch' : 'http'
+}
+
+/** Node has no XMLHttpRequest, and axios skips `null` and `false`. */
+function exists(adapter: unknown): boolean {
+  return typeof adapter === 'string' ? adapter.toLowerCase() !== 'xhr' : Boolean(adapter)
 }
 
 /** As axios decides it. */
@@ -27,5 +28,5 @@ export function isHttp2({ httpVersion }: { httpVersion?: unknown }): boolean {
 
 /** Whether an adapter follows no redirects and leaves them to the exchange. */
 export function leavesRedirects(adapter: Adapter): boolean {
-  return typeof adapter === 'function' && 'redirect' in adapter && adapter.redirect === 'manual'
+  return typeof adapter === 'function' && (adapter as { redirect?: unknown }).redirect === 'manual'
 }

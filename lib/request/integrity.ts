@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Readable, Transform, type TransformCallback } from 'node:stream'
 import { AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError } from '../errors'
-import { hasListeners, publish } from '../events'
+import { publish } from '../events'
 import { checksum, type Checksum } from '../formats/checksum'
 import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../formats/digest-algorithms'
 import { parseDigests, reprDigest, wantDigest, type Digest } from '../formats/digest-fields'
@@ -12,6 +12,7 @@ import { adapterKind } from './adapters'
 import type { RequestContext } from './context'
 import { discard } from './resend'
 import { schemeResponse } from './retry-after-401'
+import { bytesOf } from './scheme-changes'
 import { copyOf } from './transmit'
 
 type Request = InternalAxiosRequestConfig
@@ -97,7 +98,7 @@ function downloadRequest({ request, adapter }: RequestContext, isDigested: boole
 
 /** @param wanted - the name in lower case */
 function hasField({ headers }: Request, wanted: string): boolean {
-  return Object.keys(headers).some((name) => name.length === wanted.length && name.toLowerCase() === wanted)
+  return Object.keys(headers).some((name) => name.toLowerCase() === wanted)
 }
 
 function withFields(request: Request, fields: Record<string, string>): Request {
@@ -197,10 +198,8 @@ function assertDigest({ url }: RequestContext, { algorithm, value }: Digest, sum
 /** Names the digest of a body that is known, and compares it with what the server names afterwards. */
 async function upload(context: RequestContext, send: Send): Promise<AxiosResponse> {
   const { request, url, options } = context
-  const data = request.data as unknown
-  const bytes =
-    typeof data === 'string' || data instanceof Uint8Array ? Buffer.from(data as string) : undefined
-  if (!bytes) {
+  const body = bytesOf(request.data)
+  if (body === undefined) {
     if (options.integrity !== 'offered')
       throw integrityError(
         `The upload to ${url.host} cannot be verified, because its body is not a string or bytes`,
@@ -209,6 +208,7 @@ async function upload(context: RequestContext, send: Send): Promise<AxiosRespons
     note(context, 'the upload is not verified, because its body is not a string or bytes')
     return send(context)
   }
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body
   const sent = (algorithm: DigestAlgorithm): string => {
     const sum = checksum(algorithm)
     sum.update(bytes)
@@ -231,7 +231,7 @@ async function upload(context: RequestContext, send: Send): Promise<AxiosRespons
 }
 
 function note({ options, url }: RequestContext, message: string): void {
-  if (hasListeners(options.onEvent)) publish({ type: 'warning', source: url.host, message }, options.onEvent)
+  publish({ type: 'warning', source: url.host, message }, options.onEvent)
 }
 
 function integrityError(what: string, advice: string): IgwnAuthError {
