@@ -8,7 +8,7 @@ import { isBuiltin } from 'node:module'
 import path from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { BUNDLES, bundleSize } from '../bench/bundles'
-import { mint } from './support/make-token'
+import { mint } from './support/tokens'
 import { serve, type TestServer } from './support/server'
 
 interface Manifest {
@@ -34,7 +34,7 @@ const DOCUMENTS = [
   ...['conformance/README.md', ...filesIn('docs'), ...filesIn('examples')],
 ]
 const scratch = fs.mkdtempSync(path.join(process.env.TMPDIR ?? '', 'package-'))
-const token = mint()
+const token = mint({ aud: 'ANY' })
 
 let tarball: Buffer
 let files: Map<string, string>

@@ -16,7 +16,7 @@ export interface ListeningFederation {
 const size = Number(process.argv[2])
 const authority = await createAuthority()
 const { certificate: cert, key } = await authority.issueServer()
-const federation = await createFederation({ cert, key }, { issuer: 'https://issuer.example.org' })
+const federation = await createFederation({ cert, key })
 const large = Buffer.alloc(size, 'x')
 const sum = checksum('adler32')
 sum.update(large)

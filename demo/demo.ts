@@ -11,7 +11,6 @@ import os from 'node:os'
 import path from 'node:path'
 import { inspect, stripVTControlCharacters, styleText } from 'node:util'
 import { isAxiosError } from 'axios'
-import jsonwebtoken from 'jsonwebtoken'
 import {
   explain,
   findSciToken,
@@ -27,6 +26,7 @@ import {
 import { createFederation } from '../__tests__/support/federation'
 import { secondsFromNow, type Issued } from '../__tests__/support/pki'
 import { startSite, type Site } from '../__tests__/support/site'
+import { mint, now } from '../__tests__/support/tokens'
 import { startSServer } from './s-server'
 
 /** A user id that does not exist, so that your own /tmp/bt_u<uid> and /tmp/x509up_u<uid> are never read. */
@@ -220,17 +220,7 @@ async function federationObject({ authority }: Site): Promise<void> {
   const ca = inHome('ca.pem', authority.certificate)
   const instance = igwnAxios.create({ timeout: TIMEOUT })
   try {
-    const token = jsonwebtoken.sign(
-      {
-        iss: federation.issuer,
-        sub: 'albert.einstein',
-        ver: 'scitoken:2.0',
-        aud: 'ANY',
-        scope: 'read:/frames',
-      },
-      randomBytes(32),
-      { expiresIn: 600 },
-    )
+    const token = mint({ iss: federation.issuer, aud: 'ANY', exp: now() + 600 })
     minted.push(token)
     process.env.BEARER_TOKEN = token
     process.env.SSL_CERT_FILE = ca

@@ -2,7 +2,6 @@
  * The servers of the soak test: two TLS origins, which accept tokens for their own audience and request a certificate, and a plain
  * HTTP server for passwords. Some paths fail on purpose. The process also issues the credentials and records which are replaced.
  */
-import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
@@ -10,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import jsonwebtoken from 'jsonwebtoken'
 import { createAuthority } from '../__tests__/support/pki'
+import { createSigningKey, mint, now } from '../__tests__/support/tokens'
 import { LOGIN } from './login'
 
 export interface Site {
@@ -40,7 +40,7 @@ export interface Tally {
   stale: number
 }
 
-const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const signingKey = createSigningKey()
 const authority = await createAuthority()
 const { certificate, key } = await authority.issueServer()
 const alice = await authority.issueUser()
@@ -80,7 +80,7 @@ const answers: { [Question in keyof Answers]: () => Answers[Question] | Promise<
   renew() {
     newest += 1
     oldestAccepted = Math.max(oldestAccepted, newest - 2)
-    return { a: mint(site.a), b: mint(site.b) }
+    return { a: tokenFor(site.a), b: tokenFor(site.b) }
   },
   placed() {
     replacedAt.set(newest - 1, Date.now())
@@ -94,15 +94,8 @@ const answers: { [Question in keyof Answers]: () => Answers[Question] | Promise<
   tally: () => tally,
 }
 
-function mint(aud: string, expiresIn = 3600): string {
-  const claims = {
-    ver: 'scitoken:2.0',
-    iss: 'https://issuer.example.org',
-    scope: 'read:/',
-    aud,
-    generation: newest,
-  }
-  return jsonwebtoken.sign(claims, privateKey, { algorithm: 'ES256', expiresIn })
+function tokenFor(aud: string, expiresIn = 3600): string {
+  return mint({ aud, generation: newest, exp: now() + expiresIn }, signingKey)
 }
 
 async function answer(
@@ -115,7 +108,7 @@ async function answer(
   request.resume()
   await once(request, 'end').catch(() => undefined)
   // For a token source: a token that expires in 3 seconds.
-  if (path === '/token') json(response, 200, { access_token: mint(site.b, 3) })
+  if (path === '/token') json(response, 200, { access_token: tokenFor(site.b, 3) })
   else if (path === '/open') json(response, 200, {})
   else if (isAccepted(request, site[origin])) answerTo(path, request, response)
   else json(response, 401, {}, { 'WWW-Authenticate': 'Bearer realm="soak", error="invalid_token"' })
@@ -158,7 +151,7 @@ function answerTo(path: string, request: http.IncomingMessage, response: http.Se
 function isAccepted({ headers }: http.IncomingMessage, audience: string): boolean {
   const token = headers.authorization?.replace(/^Bearer /, '') ?? ''
   try {
-    const claims = jsonwebtoken.verify(token, publicKey, { audience, algorithms: ['ES256'] })
+    const claims = jsonwebtoken.verify(token, signingKey.publicKey, { audience, algorithms: ['ES256'] })
     const { generation } = claims as { generation: number }
     if (Date.now() - (replacedAt.get(generation) ?? Infinity) > LONG) tally.stale += 1
     return generation >= oldestAccepted

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import axios, { type AxiosResponse } from 'axios'
 import { HTTPSciTokenAuth, SciToken } from '../support/all'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 import { challenge, serverGroup } from '../support/server'
 
 const servers = serverGroup()
@@ -13,11 +13,11 @@ beforeEach(() => {
 
 const whatever = { validateStatus: () => true }
 const needsToken = (accepted: string) => (seen: { headers: { authorization?: string | undefined } }) =>
-  seen.headers.authorization === `Bearer ${accepted}` ? {} : challenge('realm="a, b", scope="read:/"')
+  seen.headers.authorization === `Bearer ${accepted}` ? {} : challenge('realm="a, b", scope="read:/frames"')
 
 describe('apply', () => {
   it('without a token sends none before the challenge, and then the one that is found', async () => {
-    const token = (process.env.BEARER_TOKEN = mint())
+    const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     const server = await servers.serve(needsToken(token))
     const instance = axios.create()
     expect(new HTTPSciTokenAuth().apply(instance)).toBe(instance)
@@ -35,7 +35,7 @@ describe('apply', () => {
   })
 
   it('sends a given token at once, and after a refusal the one that is found', async () => {
-    const found = (process.env.BEARER_TOKEN = mint())
+    const found = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     const server = await servers.serve(needsToken(found))
     await new HTTPSciTokenAuth({ token: 'given' }).apply(axios.create()).get(server.origin)
     expect(server.authorizations).toEqual(['Bearer given', `Bearer ${found}`])
@@ -44,7 +44,7 @@ describe('apply', () => {
   it.each([[{ force: true }], [{ token: true as const }]])(
     'with %j finds one before each request',
     async (options) => {
-      const token = (process.env.BEARER_TOKEN = mint())
+      const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
       const server = await servers.serve(() => ({}))
       const instance = new HTTPSciTokenAuth(options).apply(axios.create())
       await instance.get(server.origin)
@@ -90,10 +90,10 @@ describe('findToken', () => {
 describe('generateBearerHeader', () => {
   it('is that of the token given, or of one found', async () => {
     expect(await new HTTPSciTokenAuth({ token: 'abc' }).generateBearerHeader()).toBe('Bearer abc')
-    const token = SciToken.deserialize(mint())
+    const token = SciToken.deserialize(mint({ aud: 'ANY' }))
     expect(await new HTTPSciTokenAuth({ token }).generateBearerHeader()).toBe(`Bearer ${token.serialize()}`)
     expect(await new HTTPSciTokenAuth().generateBearerHeader()).toBeUndefined()
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     expect(await new HTTPSciTokenAuth().generateBearerHeader()).toBe(`Bearer ${process.env.BEARER_TOKEN}`)
   })
 })
@@ -103,7 +103,7 @@ describe('handleResponse', () => {
     axios.request({ url: origin, ...whatever, ...config })
 
   it('retries a 401 with a Bearer challenge with a token', async () => {
-    const token = (process.env.BEARER_TOKEN = mint())
+    const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     const server = await servers.serve(needsToken(token))
     const first = await refusal(`${server.origin}/a?b=c`, {
       method: 'post',
@@ -131,7 +131,7 @@ describe('handleResponse', () => {
     ],
     ['that a redirect led to', async (origin) => refusal(`${origin}/redirect`)],
   ])('gives a response %s back as it is', async (_, request) => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     const server = await servers.serve(({ url }) => {
       if (url === '/ok') return {}
       if (url === '/basic') return { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="Bearer"' } }
@@ -148,14 +148,14 @@ describe('handleResponse', () => {
     const server = await servers.serve(() => challenge())
     const first = await refusal(server.origin)
     expect(await new HTTPSciTokenAuth().handle401(first)).toBe(first)
-    const token = (process.env.BEARER_TOKEN = mint())
+    const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     const second = await refusal(server.origin, { headers: { Authorization: `Bearer ${token}` } })
     expect(await new HTTPSciTokenAuth().authenticateBearer(second)).toBe(second)
     expect(server.seen).toHaveLength(2)
   })
 
   it('returns a second refusal as the response', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     const server = await servers.serve(() => challenge())
     const response = await new HTTPSciTokenAuth().handleResponse(await refusal(server.origin))
     expect(response.status).toBe(401)

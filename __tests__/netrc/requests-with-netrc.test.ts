@@ -4,7 +4,7 @@ import path from 'node:path'
 import axios, { type AxiosError, type AxiosRequestConfig } from 'axios'
 import { applyIgwnAuth, igwnAxios, IgwnAuthError, removeIgwnAuth, type IgwnAuthOptions } from '../support/all'
 import { listen } from '../support/listen'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
 import { challenge, serverGroup, type TestServer } from '../support/server'
 
@@ -150,7 +150,7 @@ describe('credentials of ~/.netrc', () => {
 describe('with tokens', () => {
   it('the token wins', async () => {
     netrc(HERE)
-    const token = (process.env.BEARER_TOKEN = mint())
+    const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     await igwnAxios.get(server.origin)
     expect(server.authorizations).toEqual([`Bearer ${token}`])
   })
@@ -164,7 +164,7 @@ describe('with tokens', () => {
 
   it('token: false uses netrc', async () => {
     netrc(HERE)
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     await igwnAxios.get(server.origin, { igwnAuth: { token: false } })
     expect(server.authorizations).toEqual([LOGIN])
   })
@@ -200,7 +200,7 @@ describe('a 401 with a Bearer challenge', () => {
     let token: string | undefined
     const strict = await servers.serve((_, index) => {
       if (index < 1) return challenge()
-      token ??= process.env.BEARER_TOKEN = mint()
+      token ??= process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
       return index === 1 ? challenge() : {}
     })
     const error = await failure(igwnAxios.get(strict.origin))

@@ -4,7 +4,7 @@ import axios from 'axios'
 import fc from 'fast-check'
 import { mergeOptions, resolveOptions } from '../../lib/options'
 import { applyIgwnAuth, igwnAxios, type IgwnAuthOptions } from '../support/all'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 import { runs, SEEDED } from '../support/properties'
 import { serve, type TestServer } from '../support/server'
 

@@ -23,7 +23,7 @@ import {
 } from '../support/all'
 import { listen } from '../support/listen'
 import { serve, type TestServer } from '../support/server'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 
 let server: TestServer
 const seen = () => server.authorizations.at(-1)
@@ -50,14 +50,14 @@ const refused = async (request: Promise<unknown>) => {
 
 describe('a discovered token', () => {
   it('is attached by igwnAxios', async () => {
-    const token = (process.env.BEARER_TOKEN = mint())
+    const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     const { status } = await igwnAxios.get(server.origin)
     expect(status).toBe(200)
     expect(seen()).toBe(`Bearer ${token}`)
   })
 
   it('is attached by the exported functions', async () => {
-    const token = (process.env.BEARER_TOKEN = mint())
+    const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     await get(server.origin)
     await post(server.origin, { a: 1 })
     await del(server.origin)
@@ -67,7 +67,7 @@ describe('a discovered token', () => {
   })
 
   it('is attached by instances that igwnAxios creates, with their own options', async () => {
-    process.env.BEARER_TOKEN = mint({ scope: 'gracedb.read' })
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', scope: 'gracedb.read' })
     const instance = igwnAxios.create({
       baseURL: server.origin,
       igwnAuth: { tokenScope: 'gracedb.write', token: true },
@@ -99,7 +99,7 @@ describe('a discovered token', () => {
 
   it('is read again: a token renewed by rename is sent with the next request', async () => {
     const file = (process.env.BEARER_TOKEN_FILE = path.join(process.env.HOME!, 'token'))
-    const [first, second] = [mint({ jti: '1' }), mint({ jti: '2' })]
+    const [first, second] = [mint({ aud: 'ANY', jti: '1' }), mint({ aud: 'ANY', jti: '2' })]
     fs.writeFileSync(file, first)
     await igwnAxios.get(server.origin)
     await igwnAxios.get(server.origin)
@@ -124,7 +124,7 @@ describe('the token option', () => {
   })
 
   it('may be a SciToken, also an expired one: the claims of a given token are not checked', async () => {
-    const text = mint({ exp: 1 })
+    const text = mint({ aud: 'ANY', exp: 1 })
     await applyIgwnAuth(axios.create(), { token: SciToken.deserialize(text) }).get(server.origin)
     expect(seen()).toBe(`Bearer ${text}`)
   })
@@ -152,7 +152,7 @@ describe('the token option', () => {
   })
 
   it('false attaches nothing', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     await applyIgwnAuth(axios.create(), { token: false }).get(server.origin)
     expect(server.authorizations).toEqual([undefined])
   })
@@ -243,14 +243,14 @@ describe('the environment switch', () => {
   })
 
   it.each(['n', 'No', 'false', '0'])('%s disables the search', async (value) => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = value
     await igwnAxios.get(server.origin)
     expect(server.authorizations).toEqual([undefined])
   })
 
   it('is overridden by the option', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = 'no'
     await igwnAxios.get(server.origin, { igwnAuth: { token: true } })
     expect(seen()).toMatch(/^Bearer /)
@@ -268,20 +268,20 @@ describe('the environment switch', () => {
 
 describe('forceNoAuth and failIfNoAuth', () => {
   it('forceNoAuth attaches nothing', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     await igwnAxios.get(server.origin, { igwnAuth: { forceNoAuth: true } })
     expect(server.authorizations).toEqual([undefined])
   })
 
   it('withholdToken sends neither a given token nor one that is found', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     for (const token of ['abc', undefined])
       await igwnAxios.get(server.origin, { igwnAuth: { withholdToken: true, ...(token && { token }) } })
     expect(server.authorizations).toEqual([undefined, undefined])
   })
 
   it('noHostCredentials sends nothing that is found on this host, whatever the environment switches', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     process.env.IGWN_AUTH_UTILS_FIND_SCITOKEN = 'yes'
     await applyIgwnAuth(axios.create(), noHostCredentials).get(server.origin)
     await applyIgwnAuth(axios.create(), { ...noHostCredentials, token: 'abc' }).get(server.origin)
@@ -289,7 +289,7 @@ describe('forceNoAuth and failIfNoAuth', () => {
   })
 
   it('failIfNoAuth sends nothing without a credential, and the error lists the reasons', async () => {
-    process.env.BEARER_TOKEN = mint({ exp: 1000 })
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', exp: 1000 })
     const error = await refused(igwnAxios.get(server.origin, { igwnAuth: { failIfNoAuth: true } }))
     expect(error.code).toBe('ERR_IGWN_NO_CREDENTIAL')
     expect(error.message).toMatch(
@@ -344,7 +344,7 @@ describe('options', () => {
   })
 
   it('igwnAuth: false applies also when an interceptor that runs after ours sets it', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     const instance = axios.create()
     instance.interceptors.request.use((config) => ({ ...config, igwnAuth: false }))
     await applyIgwnAuth(instance).get(server.origin)
@@ -366,7 +366,7 @@ describe('options', () => {
   })
 
   it('igwnAuth: false sends as plain axios does', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     await igwnAxios.get(server.origin, { igwnAuth: false })
     expect(server.authorizations).toEqual([undefined])
   })
@@ -439,7 +439,7 @@ describe('options', () => {
 
 describe("the caller's own credentials win, untouched (trap 8)", () => {
   beforeEach(() => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
   })
 
   it.each(['Authorization', 'authorization', 'AUTHORIZATION'])('a header %s', async (name) => {
@@ -500,7 +500,7 @@ describe('plain HTTP', () => {
   const far = () => ({ url: `http://far.example.org:${server.port}/`, lookup: lookup as never })
 
   it('a discovered token is not sent', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     await igwnAxios.request(far())
     expect(server.authorizations).toEqual([undefined])
   })
@@ -510,7 +510,7 @@ describe('plain HTTP', () => {
     ['required', { token: true as const }],
     ['from a source', { token: () => 'abc' }],
   ])('a token %s is an error before anything is sent', async (_, igwnAuth) => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     const error = await refused(igwnAxios.request({ ...far(), igwnAuth }))
     expect(error.code).toBe('ERR_IGWN_INSECURE_TRANSPORT')
     expect(error.message).toContain(
@@ -519,7 +519,7 @@ describe('plain HTTP', () => {
   })
 
   it('a polluted Object.prototype.allowInsecureHttp has no effect', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     const polluted = Object.prototype as Record<string, unknown>
     polluted.allowInsecureHttp = true
     try {
@@ -544,13 +544,13 @@ describe('plain HTTP', () => {
   })
 
   it('allowInsecureHttp sends it', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     await igwnAxios.request({ ...far(), igwnAuth: { allowInsecureHttp: true } })
     expect(seen()).toMatch(/^Bearer /)
   })
 
   it('a request to loopback through a network proxy gets no token', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     const proxy = { host: '127.0.0.1', port: server.port }
     await igwnAxios.get('http://localhost:9/', { proxy })
     expect(server.seen[0]).toMatchObject({ url: 'http://localhost:9/' })
@@ -559,7 +559,7 @@ describe('plain HTTP', () => {
 })
 
 describe('what was attached last is not attached to the next request', () => {
-  const other = mint({ sub: 'other' })
+  const other = mint({ aud: 'ANY', sub: 'other' })
 
   it.each<
     [string, () => { headers?: object; auth?: object; igwnAuth?: object; url?: string }, string | undefined]
@@ -596,7 +596,7 @@ describe('what was attached last is not attached to the next request', () => {
   it('when it has expired in between', async () => {
     const now = jest.spyOn(Date, 'now')
     const exp = Math.floor(Date.now() / 1000) + 100
-    process.env.BEARER_TOKEN = mint({ exp })
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', exp })
     const instance = applyIgwnAuth(axios.create(), { cert: false, netrc: false })
     await instance.get(server.origin)
     expect(seen()).toBe(`Bearer ${process.env.BEARER_TOKEN}`)
@@ -607,7 +607,7 @@ describe('what was attached last is not attached to the next request', () => {
   })
 
   it('when a certificate is required in between and there is none', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     const instance = applyIgwnAuth(axios.create(), { netrc: false })
     await instance.get('https://localhost:9').catch(() => undefined)
     process.env.IGWN_AUTH_UTILS_FIND_X509 = 'yes'
@@ -1045,7 +1045,7 @@ describe('a URL that is not http behaves as in plain axios (trap 19)', () => {
   })
 
   it('a UNIX socket', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     const socketPath = path.join(process.env.HOME!, 'socket')
     const local = http.createServer(({ headers }, response) => response.end(String(headers.authorization)))
     await listen(local, { path: socketPath })

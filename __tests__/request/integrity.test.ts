@@ -11,7 +11,7 @@ import axios, {
 } from 'axios'
 import { applyIgwnAuth, type IgwnAuthEvent, type IgwnAuthOptions } from '../../lib/index'
 import { trustedFederation, type TestFederation } from '../support/federation'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 import { serverGroup, type Answer, type Seen } from '../support/server'
 
 const BODY = '\uFEFF{"frame": "1"}'
@@ -22,7 +22,7 @@ let federation: TestFederation
 
 beforeAll(async () => {
   federation = await trustedFederation()
-  process.env.BEARER_TOKEN = mint({ scope: 'read:/ write:/' })
+  process.env.BEARER_TOKEN = mint({ aud: 'ANY', scope: 'read:/ write:/' })
 })
 beforeEach(() => federation.reset())
 afterEach(servers.close)

@@ -7,10 +7,9 @@ import path from 'node:path'
 import { igwnAxios, type IgwnAxiosError } from '../../lib/index'
 import { isFromNetworkProxy, proxySecrets, usesProxy } from '../../lib/request/network-proxy'
 import { listen } from '../support/listen'
-import { mint } from '../support/make-token'
 import { createAuthority, type Issued } from '../support/pki'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { put } from '../support/tokens'
+import { mint, put } from '../support/tokens'
 import { serverGroup, type TestServer } from '../support/server'
 
 const servers = serverGroup()

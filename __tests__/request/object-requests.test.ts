@@ -8,10 +8,10 @@ import axios, { type AxiosError, type AxiosInstance } from 'axios'
 import { applyIgwnAuth, explain, igwnAxios, type IgwnAuthEvent, type IgwnAuthOptions } from '../../lib/index'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { trustedFederation, type TestFederation } from '../support/federation'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 
 const FRAME = '/igwn/frames/f.txt'
-const good = mint({ scope: 'read:/frames write:/frames' })
+const good = mint({ aud: 'ANY', scope: 'read:/frames write:/frames' })
 
 let federation: TestFederation
 
@@ -80,14 +80,14 @@ describe('a request to an object', () => {
     const instance = withAuth()
     const url = federation.url(FRAME)
     await instance.get(url)
-    process.env.BEARER_TOKEN = mint({ scope: 'read:/' })
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', scope: 'read:/' })
     await instance.get(url)
     await failureOf(instance.get(url, { igwnAuth: { token: 'given-by-caller' } }))
     await failureOf(instance.get(url, { headers: { Authorization: 'Bearer mine' } }))
     const sent = federation.caches[0].seen.map(({ headers }) => headers.authorization)
     const current = process.env.BEARER_TOKEN
     expect(sent).toEqual([`Bearer ${good}`, `Bearer ${current}`, 'Bearer given-by-caller', 'Bearer mine'])
-    process.env.BEARER_TOKEN = mint({ iss: 'https://other.test' })
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', iss: 'https://other.test' })
     expect(await failureOf(instance.get(url))).toMatchObject({ code: 'ERR_IGWN_TOKEN_NOT_FOUND' })
     expect(federation.director.seen).toHaveLength(2)
   })
@@ -119,7 +119,7 @@ describe('a request to an object', () => {
     expect(federation.objects.get('/igwn/frames/new.txt')?.toString()).toBe('new')
     await instance.delete(federation.url('/igwn/frames/new.txt'))
     expect(federation.objects.has('/igwn/frames/new.txt')).toBe(false)
-    process.env.BEARER_TOKEN = mint({ scope: 'read:/' })
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', scope: 'read:/' })
     const { status, data } = await instance.request<string>({
       method: 'propfind',
       url: federation.url('/igwn/frames'),
@@ -153,9 +153,9 @@ describe('the token', () => {
       200,
     ],
     // This server compares every character.
-    ['an issuer with a slash at its end', { iss: 'https://issuer.test/' }, 403],
+    ['an issuer with a slash at its end', { iss: 'https://issuer.example.org/' }, 403],
   ])('may be of %s', async (_, claims, expected) => {
-    const token = mint(claims)
+    const token = mint({ aud: 'ANY', ...claims })
     process.env.BEARER_TOKEN = token
     const { status } = await withAuth().get(federation.url(FRAME), { validateStatus: () => true })
     expect(status).toBe(expected)
@@ -166,7 +166,7 @@ describe('the token', () => {
     [
       'another issuer',
       { iss: 'https://other.test' },
-      'is from issuer https://other.test, not https://issuer.test',
+      'is from issuer https://other.test, not https://issuer.example.org',
     ],
     [
       'another folder with the same beginning',
@@ -186,12 +186,12 @@ describe('the token', () => {
   ])(
     'is not one of %s: nothing is sent, and the error names the command that gets one',
     async (_, claims, problem) => {
-      process.env.BEARER_TOKEN = mint(claims)
+      process.env.BEARER_TOKEN = mint({ aud: 'ANY', ...claims })
       const error = await failureOf(withAuth().get(federation.url(FRAME)))
       expect(error).toMatchObject({
         code: 'ERR_IGWN_TOKEN_NOT_FOUND',
         message: expect.stringContaining(
-          'No suitable token found with scope storage.read:/frames/f.txt or read:/frames/f.txt of issuer https://issuer.test.',
+          'No suitable token found with scope storage.read:/frames/f.txt or read:/frames/f.txt of issuer https://issuer.example.org.',
         ),
       })
       expect(error.message).toContain(`BEARER_TOKEN ${problem}`)
@@ -219,7 +219,7 @@ describe('the token', () => {
   })
 
   it('is the one that the caller names, whatever the director says', async () => {
-    const named = mint({ iss: 'https://other.test' })
+    const named = mint({ aud: 'ANY', iss: 'https://other.test' })
     const error = await failureOf(withAuth({ token: named }).get(federation.url(FRAME)))
     expect(error.response?.status).toBe(403)
     expect(authorizations().filter(Boolean)).toEqual([`Bearer ${named}`])
@@ -242,7 +242,7 @@ describe('the token', () => {
     ['scope', { tokenScope: 'else' }, { scope: 'else' }],
     ['time left', { tokenMinTimeLeft: 1 }, { scope: 'read:/frames' }],
   ])('is that of the director in all but the %s that the options name', async (_, options, claims) => {
-    const token = mint(claims)
+    const token = mint({ aud: 'ANY', ...claims })
     process.env.BEARER_TOKEN = token
     await withAuth(options)
       .get(federation.url(FRAME))
@@ -251,7 +251,7 @@ describe('the token', () => {
     const sent = federation.caches[0].seen.length
     for (const wrong of [{ iss: 'https://wrong.test' }, { aud: 'https://wrong.test' }, { scope: 'wrong' }]) {
       const [name] = Object.keys(wrong)
-      process.env.BEARER_TOKEN = mint({ ...claims, ...wrong })
+      process.env.BEARER_TOKEN = mint({ aud: 'ANY', ...claims, ...wrong })
       const error = await failureOf(withAuth(options).get(federation.url(FRAME)))
       expect([name, error.code]).toEqual([name, 'ERR_IGWN_TOKEN_NOT_FOUND'])
     }
@@ -271,7 +271,7 @@ describe('the token', () => {
         scope: [],
         issuer: [],
         minTimeLeft: 60,
-        object: expect.objectContaining({ issuer: ['https://issuer.test'] }),
+        object: expect.objectContaining({ issuer: ['https://issuer.example.org'] }),
       },
     ])
   })
@@ -279,7 +279,7 @@ describe('the token', () => {
   it('is the HTCondor token that the URL names', async () => {
     const folder = path.join(process.env.HOME ?? '', 'creds')
     fs.mkdirSync(folder, { recursive: true })
-    const second = mint({ scope: 'read:/' })
+    const second = mint({ aud: 'ANY', scope: 'read:/' })
     fs.writeFileSync(path.join(folder, 'a.use'), good, { mode: 0o600 })
     fs.writeFileSync(path.join(folder, 'igwn_prod.use'), second, { mode: 0o600 })
     process.env._CONDOR_CREDS = folder
@@ -388,7 +388,7 @@ describe('a server that fails', () => {
   })
 
   it('and refuses the token is not replaced: the summary compares its scopes with the path below the base path', async () => {
-    process.env.BEARER_TOKEN = mint({ iss: 'https://other.test', scope: 'read:/other' })
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', iss: 'https://other.test', scope: 'read:/other' })
     const error = await failureOf(withAuth({ token: process.env.BEARER_TOKEN }).get(federation.url(FRAME)))
     expect(error.response?.status).toBe(403)
     expect(error.igwnAuth?.summary).toContain('none of its scopes covers /frames/f.txt')
@@ -492,14 +492,14 @@ describe('explain', () => {
         `${federation.url(FRAME)}: the token from BEARER_TOKEN would be sent`,
         `  namespace /igwn of ${federation.host}: a token is required`,
         `  servers: ${hosts}`,
-        '  required of a token: scope storage.read:/frames/f.txt or read:/frames/f.txt, issuer https://issuer.test',
+        '  required of a token: scope storage.read:/frames/f.txt or read:/frames/f.txt, issuer https://issuer.example.org',
       ].join('\n'),
     )
     expect(federation.caches[0].seen).toEqual([])
   })
 
   it('names the problem where no token fits, and where no server has the object', async () => {
-    process.env.BEARER_TOKEN = mint({ scope: 'read:/other' })
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', scope: 'read:/other' })
     const { problem, fixes } = await explain(federation.url(FRAME), withAuth())
     expect(problem?.code).toBe('ERR_IGWN_TOKEN_NOT_FOUND')
     expect(fixes).toEqual(['igwn-auth login --vault VAULT --issuer ISSUER --scope=storage.read:/frames'])

@@ -11,7 +11,7 @@ import {
 } from '../../lib/request/redirects'
 import { applyIgwnAuth, type IgwnAuthEvent, type IgwnAuthOptions } from '../support/all'
 import { createAuthority } from '../support/pki'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 import { challenge, serverGroup, type Seen } from '../support/server'
 
 const servers = serverGroup()
@@ -49,8 +49,8 @@ describe('a 401 after a redirect on the same origin', () => {
     })
   }
   beforeEach(() => {
-    process.env.SCITOKEN = mint({ jti: 'a' })
-    process.env.BEARER_TOKEN = mint({ jti: 'b' })
+    process.env.SCITOKEN = mint({ aud: 'ANY', jti: 'a' })
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', jti: 'b' })
   })
 
   it('is retried at the target, and the accepted request is not sent twice', async () => {
@@ -214,7 +214,7 @@ describe('a redirect from https to http (trap 9)', () => {
     const from = await servers.serve(() => ({ status: 302, headers: { location: to.origin } }), {
       tls: { cert: certificate, key },
     })
-    process.env.SCITOKEN = mint()
+    process.env.SCITOKEN = mint({ aud: 'ANY' })
     const httpsAgent = new Agent({ ca: authority.certificate })
     await instanceWith({ allowInsecureHttp: true }, { httpsAgent }).get(from.origin)
     expect(from.authorizations[0]).toMatch(/^Bearer /)
@@ -258,8 +258,8 @@ describe('a 401 after a redirect to another origin (trap 10)', () => {
     const from = await servers.serve((_, index) =>
       index === 0 ? challenge() : { status: 302, headers: { location: to.origin } },
     )
-    process.env.SCITOKEN = mint({ jti: 'a' })
-    process.env.BEARER_TOKEN = mint({ jti: 'b' })
+    process.env.SCITOKEN = mint({ aud: 'ANY', jti: 'a' })
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', jti: 'b' })
     const error = await failure(instanceWith().get(from.origin))
     expect(error.response?.status).toBe(401)
     expect([from.seen.length, to.seen.length]).toEqual([2, 1])
@@ -276,7 +276,7 @@ describe('between trustedOrigins', () => {
     const to = await servers.serve(() => ({}))
     const far = `http://far.example.org:${to.port}`
     const from = await servers.serve(() => ({ status: 302, headers: { location: far } }))
-    process.env.SCITOKEN = mint()
+    process.env.SCITOKEN = mint({ aud: 'ANY' })
     const instance = instanceWith({ trustedOrigins: [from.origin, far] })
     await instance.get(from.origin, { lookup: lookup as never })
     expect(from.authorizations[0]).toMatch(/^Bearer /)

@@ -10,7 +10,7 @@ import {
   shownUrl,
 } from '../../lib/request/request-events'
 import { SciToken } from '../../lib/tokens/scitoken'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 
 const URL_OF_X = 'https://me:sosecretpassword@x.example.org/a/sosecrettoken?token=sosecretparameter#part'
 const SHOWN = 'https://x.example.org/a/[hidden]'
@@ -34,7 +34,7 @@ const skipped = ['A', 'B'].map(
 
 it('the events of credentials are what was skipped, what was selected, and that the request is sent', () => {
   const { events, context } = observed()
-  const found = SciToken.read(mint({ exp: 4e9 }), 'A')
+  const found = SciToken.read(mint({ aud: 'ANY', exp: 4e9 }), 'A')
   const credentials: Credentials = { token: 'sosecrettoken', found, source: 'C', reasons: skipped }
   emitCredentials(context, { ...credentials, scheme: { name: 'S', authorize: () => ({}) } })
   expect(events).toEqual([

@@ -9,7 +9,7 @@ import { schemeResponse } from '../../lib/request/retry-after-401'
 import { applyIgwnAuth, IgwnAuthError, type IgwnAxiosError, type TokenQuery } from '../support/all'
 import { listen } from '../support/listen'
 import { challenge, serverGroup } from '../support/server'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 
 const servers = serverGroup()
 afterEach(servers.close)
@@ -40,7 +40,7 @@ describe('a 401 with a Bearer challenge', () => {
   })
 
   it('is retried with the next discovered token that is not the refused one', async () => {
-    const [first, second] = [mint({ jti: 'a' }), mint({ jti: 'b' })]
+    const [first, second] = [mint({ aud: 'ANY', jti: 'a' }), mint({ aud: 'ANY', jti: 'b' })]
     process.env.SCITOKEN = first
     process.env.BEARER_TOKEN = second
     const server = await servers.serve(refuseFirst())
@@ -51,7 +51,10 @@ describe('a 401 with a Bearer challenge', () => {
   })
 
   it('is retried with a token that exists and has the scope of the challenge, which a source gets apart', async () => {
-    const [read, write] = [mint({ scope: 'gracedb.read' }), mint({ scope: 'gracedb.read gracedb.write' })]
+    const [read, write] = [
+      mint({ aud: 'ANY', scope: 'gracedb.read' }),
+      mint({ aud: 'ANY', scope: 'gracedb.read gracedb.write' }),
+    ]
     process.env.SCITOKEN = read
     process.env.BEARER_TOKEN = write
     const server = await servers.serve(refuseFirst('scope="gracedb.write", error="insufficient_scope"'))
@@ -94,7 +97,7 @@ describe('a 401 with a Bearer challenge', () => {
   })
 
   it('is the error of the request when no other token is found, with a reason for each location', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     const server = await servers.serve(() => challenge())
     const error = await failure(applyIgwnAuth(axios.create()).get(server.origin))
     expect(error.igwnAuth?.reasons.map(({ message }) => message)).toContain(
@@ -182,7 +185,7 @@ describe('a 401 with a Bearer challenge', () => {
   it.each([401, 403])(
     'or a %d without one: the error has the reasons of the tokens that were not sent (XRootD sends no challenge)',
     async (status) => {
-      process.env.SCITOKEN = mint({ exp: 1000 })
+      process.env.SCITOKEN = mint({ aud: 'ANY', exp: 1000 })
       const server = await servers.serve(() => ({ status }))
       const error = await failure(applyIgwnAuth(axios.create()).get(server.origin))
       expect(error.igwnAuth?.reasons[0]).toMatchObject({ code: 'expired', source: 'SCITOKEN', claim: 'exp' })
@@ -433,7 +436,7 @@ describe('abort (trap 7)', () => {
 describe('concurrent requests (trap 17)', () => {
   it('a token that was renewed meanwhile is used, and the refused one is not remembered', async () => {
     const file = (process.env.BEARER_TOKEN_FILE = path.join(process.env.HOME!, 'token'))
-    const [old, fresh] = [mint({ jti: 'old' }), mint({ jti: 'fresh' })]
+    const [old, fresh] = [mint({ aud: 'ANY', jti: 'old' }), mint({ aud: 'ANY', jti: 'fresh' })]
     fs.writeFileSync(file, old)
     const server = await servers.serve(({ headers }) => {
       if (headers.authorization === `Bearer ${fresh}`) return {}

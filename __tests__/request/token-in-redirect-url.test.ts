@@ -6,10 +6,9 @@ import type { AxiosError } from 'axios'
 import { igwnAxios, type IgwnAuthOptions } from '../../lib/index'
 import { OAuth2Auth } from '../../lib/oauth2'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { mint } from '../support/make-token'
 import { createAuthority } from '../support/pki'
 import { serverGroup, type TestServer } from '../support/server'
-import { ours, put, room } from '../support/tokens'
+import { mint, ours, put, room } from '../support/tokens'
 
 const servers = serverGroup()
 let token: string

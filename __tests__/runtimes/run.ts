@@ -13,7 +13,7 @@ import { TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual, promisify } from 'node:util'
 import { certificateServer, chainOf } from '../support/certificate-server'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 import { createAuthority } from '../support/pki'
 import { challenge, serve } from '../support/server'
 

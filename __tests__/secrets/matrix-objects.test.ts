@@ -6,9 +6,9 @@ import { applyIgwnAuth, explain, type IgwnAuthOptions } from '../../lib/index'
 import { someCombinations } from '../support/combinations'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { trustedFederation, type TestFederation } from '../support/federation'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 
-const token = mint({ scope: 'read:/ write:/' })
+const token = mint({ aud: 'ANY', scope: 'read:/ write:/' })
 const secrets = [token, token.split('.')[2] ?? '']
 
 let federation: TestFederation
@@ -51,7 +51,7 @@ const OUTCOMES: Record<string, (federation: TestFederation) => unknown> = {
       headers: { 'X-Pelican-Authorization': 'issuer=https://evil.test' },
     }),
   'a token of another issuer': () =>
-    void (process.env.BEARER_TOKEN = mint({ iss: 'https://other.test', jti: token })),
+    void (process.env.BEARER_TOKEN = mint({ aud: 'ANY', iss: 'https://other.test', jti: token })),
 }
 
 /** A request that downloads or uploads an object. */

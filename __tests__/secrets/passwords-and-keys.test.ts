@@ -17,7 +17,7 @@ import { someCombinations } from '../support/combinations'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { connectProxy } from '../support/connect-proxy'
 import { listen } from '../support/listen'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
 import { challenge, serverGroup } from '../support/server'
 
@@ -308,7 +308,7 @@ describe("a token over https with the caller's own keep-alive agent shows in not
   const own = () => new https.Agent({ ca: authority.certificate, keepAlive: true })
 
   it.each(someCombinations(OUTCOMES))('after %s', async (name, config, target) => {
-    const token = (process.env.BEARER_TOKEN = mint())
+    const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     const secrets = [token, token.split('.').at(-1)!]
     const server = await site({ secure: true })
     const httpsAgent = own()
@@ -323,7 +323,7 @@ describe("a token over https with the caller's own keep-alive agent shows in not
   })
 
   it('also that of another request, in flight or completed', async () => {
-    const [first, second] = [mint({ jti: 'first' }), mint({ jti: 'second' })]
+    const [first, second] = [mint({ aud: 'ANY', jti: 'first' }), mint({ aud: 'ANY', jti: 'second' })]
     const secrets = [first, second].map((token) => token.split('.').at(-1)!)
     const server = await site({ secure: true })
     const httpsAgent = own()
@@ -365,7 +365,7 @@ describe("a token over https with the caller's own keep-alive agent shows in not
 })
 
 describe('a credential put where its path belongs is not repeated', () => {
-  const jwt = mint()
+  const jwt = mint({ aud: 'ANY' })
   const pem = '-----BEGIN PRIVATE KEY-----\nsosecretkey\n-----END PRIVATE KEY-----\n'
   const netrc = 'machine a.example.org login me password sosecretword'
   const opaque = 'sosecret'.repeat(10)

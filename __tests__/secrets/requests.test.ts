@@ -5,7 +5,7 @@ import { applyIgwnAuth, findSciToken, igwnAxios, staticToken, SciToken } from '.
 import { someCombinations } from '../support/combinations'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { challenge, serverGroup } from '../support/server'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 
 /**
  * A secret is given in every possible place, and every result is searched for it, at every depth and in every printed form
@@ -73,7 +73,7 @@ const WAYS: [
 ]
 
 describe.each(WAYS)('a token %s shows in nothing', (_, use) => {
-  const token = mint()
+  const token = mint({ aud: 'ANY' })
   const secrets = [token, canaryOf(token)]
 
   const OUTCOMES: [string, AxiosRequestConfig, (origin: string) => Promise<{ url: string }>][] = [
@@ -156,7 +156,7 @@ describe.each(WAYS)('a token %s shows in nothing', (_, use) => {
 
 describe('a token', () => {
   it("of another request in flight does not show through the caller's agent", async () => {
-    const token = (process.env.BEARER_TOKEN = mint())
+    const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     let release: () => void = () => undefined
     const held = new Promise<void>((resolve) => (release = resolve))
     const server = await servers.serve(async ({ url }) => {
@@ -174,7 +174,7 @@ describe('a token', () => {
   })
 
   it('does not go along when the config of an error is sent again by plain axios', async () => {
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     const server = await servers.serve((_, index) => ({ status: index === 0 ? 500 : 200 }))
     const error = (await settled(igwnAxios.get(server.origin))) as { config: AxiosRequestConfig }
     await axios.request(error.config)
@@ -183,7 +183,7 @@ describe('a token', () => {
   })
 
   it('shows in no error of ours', async () => {
-    const expired = (process.env.BEARER_TOKEN = mint({ exp: 1 }))
+    const expired = (process.env.BEARER_TOKEN = mint({ aud: 'ANY', exp: 1 }))
     const error = await settled(findSciToken())
     expectNoSecret(error, [expired, canaryOf(expired)])
     const malformed = (process.env.BEARER_TOKEN = 'sosecret')
@@ -197,13 +197,13 @@ describe('a token', () => {
   })
 
   it('shows in no SciToken and no source', () => {
-    const token = mint()
+    const token = mint({ aud: 'ANY' })
     expectNoSecret(SciToken.deserialize(token), [token, canaryOf(token)])
     expectNoSecret(staticToken(token), [token, canaryOf(token)])
     expect(inspect(SciToken.deserialize(token), { showHidden: true, depth: null })).not.toContain(
       canaryOf(token),
     )
-    expect(SciToken.deserialize(token).toString()).toBe('SciToken of https://issuer.test')
+    expect(SciToken.deserialize(token).toString()).toBe('SciToken of https://issuer.example.org')
   })
 
   it('is found by this search when it does show: plain axios shows it', async () => {

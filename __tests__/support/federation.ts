@@ -40,6 +40,8 @@ export interface Faults {
   redirectTo?: string
   /** More header fields, such as false hints. */
   headers?: Record<string, string>
+  /** Replaces these faults after one GET. */
+  next?: Faults
 }
 
 /** A cache or an origin. */
@@ -114,7 +116,7 @@ const OBJECTS: readonly (readonly [path: string, content: string])[] = [
 
 export async function createFederation(
   tls: https.ServerOptions,
-  { issuer = 'https://issuer.test', names }: FederationOptions = {},
+  { issuer = 'https://issuer.example.org', names }: FederationOptions = {},
 ): Promise<TestFederation> {
   const objects = new Map<string, Buffer>()
   fill()
@@ -251,12 +253,14 @@ export async function createFederation(
   }
 
   function serveObject(
-    { faults }: ObjectHost,
+    host: ObjectHost,
     isOrigin: boolean,
     request: http.IncomingMessage,
     response: http.ServerResponse,
     { method, url, headers, body }: SeenByServer,
   ): void {
+    const { faults } = host
+    if (faults.next && method === 'GET') host.faults = faults.next
     if (faults.isSilent && faults.cutAfter === undefined) return
     const target = new URL(url, 'https://localhost')
     const path = target.pathname

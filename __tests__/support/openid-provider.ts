@@ -10,8 +10,8 @@ import { once } from 'node:events'
 import https from 'node:https'
 import path from 'node:path'
 import axios, { type AxiosInstance } from 'axios'
-import jsonwebtoken from 'jsonwebtoken'
 import { createAuthority, selfSigned, type Authority, type Issued } from './pki'
+import { createSigningKey, now } from './tokens'
 
 /** A request to the token endpoint, or a registration. */
 export interface SeenGrant {
@@ -80,8 +80,8 @@ export async function startOpenIdProvider({
     mtls: await authority.issueUser('mtls-client'),
     selfsigned: await selfSigned('self-signed'),
   }
-  const [ec, serviceAccount, ofTokens] = [1, 2, 3].map(() =>
-    generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  const [ec, serviceAccount, ofTokens] = ['ES256', 'service-account', 'es'].map((kid) =>
+    createSigningKey(kid),
   )
   const ed = generateKeyPairSync('ed25519')
 
@@ -95,7 +95,7 @@ export async function startOpenIdProvider({
   })
   const jwks = {
     rsa: jwk(rsa, 'RS256'),
-    ec: jwk(ec!, 'ES256'),
+    ec: ec!.jwk,
     ed: jwk(ed, 'EdDSA'),
     selfsigned: selfSignedJwk(certificates.selfsigned.certificate),
   }
@@ -129,11 +129,7 @@ export async function startOpenIdProvider({
     },
     http,
     mint: (claims) =>
-      jsonwebtoken.sign({ iss: issuer, ver: 'scitoken:2.0', ...claims }, ofTokens!.privateKey, {
-        algorithm: 'ES256',
-        keyid: 'es',
-        expiresIn: 3600,
-      }),
+      ofTokens!.sign({ iss: issuer, ver: 'scitoken:2.0', iat: now(), exp: now() + 3600, ...claims }),
     async seen() {
       return (await http.get<SeenGrant[]>(`${issuer}/seen`)).data
     },

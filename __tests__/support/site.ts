@@ -2,14 +2,7 @@
  * A loopback HTTPS site that requires SciTokens, or, at some paths, a certificate or grid proxy, or a username and password. It
  * creates its CA, server certificate and token issuer when it starts. Tests and the demo use it.
  */
-import {
-  constants,
-  generateKeyPairSync,
-  randomUUID,
-  X509Certificate,
-  type JsonWebKey,
-  type KeyObject,
-} from 'node:crypto'
+import { constants, X509Certificate } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { TLSSocket } from 'node:tls'
@@ -17,6 +10,7 @@ import jsonwebtoken, { type JwtPayload } from 'jsonwebtoken'
 import { chainOf, verifiedChain } from './certificate-server'
 import { listen } from './listen'
 import { createAuthority, type Authority } from './pki'
+import { createSigningKey, mint, now } from './tokens'
 
 export interface SiteOptions {
   /** The host names and addresses of its certificate and its origin. Default is localhost and 127.0.0.1. */
@@ -83,13 +77,13 @@ export async function startSite({
   ...options
 }: SiteOptions = {}): Promise<Site> {
   const authority = await createAuthority()
-  const { certificate, key } = await authority.issueServer({ names })
-  const keys = newKeys()
+  const server = await authority.issueServer({ names })
+  const key = createSigningKey()
   const requests: Arrival[] = []
   let minted = 0
 
-  const server = https.createServer(
-    { cert: certificate, key, ...REQUEST_CERTIFICATE },
+  const listening = https.createServer(
+    { cert: server.certificate, key: server.key, ...REQUEST_CERTIFICATE },
     (request, response) => {
       const { method = '', url = '', headers } = request
       requests.push({ method, url, headers })
@@ -102,7 +96,7 @@ export async function startSite({
       response.end(JSON.stringify(body))
     },
   )
-  const { port, connections, close } = await listen(server)
+  const { port, connections, close } = await listen(listening)
   const origin = `https://localhost:${port}`
   const { issuer = origin } = options
 
@@ -111,7 +105,7 @@ export async function startSite({
     if (!isOurs(host)) return { status: 421, body: { error: `unknown host ${host}` } }
     if (path === '/.well-known/openid-configuration')
       return { status: 200, body: { issuer, jwks_uri: `${issuer}/jwks` } }
-    if (path === '/jwks') return { status: 200, body: { keys: [keys.jwk] } }
+    if (path === '/jwks') return { status: 200, body: { keys: [key.jwk] } }
     if (path === '/token' && issue)
       return { status: 200, body: { access_token: issue(), token_type: 'Bearer' } }
     if (path.startsWith('/grid/'))
@@ -140,7 +134,7 @@ export async function startSite({
     const token = /^Bearer +([^ ]+)$/i.exec(authorization ?? '')?.[1]
     if (token === undefined) return { refusal: { status: 401, description: 'a SciToken is required' } }
     try {
-      const claims = jsonwebtoken.verify(token, keys.publicKey, { algorithms: ['ES256'], audience, issuer })
+      const claims = jsonwebtoken.verify(token, key.publicKey, { algorithms: ['ES256'], audience, issuer })
       if (typeof claims === 'string' || claims.exp === undefined)
         throw new Error('the token has no exp claim')
       if (String(claims.scope).split(' ').includes(scope)) return { claims }
@@ -160,21 +154,20 @@ export async function startSite({
     requests,
     connections,
     mint(claims = {}, { expiresIn = 600, notBefore, forged = false } = {}) {
-      const now = Math.trunc(Date.now() / 1000)
-      const all = {
-        ver: 'scitoken:2.0',
-        iss: issuer,
-        sub: 'albert.einstein',
-        aud: origin,
-        scope: 'gracedb.read',
-        jti: `token-${(minted += 1)}`,
-        exp: now + expiresIn,
-        nbf: notBefore === undefined ? undefined : now + notBefore,
-        ...claims,
-      }
-      const said = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
-      const { privateKey } = forged ? newKeys() : keys
-      return jsonwebtoken.sign(said, privateKey, { algorithm: 'ES256', keyid: keys.jwk.kid })
+      const signedBy = forged ? createSigningKey(key.jwk.kid) : key
+      return mint(
+        {
+          iss: issuer,
+          aud: origin,
+          scope: 'gracedb.read',
+          jti: `token-${(minted += 1)}`,
+          iat: now(),
+          exp: now() + expiresIn,
+          nbf: notBefore === undefined ? undefined : now() + notBefore,
+          ...claims,
+        },
+        signedBy,
+      )
     },
     close,
   }
@@ -204,10 +197,10 @@ function certificateResponse(path: string, chain: readonly string[], authority: 
 }
 
 function isCurrent(chain: readonly string[]): boolean {
-  const now = Date.now()
+  const time = Date.now()
   return chain
     .map((one) => new X509Certificate(one))
-    .every(({ validFrom, validTo }) => Date.parse(validFrom) <= now && now < Date.parse(validTo))
+    .every(({ validFrom, validTo }) => Date.parse(validFrom) <= time && time < Date.parse(validTo))
 }
 
 /** RFC 3820 section 3.4: the subject of a proxy is the subject of its issuer and one more CN; otherwise users could sign any name. */
@@ -244,19 +237,6 @@ interface Refusal {
   readonly status: 401 | 403
   readonly error?: 'invalid_token' | 'insufficient_scope'
   readonly description: string
-}
-
-interface Keys {
-  readonly privateKey: KeyObject
-  readonly publicKey: KeyObject
-  /** The public key as the issuer publishes it (RFC 7517). */
-  readonly jwk: JsonWebKey & { readonly kid: string }
-}
-
-function newKeys(): Keys {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const jwk = { ...publicKey.export({ format: 'jwk' }), kid: randomUUID(), alg: 'ES256', use: 'sig' }
-  return { privateKey, publicKey, jwk }
 }
 
 /** The value of `WWW-Authenticate` (RFC 6750 section 3). */

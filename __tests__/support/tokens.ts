@@ -1,4 +1,4 @@
-/** SciTokens with any claims, signed with ES256 by new keys; and functions that empty and fill the places of discovery. */
+/** The one way to create a signing key and a token; and functions that empty and fill the places of discovery. */
 import { generateKeyPairSync, randomUUID, type JsonWebKey, type KeyObject } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -12,18 +12,23 @@ export interface SigningKey {
   /** The public key as an issuer publishes it (RFC 7517). */
   readonly jwk: JsonWebKey & { readonly kid: string }
   readonly privateKey: KeyObject
+  readonly publicKey: KeyObject
 }
 
-export function createSigningKey(kid: string = randomUUID()): SigningKey {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+export function createSigningKey(kid: string = randomUUID(), alg: 'ES256' | 'RS256' = 'ES256'): SigningKey {
+  const { privateKey, publicKey } =
+    alg === 'ES256'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: 2048 })
   return {
     privateKey,
-    jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' },
+    publicKey,
+    jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' },
     // As text, because jsonwebtoken refuses to sign claims of a wrong type.
     sign: (claims, header = {}) =>
       jsonwebtoken.sign(JSON.stringify(claims), privateKey, {
-        algorithm: 'ES256',
-        header: { alg: 'ES256', typ: 'JWT', kid, ...header },
+        algorithm: alg,
+        header: { alg, typ: 'JWT', kid, ...header },
       }),
   }
 }

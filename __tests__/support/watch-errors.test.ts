@@ -1,9 +1,9 @@
 import { IgwnAuthError, type Reason } from '../../lib/errors'
-import { mint } from './make-token'
+import { mint } from './tokens'
 import { takeLeaks } from './watch-errors'
 
 it.each<[string, () => unknown]>([
-  ['its message', () => new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `no ${mint()} here`)],
+  ['its message', () => new IgwnAuthError('ERR_IGWN_INVALID_OPTION', `no ${mint({ aud: 'ANY' })} here`)],
   [
     'a reason',
     () => {

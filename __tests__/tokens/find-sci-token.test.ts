@@ -1,10 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { generateKeyPairSync } from 'node:crypto'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { inspect } from 'node:util'
-import jsonwebtoken from 'jsonwebtoken'
 import { IgwnAuthError, type Reason } from '../../lib/errors'
 import { discovery, type TokenSearch } from '../../lib/tokens/discovery'
 import { findSciToken, type FindSciTokenOptions } from '../../lib/tokens/find-sci-token'
@@ -14,6 +12,7 @@ import { requirementsOf } from '../../lib/tokens/validate-claims'
 import { listen } from '../support/listen'
 import {
   age,
+  createSigningKey,
   emptyPlaces,
   mint,
   now,
@@ -216,11 +215,7 @@ describe('a text that is not a token', () => {
 })
 
 it('a token with a truncated signature is skipped', async () => {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const ofRsa = jsonwebtoken.sign({ sub: 'albert.einstein' }, privateKey, {
-    algorithm: 'RS256',
-    expiresIn: 3600,
-  })
+  const ofRsa = mint({}, createSigningKey('rsa', 'RS256'))
   for (const [token, cut] of [
     [mint(), 1],
     [mint(), 86],

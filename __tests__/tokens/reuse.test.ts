@@ -13,7 +13,7 @@ import {
 } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { expectNoUnhandledRejection } from '../support/record-events'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 import { challenge, serverGroup } from '../support/server'
 
 const servers = serverGroup()
@@ -43,7 +43,9 @@ function maker(life = 3600, delay = 0) {
     async getToken(query) {
       const number = queries.push(query)
       if (delay) await new Promise((resolve) => setTimeout(resolve, delay))
-      return Promise.resolve(mint({ exp: Math.floor(Date.now() / 1000) + life, jti: String(number) }))
+      return Promise.resolve(
+        mint({ aud: 'ANY', exp: Math.floor(Date.now() / 1000) + life, jti: String(number) }),
+      )
     },
     invalidate: (rejected) => void invalidated.push(rejected),
   }
@@ -117,7 +119,7 @@ describe('reuse', () => {
       getToken: async () => {
         calls += 1
         if (calls === 2) throw new Error('down')
-        return Promise.resolve(mint({ exp: NOW + 1000 * calls, jti: String(calls) }))
+        return Promise.resolve(mint({ aud: 'ANY', exp: NOW + 1000 * calls, jti: String(calls) }))
       },
     })
     const first = await kept.getToken({})
@@ -142,12 +144,12 @@ describe('reuse', () => {
 
   it('rejects a token that has expired already, and says when it expired', async () => {
     clock(NOW)
-    const kept = reuse({ getToken: () => mint({ exp: NOW - 300 }) })
+    const kept = reuse({ getToken: () => mint({ aud: 'ANY', exp: NOW - 300 }) })
     await expect(kept.getToken({})).rejects.toMatchObject({
       code: 'ERR_IGWN_TOKEN_EXPIRED',
       message: `The token source returned a token that expired 5 minutes ago (2027-01-15T07:55:00Z). Renew it at its source, or set this host's clock.`,
     })
-    const tolerant = reuse({ getToken: () => mint({ exp: NOW - 300 }) }, { clockTolerance: 400 })
+    const tolerant = reuse({ getToken: () => mint({ aud: 'ANY', exp: NOW - 300 }) }, { clockTolerance: 400 })
     expect(await tolerant.getToken({})).toBeDefined()
   })
 
@@ -173,7 +175,7 @@ describe('reuse', () => {
   })
 
   it('keeps SciTokens and undefined as they are', async () => {
-    const token = SciToken.deserialize(mint())
+    const token = SciToken.deserialize(mint({ aud: 'ANY' }))
     expect(await reuse(staticToken(token)).getToken({})).toBe(token.serialize())
     expect(await reuse({ getToken: () => token }).getToken({})).toBe(token)
     expect(await reuse({ getToken: () => undefined }).getToken({})).toBeUndefined()
@@ -327,12 +329,12 @@ describe('chain', () => {
   it('skips discovery when it finds no token', async () => {
     const links = chain(discoveredTokens(), staticToken('abc'))
     expect(await links.getToken({})).toBe('abc')
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     expect(await links.getToken({})).toBeInstanceOf(SciToken)
   })
 
   it('skips a discovered token that a server refused', async () => {
-    const token = (process.env.BEARER_TOKEN = mint())
+    const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     const server = await servers.serve(({ headers }) =>
       headers.authorization === 'Bearer abc' ? {} : challenge(),
     )
@@ -348,7 +350,7 @@ describe('chain', () => {
   })
 
   it('names the reason of each source when none has a token', async () => {
-    process.env.BEARER_TOKEN = mint({ scope: 'read:/a' })
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', scope: 'read:/a' })
     const failed = chain({ getToken: () => undefined }, discoveredTokens()).getToken({ scope: 'write:/' })
     await expect(failed).rejects.toMatchObject({ code: 'ERR_IGWN_TOKEN_NOT_FOUND' })
     await expect(failed).rejects.toThrow(
@@ -405,7 +407,7 @@ describe('explain() does not ask the source and shows', () => {
 
   it('the findings of a chain, with those of a static token', () => {
     clock(NOW)
-    const token = mint({ exp: NOW - 100 })
+    const token = mint({ aud: 'ANY', exp: NOW - 100 })
     const sources = chain(reuse(maker()), staticToken(token), staticToken('abc'))
     expect(explained(sources, { minTimeLeft: 60 })).toEqual([
       asked,
@@ -419,13 +421,13 @@ describe('explain() does not ask the source and shows', () => {
 })
 
 it('explain() of a chain shows a source without explain as asked later', () => {
-  const findings = chain(staticToken(mint()), { getToken: () => undefined }).explain?.({}) ?? []
+  const findings = chain(staticToken(mint({ aud: 'ANY' })), { getToken: () => undefined }).explain?.({}) ?? []
   expect(findings.map(({ verdict }) => verdict)).toEqual(['usable', 'deferred'])
   expect(findings[1]?.source).toContain('2')
 })
 
 it('a discovered token is found again when 100 others were refused after it', async () => {
-  const token = (process.env.BEARER_TOKEN = mint())
+  const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
   const source = discoveredTokens()
   source.invalidate?.(token)
   const found = async () => {

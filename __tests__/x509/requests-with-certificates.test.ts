@@ -20,7 +20,7 @@ import { certificateServer, showChain, verifiedChain } from '../support/certific
 import type { CertificateServerOptions, Shown } from '../support/certificate-server'
 import { connectProxy } from '../support/connect-proxy'
 import { listen } from '../support/listen'
-import { mint } from '../support/make-token'
+import { mint } from '../support/tokens'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
 import { serverGroup } from '../support/server'
 
@@ -162,7 +162,7 @@ async function until(isSo: () => boolean): Promise<void> {
 describe('a discovered certificate', () => {
   it('is presented together with a token', async () => {
     discover(proxy)
-    const token = (process.env.BEARER_TOKEN = mint())
+    const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     const server = await site()
     await igwnAxios.get(`${server.url}/a`)
     expect(server.seen).toEqual([
@@ -517,7 +517,7 @@ describe('through an HTTP proxy (trap 12)', () => {
 
   it('of HTTPS_PROXY, the certificate and the token reach the server by CONNECT, and not the proxy', async () => {
     discover(proxy)
-    process.env.BEARER_TOKEN = mint()
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     const [server, tunnel] = [await site({ '/': showChain }), await proxied()]
     process.env.HTTPS_PROXY = tunnel.url
     const { data } = await igwnAxios.get<Shown>(farFrom(server))
@@ -750,7 +750,7 @@ describe('the fetch adapter (trap 13)', () => {
 
   it('sends the request without a discovered certificate, with the token', async () => {
     discover(proxy)
-    const token = (process.env.BEARER_TOKEN = mint())
+    const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     const sent: [string, string | null][] = []
     // Node's own fetch takes no CA of a test.
     const fetch = async (request: Request) => {

@@ -2,8 +2,7 @@
  * A token issuer without a server: its keys, tokens signed with them, and the keys in the cache of libscitokens. Version 0.7.3
  * of that library trusts only the CAs of the host, so it cannot fetch keys from a test server; it does not fetch cached keys.
  */
-import { generateKeyPairSync } from 'node:crypto'
-import jsonwebtoken from 'jsonwebtoken'
+import { createSigningKey, now } from '../../support/tokens'
 import { python } from './python'
 
 export type Algorithm = 'ES256' | 'RS256'
@@ -32,20 +31,14 @@ export interface MintOptions {
 
 export function createIssuer(url = 'https://issuer.example.org'): Issuer {
   const keys = {
-    ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-    RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+    ES256: createSigningKey('ES256'),
+    RS256: createSigningKey('RS256', 'RS256'),
   }
-  const jwks = Object.entries(keys).map(([alg, { publicKey }]) => ({
-    ...publicKey.export({ format: 'jwk' }),
-    alg,
-    kid: alg,
-    use: 'sig',
-  }))
+  const jwks = [keys.ES256.jwk, keys.RS256.jwk]
   let minted = 0
   return {
     url,
     mint(claims = {}, { algorithm = 'ES256', header = {} } = {}) {
-      const now = Math.trunc(Date.now() / 1000)
       const all = {
         ver: 'scitoken:2.0',
         iss: url,
@@ -53,17 +46,12 @@ export function createIssuer(url = 'https://issuer.example.org'): Issuer {
         aud: 'ANY',
         scope: 'read:/data',
         jti: `token-${(minted += 1)}`,
-        iat: now - 5,
-        nbf: now - 5,
-        exp: now + 600,
+        iat: now() - 5,
+        nbf: now() - 5,
+        exp: now() + 600,
         ...claims,
       }
-      // As text, because jsonwebtoken refuses to sign claims of a wrong type; undefined ones are omitted.
-      return jsonwebtoken.sign(JSON.stringify(all), keys[algorithm].privateKey, {
-        algorithm,
-        keyid: algorithm,
-        header: { alg: algorithm, typ: 'JWT', ...header },
-      })
+      return keys[algorithm].sign(all, header)
     },
     pem: {
       key: keys.ES256.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
