@@ -651,8 +651,10 @@ describe('what was attached last', () => {
       expect(attach(differing)).not.toBe(last)
       expect(attach(request())).toMatchObject({ authorization: 'Bearer abc' })
     }
+    const last = attach(request())
+    expect(attach(request())).toBe(last)
     close()
-    expect(attach(request())).not.toBe(first)
+    expect(attach(request())).not.toBe(last)
     close()
   })
 

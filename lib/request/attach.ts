@@ -73,14 +73,14 @@ export function attacher(
   }
 
   /** Whether variables and files are as they were. */
-  function isCurrent({ url, options, credentials, switches }: Attached): boolean {
+  function isCurrent({ url, options, tlsChoice, isSameHeader, switches }: Attached): boolean {
     const { token, cert } = options
     const { env } = environment
     return (
       (token !== undefined || env[FIND_SCITOKEN] === switches[0]) &&
       (cert !== undefined || env[FIND_X509] === switches[1]) &&
-      (url.protocol === 'http:' || !credentials.tls || tls.isCurrent(credentials.tls)) &&
-      credentials.isCurrent?.() === true
+      (url.protocol === 'http:' || tls.isCurrent(tlsChoice)) &&
+      isSameHeader()
     )
   }
 
@@ -174,7 +174,7 @@ export function attacher(
       unchangedUrl: undefined,
     }
     if (isSame && hasHeader && !refused && isOfCaller(context))
-      last = attachedTo(context, credentials, environment)
+      last = attachedTo(context, { credentials, tlsChoice, isSameHeader: isSame }, environment)
     if (!options.failIfNoAuth || authorization !== undefined || scheme || tlsChoice.credential)
       return credentials
     // A redirect may lead to a URL that needs no credential, such as a signed one.
@@ -187,16 +187,22 @@ export function attacher(
   }
 }
 
-/** What was attached to a request, and what that depended on; not the request itself, whose body may be large. */
-interface Attached extends Pick<RequestContext, 'url' | 'options'>, ConnectionOptions {
+/** What was attached, and what that depended on; not the request itself, whose body may be large. */
+interface Attached extends Outcome, Pick<RequestContext, 'url' | 'options'>, ConnectionOptions {
   readonly adapter: ReturnType<typeof adapterKind>
-  readonly credentials: Credentials
   readonly switches: readonly [token: string | undefined, cert: string | undefined]
+}
+
+interface Outcome {
+  readonly credentials: Credentials
+  readonly tlsChoice: TlsChoice
+  /** Whether the next request would get the same header. */
+  readonly isSameHeader: () => boolean
 }
 
 function attachedTo(
   { url, options, adapter, request }: RequestContext,
-  credentials: Credentials,
+  { credentials, tlsChoice, isSameHeader }: Outcome,
   { env }: Environment,
 ): Attached {
   const { httpsAgent, http2Options, httpVersion } = request as ConnectionOptions
@@ -209,6 +215,8 @@ function attachedTo(
     http2Options,
     httpVersion,
     credentials,
+    tlsChoice,
+    isSameHeader,
     switches: [env[FIND_SCITOKEN], env[FIND_X509]],
   }
 }
