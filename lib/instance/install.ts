@@ -145,7 +145,7 @@ function restore(config: Routed | undefined, arrive: Adapter): boolean {
 
 /** A response to a request that another interceptor sent past us, by copying its config, had no credential. */
 function assertSent(config: Request, exchange: Exchange | undefined): void {
-  if (igwnAuthOf(config) === false || !exchange?.isRequired(config)) return
+  if (!exchange?.isRequired(config)) return
   throw new IgwnAuthError(
     'ERR_IGWN_NO_CREDENTIAL',
     'Another interceptor replaced the adapter of a copied config, so the request was sent without a credential, which its ' +

@@ -101,7 +101,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
   }
 
   function sendWithout(caller: Request, adapter: Request['adapter']): Promise<AxiosResponse> {
-    if (caller.socketPath != null && igwnAuthOf(caller) !== false && isRequired(caller))
+    if (caller.socketPath != null && isRequired(caller))
       throw new IgwnAuthError(
         'ERR_IGWN_NO_CREDENTIAL',
         'No credential is sent to a UNIX socket (socketPath), and the options require one. Nothing was sent. Set igwnAuth to false for this request.',
@@ -196,7 +196,8 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
   }
 
   function optionsFor(igwnAuth: Request['igwnAuth']): ResolvedOptions {
-    if (igwnAuth === undefined || igwnAuth === false) return instanceOptions
+    if (igwnAuth === undefined) return instanceOptions
+    if (igwnAuth === false) return WITHOUT_CREDENTIALS
     return mergeOptions(instanceOptions, resolveOptions(igwnAuth, 'igwnAuth'))
   }
 
@@ -204,6 +205,9 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     return newContext(caller, adapter, url, optionsFor(igwnAuthOf(caller)), isAuthenticated(caller, url))
   }
 }
+
+/** What `igwnAuth: false` means. */
+const WITHOUT_CREDENTIALS: ResolvedOptions = { forceNoAuth: true }
 
 /** The options of a request. Interceptors may copy a config into an object with a prototype, which may be polluted. */
 export function igwnAuthOf(config: Request): Request['igwnAuth'] {
