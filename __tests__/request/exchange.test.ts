@@ -142,6 +142,28 @@ describe('events', () => {
     expect([error.message, events]).toEqual(['no vault', []])
   })
 
+  it('say of a request that succeeds what is attached, and no more', async () => {
+    const { events, options } = recording({ token: 'abc' })
+    await exchange(options).send(requestOf(), adapterWith().adapter)
+    expect(events).toEqual([
+      { type: 'selected', url: `${ORIGIN}/a`, kind: 'token', source: 'the token option' },
+      { type: 'attached', url: `${ORIGIN}/a`, kinds: ['token'] },
+    ])
+  })
+
+  it('say that a server is not trusted, without a status', async () => {
+    const { events, options } = recording({ token: 'abc' })
+    const untrusted = new AxiosError('self-signed certificate', 'DEPTH_ZERO_SELF_SIGNED_CERT')
+    const error = await failure(exchange(options).send(requestOf(), () => Promise.reject(untrusted)))
+    expect(error).toBe(untrusted)
+    expect(events.at(-1)).toEqual({
+      type: 'refused',
+      url: `${ORIGIN}/a`,
+      status: undefined,
+      summary: error.igwnAuth?.summary,
+    })
+  })
+
   it('say once that a refusal is returned, which validateStatus accepts', async () => {
     const { events, options } = recording({ token: 'abc' })
     await exchange(options).send(requestOf(), adapterWith(403).adapter)
