@@ -349,18 +349,20 @@ describe('a server that fails', () => {
     ['the http adapter', 'http'],
     ['an adapter without native requests', axios.getAdapter('http')],
   ])('sends nothing for 10 seconds: the next is asked, with %s', async (_, adapter) => {
-    accelerate(100)
+    const instance = withAuth()
+    await instance.get(federation.url(FRAME))
+    accelerate(20)
     federation.caches[0].faults = { isSilent: true }
     const httpsAgent = new https.Agent({ ca: fs.readFileSync(process.env.REQUESTS_CA_BUNDLE ?? '') })
-    const { data, config } = await withAuth().get<string>(federation.url(FRAME), { adapter, httpsAgent })
+    const { data, config } = await instance.get<string>(federation.url(FRAME), { adapter, httpsAgent })
     expect([data, config.signal]).toEqual(['a secret frame\n', undefined])
     expect(federation.caches[1].seen).toHaveLength(1)
   })
 
   it('is waited for 10 seconds from its own request on', async () => {
-    accelerate(100)
     const instance = withAuth()
     await instance.get(federation.url(FRAME))
+    accelerate(20)
     await new Promise((resolve) => setTimeout(resolve, 6000))
     const events: IgwnAuthEvent[] = []
     federation.caches[0].faults = { isSilent: true }
