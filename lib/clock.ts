@@ -15,15 +15,12 @@ export function pause(delay: number): Promise<void> {
   })
 }
 
-/** Milliseconds; a timer for more fires at once. */
+/** Milliseconds: timers have 32 bits, and one for more fires at once. */
 export const LONGEST_DELAY = 2 ** 31 - 1
 
 /** A signal that aborts after so many milliseconds; 0 is no limit, as in axios. */
 export function deadlineIn(milliseconds: number): AbortSignal {
   return milliseconds === 0
     ? new AbortController().signal
-    : AbortSignal.timeout(Math.min(Math.ceil(milliseconds), MAX_TIMER))
+    : AbortSignal.timeout(Math.min(Math.ceil(milliseconds), LONGEST_DELAY))
 }
-
-/** Milliseconds: timers have 32 bits. */
-const MAX_TIMER = 2 ** 31 - 1
