@@ -62,8 +62,9 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     async explain(caller, transfer) {
       const url = findDestination(caller)
       if (url) return explainUnsent(contextOf(caller, caller.adapter, url), attaching, { transfer })
-      if (objectUrlOf(caller) === undefined) throw notHttpUrl()
-      const { context, error: problem } = await (await loadObjects()).look(caller, caller.adapter)
+      const objectUrl = objectUrlOf(caller)
+      if (objectUrl === undefined) throw notHttpUrl()
+      const { context, error: problem } = await (await loadObjects()).look(caller, caller.adapter, objectUrl)
       return explainUnsent(context, attaching, { problem, transfer })
     },
     isRequired,

@@ -9,9 +9,8 @@ import type { RefusalCause } from '../explain/refusal-fixes'
 import { summaryOf } from '../explain/summary'
 import { bearerChallenge } from '../formats/www-authenticate'
 import { processEnvironment } from '../environment'
-import { isTokenSource } from '../options'
+import { tokenChoice } from '../options'
 import { SciToken } from '../tokens/scitoken'
-import { StaticToken } from '../tokens/static-token'
 import {
   tokenLifetime,
   transferTime,
@@ -210,9 +209,9 @@ export async function explainUnsent(
   const { options } = context
   const tokens = await askedTokenFindings({ options, requirements: attacher.requirementsFor(context) })
   if (problem) return explanationOf(context, attacher, { error: problem, tokens })
+  // Without the option it is none, whatever the environment says.
   const isSource =
-    typeof options.token === 'function' ||
-    (isTokenSource(options.token) && !(options.token instanceof StaticToken))
+    options.token !== undefined && tokenChoice(options.token, processEnvironment.env).kind === 'source'
   const isSourceDeferred = isSource && !options.verify
   const searched = isSourceDeferred ? { ...context, options: { ...options, token: false } } : context
   try {

@@ -24,15 +24,11 @@ export async function explainUrl(
   const url = urlOf({ url: word })
   if (!url) throw notHttpUrl()
   // No rule about what is attached reads the headers: `authenticated` says all of them.
-  const request = { url: word, method: 'get' } as InternalAxiosRequestConfig
+  const request = { url: word } as InternalAxiosRequestConfig
   const hasUserinfo = url.username !== '' || url.password !== ''
   const context = newContext(request, undefined, url, resolved, hasUserinfo)
-  const attaching = attacher()
-  try {
-    return await explainUnsent(context, attaching, { transfer })
-  } finally {
-    attaching.close()
-  }
+  // No connection is made that had to be closed.
+  return explainUnsent(context, attacher(), { transfer })
 }
 
 /** The director of the federation is asked where the object is. */
@@ -44,7 +40,7 @@ async function explainObject(
   const [{ AxiosHeaders }, { exchange }] = await Promise.all([import('axios'), import('./exchange')])
   const { explain, close } = exchange(options)
   try {
-    return await explain({ url, method: 'get', headers: new AxiosHeaders() }, transfer)
+    return await explain({ url, headers: new AxiosHeaders() }, transfer)
   } finally {
     close()
   }

@@ -1,9 +1,9 @@
-import { errorMonitor, type EventEmitter } from 'node:events'
+import { errorMonitor } from 'node:events'
 import { Readable } from 'node:stream'
 import axios, { AxiosError, AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { processEnvironment } from '../environment'
 import { isIgwnAuthError } from '../errors'
-import { hasListeners, publish } from '../events'
+import { publish } from '../events'
 import type { Ask, Reply } from '../federation/ask'
 import { directorUrl } from '../federation/director'
 import { noServer } from '../federation/no-server'
@@ -18,14 +18,12 @@ import type { ObjectServer } from '../federation/pelican-headers'
 import { parsePelicanUrl } from '../federation/pelican-url'
 import { connectionDefaults } from '../formats/plain-instance'
 import { certChoice, type ResolvedOptions } from '../options'
-import { isStream } from '../secrets/hide-response'
 import type { ObjectRequirements } from '../tokens/token'
 import { requirementsOf, type TokenRequirements } from '../tokens/validate-claims'
 import { abortable } from './abort'
 import { adapterKind, isHttp2 } from './adapters'
 import { federationAsker } from './ask-federation'
 import { newContext, type RequestContext } from './context'
-import { objectUrlOf } from './destination'
 import { agentWatcher, firstByteWatch, type FirstByteWatch, type WatchAgent } from './first-byte-timeout'
 import { usesProxy } from './network-proxy'
 import { canResend, discard } from './resend'
@@ -65,6 +63,7 @@ export interface ObjectRequests {
   readonly look: (
     caller: Request,
     adapter: Request['adapter'],
+    url: string,
   ) => Promise<{ readonly context: RequestContext; readonly error: ReturnType<typeof noServer> | undefined }>
 }
 
@@ -91,8 +90,8 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
         ? sendResolved(caller, adapter, known)
         : resolve(caller, adapter, url).then((found) => sendResolved(caller, adapter, found))
     },
-    async look(caller, adapter) {
-      const { object, reply } = await resolve(caller, adapter, objectUrlOf(caller) ?? '')
+    async look(caller, adapter, objectUrl) {
+      const { object, reply } = await resolve(caller, adapter, objectUrl)
       const { servers, federation } = object
       const url = servers[0]?.url ?? directorUrl(federation, parsePelicanUrl(object.url))
       const isMissing = servers.length === 0 && !object.requiresToken
@@ -139,7 +138,7 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     const settings = connectionDefaults({ defaults: caller })
     return federationAsker((config) => {
       const request = { ...settings, ...config } as Request
-      const url = new URL(config.url ?? '')
+      const url = new URL(String(config.url))
       return send(newContext(request, adapter, url, { forceNoAuth: true }, false))
     })
   }
@@ -169,7 +168,7 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
       watch?.end()
     }
     const { response = outcome } = outcome as Partial<AxiosError>
-    if ((response as Partial<AxiosResponse>).data !== undefined) discard(response as AxiosResponse)
+    discard(response as AxiosResponse)
     resolver.demote(resolution, server)
     warn(context, server, next, outcome)
     return sendTo(next, others, routed)
@@ -177,8 +176,9 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
 
   /** A server whose response is cut off is tried last from then on, also when the download is resumed. */
   function watchBody(response: AxiosResponse, resolution: Resolution, server: ObjectServer): AxiosResponse {
-    if (isStream(response.data) && resolution.object.servers.length > 1)
-      (response.data as unknown as EventEmitter).once(errorMonitor, () => resolver.demote(resolution, server))
+    const { data } = response as { data: unknown }
+    // The stream of the fetch adapter has no events.
+    if (data instanceof Readable) data.once(errorMonitor, () => resolver.demote(resolution, server))
     return response
   }
 
@@ -300,7 +300,6 @@ function warn(
   next: ObjectServer,
   failure: unknown,
 ): void {
-  if (!hasListeners(options.onEvent)) return
   const { code = 'no response', response = failure } = failure as Partial<AxiosError>
   const { status } = response as Partial<AxiosResponse>
   const source = new URL(url).host
