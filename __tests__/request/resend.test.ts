@@ -147,7 +147,7 @@ it.each<[string, boolean, unknown]>([
 })
 
 describe('a response that is not read', () => {
-  /** A stream that has read so many bytes, which nobody reads further. */
+  /** A stream that has read so many bytes, and is not read further. */
   const streamWith = (size: number) => {
     const stream = new PassThrough({ highWaterMark: 4 * size })
     stream.write(Buffer.alloc(size))
@@ -163,7 +163,7 @@ describe('a response that is not read', () => {
     discard({ data: stream })
     await new Promise(setImmediate)
     expect([stream.readableLength, stream.destroyed]).toEqual([0, isClosed])
-    stream.destroy(new Error('a failure that nobody waits for'))
+    stream.destroy(new Error('a failure that is not waited for'))
   })
 
   it('is closed after a second, and a timer is kept only until it ends', async () => {

@@ -24,7 +24,7 @@ it.each([
   ['a PEM key', '-----BEGIN PRIVATE KEY-----'],
   ['a line of a netrc file', 'machine x login me password secret'],
   ['a word of 61 characters', 'x'.repeat(61)],
-])('%s in the place of a path is not shown', (_, path) => {
+])('%s instead of a path is not shown', (_, path) => {
   expect(pathName(path)).toBe(HIDDEN)
   expect(shellWord(path)).toBe(`'${HIDDEN}'`)
 })

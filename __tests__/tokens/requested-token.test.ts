@@ -26,7 +26,7 @@ it.each<[string, TokenQuery, ScopeAndAudience, Client, string[]]>([
     [A],
   ],
   ['the audience of the options without one in the query', {}, { audience: A }, {}, [A]],
-  ['none where nobody names one', {}, {}, {}, []],
+  ['none where neither names one', {}, {}, {}, []],
   ['none for a server that takes none', { audience: A }, { audience: A }, { audienceParameter: false }, []],
 ])('requests a token for %s', (_, query, options, client, expected) => {
   expect(requestedToken(query, options, client).audience).toEqual(expected)

@@ -22,7 +22,7 @@ export function formParts(data: unknown): FormParts | undefined {
   for (let index = 0; index < data._streams.length; index += 3) {
     const [header, value] = [data._streams[index], data._streams[index + 1]]
     if (typeof header !== 'string' || !(typeof value === 'string' || Buffer.isBuffer(value))) return undefined
-    // A reader may wait for ever after several empty ones in a row.
+    // A reader may never get a byte after several empty ones in a row.
     parts.push(...[header, value, '\r\n'].filter(({ length }) => length > 0))
   }
   parts.push(`--${data.getBoundary()}--\r\n`)
