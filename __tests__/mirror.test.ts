@@ -6,11 +6,10 @@ const LIB = path.join(__dirname, '../lib')
 
 /** What users see of these files only together, with a real server: the suite of a rule tests all files that make it. */
 const TOGETHER: Readonly<Record<string, readonly string[]>> = {
-  'explain/refusal': ['attached-credentials', 'refusal-fixes', 'summary', '../request/explain-refusal'],
+  'explain/refusal': ['attached-credentials', 'refusal-fixes', 'summary'],
   'instance/explain': [
     '../explain/explain-request',
     '../explain/explanation',
-    '../request/explain-url',
     '../x509/describe-trusted-cas',
   ],
   'instance/install': ['apply-igwn-auth', 'igwn-axios'],
