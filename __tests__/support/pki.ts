@@ -2,11 +2,30 @@
  * A temporary public key infrastructure in JavaScript: a CA, servers, users, and RFC 3820 proxy certificates, with any dates.
  * All certificates are created when they are needed; none is committed, because proxies expire. Tests and the demo use it.
  */
-import 'reflect-metadata'
 import { createPrivateKey, randomInt, webcrypto } from 'node:crypto'
-import * as x509 from '@peculiar/x509'
+import type * as X509 from '@peculiar/x509'
 
-x509.cryptoProvider.set(webcrypto)
+type Library = typeof X509
+
+/**
+ * Loads the library, which takes a tenth of a second. All test files of a Jest process share one copy (`test-environment.ts`): it
+ * is not tested, and keeps nothing.
+ */
+const load =
+  (globalThis as { loadX509?: () => Promise<Library> }).loadX509 ??
+  (async () => {
+    await import('reflect-metadata')
+    return import('@peculiar/x509')
+  })
+
+let loading: Promise<Library> | undefined
+
+function library(): Promise<Library> {
+  return (loading ??= load().then((x509) => {
+    x509.cryptoProvider.set(webcrypto)
+    return x509
+  }))
+}
 
 /** Fast to create; RSA is what grid certificates use. */
 const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
@@ -29,7 +48,7 @@ export interface Issued {
   readonly bundle: string
   /** The key, encrypted with a passphrase: PKCS#8 (`ENCRYPTED PRIVATE KEY`) or traditional (`EC` or `RSA PRIVATE KEY`, `Proc-Type`). */
   encryptedKey(passphrase: string, form?: 'pkcs8' | 'traditional'): string
-  readonly name: x509.JsonName
+  readonly name: X509.JsonName
   readonly privateKey: webcrypto.CryptoKey
   readonly publicKey: webcrypto.CryptoKey
 }
@@ -71,6 +90,7 @@ export async function createAuthority(
   algorithm: typeof ECDSA | typeof RSA = ECDSA,
   dates: Dates = {},
 ): Promise<Authority> {
+  const x509 = await library()
   const ca = await selfSignedAuthority(commonName, algorithm, dates)
   const usage = x509.KeyUsageFlags.digitalSignature
 
@@ -99,20 +119,20 @@ export async function createAuthority(
       // RFC 3820 section 3.4: the subject is the issuer's subject and one CN more, unique among its proxies.
       return issue(of, [...of.name, { CN: [String(randomInt(1, 2 ** 31))] }], dates, [
         new x509.KeyUsagesExtension(usage | x509.KeyUsageFlags.keyEncipherment, true),
-        proxyCertInfo(limited ? LIMITED : INHERIT_ALL, pathLength),
+        proxyCertInfo(x509, limited ? LIMITED : INHERIT_ALL, pathLength),
         ...(voms ? [new x509.Extension(VOMS_ATTRIBUTES, false, Buffer.from('3000', 'hex'))] : []),
       ])
     },
   }
 }
 
-const ORGANISATION: x509.JsonName = [{ DC: ['org'] }, { DC: ['example'] }]
+const ORGANISATION: X509.JsonName = [{ DC: ['org'] }, { DC: ['example'] }]
 
 /** The extension of VOMS attribute certificates. */
 const VOMS_ATTRIBUTES = '1.3.6.1.4.1.8005.100.100.5'
 
 interface Issuer {
-  readonly name: x509.JsonName
+  readonly name: X509.JsonName
   readonly privateKey: webcrypto.CryptoKey
   readonly publicKey: webcrypto.CryptoKey
   readonly certificate: string
@@ -125,14 +145,14 @@ async function selfSignedAuthority(
   algorithm: typeof ECDSA | typeof RSA,
   { notBefore = secondsFromNow(-86_400), notAfter = secondsFromNow(10 * 86_400) }: Dates = {},
 ): Promise<Issuer> {
+  const x509 = await library()
   const keys = await generateKeys(algorithm)
-  const name: x509.JsonName = [...ORGANISATION, { CN: [commonName] }]
+  const name: X509.JsonName = [...ORGANISATION, { CN: [commonName] }]
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: new x509.Name(name).toString(),
     keys: keys,
     signingAlgorithm: algorithm,
-    notBefore,
-    notAfter,
+    ...validity(notBefore, notAfter),
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
@@ -150,10 +170,11 @@ export async function selfSigned(commonName: string): Promise<Pick<Issued, 'cert
 
 async function issue(
   issuer: Issuer,
-  name: x509.JsonName,
+  name: X509.JsonName,
   { notBefore = secondsFromNow(-300), notAfter = secondsFromNow(12 * 3600) }: Dates,
-  extensions: x509.Extension[],
+  extensions: X509.Extension[],
 ): Promise<Issued> {
+  const x509 = await library()
   const algorithm = issuer.privateKey.algorithm.name === RSA.name ? RSA : ECDSA
   const keys = await generateKeys(algorithm)
   const made = await x509.X509CertificateGenerator.create({
@@ -162,8 +183,7 @@ async function issue(
     publicKey: keys.publicKey,
     signingKey: issuer.privateKey,
     signingAlgorithm: algorithm,
-    notBefore,
-    notAfter,
+    ...validity(notBefore, notAfter),
     // VOMS requires the authority key identifier.
     extensions: [
       ...extensions,
@@ -193,11 +213,16 @@ async function issue(
   }
 }
 
+/** The copies are dates of Node.js itself, not of the context of a test file: the library asks for `instanceof Date`. */
+function validity(notBefore: Date, notAfter: Date): Required<Dates> {
+  return structuredClone({ notBefore, notAfter })
+}
+
 function generateKeys(algorithm: typeof ECDSA | typeof RSA): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
 }
 
-function pem(certificate: x509.X509Certificate): string {
+function pem(certificate: X509.X509Certificate): string {
   return certificate.toString('pem') + '\n'
 }
 
@@ -219,7 +244,7 @@ const LIMITED = Buffer.from('060b2b060104019b5001010109', 'hex')
  * RFC 3820 section 3.8:
  * ProxyCertInfo ::= SEQUENCE { pCPathLenConstraint INTEGER OPTIONAL, proxyPolicy SEQUENCE { policyLanguage OID } }
  */
-function proxyCertInfo(policyLanguage: Buffer, pathLength?: number): x509.Extension {
+function proxyCertInfo(x509: Library, policyLanguage: Buffer, pathLength?: number): X509.Extension {
   const constraint = pathLength === undefined ? Buffer.alloc(0) : der(0x02, Buffer.from([pathLength]))
   const info = der(0x30, Buffer.concat([constraint, der(0x30, policyLanguage)]))
   return new x509.Extension('1.3.6.1.5.5.7.1.14', true, info)

@@ -15,6 +15,12 @@ const children = new Set<ChildProcess>()
 /** Processes that test files use one after the other: see warm-command.ts and openid-provider.ts. They end with this process. */
 const idleHosts = new Map<string, ChildProcess[]>()
 
+/** See pki.ts. */
+const loadX509 = async () => {
+  await import('reflect-metadata')
+  return import('@peculiar/x509')
+}
+
 // All servers inherit it.
 const listening = net.Server.prototype as { listen: (...parameters: unknown[]) => net.Server }
 const { listen } = listening
@@ -41,7 +47,7 @@ export default class extends TestEnvironment {
 
   constructor(...parameters: ConstructorParameters<typeof TestEnvironment>) {
     super(...parameters)
-    Object.assign(this.global, { idleHosts })
+    Object.assign(this.global, { idleHosts, loadX509 })
   }
 
   handleTestEvent = ({ name }: { readonly name: string }): void => {
