@@ -683,7 +683,7 @@ describe('what was attached last', () => {
   })
 
   it('is attached again where a switch changes that an option overrides, and not otherwise', () => {
-    const env: Record<string, string> = { HOME: process.env.HOME!, BEARER_TOKEN: mint() }
+    const env: Record<string, string> = { HOME: process.env.HOME!, BEARER_TOKEN: mint({ aud: 'ANY' }) }
     const { attach, close } = attacher({}, { ...processEnvironment, env })
     const given = requestTo('https://x.example.org/', { token: 'abc', cert: false })
     const found = requestTo('https://y.example.org/', { cert: false })
