@@ -7,6 +7,7 @@ import { newContext, type Credentials, type RequestContext } from '../../lib/req
 import { explainUnsent, isRefusal, refusalOf } from '../../lib/request/explain-refusal'
 import { staticToken } from '../../lib/tokens/static-token'
 import type { ObjectTarget } from '../../lib/request/object-requests'
+import type { TokenSource } from '../../lib/tokens/token'
 import { emptyPlaces, mint, now, put, room, runtimeFile } from '../support/tokens'
 
 const HTTPS = 'https://x.example.org/frames/f?secret=1'
@@ -74,6 +75,8 @@ describe('a response', () => {
     expect(found?.summary).toBe('the server requires a b; no token was sent: none was found')
     expect(found?.reasons).toBe(NOTHING.reasons)
     expect(found?.explanation.requirements.challengeScope).toEqual(['a', 'b'])
+    const withoutReasons = refusal(challenged('Bearer scope="a b"'), { credentials: { reasons: [] } })
+    expect(withoutReasons?.summary).toBe(found?.summary)
     for (const challenge of ['Basic', 'Bearer', undefined])
       expect(refusal(challenged(challenge))?.explanation.requirements).not.toHaveProperty('challengeScope')
   })
@@ -130,6 +133,7 @@ describe('a network proxy', () => {
       summary,
       reasons: [{ code: 'refused', source: 'the network proxy', message: summary }],
     })
+    expect(found?.explanation.requirements).not.toHaveProperty('challengeScope')
     expect(found?.explanation.fixes).toEqual([
       expect.stringMatching(/^put the username .* or name x\.example\.org in/),
     ])
@@ -168,6 +172,7 @@ describe('a TLS connection', () => {
       { code: 'refused', source: 'certificate', message: found?.summary },
       skipped,
     ])
+    expect(found?.explanation.requirements).not.toHaveProperty('challengeScope')
     expect(found?.explanation.fixes).toEqual(['grid-proxy-init, or voms-proxy-init -rfc'])
     expect(refusal(undefined, { failure: alert, credentials: { reasons: [] } })?.reasons).toHaveLength(1)
   })
@@ -192,6 +197,7 @@ describe('a TLS connection', () => {
     expect(found?.reasons).toEqual([
       { code: 'not-verified', source: 'certificate of the server', message: found?.summary },
     ])
+    expect(found?.explanation.requirements).not.toHaveProperty('challengeScope')
     expect(found?.explanation.fixes).toEqual([])
     const tls = { reasons: [], tlsOf: 'httpsAgent' } as const
     expect(refusal(undefined, { failure, credentials: { reasons: [], tls } })?.summary).toContain(
@@ -211,7 +217,10 @@ describe('a request that is not sent', () => {
     netrc()
     const getToken = jest.fn(() => 'abc')
     for (const token of [getToken, { getToken }])
-      expect(await sources({ token })).toEqual(['token the token source'])
+      for (const options of [{ token }, { token, netrc: true }])
+        expect(await sources(options)).toEqual(['token the token source'])
+    put(runtimeFile(), mint())
+    expect(await sources({ token: getToken })).toEqual(['token the token source'])
     expect(getToken).not.toHaveBeenCalled()
     expect(await sources({ token: getToken, verify: true })).toEqual(['token the token source'])
     expect(getToken).toHaveBeenCalled()
@@ -234,6 +243,18 @@ describe('a request that is not sent', () => {
     const disabled = async (token: NonNullable<IgwnAuthOptions['token']>) =>
       (await explained({ token })).findings.filter(({ code }) => code === 'disabled').length
     expect([await disabled(() => 'abc'), await disabled(false)]).toEqual([0, 1])
+    const options = { token: () => 'abc', allowInsecureHttp: true, cert: true }
+    const { findings } = await explainUnsent(contextOf('http://x.example.org/', options), attacher(), {})
+    expect(findings).toContainEqual(expect.objectContaining({ source: 'cert', code: 'unsupported' }))
+  })
+
+  it('asks a source to explain itself, also where that takes time', async () => {
+    const finding = { kind: 'token', source: 'mine', verdict: 'usable', message: 'mine is there' } as const
+    const explainAsync = jest.fn(() => Promise.resolve([finding]))
+    const token: TokenSource = { getToken: () => 'abc', explainAsync }
+    const { findings } = await explained({ token, tokenScope: 'a' })
+    expect(findings).toContainEqual(finding)
+    expect(explainAsync).toHaveBeenCalledWith(expect.objectContaining({ scope: ['a'] }))
   })
 
   it('has the problem that is known already, and searches for nothing else', async () => {
@@ -243,7 +264,9 @@ describe('a request that is not sent', () => {
     const explanation = await explainUnsent(contextOf(), attaching, { problem, transfer: { bytes: 1 } })
     expect(explanation.problem).toEqual({ code: 'ERR_IGWN_FEDERATION', message: 'no server' })
     expect([explanation.lifetime, explanation.attached]).toEqual([undefined, []])
-    expect(explanation.findings.map(({ source }) => source)).toContain('BEARER_TOKEN')
+    const sources = explanation.findings.map(({ source }) => source)
+    expect(sources).toContain('BEARER_TOKEN')
+    expect(sources).not.toContain(undefined)
     expect(attach).not.toHaveBeenCalled()
   })
 

@@ -146,6 +146,7 @@ describe('the next server', () => {
     ['no connection', new AxiosError('refused', 'ECONNREFUSED'), 'ECONNREFUSED'],
     ['an error without a code', new AxiosError('odd'), 'no response'],
     ['a body that was cut off', refusedBy(200, 'stream has been aborted'), 'status 200'],
+    ['the body of a refusal that was cut off', refusedBy(400, 'stream has been aborted'), undefined],
     ['a body that is too long', new AxiosError('maxContentLength', 'ERR_BAD_RESPONSE'), undefined],
     ['another error after a response', refusedBy(200, 'maxContentLength exceeded'), undefined],
     ['an abort by the caller', new CanceledError(), undefined],
@@ -424,6 +425,7 @@ describe('the response of a director that names no server', () => {
   it.each([
     [404, 'ERR_BAD_REQUEST'],
     [499, 'ERR_BAD_REQUEST'],
+    [500, 'ERR_BAD_RESPONSE'],
     [501, 'ERR_BAD_RESPONSE'],
   ])('with status %i is the error %s of the request', async (status, code) => {
     const { send, sent } = federationOf({ hosts: [], status })
@@ -471,6 +473,7 @@ describe('an explanation', () => {
       true,
       undefined,
     ])
+    expect((await federationOf().look()).error).toBeUndefined()
     const none = await federationOf({ hosts: [], status: 404 }).look()
     expect(none.context.url.href).toBe(`https://d.test${PATH}`)
     expect(none.error).toMatchObject({

@@ -33,7 +33,10 @@ export interface Attacher {
   /** What is attached to a request; a promise only when a source has to be waited for. */
   readonly attach: (context: RequestContext, refused?: Refused) => Credentials | Promise<Credentials>
   /** What a token for a request has to satisfy. */
-  readonly requirementsFor: (context: RequestContext, refused?: Refused) => TokenRequirements
+  readonly requirementsFor: (
+    context: RequestContext,
+    refused?: Pick<Refused, 'challengeScope'>,
+  ) => TokenRequirements
   readonly close: () => void
 }
 

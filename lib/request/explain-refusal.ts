@@ -53,8 +53,7 @@ export function refusalOf(
           serverCertificateRefusal(failure, context, credentials))
   if (!found) return undefined
   const { cause, summary, reasons, challengeScope = [] } = found
-  const refused = { credentials: { reasons: [] }, challengeScope }
-  const explanation = explanationOf(context, attacher, { credentials, refused, cause })
+  const explanation = explanationOf(context, attacher, { credentials, refused: { challengeScope }, cause })
   return Object.defineProperty({ summary, reasons }, 'explanation', { value: explanation }) as Refusal
 }
 
@@ -141,7 +140,7 @@ function targetOf(context: RequestContext): URL {
 interface Outcome {
   readonly credentials?: Credentials
   readonly error?: IgwnAuthError
-  readonly refused?: Parameters<Attacher['attach']>[1]
+  readonly refused?: Parameters<Attacher['requirementsFor']>[1]
   readonly cause?: RefusalCause
   /** A token source was not asked, because it may use the network. */
   readonly isSourceDeferred?: boolean

@@ -258,7 +258,8 @@ function targetOf(object: ResolvedObject): ObjectTarget {
     tokenName,
   } = object
   // The issuer of IGWN issues SciTokens; others issue tokens of the WLCG profile, which comes first.
-  const scope = issuers.includes('https://cilogon.org/igwn') ? scopes.at(-1) : scopes[0]
+  const [ofWlcg, ofSciTokens] = scopes
+  const scope = issuers.includes('https://cilogon.org/igwn') ? ofSciTokens : ofWlcg
   return {
     object,
     needsToken: requiresToken || !READING.has(method),
@@ -282,11 +283,11 @@ function isFailing(outcome: unknown): boolean {
   if (isIgwnAuthError(outcome)) return OF_SERVER.has(outcome.code)
   if (axios.isCancel(outcome)) return false
   const error = axios.isAxiosError(outcome) ? outcome : undefined
-  const { status } = error ? (error.response ?? {}) : (outcome as Partial<AxiosResponse>)
-  if (status !== undefined && status >= 400) return status >= 500 || FAILING.has(status)
+  const { status = 0 } = error ? (error.response ?? {}) : (outcome as Partial<AxiosResponse>)
+  if (status >= 400) return status >= 500 || FAILING.has(status)
   if (!error) return false
   // A limit of the caller, such as maxContentLength, holds everywhere.
-  return status === undefined ? error.code !== AxiosError.ERR_BAD_RESPONSE : error.message.endsWith('aborted')
+  return status === 0 ? error.code !== AxiosError.ERR_BAD_RESPONSE : error.message.endsWith('aborted')
 }
 
 /** Errors of ours that another server may not cause. */
