@@ -2,13 +2,30 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import http from 'node:http'
+import https from 'node:https'
 import path from 'node:path'
+import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
-import axios, { AxiosError, type AxiosAdapter, type AxiosProgressEvent, type AxiosResponse } from 'axios'
+import { inspect } from 'node:util'
+import axios, {
+  AxiosError,
+  AxiosHeaders,
+  CanceledError,
+  type AxiosAdapter,
+  type AxiosProgressEvent,
+  type AxiosRequestConfig,
+  type AxiosResponse,
+  type InternalAxiosRequestConfig,
+} from 'axios'
 import FormDataPackage from 'form-data'
 import { applyIgwnAuth, type AuthScheme } from '../support/all'
 import type { Refusal } from '../../lib/explain/refusal'
+import { newContext, type Credentials, type RequestContext } from '../../lib/request/context'
+import { RedirectToFollow } from '../../lib/request/redirects'
+import { ReplayedForm } from '../../lib/request/resend'
+import { transmit } from '../../lib/request/transmit'
 import type { SchemeRequest } from '../../lib/schemes/auth-scheme'
+import { wrapAgent } from '../../lib/secrets/wrap-agent'
 import { listen } from '../support/listen'
 import { challenge, serverGroup, type Answer } from '../support/server'
 
@@ -173,6 +190,236 @@ describe('a scheme', () => {
     const { config } = await instance.post('http://127.0.0.1/a', 'text', { params })
     expect(config).toMatchObject({ url: 'http://127.0.0.1/a', params, data: 'text' })
     expect(config.headers.has('Authorization')).toBe(false)
+  })
+})
+
+const OURS = { authorization: 'Bearer abc-secret', token: 'abc-secret', reasons: [] } as const
+const contextOf = (config: AxiosRequestConfig = {}, more: Partial<RequestContext> = {}) => {
+  const request = { url: 'https://x.example.org/', method: 'get', ...config, headers: new AxiosHeaders() }
+  return { ...newContext(request, 'http', new URL(request.url), {}, false), ...more }
+}
+
+describe('the config that the adapter gets', () => {
+  /** What an adapter gets, as it is then and afterwards. The adapter sends nothing. */
+  const transmitted = async (context: RequestContext, credentials: Credentials) => {
+    const seen: InternalAxiosRequestConfig[] = []
+    const adapter: AxiosAdapter = (config) => {
+      seen.push(config, { ...config, headers: new AxiosHeaders(config.headers) })
+      return Promise.resolve({ status: 200, statusText: '', data: '', headers: {}, config })
+    }
+    const getAdapter = jest.spyOn(axios, 'getAdapter').mockReturnValue(adapter)
+    const response = await transmit(context, credentials)
+    getAdapter.mockRestore()
+    expect(response.config).toBe(context.caller)
+    const [after, then] = seen
+    return { after: after!, then: then! }
+  }
+  const own = new https.Agent()
+  const wrapped = wrapAgent(https.globalAgent)
+  const scheme: AuthScheme = { name: 'Idle', authorize: () => undefined }
+
+  it.each<[string, unknown, AxiosRequestConfig, Credentials, Partial<RequestContext>]>([
+    ['the global agent, wrapped', wrapped, {}, OURS, {}],
+    ['the agent of the caller, wrapped', wrapAgent(own), { httpsAgent: own }, OURS, {}],
+    [
+      'the agent with our certificate, wrapped',
+      wrapAgent(own),
+      {},
+      { ...OURS, tls: { agent: own, reasons: [] } },
+      {},
+    ],
+    ['the agent with our certificate', own, {}, { tls: { agent: own, reasons: [] }, reasons: [] }, {}],
+    ['the global agent, wrapped, with a scheme', wrapped, {}, { scheme, reasons: [] }, {}],
+    ['an agent that is watched', 'watched', {}, { reasons: [] }, { watchAgent: () => 'watched' as never }],
+    ['no agent without a credential', undefined, {}, { reasons: [] }, {}],
+    ['no agent through a network proxy', undefined, { proxy: { host: 'proxy.test', port: 1 } }, OURS, {}],
+    ['no agent over HTTP/2', undefined, { httpVersion: 2 } as object, OURS, {}],
+    ['no agent with the fetch adapter', undefined, {}, OURS, { adapter: 'fetch' }],
+  ])('has %s', async (_, expected, config, credentials, more) => {
+    const { then, after } = await transmitted(contextOf({ proxy: false, ...config }, more), credentials)
+    expect(then.httpsAgent).toBe(expected)
+    expect(then).not.toHaveProperty('httpAgent')
+    expect(after.httpsAgent).toBe(config.httpsAgent)
+  })
+
+  it('has the agent for plain HTTP with such a URL', async () => {
+    const context = contextOf({ url: 'http://localhost/', proxy: false })
+    const { then } = await transmitted(context, OURS)
+    expect(then.httpAgent).toBe(wrapAgent(http.globalAgent))
+    expect(then).not.toHaveProperty('httpsAgent')
+  })
+
+  it('has our options for HTTP/2 under those of the caller, and none where there are none', async () => {
+    const tls = { http2Options: { ca: 'ours', identity: 'ours' }, reasons: [] }
+    const both = await transmitted(contextOf({ http2Options: { ca: 'own' } } as object), { tls, reasons: [] })
+    expect(both.then).toHaveProperty('http2Options', { identity: 'ours', ca: 'own' })
+    expect(both.after).toHaveProperty('http2Options', { ca: 'own' })
+    const alone = await transmitted(contextOf(), { tls, reasons: [] })
+    expect(alone.then).toHaveProperty('http2Options', tls.http2Options)
+    for (const { then, after } of [alone, await transmitted(contextOf(), OURS)])
+      for (const one of then === alone.then ? [after] : [then, after])
+        expect(one).not.toHaveProperty('http2Options')
+  })
+
+  it('has the credential only while it is sent, and all properties of the request', async () => {
+    const symbol = Symbol('of an interceptor')
+    const context = contextOf({ [symbol]: 'kept', params: { a: 1 }, maxRedirects: 3 } as object)
+    const { then, after } = await transmitted(context, OURS)
+    expect(then).toMatchObject({ [symbol]: 'kept', params: { a: 1 }, maxRedirects: 3 })
+    expect(then.headers.get('Authorization')).toBe(OURS.authorization)
+    expect(then.beforeRedirect).toBeInstanceOf(Function)
+    expect(after.headers.has('Authorization')).toBe(false)
+    expect(Reflect.ownKeys(after)).toEqual(Reflect.ownKeys(context.request))
+    expect(context.request.headers.has('Authorization')).toBe(false)
+  })
+
+  it('has a form as the caller gave it, and again in a later send, with the rest of the timeout', async () => {
+    const now = jest.spyOn(performance, 'now')
+    const form = new FormDataPackage()
+    form.append('a', '1')
+    const context = contextOf({ data: form, timeout: 1000 })
+    const spent = [100, 350.4, 400, 1500, 1600, 1600]
+    for (const [data, timeout] of [
+      [form, 1000],
+      [expect.any(ReplayedForm), 750],
+      [expect.any(ReplayedForm), 1],
+    ]) {
+      now.mockReturnValueOnce(spent.shift()!).mockReturnValueOnce(spent.shift()!)
+      const { then, after } = await transmitted(context, OURS)
+      expect(then).toMatchObject({ data, timeout })
+      expect(then.data === form).toBe(data === form)
+      expect(after).toMatchObject({ data: form, timeout: 1000 })
+    }
+    now.mockRestore()
+    const text = contextOf({ data: 'text' }, { sends: 1 })
+    expect((await transmitted(text, OURS)).then).toMatchObject({ data: 'text' })
+    expect((await transmitted(text, OURS)).then.timeout).toBeUndefined()
+  })
+})
+
+describe('an error of the adapter', () => {
+  const rejected = async (error: unknown, config?: AxiosRequestConfig, adapter?: AxiosAdapter) => {
+    const context = contextOf(config, { adapter: adapter ?? (() => Promise.reject(error)) })
+    expect(await failure(transmit(context, OURS))).toBe(error)
+    return context.caller
+  }
+  /** What the http adapter of axios passes: a native request that leads to follow-redirects' copy of the header fields. */
+  const nativeRequest = () => {
+    const headers: Record<string, string> = { Authorization: OURS.authorization, 'X-Own': 'kept' }
+    return { headers, request: { _redirectable: { _options: { headers } } } }
+  }
+
+  it.each<[string, () => { config?: unknown }, boolean]>([
+    ['of axios', () => new AxiosError('x', 'ECONNRESET', contextOf().caller), true],
+    ['that a cancellation is', () => new CanceledError('x', contextOf().caller), true],
+    ['of axios without a config', () => new AxiosError('x', 'ECONNRESET'), false],
+    ['of others', () => Object.assign(new Error('x'), { config: contextOf().caller }), false],
+  ])('%s gets the config of the caller where it had one: %s', async (_, makeError, isReplaced) => {
+    const error = makeError()
+    const { config } = error
+    const caller = await rejected(error)
+    expect(error.config).toBe(isReplaced ? caller : config)
+  })
+
+  it('has no credential in the options of its native request, nor that of its response', async () => {
+    for (const isOfResponse of [false, true]) {
+      const { headers, request } = nativeRequest()
+      const response = { status: 404, headers: {}, data: Readable.from(['x']), request }
+      const error = new AxiosError('x', 'ERR_BAD_REQUEST', contextOf().caller)
+      const caller = await rejected(Object.assign(error, isOfResponse ? { response } : { request }))
+      expect(headers).toEqual({ 'X-Own': 'kept' })
+      expect(inspect(request._redirectable)).toBe('Object {}')
+      if (isOfResponse) expect(error.response?.config).toBe(caller)
+    }
+    const { headers, request } = nativeRequest()
+    await rejected(Object.assign(new Error('x'), { request: request._redirectable }))
+    expect(headers).toEqual({ 'X-Own': 'kept' })
+    for (const odd of [null, {}, { _redirectable: {} }, { _options: {} }])
+      await rejected(Object.assign(new Error('x'), { request: odd }))
+  })
+
+  it.each([null, 'text', undefined])('may have %j in place of a response', async (response) => {
+    const error = Object.assign(new AxiosError('x'), { response })
+    await rejected(error)
+    expect(error.response).toBe(response)
+  })
+
+  it('repeats no secret in its message', async () => {
+    const error = new Error(`cannot send ${OURS.authorization}`)
+    await rejected(error)
+    expect(error.message).not.toContain(OURS.token)
+  })
+
+  it('has the timeout of the caller in its message in place of the rest of it', async () => {
+    const error = new AxiosError('')
+    const adapter: AxiosAdapter = ({ timeout }) => {
+      error.message = `timeout of ${timeout}ms exceeded, timeout of 2000ms exceeded`
+      return Promise.reject(error)
+    }
+    const context = contextOf({ timeout: 1000 }, { adapter, sends: 1, spent: 300 })
+    await failure(transmit(context, OURS))
+    expect(error.message).toBe('timeout of 1000ms exceeded, timeout of 2000ms exceeded')
+  })
+
+  it('keeps its message after a first send, and where the caller set no timeout', async () => {
+    const message = 'timeout of 5ms exceeded'
+    const error = Object.defineProperty(new AxiosError(message), 'message', { writable: false })
+    await rejected(error, { timeout: 5 })
+    const adapter: AxiosAdapter = (config) => {
+      config.timeout = 5
+      return Promise.reject(error)
+    }
+    await rejected(error, {}, adapter)
+    expect(error.message).toBe(message)
+  })
+})
+
+describe('a response', () => {
+  it('with a stream has no credential in the options of its native request: the stream may fail later', async () => {
+    const headers: Record<string, string> = { Authorization: OURS.authorization, 'X-Own': 'kept' }
+    const request = { _redirectable: { _options: { headers } } }
+    const adapter: AxiosAdapter = (config) =>
+      Promise.resolve({
+        status: 200,
+        statusText: '',
+        data: Readable.from(['x']),
+        headers: {},
+        config,
+        request,
+      })
+    await transmit(contextOf({}, { adapter }), OURS)
+    expect(headers).toEqual({ 'X-Own': 'kept' })
+  })
+
+  it.each<[string, boolean, object, boolean]>([
+    ['of the http adapter', false, {}, true],
+    ['of an adapter that leaves redirects', true, { redirect: 'manual' }, true],
+    ['of a network proxy, which made no tunnel', false, { redirect: 'manual' }, false],
+  ])('that is a redirect, %s, is followed here: %s', async (_, isFollowed, property, encrypted) => {
+    const adapter: AxiosAdapter = (config) => {
+      const headers = { location: 'https://x.example.org/b' }
+      const request = { socket: { encrypted } }
+      return Promise.resolve({ status: 302, statusText: '', data: '', headers, config, request })
+    }
+    const proxy = { host: 'proxy.test', port: 3128 }
+    const sending = transmit(contextOf({ proxy }, { adapter: Object.assign(adapter, property) }), OURS)
+    if (isFollowed) await expect(sending).rejects.toBeInstanceOf(RedirectToFollow)
+    else expect((await sending).status).toBe(302)
+  })
+
+  it.each<[string, object | undefined, string]>([
+    ['manual', undefined, 'manual'],
+    ['manual', { redirect: 'follow', keepalive: true }, 'manual'],
+    ['as the caller says', { redirect: 'error' }, 'error'],
+  ])('of the fetch adapter: redirects are %s with %j', async (_, fetchOptions, redirect) => {
+    const seen: unknown[] = []
+    jest.spyOn(axios, 'getAdapter').mockReturnValueOnce((config) => {
+      seen.push((config as { fetchOptions?: unknown }).fetchOptions)
+      return Promise.resolve({ status: 200, statusText: '', data: '', headers: {}, config })
+    })
+    const context = contextOf(fetchOptions && ({ fetchOptions } as object), { adapter: 'fetch' })
+    await transmit(context, OURS)
+    expect(seen).toEqual([{ ...fetchOptions, redirect }])
   })
 })
 

@@ -27,7 +27,7 @@ export async function transmit(context: RequestContext, credentials: Credentials
   const { caller, request, url } = context
   const isProxied = usesProxy(url, request.proxy)
   const config = privateCopy(context, credentials, isProxied)
-  const begin = request.timeout ? performance.now() : 0
+  const begin = performance.now()
   try {
     if (credentials.scheme) await sign(config, context, credentials, credentials.scheme)
     rememberSecrets(context, credentials, isProxied)
@@ -41,7 +41,7 @@ export async function transmit(context: RequestContext, credentials: Credentials
     if (typeof error === 'object' && error !== null) hideFailure(error, context, credentials, config)
     throw error
   } finally {
-    if (request.timeout) context.spent += performance.now() - begin
+    context.spent += performance.now() - begin
     scrub(config, context, credentials)
   }
 }
@@ -103,8 +103,7 @@ function setAgents(
 /** Puts the caller's values back into the private copy, so that it holds no credential any more. */
 function scrub(config: Request, context: RequestContext, credentials: Credentials): void {
   const { request, redirects } = context
-  const fields = fieldsOf(credentials)
-  if (fields.length > 0) removeFields(config.headers, fields)
+  removeFields(config.headers, fieldsOf(credentials))
   for (const redirect of redirects ?? NO_REDIRECTS) scrubRedirect(redirect, context, credentials)
   const copy = config as unknown as Loose
   const source = request as unknown as Loose
@@ -174,7 +173,7 @@ function hideFailure(
   if (!(axios.isAxiosError(error) || axios.isCancel(error)) || !Object.isExtensible(error)) return
   if (failure.config) failure.config = caller
   // The message of a later send has the rest of the timeout.
-  if (config.timeout && request.timeout && config.timeout !== request.timeout)
+  if (request.timeout && config.timeout !== request.timeout)
     failure.message = String(failure.message).replace(
       `timeout of ${config.timeout}ms`,
       `timeout of ${request.timeout}ms`,
