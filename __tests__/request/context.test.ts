@@ -69,7 +69,7 @@ describe('a request remembers as secret', () => {
   })
 
   it.each<[Partial<InternalAxiosRequestConfig>, string[]]>([
-    [{ headers: { 'X-Own': 'another word', AUTHORIZATION: 'Own word' } as never }, ['word']],
+    [{ headers: { 'X-Own': 'other text', AUTHORIZATION: 'Own word' } as never }, ['word']],
     [{ auth: { username: 'me', password: 'pw' } }, ['pw', base64('me:pw')]],
     [{ url: 'https://me:a%20b@x.example.org/' }, ['a b', base64('me:a b')]],
     [{ url: 'https://me@x.example.org/' }, [base64('me:')]],

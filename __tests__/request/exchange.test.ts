@@ -2,7 +2,13 @@
 import axios, { AxiosError, AxiosHeaders, type AxiosAdapter, type InternalAxiosRequestConfig } from 'axios'
 import { resolveOptions, type ResolvedOptions } from '../../lib/options'
 import { exchange, igwnAuthOf } from '../../lib/request/exchange'
-import { IgwnAuthError, type IgwnAuthEvent, type IgwnAuthOptions, type IgwnAxiosError } from '../support/all'
+import {
+  IgwnAuthError,
+  type AuthScheme,
+  type IgwnAuthEvent,
+  type IgwnAuthOptions,
+  type IgwnAxiosError,
+} from '../support/all'
 
 const ORIGIN = 'https://x.example.org'
 const requestOf = (config: object = {}) =>
@@ -213,6 +219,31 @@ describe('a refusal', () => {
     expect(await failure(refusing(403, { cause: ours }))).toBe(ours)
   })
 })
+
+it.each([401, 302])(
+  'an error of a scheme is that of the request: a response in it, with status %d, is of another server',
+  async (status) => {
+    const { adapter, configs } = adapterWith()
+    const tokenRequest = requestOf({ url: 'https://issuer.example.org/token' })
+    const headers = { 'www-authenticate': 'Bearer', location: '/elsewhere' }
+    const response = { status, statusText: '', headers, data: '', config: tokenRequest }
+    const thrown = new AxiosError('no token', 'ERR_BAD_REQUEST', tokenRequest, undefined, response)
+    const asked = jest.fn()
+    const scheme: AuthScheme = {
+      name: 'Failing',
+      authorize: () => Promise.reject(thrown),
+      onResponse: asked,
+      shouldRetry: asked,
+    }
+    const leaving = Object.assign(adapter, { redirect: 'manual' })
+    expect(await failure(exchange(optionsOf({ scheme })).send(requestOf(), leaving))).toBe(thrown)
+    expect(thrown.config).toBe(tokenRequest)
+    expect(response.config).toBe(tokenRequest)
+    expect(thrown).not.toHaveProperty('igwnAuth')
+    expect(asked).not.toHaveBeenCalled()
+    expect(configs).toEqual([])
+  },
+)
 
 it('an aborted request is not sent', async () => {
   const { adapter, configs } = adapterWith()

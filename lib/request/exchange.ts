@@ -121,10 +121,13 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     }
     if (isObserved(context)) emitCredentials(context, credentials)
     throwIfAborted(context.request)
+    const { sends } = context
     let response: AxiosResponse
     try {
       response = await transmit(context, credentials)
     } catch (error) {
+      // Of a scheme, and a response in it is not of the server.
+      if (context.sends === sends) throw error
       return afterFailure(context, credentials, error)
     }
     if (isRefusal(response)) return afterRefusal(context, credentials, response)

@@ -21,15 +21,16 @@ type Loose = Record<string, unknown>
 /**
  * Sends a request once. Only the private copy of the config holds the credentials, and it is scrubbed in place when the adapter
  * settles, whatever the outcome: code that keeps a reference to it, such as an error that a response stream raises later, then
- * holds nothing secret. What is returned or thrown has the caller's config.
+ * holds nothing secret. What is returned or thrown has the caller's config. A scheme that fails has sent nothing: its error passes
+ * unchanged, and `context.sends` has not grown.
  */
 export async function transmit(context: RequestContext, credentials: Credentials): Promise<AxiosResponse> {
   const { caller, request, url } = context
   const isProxied = usesProxy(url, request.proxy)
   const config = privateCopy(context, credentials, isProxied)
+  if (credentials.scheme) await sign(config, context, credentials, credentials.scheme)
   const begin = performance.now()
   try {
-    if (credentials.scheme) await sign(config, context, credentials, credentials.scheme)
     rememberSecrets(context, credentials, isProxied)
     context.sends += 1
     const response = await callAdapter(context.adapter, config)
