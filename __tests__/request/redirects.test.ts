@@ -568,7 +568,7 @@ describe('the request that a redirect leads to', () => {
     'https://z.example.org',
   ] as const
   const OURS = { authorization: 'Bearer abc', token: 'abc', reasons: [] }
-  const object = {} as ObjectTarget
+  const object = { needsToken: true } as ObjectTarget
   const events: IgwnAuthEvent[] = []
   const options = {
     trustedOrigins: [X, Y, INSECURE, 'http://localhost:1'],
