@@ -12,16 +12,14 @@ import {
 } from '../lib/index'
 import { OAuth2Auth } from '../lib/oauth2'
 import { expectNoSecret } from './support/expect-no-secret'
-import { challenge, serverGroup } from './support/server'
+import { challenge, serve } from './support/server'
 import { emptyPlaces, mint, put, room, runtimeFile, signatureOf } from './support/tokens'
 
-const servers = serverGroup()
 let events: IgwnAuthEvent[]
 beforeEach(() => {
   emptyPlaces()
   events = []
 })
-afterEach(servers.close)
 
 const listening = (options: IgwnAuthOptions = {}): AxiosInstance =>
   applyIgwnAuth(axios.create(), { onEvent: (event) => events.push(event), ...options })
@@ -32,7 +30,7 @@ const relevant = () => events.filter((event) => event.type !== 'skipped' || even
 it('of a request that succeeds are skipped, selected and attached', async () => {
   process.env.BEARER_TOKEN = 'garbage'
   put(runtimeFile(), mint({ aud: 'ANY', exp: 4e9 }))
-  const { origin } = await servers.serve(() => ({}))
+  const { origin } = await serve(() => ({}))
   await listening().get(`${origin}/a/b?secret=1`)
   const url = `${origin}/a/b`
   expect(relevant()).toEqual([
@@ -48,7 +46,7 @@ it('of a request that succeeds are skipped, selected and attached', async () => 
 
 it('of a 401 that is retried are challenged and retrying', async () => {
   let count = 0
-  const { origin } = await servers.serve((_, index) => (index === 0 ? challenge('scope="a"') : {}))
+  const { origin } = await serve((_, index) => (index === 0 ? challenge('scope="a"') : {}))
   await listening({ token: () => `token-${(count += 1)}` }).get(origin)
   const url = `${origin}/`
   const selected = { type: 'selected', url, kind: 'token', source: 'the token source', expiresAt: undefined }
@@ -66,7 +64,7 @@ it('and explanations have no token or password that a server repeats', async () 
   const token = mint({ aud: 'ANY' })
   const netrc = put(room('.netrc'), 'machine 127.0.0.1 login albert password sosecretpassword')
   const basic = Buffer.from('albert:sosecretpassword').toString('base64')
-  const { origin } = await servers.serve(({ headers: { authorization = '' } }) => {
+  const { origin } = await serve(({ headers: { authorization = '' } }) => {
     const shown = authorization.slice(authorization.indexOf(' ') + 1)
     return challenge(`scope="a ${shown}", error="invalid_token", error_description="no ${authorization}"`)
   })
@@ -85,7 +83,7 @@ it('and explanations have no token or password that a server repeats', async () 
 })
 
 it('of a refusal that is returned is refused, once, also when validateStatus accepts it', async () => {
-  const { origin } = await servers.serve(() => challenge())
+  const { origin } = await serve(() => challenge())
   const summary = expect.stringContaining('the server requires a token') as string
   for (const validateStatus of [null, undefined]) {
     let count = 0
@@ -99,8 +97,8 @@ it('of a refusal that is returned is refused, once, also when validateStatus acc
 })
 
 it('of a redirect to another origin is redirected, and whether the credentials are kept', async () => {
-  const target = await servers.serve(() => ({}))
-  const { origin } = await servers.serve(() => ({
+  const target = await serve(() => ({}))
+  const { origin } = await serve(() => ({
     status: 302,
     headers: { Location: `${target.origin}/x?y=1` },
   }))
@@ -124,7 +122,7 @@ it('of every instance are published on the diagnostics channel', async () => {
   const published: unknown[] = []
   const listener = (message: unknown) => published.push(message)
   diagnostics.subscribe(EVENT_CHANNEL, listener)
-  const { origin } = await servers.serve(() => ({}))
+  const { origin } = await serve(() => ({}))
   await applyIgwnAuth(axios.create(), { token: 'abc' }).get(origin)
   diagnostics.unsubscribe(EVENT_CHANNEL, listener)
   await applyIgwnAuth(axios.create(), { token: 'abc' }).get(origin)
@@ -133,7 +131,7 @@ it('of every instance are published on the diagnostics channel', async () => {
 
 it('continue after a listener throws, with a warning', async () => {
   const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
-  const { origin } = await servers.serve(() => ({}))
+  const { origin } = await serve(() => ({}))
   const onEvent = () => {
     throw new Error('the log is full')
   }
@@ -145,7 +143,7 @@ it('continue after a listener throws, with a warning', async () => {
 
 it('continue after an async listener rejects, with a warning', async () => {
   const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
-  const { origin } = await servers.serve(() => ({}))
+  const { origin } = await serve(() => ({}))
   const onEvent = () => Promise.reject(new Error('the log is full'))
   const options = { token: 'abc', onEvent } as unknown as IgwnAuthOptions
   await applyIgwnAuth(axios.create(), options).get(origin)
@@ -155,8 +153,8 @@ it('continue after an async listener rejects, with a warning', async () => {
 
 it('do not show a token that a redirect repeats in the path', async () => {
   const events: unknown[] = []
-  const last = await servers.serve(() => ({ status: 403 }))
-  const first = await servers.serve(({ url }) => ({
+  const last = await serve(() => ({ status: 403 }))
+  const first = await serve(({ url }) => ({
     status: 302,
     headers: { Location: url === '/' ? '/f/sosecret' : `${last.origin}/f/sosecret` },
   }))
@@ -170,7 +168,7 @@ it('do not show a token that a redirect repeats in the path', async () => {
 })
 
 it('are printed with NODE_DEBUG=igwn-auth, a line each, without a secret', async () => {
-  const { origin } = await servers.serve(() => ({}))
+  const { origin } = await serve(() => ({}))
   const program = `
     const axios = require('axios')
     const { applyIgwnAuth } = require('axios-igwn-auth')
@@ -191,8 +189,8 @@ it('of any outcome have no secret', async () => {
   const token = mint({ aud: 'ANY' })
   put(runtimeFile(), token)
   put(room('.netrc'), 'machine localhost login albert password sosecretword')
-  const target = await servers.serve(() => challenge(), { host: 'localhost' })
-  const { origin } = await servers.serve(({ url }) =>
+  const target = await serve(() => challenge(), { host: 'localhost' })
+  const { origin } = await serve(({ url }) =>
     url.startsWith('/hop')
       ? { status: 302, headers: { Location: target.origin } }
       : { status: Number(url.slice(1, 4)) },

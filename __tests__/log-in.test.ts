@@ -20,17 +20,15 @@ import {
 } from './support/log-in'
 import { startOpenIdProvider, type OpenIdProvider } from './support/openid-provider'
 import { createAuthority } from './support/pki'
-import { serverGroup, type Answer, type Seen, type TestServer } from './support/server'
+import { serve, type Answer, type Seen, type TestServer } from './support/server'
 import { emptyPlaces, mint, put } from './support/tokens'
 
 let provider: OpenIdProvider
-const servers = serverGroup()
 beforeAll(async () => {
   provider = await startOpenIdProvider()
   process.env.SSL_CERT_FILE = put(kept('ca.pem'), provider.ca)
 }, 30_000)
 afterAll(async () => {
-  await servers.close()
   // It is undefined if the provider did not start.
   await (provider as OpenIdProvider | undefined)?.close()
 })
@@ -279,7 +277,7 @@ describe('login with Vault', () => {
     const authority = await createAuthority()
     const { certificate: cert, key } = await authority.issueServer()
     put(kept('vault-ca.pem'), authority.certificate)
-    vault = await servers.serve(respond, { tls: { cert, key } })
+    vault = await serve(respond, { tls: { cert, key } })
     requests = () => vault.seen.map(({ method, url }) => `${method} ${url.replace(/\?.*/, '')}`)
     function respond({ url, method, headers }: Seen) {
       const { pathname } = new URL(url, 'https://vault.example.org')

@@ -16,7 +16,7 @@ import {
   stateFolder,
 } from '../support/log-in'
 import { startOpenIdProvider } from '../support/openid-provider'
-import { serverGroup, type TestServer } from '../support/server'
+import { serve, type TestServer } from '../support/server'
 import { emptyPlaces, mint, now, put } from '../support/tokens'
 
 beforeEach(() => {
@@ -75,12 +75,9 @@ itOnTerminal(
   60_000,
 )
 
-const servers = serverGroup()
-afterEach(() => servers.close())
-
 /** A server whose tokens have any claims, after a login with a code or by refresh token. */
 async function issuerOf(claims: object, beforeToken?: Promise<void>, folder = ''): Promise<TestServer> {
-  const server: TestServer = await servers.serve(async ({ url }) => {
+  const server: TestServer = await serve(async ({ url }) => {
     if (url === '/token') await beforeToken
     const { origin } = server
     const answers: Readonly<Record<string, object>> = {

@@ -2,11 +2,10 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { igwnAuth, runtimeFile, shell, slashTmp } from '../support/command'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
-import { serverGroup, type TestServer } from '../support/server'
+import { serve, type TestServer } from '../support/server'
 import { startSite, type Site } from '../support/site'
 import { emptyPlaces, mint, put, room } from '../support/tokens'
 
-const servers = serverGroup()
 let site: Site
 let authority: Authority
 let ofServer: Issued
@@ -16,7 +15,6 @@ beforeAll(async () => {
   ofServer = await authority.issueServer()
 })
 afterAll(async () => {
-  await servers.close()
   await site.close()
 })
 
@@ -55,7 +53,7 @@ describe('a request', () => {
   })
 
   it('has the method, headers and body of the command line', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     put(room('headers'), '\ufeffX-From: a file\r\nX-Twice: 3\n\n')
     put(room('body'), 'line 1\r\nline 2\n')
     const words = [
@@ -99,7 +97,7 @@ describe('a request', () => {
   })
 
   it('with a body is a POST of a form by default', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     await igwnAuth(['get', server.origin, '-d', 'a=b'])
     expect(server.seen[0]).toMatchObject({
       method: 'POST',
@@ -110,15 +108,15 @@ describe('a request', () => {
 
   it('keeps an Authorization header of the command line', async () => {
     put(runtimeFile(), anyToken())
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     await igwnAuth(['get', server.origin, '-H', 'Authorization: Bearer own'])
     await igwnAuth(['get', server.origin, '-H', 'authorization:'])
     expect(server.authorizations).toEqual(['Bearer own', undefined])
   })
 
   it('drops the token when it is redirected to another origin', async () => {
-    const elsewhere = await servers.serve(() => ({ body: 'elsewhere' }), { host: '127.0.0.2' })
-    const server = await servers.serve(() => ({ status: 302, headers: { Location: elsewhere.origin } }))
+    const elsewhere = await serve(() => ({ body: 'elsewhere' }), { host: '127.0.0.2' })
+    const server = await serve(() => ({ status: 302, headers: { Location: elsewhere.origin } }))
     put(runtimeFile(), mint({ aud: server.origin }))
     const { code, stdout } = await igwnAuth(['get', server.origin])
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'elsewhere' })
@@ -142,7 +140,7 @@ describe('a request', () => {
 
 describe('the output', () => {
   it('has status and headers before the body with --include, and alone with --head', async () => {
-    const server = await servers.serve(() => ({
+    const server = await serve(() => ({
       headers: { 'X-A': 'b', 'Set-Cookie': ['a=1', 'b=2'] },
       body: 'the body',
     }))
@@ -159,7 +157,7 @@ describe('the output', () => {
 
   it('is the body byte by byte', async () => {
     const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256))
-    const server = await servers.serve(() => ({ body: bytes, headers: { 'Content-Encoding': 'gzip' } }))
+    const server = await serve(() => ({ body: bytes, headers: { 'Content-Encoding': 'gzip' } }))
     await shell(`$IGWN_AUTH get ${server.origin} > ${room('out')}`)
     expect(fs.readFileSync(room('out')).equals(bytes)).toBe(true)
   })
@@ -171,7 +169,7 @@ describe('the output', () => {
   ])(
     'of a failed request, %j, ends with a newline before the message on the same output',
     async (body, all) => {
-      const server = await servers.serve(() => ({ status: 404, body }))
+      const server = await serve(() => ({ status: 404, body }))
       expect(await shell(`$IGWN_AUTH get ${server.origin} 2>&1`)).toMatchObject({ stdout: all })
       // On separate outputs the body is unchanged.
       expect(await igwnAuth(['get', server.origin])).toMatchObject({ stdout: body })
@@ -179,7 +177,7 @@ describe('the output', () => {
   )
 
   it('ends without a message when its reader stops early', async () => {
-    const server = await servers.serve(() => ({ body: Buffer.alloc(5_000_000, 'x') }))
+    const server = await serve(() => ({ body: Buffer.alloc(5_000_000, 'x') }))
     const { stdout, stderr } = await shell(
       `{ $IGWN_AUTH get ${server.origin}; echo "code $?" >&2; } | head -c 10`,
     )
@@ -187,7 +185,7 @@ describe('the output', () => {
   })
 
   it('waits for a slow reader, longer than --timeout', async () => {
-    const server = await servers.serve(() => ({ body: Buffer.alloc(3_000_000, 'x') }))
+    const server = await serve(() => ({ body: Buffer.alloc(3_000_000, 'x') }))
     const line = `$IGWN_AUTH get ${server.origin} --timeout 1 | { sleep 2; wc -c; }`
     const { stdout, stderr } = await shell(line)
     expect({ stdout: stdout.trim(), stderr }).toEqual({ stdout: '3000000', stderr: '' })
@@ -232,7 +230,7 @@ describe('a refusal', () => {
 
   it('by TLS says whether a certificate was presented', async () => {
     const other = await createAuthority('Another CA')
-    const strict = await servers.serve(() => ({}), {
+    const strict = await serve(() => ({}), {
       host: 'localhost',
       tls: {
         cert: ofServer.certificate,
@@ -256,7 +254,7 @@ describe('a refusal', () => {
     let nginx: TestServer
     beforeEach(async () => {
       const tls = { cert: ofServer.certificate, key: ofServer.key }
-      nginx = await servers.serve(() => ({ status: 400, body: page }), { host: 'localhost', tls })
+      nginx = await serve(() => ({ status: 400, body: page }), { host: 'localhost', tls })
       put(room('ca.pem'), authority.certificate)
     })
 
@@ -294,7 +292,7 @@ describe('a refusal', () => {
   })
 
   it('by a network proxy says so, with what to do', async () => {
-    const proxy = await servers.serve(() => ({ status: 407, body: 'no' }))
+    const proxy = await serve(() => ({ status: 407, body: 'no' }))
     const { code, stderr } = await igwnAuth(['get', 'http://a.example.org/'], {
       env: { HTTP_PROXY: proxy.origin },
     })
@@ -305,14 +303,14 @@ describe('a refusal', () => {
   })
 
   it('with a challenge for Basic names the line that netrc needs', async () => {
-    const server = await servers.serve(() => ({ status: 401, headers: { 'WWW-Authenticate': 'Basic' } }))
+    const server = await serve(() => ({ status: 401, headers: { 'WWW-Authenticate': 'Basic' } }))
     const { code, stderr } = await igwnAuth(['get', '-f', server.origin])
     expect(code).toBe(1)
     expect(stderr).toContain('To fix: add the line "machine 127.0.0.1 login USERNAME password PASSWORD" to ')
   })
 
   it('of another kind is exit code 22, with the body on stdout unless --fail is set', async () => {
-    const server = await servers.serve(() => ({ status: 404, body: '{"detail":"no such event"}' }))
+    const server = await serve(() => ({ status: 404, body: '{"detail":"no such event"}' }))
     const loud = await igwnAuth(['get', server.origin])
     expect(loud).toMatchObject({
       code: 22,
@@ -334,7 +332,7 @@ describe('a failed connection', () => {
   })
 
   it('to a server without TLS is exit code 35', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     expect(await igwnAuth(['get', server.origin.replace('http:', 'https:')])).toMatchObject({
       code: 35,
       stderr: `igwn-auth: 127.0.0.1:${server.port}: TLS failed (wrong version number)\n`,
@@ -351,12 +349,12 @@ describe('a failed connection', () => {
   })
 
   it('with too many redirects is exit code 47', async () => {
-    const server = await servers.serve(() => ({ status: 302, headers: { Location: '/again' } }))
+    const server = await serve(() => ({ status: 302, headers: { Location: '/again' } }))
     expect((await igwnAuth(['get', server.origin])).code).toBe(47)
   })
 
   it('to a server that sends nothing is exit code 28', async () => {
-    const server = await servers.serve(() => new Promise(() => undefined))
+    const server = await serve(() => new Promise(() => undefined))
     expect(await igwnAuth(['get', server.origin, '--timeout', '0.3'])).toMatchObject({
       code: 28,
       stderr: `igwn-auth: 127.0.0.1:${server.port} sent nothing for 0.3 seconds\n`,
@@ -368,7 +366,7 @@ describe('a failed connection', () => {
   })
 
   it('is not tried when a file of the command line cannot be read: exit code 26', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     for (const words of [
       ['-d', '@none'],
       ['-H', '@none'],
@@ -383,7 +381,7 @@ describe('a failed connection', () => {
 
 describe('a signal', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('%s ends it like other programs', async (name) => {
-    const server = await servers.serve(() => new Promise(() => undefined))
+    const server = await serve(() => new Promise(() => undefined))
     const ended = await igwnAuth(['get', server.origin], {
       ownProcess: true,
       meanwhile: async ({ child }) => {

@@ -4,12 +4,11 @@ import { programExample, runExample, testExamples } from '../support/examples'
 import { serveAgent, type AgentStandIn } from '../support/oidc-agent'
 import { startOpenIdProvider, type OpenIdProvider } from '../support/openid-provider'
 import { leadHosts } from '../support/redirect-hosts'
-import { serverGroup } from '../support/server'
+import { serve } from '../support/server'
 import { put } from '../support/tokens'
 
 const folder = String(process.env.HOME)
 const issuer = 'https://issuer.example.org'
-const servers = serverGroup()
 const variables: Record<string, string> = {}
 let provider: OpenIdProvider | undefined
 let agent: AgentStandIn | undefined
@@ -26,7 +25,7 @@ beforeAll(async () => {
   provider = made
   stopLeading = leadHosts(made.port, made.ca)
   const mint = (sub: string, aud: string) => made.mint({ sub, aud, scope: 'gracedb.read' })
-  const actions = await servers.serve(({ url }) => {
+  const actions = await serve(({ url }) => {
     const audience = new URL(url, issuer).searchParams.get('audience') ?? ''
     return { body: JSON.stringify({ value: mint('repo:igwn/alerts:ref:refs/heads/main', audience) }) }
   })
@@ -48,7 +47,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const name of Object.keys(variables)) Reflect.deleteProperty(process.env, name)
   stopLeading?.()
-  await Promise.all([servers.close(), agent?.close(), provider?.close()])
+  await Promise.all([agent?.close(), provider?.close()])
 })
 
 const run = (example: Parameters<typeof runExample>[0]) =>

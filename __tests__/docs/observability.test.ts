@@ -14,11 +14,10 @@ import type * as Library from '../../lib'
 import { exampleMachine, type ExampleMachine } from '../support/example-machine'
 import { examplesIn, runExample, testExamples } from '../support/examples'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { challenge, serverGroup } from '../support/server'
+import { challenge, serve } from '../support/server'
 
 const ROOT = path.join(__dirname, '../..')
 const PAGE = path.join(ROOT, 'docs/observability.md')
-const servers = serverGroup()
 
 const spans = new InMemorySpanExporter()
 const tracing = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
@@ -40,7 +39,7 @@ beforeAll(async () => {
     )
 })
 afterAll(async () => {
-  await Promise.all([tracing.shutdown(), metering.shutdown(), machine.close(), servers.close()])
+  await Promise.all([tracing.shutdown(), metering.shutdown(), machine.close()])
 })
 
 testExamples('docs/observability.md', () => machine)
@@ -86,9 +85,7 @@ describe('spans', () => {
 
   describe.each(['axios', 'fetch'] as const)('with %s', (client) => {
     it('have the attributes of the semantic conventions, and the count of resends', async () => {
-      const server = await servers.serve((_, index) =>
-        index === 0 ? challenge('error="invalid_token"') : {},
-      )
+      const server = await serve((_, index) => (index === 0 ? challenge('error="invalid_token"') : {}))
       let count = 0
       const token = () => `token-that-is-secret-${(count += 1)}`
       const span = await spanOf(client, `${server.origin}/a?key=secret-parameter`, { token })
@@ -109,7 +106,7 @@ describe('spans', () => {
     })
 
     it('of a refusal are errors with its summary', async () => {
-      const server = await servers.serve(() => challenge('scope="a.read"'))
+      const server = await serve(() => challenge('scope="a.read"'))
       const span = await spanOf(client, server.origin, { token: 'token-that-is-secret' })
       expect(span.attributes).toMatchObject({ 'error.type': '401', 'http.response.status_code': 401 })
       expect(span.attributes).not.toHaveProperty('http.request.resend_count')
@@ -118,10 +115,10 @@ describe('spans', () => {
     })
 
     it('of a request that is not sent, or gets no response, have the code', async () => {
-      const server = await servers.serve(() => ({}))
+      const server = await serve(() => ({}))
       const unsent = await spanOf(client, server.origin, { failIfNoAuth: true, netrc: false, token: false })
       expect(unsent.attributes).toMatchObject({ 'error.type': 'ERR_IGWN_NO_CREDENTIAL' })
-      await servers.close()
+      await server.close()
       const failed = await spanOf(client, server.origin, { token: false })
       expect(failed.attributes).toMatchObject({ 'error.type': 'ECONNREFUSED' })
       expect(failed.attributes).not.toHaveProperty('http.response.status_code')
@@ -131,9 +128,7 @@ describe('spans', () => {
 
 it('counters have retries and refusals by server, and new tokens and warnings by source', async () => {
   const { get } = await partsOf<{ get: typeof Library.get }>('Counters', 'get')
-  const server = await servers.serve(({ url }, index) =>
-    url === '/refused' || index === 0 ? challenge() : {},
-  )
+  const server = await serve(({ url }, index) => (url === '/refused' || index === 0 ? challenge() : {}))
   let count = 0
   const token = () => `token-that-is-secret-${(count += 1)}`
   await get(`${server.origin}/retried`, { igwnAuth: { token } })

@@ -12,15 +12,13 @@ import {
 import { oauth1 } from '../../lib/oauth1/index'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { createAuthority } from '../support/pki'
-import { serverGroup, type Answer } from '../support/server'
+import { serve, type Answer } from '../support/server'
 import { emptyPlaces, mint, now, put, room, runtimeFile, stopClock } from '../support/tokens'
 
-const servers = serverGroup()
 beforeEach(emptyPlaces)
-afterEach(async () => {
+afterEach(() => {
   jest.useRealTimers()
   delete process.env.X509_USER_PROXY
-  await servers.close()
 })
 
 function bearer(status: number, parameters?: string): Answer {
@@ -36,7 +34,7 @@ async function refused(
     instance,
   }: { path?: string; options?: IgwnAuthOptions; instance?: AxiosInstance } = {},
 ): Promise<Refusal> {
-  const { origin } = await servers.serve(() => answer)
+  const { origin } = await serve(() => answer)
   const error = (await applyIgwnAuth(instance ?? axios.create(), options)
     .get(origin + path)
     .catch((one: unknown) => one)) as IgwnAxiosError
@@ -228,7 +226,7 @@ it('adds why no token was sent, when the server requires one', async () => {
 
 it('lists why no token was sent also when none is searched before a challenge', async () => {
   put(runtimeFile(), mint({ aud: 'https://y.example.org' }))
-  const { origin } = await servers.serve(() => bearer(401, 'scope="gracedb.read"'))
+  const { origin } = await serve(() => bearer(401, 'scope="gracedb.read"'))
   const error = (await new HTTPSciTokenAuth()
     .apply(axios.create())
     .get(origin)
@@ -252,11 +250,11 @@ it('names the certificate that was presented, also when the handshake failed bec
   process.env.X509_USER_PROXY = put(room('x509up'), alice.bundle)
   process.env.REQUESTS_CA_BUNDLE = put(room('ca.pem'), authority.certificate)
   const ask = { cert: certificate, key, requestCert: true }
-  const lenient = await servers.serve(() => ({ status: 403 }), {
+  const lenient = await serve(() => ({ status: 403 }), {
     host: 'localhost',
     tls: { ...ask, ca: authority.certificate },
   })
-  const strict = await servers.serve(() => ({}), {
+  const strict = await serve(() => ({}), {
     host: 'localhost',
     tls: { ...ask, ca: (await createAuthority('Other CA')).certificate },
   })
@@ -283,7 +281,7 @@ it('names the certificate that was presented, also when the handshake failed bec
 it('is printed with summary and reasons, without the explanation and without a secret', async () => {
   const token = mint(audience)
   put(runtimeFile(), token)
-  const { origin } = await servers.serve(() => ({ status: 403 }))
+  const { origin } = await serve(() => ({ status: 403 }))
   const error = (await applyIgwnAuth(axios.create())
     .get(origin)
     .catch((one: unknown) => one)) as IgwnAxiosError
@@ -295,7 +293,7 @@ it('is printed with summary and reasons, without the explanation and without a s
 })
 
 it('is not added to other errors', async () => {
-  const { origin } = await servers.serve(() => ({ status: 404 }))
+  const { origin } = await serve(() => ({ status: 404 }))
   const error = (await applyIgwnAuth(axios.create())
     .get(origin)
     .catch((one: unknown) => one)) as IgwnAxiosError

@@ -2,19 +2,20 @@
 import { Worker } from 'node:worker_threads'
 import axios from 'axios'
 import { applyIgwnAuth } from '../support/all'
-import { serverGroup } from '../support/server'
+import { serve } from '../support/server'
 import { emptyPlaces, mint, put, runtimeFile, temporaryFile } from '../support/tokens'
 
-const servers = serverGroup()
-afterEach(servers.close)
 beforeEach(emptyPlaces)
 
-/** Writes one token after the other, one in about a millisecond, and reports which is in place. */
+/**
+ * Writes one token after the other, one in about a millisecond, and reports which is in place. After every sixth it waits for two
+ * requests, of which the second began with this token in place: on a busy host all may be written during one.
+ */
 const WRITER = `
 const fs = require('node:fs')
 const { workerData: { tokens, file, shared, how } } = require('node:worker_threads')
 const written = new Int32Array(shared)
-const pause = (ms) => Atomics.wait(written, 1, 0, ms)
+const pause = (ms) => Atomics.wait(written, 2, 0, ms)
 const ways = {
   rename(token) {
     fs.writeFileSync(file + '.new', token, { mode: 0o600 })
@@ -35,16 +36,19 @@ tokens.forEach((token, index) => {
   ways[how](token)
   Atomics.store(written, 0, index)
   pause(0.7)
+  if (index % 6 === 5)
+    for (let count = Atomics.load(written, 1), last = count; last < count + 2; last = Atomics.load(written, 1))
+      Atomics.wait(written, 1, last, 10_000)
 })
 `
 
 /** Sends requests one after the other while the token is renewed. */
 async function requestsWhile(how: 'rename' | 'pieces', count: number) {
   const tokens = Array.from({ length: count }, () => mint({ aud: 'ANY' }))
-  const shared = new SharedArrayBuffer(8)
+  const shared = new SharedArrayBuffer(12)
   const written = new Int32Array(shared)
   put(runtimeFile(), tokens[0]!)
-  const server = await servers.serve(() => ({}))
+  const server = await serve(() => ({}))
   const instance = applyIgwnAuth(axios.create({ proxy: false, baseURL: server.origin }))
   const writer = new Worker(WRITER, { eval: true, workerData: { tokens, file: runtimeFile(), shared, how } })
   const writing = { isOver: false }
@@ -57,17 +61,23 @@ async function requestsWhile(how: 'rename' | 'pieces', count: number) {
   })
   /** The index of the token in place when a request started, and of the one that arrived; -1 for another token. */
   const sent: { before: number; arrived: number; authorization: string | undefined }[] = []
-  while (!writing.isOver) {
-    const before = Atomics.load(written, 0)
-    await instance.get('/')
-    const authorization = server.authorizations.at(-1)
-    sent.push({
-      before,
-      arrived: tokens.indexOf(authorization?.slice('Bearer '.length) ?? ''),
-      authorization,
-    })
+  try {
+    while (!writing.isOver) {
+      const before = Atomics.load(written, 0)
+      await instance.get('/')
+      Atomics.add(written, 1, 1)
+      Atomics.notify(written, 1)
+      const authorization = server.authorizations.at(-1)
+      sent.push({
+        before,
+        arrived: tokens.indexOf(authorization?.slice('Bearer '.length) ?? ''),
+        authorization,
+      })
+    }
+    await ended
+  } finally {
+    await writer.terminate()
   }
-  await ended
   return sent
 }
 

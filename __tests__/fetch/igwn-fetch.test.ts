@@ -6,22 +6,20 @@ import type { SchemeRequest } from '../../lib/schemes/auth-scheme'
 import { reuse } from '../../lib/tokens/reuse'
 import { listen } from '../support/listen'
 import { expectNoUnhandledRejection } from '../support/record-events'
-import { challenge, serverGroup } from '../support/server'
+import { challenge, serve } from '../support/server'
 import { emptyPlaces, mint, ours, put, room } from '../support/tokens'
 
-const servers = serverGroup()
 expectNoUnhandledRejection()
 beforeEach(emptyPlaces)
-afterEach(async () => {
+afterEach(() => {
   delete process.env.NETRC
-  await servers.close()
 })
 
 const TOKEN = 'token-of-alice'
 
 describe('a request', () => {
   it('carries the token that is found for its URL', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     process.env.BEARER_TOKEN = mint({ aud: server.origin })
     const response = await igwnFetch(`${server.origin}/x`)
     expect(await response.json()).toEqual({ ok: true })
@@ -32,7 +30,7 @@ describe('a request', () => {
     ['a URL', (url: string) => new URL(url)],
     ['a Request', (url: string) => new Request(url)],
   ])('is sent to %s', async (_, input) => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const response = await createIgwnFetch({ token: TOKEN })(input(`${server.origin}/x?y=1`))
     expect(response.status).toBe(200)
     expect(server.seen).toMatchObject([{ method: 'GET', url: '/x?y=1' }])
@@ -40,7 +38,7 @@ describe('a request', () => {
   })
 
   it('carries username and password of netrc, where there is no token', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     process.env.NETRC = put(room('netrc'), 'machine 127.0.0.1 login albert password secret-of-albert\n')
     await createIgwnFetch()(server.origin)
     expect(server.authorizations).toEqual([
@@ -49,7 +47,7 @@ describe('a request', () => {
   })
 
   it('has the options of its own over those of the instance, and none with false', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const get = createIgwnFetch({ token: TOKEN })
     await get(server.origin, { igwnAuth: { token: 'another-token' } })
     await get(server.origin, { igwnAuth: false })
@@ -61,14 +59,14 @@ describe('a request', () => {
     ['a list', [['AUTHORIZATION', 'Bearer mine']] as [string, string][]],
     ['Headers', new Headers({ Authorization: 'Bearer mine' })],
   ])("keeps the caller's own Authorization in %s", async (_, headers) => {
-    const server = await servers.serve(() => challenge())
+    const server = await serve(() => challenge())
     const response = await createIgwnFetch({ token: TOKEN })(server.origin, { headers })
     expect(response.status).toBe(401)
     expect(server.authorizations).toEqual(['Bearer mine'])
   })
 
   it('is not sent without the credential that its options require', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const get = createIgwnFetch()
     await expect(get(server.origin, { igwnAuth: { token: true } })).rejects.toMatchObject({
       name: 'IgwnAuthError',
@@ -131,7 +129,7 @@ describe('a request', () => {
   })
 
   it('has no options with null, and no signal with null', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const get = createIgwnFetch({ token: TOKEN })
     expect((await get(server.origin, null)).status).toBe(200)
     const aborted = new Request(server.origin, { signal: AbortSignal.abort() })
@@ -139,7 +137,7 @@ describe('a request', () => {
   })
 
   it('has everything of a Request that its options do not replace', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const get = createIgwnFetch({ token: TOKEN })
     const referrer = `${server.origin}/page`
     const post = { method: 'POST', body: 'abc', headers: { 'X-Own': '1' }, referrer }
@@ -152,7 +150,7 @@ describe('a request', () => {
   })
 
   it('whose body was read is an error of fetch, and is not sent', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const request = new Request(server.origin, { method: 'POST', body: 'abc' })
     const get = createIgwnFetch({ token: TOKEN })
     await get(request)
@@ -164,7 +162,7 @@ describe('a request', () => {
     ['its options', (url) => [url, { credentials: 'omit' }]],
     ['a Request', (url) => [new Request(url, { credentials: 'omit' })]],
   ])("carries no credential of ours with credentials: 'omit' in %s", async (_, call) => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
     await createIgwnFetch({ token: TOKEN })(...call(server.origin))
     await createIgwnFetch()(...call(server.origin))
@@ -175,7 +173,7 @@ describe('a request', () => {
   })
 
   it('rejects with the reason of its signal, also while a source is waited for', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const get = createIgwnFetch({ token: () => new Promise<string>(() => undefined) })
     const aborted = AbortSignal.abort(new Error('before'))
     await expect(get(server.origin, { signal: aborted })).rejects.toThrow('before')
@@ -209,8 +207,7 @@ describe('header names', () => {
 })
 
 describe('a 401 with a Bearer challenge', () => {
-  const refusesFirst = () =>
-    servers.serve((_, index) => (index === 0 ? challenge('error="invalid_token"') : {}))
+  const refusesFirst = () => serve((_, index) => (index === 0 ? challenge('error="invalid_token"') : {}))
 
   it('is retried once with another token that is found', async () => {
     const server = await refusesFirst()
@@ -290,9 +287,7 @@ describe('a 401 with a Bearer challenge', () => {
   })
 
   it('that stands has an explanation, and its body can be read', async () => {
-    const server = await servers.serve(() =>
-      challenge('error="insufficient_scope", scope="storage.modify:/"'),
-    )
+    const server = await serve(() => challenge('error="insufficient_scope", scope="storage.modify:/"'))
     process.env.BEARER_TOKEN = mint({ aud: server.origin })
     const response = await createIgwnFetch()(server.origin)
     expect(await response.json()).toEqual({ error: 'refused' })
@@ -318,13 +313,13 @@ describe('a 401 with a Bearer challenge', () => {
   })
 
   it('is not explained when it is no refusal', async () => {
-    const server = await servers.serve(() => ({ status: 404 }))
+    const server = await serve(() => ({ status: 404 }))
     expect(explanationOf(await createIgwnFetch({ token: TOKEN })(server.origin))).toBeUndefined()
     expect(explanationOf(undefined)).toBeUndefined()
   })
 
   it('is retried where a redirect led, and not at the start again', async () => {
-    const server = await servers.serve(({ url }, index) =>
+    const server = await serve(({ url }, index) =>
       url === '/create' ? { status: 303, headers: { location: '/result' } } : index === 1 ? challenge() : {},
     )
     process.env.SCITOKEN = mint({ aud: server.origin, jti: 'a' })
@@ -345,8 +340,8 @@ describe('a 401 with a Bearer challenge', () => {
 
 describe('a redirect', () => {
   async function redirecting(status = 307, path = '') {
-    const elsewhere = await servers.serve(() => ({}))
-    const server = await servers.serve(() => ({ status, headers: { location: elsewhere.origin + path } }))
+    const elsewhere = await serve(() => ({}))
+    const server = await serve(() => ({ status, headers: { location: elsewhere.origin + path } }))
     return { elsewhere, server }
   }
 
@@ -405,7 +400,7 @@ describe('a redirect', () => {
   })
 
   it('in a loop ends after 20 as a failure of fetch', async () => {
-    const server = await servers.serve(() => ({ status: 302, headers: { location: '/' } }))
+    const server = await serve(() => ({ status: 302, headers: { location: '/' } }))
     await expect(createIgwnFetch({ token: TOKEN })(server.origin)).rejects.toThrow(TypeError)
     expect(server.seen).toHaveLength(21)
   })
@@ -413,7 +408,7 @@ describe('a redirect', () => {
   it.each(['file:///etc/hostname', 'data:text/plain,hello', 'http://[', 'ftp://127.0.0.1/'])(
     'to %s is a failure of fetch that does not repeat it',
     async (location) => {
-      const server = await servers.serve(() => ({ status: 302, headers: { location } }))
+      const server = await serve(() => ({ status: 302, headers: { location } }))
       const failure: unknown = await createIgwnFetch({ token: TOKEN })(server.origin).catch(
         (error: unknown) => error,
       )
@@ -426,7 +421,7 @@ describe('a redirect', () => {
   )
 
   it('without Location is a response', async () => {
-    const server = await servers.serve(() => ({ status: 302 }))
+    const server = await serve(() => ({ status: 302 }))
     expect((await createIgwnFetch({ token: TOKEN })(server.origin)).status).toBe(302)
   })
 
@@ -442,7 +437,7 @@ describe('a redirect', () => {
 
 describe('a scheme', () => {
   it('gets the request as it is sent, and changes header, URL and body', async () => {
-    const server = await servers.serve((_, index) =>
+    const server = await serve((_, index) =>
       index === 0 ? { status: 307, headers: { location: '/there' } } : {},
     )
     const asked: unknown[] = []
@@ -486,7 +481,7 @@ describe('a scheme', () => {
 })
 
 it('emits the same events as a request of axios', async () => {
-  const server = await servers.serve((_, index) => (index === 0 ? challenge() : { status: 403 }))
+  const server = await serve((_, index) => (index === 0 ? challenge() : { status: 403 }))
   const events: IgwnAuthEvent[] = []
   let issued = 0
   const get = createIgwnFetch({

@@ -25,11 +25,10 @@ import { expectNoSecret } from '../support/expect-no-secret'
 import { listen } from '../support/listen'
 import { expectNoUnhandledRejection } from '../support/record-events'
 import { createAuthority, type Authority } from '../support/pki'
-import { challenge, serve, serverGroup, type Answer } from '../support/server'
+import { challenge, serve, type Answer } from '../support/server'
 import { ours } from '../support/tokens'
 
 /** Automatic retry over the wire; in company, in any order, sees and is seen as one request. */
-const servers = serverGroup()
 const made: AxiosInstance[] = []
 expectNoUnhandledRejection()
 /** Milliseconds of each pause between tries; nothing waits for it. */
@@ -42,9 +41,8 @@ beforeEach(() => {
     return Promise.resolve()
   })
 })
-afterEach(async () => {
+afterEach(() => {
   for (const instance of made.splice(0)) removeIgwnAuth(instance)
-  await servers.close()
 })
 
 /** Pauses that end when the test says so. */
@@ -104,20 +102,20 @@ describe('a status', () => {
   it.each([404, 408, 425, 429, 500, 502, 503, 504])(
     '%d is retried until the server responds with another one',
     async (status) => {
-      const server = await servers.serve(answering({ status }, { status }, { status }, {}))
+      const server = await serve(answering({ status }, { status }, { status }, {}))
       expect((await retrying().get(server.origin)).status).toBe(200)
       expect(server.seen).toHaveLength(4)
     },
   )
 
   it.each([400, 401, 403, 409, 410, 501, 505])('%d is not retried', async (status) => {
-    const server = await servers.serve(answering({ status }, {}))
+    const server = await serve(answering({ status }, {}))
     expect((await failureOf(retrying().get(server.origin))).response?.status).toBe(status)
     expect(server.seen).toHaveLength(1)
   })
 
   it('that remains is the error after three retries', async () => {
-    const server = await servers.serve((_, index) => ({ status: 503, body: String(index) }))
+    const server = await serve((_, index) => ({ status: 503, body: String(index) }))
     const error = await failureOf(retrying().get(server.origin, { params: { a: 1 } }))
     expect(error).toBeInstanceOf(AxiosError)
     expect([error.code, error.message]).toEqual(['ERR_BAD_RESPONSE', 'Request failed with status code 503'])
@@ -126,7 +124,7 @@ describe('a status', () => {
   })
 
   it('is not retried when the options of the instance or the request exclude it', async () => {
-    const server = await servers.serve(answering({ status: 404 }))
+    const server = await serve(answering({ status: 404 }))
     await failureOf(retrying().get(server.origin, { igwnRetry: { doNotRetryCodes: [404] } }))
     expect(server.seen).toHaveLength(1)
     await failureOf(retrying({ doNotRetryCodes: [404] }).get(server.origin))
@@ -138,7 +136,7 @@ describe('a status', () => {
   })
 
   it('that validateStatus accepts is retried too, and is the result in the end', async () => {
-    const server = await servers.serve((_, index) => ({ status: index < 9 ? 503 : 200, body: String(index) }))
+    const server = await serve((_, index) => ({ status: index < 9 ? 503 : 200, body: String(index) }))
     const instance = retrying({}, { validateStatus: null })
     const { status, data, config } = await instance.get<number>(server.origin)
     expect([status, data, config.validateStatus]).toEqual([503, 3, null])
@@ -199,7 +197,7 @@ describe('a timeout', () => {
 
   it.each(['http', 'fetch'] as const)('is retried, and each try has it in full (%s)', async (name) => {
     const { timeouts, adapter } = timing(name, 2)
-    const server = await servers.serve(() => (timeouts.length < 3 ? silent() : {}))
+    const server = await serve(() => (timeouts.length < 3 ? silent() : {}))
     const { status } = await retrying({}, { adapter }).get(server.origin, { timeout: 60_000 })
     expect(status).toBe(200)
     expect(timeouts).toEqual([60_000, 60_000, 60_000])
@@ -225,7 +223,7 @@ describe('a timeout', () => {
   })
 
   it('of the options has the error of axios', async () => {
-    const server = await servers.serve(silent)
+    const server = await serve(silent)
     const error = await failureOf(retrying({ timeout: 500, retries: 0 }).get(server.origin))
     expect([error.code, error.message]).toEqual(['ECONNABORTED', 'timeout of 500ms exceeded'])
   })
@@ -233,7 +231,7 @@ describe('a timeout', () => {
 
 describe('waiting', () => {
   it('doubles with each try, and adds up to a fifth at random', async () => {
-    const server = await servers.serve(() => ({ status: 503 }))
+    const server = await serve(() => ({ status: 503 }))
     await failureOf(retrying({ backoff: 100 }).get(server.origin))
     const shares = pauses.map((delay, index) => delay / (100 * 2 ** index))
     expect(shares).toHaveLength(3)
@@ -248,7 +246,7 @@ describe('waiting', () => {
     ['in seconds', () => '30', 30_000],
     ['as a date', () => new Date(Date.now() + 60_000).toUTCString(), 60_000],
   ])('takes as long as Retry-After requires, %s', async (_, value, most) => {
-    const server = await servers.serve((_seen, index) =>
+    const server = await serve((_seen, index) =>
       index === 0 ? { status: 429, headers: { 'Retry-After': value() } } : {},
     )
     expect((await retrying({ backoff: 1 }).get(server.origin)).status).toBe(200)
@@ -261,7 +259,7 @@ describe('waiting', () => {
   it.each(['soon', '', '-5', 'Mon, 01 Jan 2001 00:00:00 GMT'])(
     'ignores a Retry-After of %j',
     async (value) => {
-      const server = await servers.serve(answering({ status: 503, headers: { 'Retry-After': value } }, {}))
+      const server = await serve(answering({ status: 503, headers: { 'Retry-After': value } }, {}))
       expect((await retrying({ backoff: 1 }).get(server.origin)).status).toBe(200)
       expect(pauses).toHaveLength(1)
       expect(pauses[0]).toBeLessThan(2)
@@ -269,7 +267,7 @@ describe('waiting', () => {
   )
 
   it('ends with the response when Retry-After is longer than maxRetryAfter', async () => {
-    const server = await servers.serve(answering({ status: 503, headers: { 'Retry-After': '130' } }))
+    const server = await serve(answering({ status: 503, headers: { 'Retry-After': '130' } }))
     expect((await failureOf(retrying().get(server.origin))).response?.status).toBe(503)
     expect((await failureOf(retrying({ maxRetryAfter: 129_000 }).get(server.origin))).response?.status).toBe(
       503,
@@ -278,7 +276,7 @@ describe('waiting', () => {
   })
 
   it('ends at once when the request is aborted, and nothing more is sent', async () => {
-    const server = await servers.serve(answering({ status: 503 }))
+    const server = await serve(answering({ status: 503 }))
     const controller = new AbortController()
     const { begun, end } = heldPause()
     const request = failureOf(retrying().get(server.origin, { signal: controller.signal }))
@@ -294,7 +292,7 @@ describe('waiting', () => {
   })
 
   it('ends at once when a cancel token is canceled', async () => {
-    const server = await servers.serve(answering({ status: 503 }))
+    const server = await serve(answering({ status: 503 }))
     const source = axios.CancelToken.source()
     const { begun, end } = heldPause()
     const request = failureOf(retrying().get(server.origin, { cancelToken: source.token }))
@@ -307,14 +305,14 @@ describe('waiting', () => {
   })
 
   it('does not start for an aborted request', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const error = await failureOf(retrying().get(server.origin, { signal: AbortSignal.abort() }))
     expect(error.code).toBe('ERR_CANCELED')
     expect(server.seen).toEqual([])
   })
 
   it('leaves no listener on a signal that many requests share', async () => {
-    const server = await servers.serve((_, index) => (index % 2 === 0 ? { status: 503 } : {}))
+    const server = await serve((_, index) => (index % 2 === 0 ? { status: 503 } : {}))
     const { signal } = new AbortController()
     const instance = retrying()
     for (let i = 0; i < 3; i += 1) await instance.get(server.origin, { signal })
@@ -339,7 +337,7 @@ describe('a method that is not idempotent', () => {
     ['head', 502, true],
     ['options', 502, true],
   ])('%s after %d: another try is %j', async (method, status, retried) => {
-    const server = await servers.serve(answering({ status }, {}))
+    const server = await serve(answering({ status }, {}))
     const request = retrying().request({ url: server.origin, method, data: { a: 1 } })
     await (retried ? request : failureOf(request))
     expect(server.seen).toHaveLength(retried ? 2 : 1)
@@ -354,7 +352,7 @@ describe('a method that is not idempotent', () => {
   })
 
   it('is not retried after a timeout', async () => {
-    const server = await servers.serve(() => new Promise(() => undefined))
+    const server = await serve(() => new Promise(() => undefined))
     const { timeouts, adapter } = timing('http')
     const error = await failureOf(retrying({}, { adapter }).post(server.origin, {}))
     expect([error.code, timeouts.length]).toEqual(['ECONNABORTED', 1])
@@ -370,7 +368,7 @@ describe('a method that is not idempotent', () => {
     ['the option retryNonIdempotent, as in Bitfount', { retryNonIdempotent: true }, {}],
     ['that option of the request', {}, { igwnRetry: { retryNonIdempotent: true } }],
   ])('is retried like others with %s', async (_, options, config) => {
-    const server = await servers.serve(answering({ status: 502 }, {}))
+    const server = await serve(answering({ status: 502 }, {}))
     const { status } = await retrying(options).post(server.origin, { a: 1 }, config)
     expect(status).toBe(200)
     expect(server.seen.map(({ body }) => body)).toEqual(['{"a":1}', '{"a":1}'])
@@ -397,7 +395,7 @@ describe('a body', () => {
     ['FormData', form],
     ['a form of the form-data package', oldForm],
   ])('that is %s is sent again as it was', async (_, data) => {
-    const server = await servers.serve(answering({ status: 503 }, { status: 503 }, {}))
+    const server = await serve(answering({ status: 503 }, { status: 503 }, {}))
     expect((await retrying().put(server.origin, data())).status).toBe(200)
     const bodies = server.seen.map(({ body, headers }) => {
       const boundary = /boundary=(.*)/.exec(headers['content-type'] ?? '')?.[1]
@@ -409,7 +407,7 @@ describe('a body', () => {
   })
 
   it('of postForm is sent again as it was, with and without credentials', async () => {
-    const server = await servers.serve(answering({ status: 503 }, {}, { status: 503 }, {}))
+    const server = await serve(answering({ status: 503 }, {}, { status: 503 }, {}))
     const instance = retrying()
     await instance.postForm(server.origin, { a: 'content' })
     await applyIgwnAuth(instance, { token: 'abc' }).postForm(server.origin, { a: 'content' })
@@ -427,14 +425,14 @@ describe('a body', () => {
       },
     ],
   ])('that is %s is not sent again, and not empty', async (_, data) => {
-    const server = await servers.serve(answering({ status: 503 }, {}))
+    const server = await serve(answering({ status: 503 }, {}))
     const error = await failureOf(retrying().put(server.origin, data()))
     expect(error.response?.status).toBe(503)
     expect(server.seen.map(({ body }) => body.includes('content'))).toEqual([true])
   })
 
   it('is transformed once, and its length is right (axios-retry #295, axios #3986)', async () => {
-    const server = await servers.serve(answering({ status: 503 }, { status: 503 }, {}))
+    const server = await serve(answering({ status: 503 }, { status: 503 }, {}))
     const instance = retrying(
       {},
       { transformRequest: [(data: unknown) => `T(${JSON.stringify(data)})`], headers: { a: 'b' } },
@@ -446,14 +444,14 @@ describe('a body', () => {
   })
 
   it('of an answer is transformed once', async () => {
-    const server = await servers.serve(answering({ status: 503 }, { body: '1' }))
+    const server = await serve(answering({ status: 503 }, { body: '1' }))
     const instance = retrying({}, { transformResponse: [(data: string) => `T(${data})`] })
     expect((await instance.get(server.origin)).data).toBe('T(1)')
   })
 })
 
 it('discards the response of a try, so that its connection is free for the next one', async () => {
-  const server = await servers.serve(answering({ status: 503, body: 'x'.repeat(100_000) }, {}))
+  const server = await serve(answering({ status: 503, body: 'x'.repeat(100_000) }, {}))
   const { Agent } = await import('node:http')
   const httpAgent = new Agent({ keepAlive: true, maxSockets: 1 })
   const { data } = await retrying({}, { httpAgent, responseType: 'stream' }).get<Readable>(server.origin)
@@ -471,7 +469,7 @@ describe('a certificate', () => {
 
   it('of the server that is not trusted is not retried', async () => {
     const { certificate, key } = await authority.issueServer()
-    const server = await servers.serve(() => ({}), { tls: { cert: certificate, key } })
+    const server = await serve(() => ({}), { tls: { cert: certificate, key } })
     const error = await failureOf(retrying().get(server.origin))
     expect(error.code).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE')
     expect(server.connections()).toBe(1)
@@ -479,7 +477,7 @@ describe('a certificate', () => {
 
   it('for another host name is not retried', async () => {
     const { certificate, key } = await authority.issueServer({ names: ['other.example.org'] })
-    const server = await servers.serve(() => ({}), { tls: { cert: certificate, key } })
+    const server = await serve(() => ({}), { tls: { cert: certificate, key } })
     const httpsAgent = new https.Agent({ ca: authority.certificate })
     const error = await failureOf(retrying({}, { httpsAgent }).get(server.origin))
     expect(error.code).toBe('ERR_TLS_CERT_ALTNAME_INVALID')
@@ -498,7 +496,7 @@ describe('a certificate', () => {
         rejectUnauthorized: true,
         maxVersion: version,
       }
-      const server = await servers.serve(() => ({}), { tls })
+      const server = await serve(() => ({}), { tls })
       const httpsAgent = new https.Agent({ ca: authority.certificate })
       for (const instance of [retrying({}, { httpsAgent }), applyIgwnAuth(retrying({}, { httpsAgent }))]) {
         made.push(instance)
@@ -543,19 +541,19 @@ describe.each(ORDERS)('with applyIgwnAuth (%s)', (order) => {
   }
 
   it('each try gets a fresh token (axios-retry #162, #218)', async () => {
-    const server = await servers.serve(answering({ status: 503 }, { status: 503 }, {}))
+    const server = await serve(answering({ status: 503 }, { status: 503 }, {}))
     await both(counting()).get(server.origin)
     expect(server.authorizations).toEqual(['Bearer token-1', 'Bearer token-2', 'Bearer token-3'])
   })
 
   it('each try may retry a 401 of its own', async () => {
-    const server = await servers.serve(answering(challenge(), { status: 503 }, challenge(), {}))
+    const server = await serve(answering(challenge(), { status: 503 }, challenge(), {}))
     expect((await both(counting()).get(server.origin)).status).toBe(200)
     expect(server.authorizations).toEqual([1, 2, 3, 4].map((n) => `Bearer token-${n}`))
   })
 
   it('interceptors of others see one request and one response (axios-retry #246, #264)', async () => {
-    const server = await servers.serve(answering({ status: 503 }, { status: 503 }, {}))
+    const server = await serve(answering({ status: 503 }, { status: 503 }, {}))
     const log: string[] = []
     const instance = both(counting(), ({ interceptors }) => {
       interceptors.request.use((config) => {
@@ -574,7 +572,7 @@ describe.each(ORDERS)('with applyIgwnAuth (%s)', (order) => {
   })
 
   it('an interceptor that returns a copy of the config changes nothing', async () => {
-    const server = await servers.serve(answering({ status: 503 }, {}))
+    const server = await serve(answering({ status: 503 }, {}))
     const instance = both(counting(), ({ interceptors }) => {
       interceptors.request.use((config) => ({ ...config }))
     })
@@ -583,7 +581,7 @@ describe.each(ORDERS)('with applyIgwnAuth (%s)', (order) => {
   })
 
   it('an IgwnAuthError is not retried: nothing was sent', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     let asked = 0
     const instance = both(() => {
       asked += 1
@@ -598,7 +596,7 @@ describe.each(ORDERS)('with applyIgwnAuth (%s)', (order) => {
   })
 
   it('no response, error or config shows a token', async () => {
-    const server = await servers.serve(answering({ status: 503 }))
+    const server = await serve(answering({ status: 503 }))
     const secret = 'canary-0123456789'
     const instance = both(() => secret)
     const error = await failureOf(instance.get(server.origin))
@@ -616,7 +614,7 @@ describe.each(ORDERS)('with applyIgwnAuth (%s)', (order) => {
   })
 
   it('each can be removed alone', async () => {
-    const server = await servers.serve(answering({ status: 503 }))
+    const server = await serve(answering({ status: 503 }))
     const instance = both(() => 'abc')
     await failureOf(removeIgwnAuth(instance).get(server.origin))
     expect(server.authorizations).toEqual(Array(4).fill(undefined))
@@ -626,7 +624,7 @@ describe.each(ORDERS)('with applyIgwnAuth (%s)', (order) => {
   })
 
   it('either may be switched off for a request', async () => {
-    const server = await servers.serve(answering({ status: 503 }))
+    const server = await serve(answering({ status: 503 }))
     const instance = both(() => 'abc')
     await failureOf(instance.get(server.origin, { igwnRetry: false }))
     expect(server.authorizations).toEqual(['Bearer abc'])
@@ -636,7 +634,7 @@ describe.each(ORDERS)('with applyIgwnAuth (%s)', (order) => {
   })
 
   it('an interceptor that runs later can switch it off', async () => {
-    const server = await servers.serve(answering({ status: 503 }))
+    const server = await serve(answering({ status: 503 }))
     const instance = both(
       () => 'abc',
       ({ interceptors }) => {
@@ -670,14 +668,14 @@ describe('the instance', () => {
   })
 
   it('has the options of the last call', async () => {
-    const server = await servers.serve(answering({ status: 503 }))
+    const server = await serve(answering({ status: 503 }))
     const instance = applyAutoRetry(retrying(), { retries: 1 })
     await failureOf(instance.get(server.origin))
     expect(server.seen).toHaveLength(2)
   })
 
   it('has nothing added to its responses and configs', async () => {
-    const server = await servers.serve(answering({ status: 503 }, {}))
+    const server = await serve(answering({ status: 503 }, {}))
     const instance = retrying()
     const { config } = await instance.get(server.origin, { timeout: 500 })
     expect(config).toMatchObject({ url: server.origin, method: 'get', timeout: 500 })
@@ -687,8 +685,8 @@ describe('the instance', () => {
   })
 
   it('retries a redirected request from its first URL', async () => {
-    const target = await servers.serve(answering({ status: 503 }, {}))
-    const server = await servers.serve(() => ({ status: 302, headers: { location: target.origin } }))
+    const target = await serve(answering({ status: 503 }, {}))
+    const server = await serve(() => ({ status: 302, headers: { location: target.origin } }))
     const instance = applyIgwnAuth(retrying(), { token: 'abc' })
     made.push(instance)
     expect((await instance.get(server.origin)).status).toBe(200)
@@ -698,12 +696,12 @@ describe('the instance', () => {
 
   it.each([
     ['the port there is closed', () => Promise.resolve(CLOSED)],
-    ['the server there is busy', async () => (await servers.serve(answering({ status: 503 }))).origin],
+    ['the server there is busy', async () => (await serve(answering({ status: 503 }))).origin],
   ])('does not repeat a POST after a redirect response, when %s', async (_, elsewhere) => {
     const location = await elsewhere()
     for (const status of [301, 302, 303])
       for (const apply of [(instance: AxiosInstance) => instance, applyIgwnAuth]) {
-        const server = await servers.serve(() => ({ status, headers: { location } }))
+        const server = await serve(() => ({ status, headers: { location } }))
         const instance = apply(retrying())
         made.push(instance)
         await failureOf(instance.post(server.origin, { a: 1 }))
@@ -715,7 +713,7 @@ describe('the instance', () => {
 
   it("retries a POST whose redirect kept the method, because it had no effect yet; the caller's hook sees each redirect", async () => {
     const location = CLOSED
-    const server = await servers.serve(() => ({ status: 307, headers: { location } }))
+    const server = await serve(() => ({ status: 307, headers: { location } }))
     const hrefs: unknown[] = []
     const beforeRedirect = ({ href }: Record<string, unknown>) => hrefs.push(href)
     await failureOf(retrying().post(server.origin, { a: 1 }, { beforeRedirect }))
@@ -725,7 +723,7 @@ describe('the instance', () => {
 
   it('counts the tries of concurrent requests separately', async () => {
     const tries = new Map<string, number>()
-    const server = await servers.serve(({ url }) => {
+    const server = await serve(({ url }) => {
       const count = (tries.get(url) ?? 0) + 1
       tries.set(url, count)
       return count <= Number(url.slice(1)) % 4 ? { status: 503 } : { body: url.slice(1) }
@@ -738,7 +736,7 @@ describe('the instance', () => {
   })
 
   it('does not retry other errors', async () => {
-    const server = await servers.serve(() => ({ body: 'x'.repeat(1000) }))
+    const server = await serve(() => ({ body: 'x'.repeat(1000) }))
     const instance = retrying()
     expect((await failureOf(instance.get(server.origin, { maxContentLength: 10 }))).message).toMatch(
       /maxContentLength/,
@@ -777,7 +775,7 @@ describe('options', () => {
       expect(() => applyAutoRetry(axios.create(), options as object)).toThrow(
         ours('ERR_IGWN_INVALID_OPTION', `options.${problem}`),
       )
-      const server = await servers.serve(() => ({}))
+      const server = await serve(() => ({}))
       await expect(retrying().get(server.origin, { igwnRetry: options as object })).rejects.toEqual(
         ours('ERR_IGWN_INVALID_OPTION', `igwnRetry.${problem}`),
       )

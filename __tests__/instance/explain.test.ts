@@ -14,7 +14,7 @@ import {
 import { processEnvironment } from '../../lib/environment'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
-import { serverGroup } from '../support/server'
+import { serve } from '../support/server'
 import {
   createSigningKey,
   emptyPlaces,
@@ -492,13 +492,11 @@ describe('as text', () => {
 })
 
 it('sends nothing and makes no connection', async () => {
-  const servers = serverGroup()
-  const { origin, connections } = await servers.serve(() => ({}))
+  const { origin, connections } = await serve(() => ({}))
   put(runtimeFile(), mint({ aud: 'ANY' }))
   const explanation = await explain(`${origin}/a`)
   expect(explanation.attached).toMatchObject([{ kind: 'token' }])
   expect(connections()).toBe(0)
-  await servers.close()
 })
 
 describe('with an expected transfer', () => {

@@ -3,10 +3,8 @@ import { inspect } from 'node:util'
 import axios, { type AxiosResponse } from 'axios'
 import { HTTPSciTokenAuth, SciToken } from '../support/all'
 import { mint } from '../support/tokens'
-import { challenge, serverGroup } from '../support/server'
+import { challenge, serve } from '../support/server'
 
-const servers = serverGroup()
-afterEach(servers.close)
 beforeEach(() => {
   for (const name of ['BEARER_TOKEN', 'SCITOKEN']) delete process.env[name]
 })
@@ -18,7 +16,7 @@ const needsToken = (accepted: string) => (seen: { headers: { authorization?: str
 describe('apply', () => {
   it('without a token sends none before the challenge, and then the one that is found', async () => {
     const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
-    const server = await servers.serve(needsToken(token))
+    const server = await serve(needsToken(token))
     const instance = axios.create()
     expect(new HTTPSciTokenAuth().apply(instance)).toBe(instance)
     expect((await instance.get(server.origin)).status).toBe(200)
@@ -26,7 +24,7 @@ describe('apply', () => {
   })
 
   it('returns the 401 when there is no token, where the Python class raises', async () => {
-    const server = await servers.serve(needsToken('none'))
+    const server = await serve(needsToken('none'))
     const { status, data } = await new HTTPSciTokenAuth()
       .apply(axios.create(whatever))
       .get<unknown>(server.origin)
@@ -36,7 +34,7 @@ describe('apply', () => {
 
   it('sends a given token at once, and after a refusal the one that is found', async () => {
     const found = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
-    const server = await servers.serve(needsToken(found))
+    const server = await serve(needsToken(found))
     await new HTTPSciTokenAuth({ token: 'given' }).apply(axios.create()).get(server.origin)
     expect(server.authorizations).toEqual(['Bearer given', `Bearer ${found}`])
   })
@@ -45,7 +43,7 @@ describe('apply', () => {
     'with %j finds one before each request',
     async (options) => {
       const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
-      const server = await servers.serve(() => ({}))
+      const server = await serve(() => ({}))
       const instance = new HTTPSciTokenAuth(options).apply(axios.create())
       await instance.get(server.origin)
       expect(server.authorizations).toEqual([`Bearer ${token}`])
@@ -58,7 +56,7 @@ describe('apply', () => {
   it('requires the given audience', async () => {
     process.env.SCITOKEN = mint({ aud: 'https://one' })
     const second = (process.env.BEARER_TOKEN = mint({ aud: 'https://two' }))
-    const server = await servers.serve(needsToken(second))
+    const server = await serve(needsToken(second))
     await new HTTPSciTokenAuth({ audience: 'https://two' }).apply(axios.create()).get(server.origin)
     expect(server.authorizations.at(-1)).toBe(`Bearer ${second}`)
   })
@@ -104,7 +102,7 @@ describe('handleResponse', () => {
 
   it('retries a 401 with a Bearer challenge with a token', async () => {
     const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
-    const server = await servers.serve(needsToken(token))
+    const server = await serve(needsToken(token))
     const first = await refusal(`${server.origin}/a?b=c`, {
       method: 'post',
       data: { x: 1 },
@@ -132,7 +130,7 @@ describe('handleResponse', () => {
     ['that a redirect led to', async (origin) => refusal(`${origin}/redirect`)],
   ])('gives a response %s back as it is', async (_, request) => {
     process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
-    const server = await servers.serve(({ url }) => {
+    const server = await serve(({ url }) => {
       if (url === '/ok') return {}
       if (url === '/basic') return { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="Bearer"' } }
       if (url === '/redirect') return { status: 302, headers: { location: '/there' } }
@@ -145,7 +143,7 @@ describe('handleResponse', () => {
   })
 
   it('returns the 401 without a token, and with the refused one', async () => {
-    const server = await servers.serve(() => challenge())
+    const server = await serve(() => challenge())
     const first = await refusal(server.origin)
     expect(await new HTTPSciTokenAuth().handle401(first)).toBe(first)
     const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
@@ -156,7 +154,7 @@ describe('handleResponse', () => {
 
   it('returns a second refusal as the response', async () => {
     process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
-    const server = await servers.serve(() => challenge())
+    const server = await serve(() => challenge())
     const response = await new HTTPSciTokenAuth().handleResponse(await refusal(server.origin))
     expect(response.status).toBe(401)
     expect(server.seen).toHaveLength(2)

@@ -8,11 +8,9 @@ import axios, {
 import MockAdapter from 'axios-mock-adapter'
 import axiosRetry from 'axios-retry'
 import { applyIgwnAuth } from '../support/all'
-import { challenge, serverGroup } from '../support/server'
+import { challenge, serve } from '../support/server'
 
 /** Interceptors of others on the same instance, registered before or after ours, see one request and one response (trap 2). */
-const servers = serverGroup()
-afterEach(servers.close)
 
 const ORDERS = ['before', 'after'] as const
 
@@ -34,7 +32,7 @@ const refuseFirst = (_: unknown, index: number) => (index === 0 ? challenge() : 
 
 describe.each(ORDERS)('installed %s ours', (order) => {
   it('a logger sees one request and one response, and no token', async () => {
-    const server = await servers.serve(refuseFirst)
+    const server = await serve(refuseFirst)
     const log: unknown[] = []
     const instance = instanceWith(order, ({ interceptors }) => {
       interceptors.request.use((config) => {
@@ -55,7 +53,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   })
 
   it('one that returns response.data runs once', async () => {
-    const server = await servers.serve(refuseFirst)
+    const server = await serve(refuseFirst)
     const instance = instanceWith(order, ({ interceptors }) => {
       interceptors.response.use((response) => response.data as AxiosResponse)
     })
@@ -63,7 +61,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   })
 
   it('an error handler sees only the final 401, once, and may throw its own error', async () => {
-    const server = await servers.serve(() => challenge())
+    const server = await serve(() => challenge())
     const statuses: unknown[] = []
     class OwnError extends Error {}
     const instance = instanceWith(order, ({ interceptors }) => {
@@ -78,7 +76,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   })
 
   it('an error handler with a fallback is not called for a 401 that is retried', async () => {
-    const server = await servers.serve(refuseFirst)
+    const server = await serve(refuseFirst)
     const instance = instanceWith(order, ({ interceptors }) => {
       interceptors.response.use(undefined, () => ({ data: 'fallback' }))
     })
@@ -86,7 +84,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   })
 
   it('an interceptor that returns a copy of the config keeps the credential', async () => {
-    const server = await servers.serve(refuseFirst)
+    const server = await serve(refuseFirst)
     const instance = instanceWith(order, ({ interceptors }) => {
       interceptors.request.use((config) => ({
         ...config,
@@ -101,7 +99,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   })
 
   it('one that sets the baseURL gets the credential for that origin', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const instance = instanceWith(order, ({ interceptors }) => {
       interceptors.request.use((config) => ({ ...config, baseURL: server.origin }))
     })
@@ -110,7 +108,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   })
 
   it('one that delays requests does not delay the token: it is found when the request is sent', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const calls: string[] = []
     const instance = axios.create()
     const queue = () =>
@@ -127,7 +125,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   })
 
   it('axios-retry gets a fresh token for each try (trap 15)', async () => {
-    const server = await servers.serve((_, index) => (index < 2 ? { status: 503 } : {}))
+    const server = await serve((_, index) => (index < 2 ? { status: 503 } : {}))
     const instance = instanceWith(order, (one) => {
       axiosRetry(one, { retries: 3, retryDelay: () => 1 })
     })
@@ -136,9 +134,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   })
 
   it('axios-retry and the retry after a 401 do not multiply', async () => {
-    const server = await servers.serve((_, index) =>
-      index === 0 ? challenge() : index === 1 ? { status: 503 } : {},
-    )
+    const server = await serve((_, index) => (index === 0 ? challenge() : index === 1 ? { status: 503 } : {}))
     const instance = instanceWith(order, (one) => {
       axiosRetry(one, { retries: 3, retryDelay: () => 1 })
     })
@@ -153,7 +149,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
   })
 
   it('works with both orders of interceptors in axios', async () => {
-    const server = await servers.serve(refuseFirst)
+    const server = await serve(refuseFirst)
     const instance = instanceWith(
       order,
       ({ interceptors }) => {
@@ -193,7 +189,7 @@ describe.each(ORDERS)('installed %s ours', (order) => {
 
 describe('the caller', () => {
   it('gets config, adapter and headers as in plain axios', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     let left: InternalAxiosRequestConfig | undefined
     const instance = instanceWith('before', ({ interceptors }) => {
       interceptors.request.use((config) => (left = config))
@@ -207,7 +203,7 @@ describe('the caller', () => {
   })
 
   it('can eject its own interceptors by their ids', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const instance = axios.create()
     const first = instance.interceptors.request.use((config) => config)
     applyIgwnAuth(instance, { token: 'abc' })

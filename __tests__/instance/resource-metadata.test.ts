@@ -1,12 +1,10 @@
 /** Metadata of a server that its challenge names (RFC 9728): it explains, and nothing else. */
 import { clientCredentials } from '../../lib/oauth2'
 import { explain, igwnAxios, type IgwnAuthOptions, type IgwnAxiosError } from '../support/all'
-import { challenge, serverGroup, type Answer } from '../support/server'
+import { challenge, serve, type Answer } from '../support/server'
 import { emptyPlaces, mint, put, runtimeFile } from '../support/tokens'
 
-const servers = serverGroup()
 beforeEach(emptyPlaces)
-afterEach(() => servers.close())
 
 const PATH = '/.well-known/oauth-protected-resource/api'
 
@@ -15,7 +13,7 @@ async function site(
   metadata: (origin: string) => Answer | Promise<Answer>,
   named?: (origin: string) => string,
 ) {
-  const server = await servers.serve(({ url }) =>
+  const server = await serve(({ url }) =>
     url === PATH
       ? metadata(server.origin)
       : challenge(`realm="a", resource_metadata="${named?.(server.origin) ?? server.origin + PATH}"`),
@@ -65,7 +63,7 @@ it('says which issuers and scopes the server accepts', async () => {
 it('is fetched without a credential, and starts no flow', async () => {
   const { server, refused } = await site(good)
   put(runtimeFile(), mint({ aud: 'ANY' }))
-  const issuer = await servers.serve(() => json({ access_token: 'abc', token_type: 'Bearer' }))
+  const issuer = await serve(() => json({ access_token: 'abc', token_type: 'Bearer' }))
   const client = {
     metadata: { token_endpoint: `${issuer.origin}/token` },
     clientId: 'a',
@@ -120,7 +118,7 @@ it.each([
 })
 
 it('a redirect of it is not followed', async () => {
-  const other = await servers.serve(() => json({}))
+  const other = await serve(() => json({}))
   const { refused } = await site(() => ({ status: 302, headers: { Location: other.origin } }))
   expect((await findingOf(await refused()))[0]?.message).toContain('cannot be fetched')
   expect(other.seen).toEqual([])
@@ -131,7 +129,7 @@ it.each([
   ['plain HTTP', () => 'http://example.org/.well-known/oauth-protected-resource'],
   ['a URL that is none', () => 'metadata'],
 ])('is not asked for at %s', async (_, named) => {
-  const other = await servers.serve(() => json({}))
+  const other = await serve(() => json({}))
   const { refused } = await site(good, () => named(other.origin))
   expect(await findingOf(await refused())).toMatchObject([
     { message: `${MINE} is not at the origin of the server over https, and was not asked for` },
@@ -150,7 +148,7 @@ it('is not asked for at a URL with a password, which would be sent', async () =>
 })
 
 it('a refusal without it has the explanation of the error', async () => {
-  const server = await servers.serve(() => challenge())
+  const server = await serve(() => challenge())
   const error = await igwnAxios.get(server.origin).catch((reason: unknown) => reason)
   const { igwnAuth } = error as IgwnAxiosError
   expect(igwnAuth?.explanation).toBeDefined()

@@ -10,7 +10,7 @@ import {
 } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { createAuthority } from '../support/pki'
-import { serverGroup, type Answer, type Seen } from '../support/server'
+import { serve, type Answer, type Seen } from '../support/server'
 import { thrownBy } from '../support/thrown-by'
 import { emptyPlaces, mint, now, ours, put, room } from '../support/tokens'
 
@@ -36,12 +36,10 @@ const clear = () => {
   for (const name of before.keys()) Reflect.deleteProperty(process.env, name)
 }
 
-const servers = serverGroup()
 beforeEach(() => {
   emptyPlaces()
   clear()
 })
-afterEach(() => servers.close())
 afterAll(() => {
   clear()
   for (const [name, value] of before) if (value !== undefined) process.env[name] = value
@@ -62,11 +60,8 @@ const errorOf = async (options?: Partial<WorkloadIdentityOptions>): Promise<Erro
   )
 
 /** The identity service of a job. */
-async function actions(
-  answer: (seen: Seen) => Answer | Promise<Answer>,
-  tls?: Parameters<typeof servers.serve>[1],
-) {
-  const server = await servers.serve(answer, tls)
+async function actions(answer: (seen: Seen) => Answer | Promise<Answer>, tls?: Parameters<typeof serve>[1]) {
+  const server = await serve(answer, tls)
   process.env.ACTIONS_ID_TOKEN_REQUEST_URL = `${server.origin}/token?api-version=2.0`
   process.env.ACTIONS_ID_TOKEN_REQUEST_TOKEN = REQUEST_TOKEN
   return server
@@ -123,7 +118,7 @@ describe('in GitHub and Forgejo Actions', () => {
   })
 
   it('is requested from loopback without a network proxy, which could read it', async () => {
-    const proxy = await servers.serve(() => value(identity()))
+    const proxy = await serve(() => value(identity()))
     await actions(() => value(identity()))
     process.env.HTTP_PROXY = proxy.origin
     await get()
@@ -131,7 +126,7 @@ describe('in GitHub and Forgejo Actions', () => {
   })
 
   it('follows no redirect with the request token', async () => {
-    const other = await servers.serve(() => value(identity()))
+    const other = await serve(() => value(identity()))
     await actions(() => ({ status: 302, headers: { Location: other.origin } }))
     expect(await errorOf()).toHaveProperty(
       'message',
@@ -328,7 +323,7 @@ describe('in Kubernetes', () => {
 
 it('is the token of a request', async () => {
   process.env.A_TOKEN = identity()
-  const server = await servers.serve(() => ({}))
+  const server = await serve(() => ({}))
   await igwnAxios.get(server.origin, { igwnAuth: { token: source({ variable: 'A_TOKEN' }) } })
   expect(server.authorizations).toEqual([`Bearer ${process.env.A_TOKEN}`])
 })

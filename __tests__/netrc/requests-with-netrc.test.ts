@@ -6,10 +6,9 @@ import { applyIgwnAuth, igwnAxios, IgwnAuthError, removeIgwnAuth, type IgwnAuthO
 import { listen } from '../support/listen'
 import { mint } from '../support/tokens'
 import { createAuthority, type Authority, type Issued } from '../support/pki'
-import { challenge, serverGroup, type TestServer } from '../support/server'
+import { challenge, serve, type TestServer } from '../support/server'
 
 /** Credentials of a netrc file are sent where they should be, and nowhere else. */
-const servers = serverGroup()
 let server: TestServer
 let authority: Authority
 let ofServer: Issued
@@ -22,12 +21,11 @@ beforeEach(async () => {
   for (const name of ['BEARER_TOKEN', 'NETRC', 'HTTP_PROXY', 'REQUESTS_CA_BUNDLE']) delete process.env[name]
   fs.rmSync(process.env.HOME!, { recursive: true })
   fs.mkdirSync(process.env.HOME!, { mode: 0o700 })
-  server = await servers.serve(() => ({}))
+  server = await serve(() => ({}))
 })
-afterEach(async () => {
+afterEach(() => {
   removeIgwnAuth(igwnAxios)
   applyIgwnAuth(igwnAxios)
-  await servers.close()
 })
 
 /** Writes a netrc file, whatever the umask is. */
@@ -72,7 +70,7 @@ describe('credentials of ~/.netrc', () => {
     process.env.REQUESTS_CA_BUNDLE = path.join(process.env.HOME!, 'ca.pem')
     fs.writeFileSync(process.env.REQUESTS_CA_BUNDLE, authority.certificate)
     const tls = { cert: ofServer.certificate, key: ofServer.key }
-    const secure = await servers.serve(() => ({}), { host: 'localhost', tls })
+    const secure = await serve(() => ({}), { host: 'localhost', tls })
     await igwnAxios.get(secure.origin)
     expect(secure.authorizations).toEqual([LOGIN])
   })
@@ -108,7 +106,7 @@ describe('credentials of ~/.netrc', () => {
 
   it('match the host in any case, on any port', async () => {
     netrc('machine LocalHost login albert password e=mc2')
-    const other = await servers.serve(() => ({}), { host: 'localhost' })
+    const other = await serve(() => ({}), { host: 'localhost' })
     await igwnAxios.get(other.origin.replace('localhost', 'LOCALHOST'))
     await igwnAxios.get(server.origin)
     expect([...other.authorizations, ...server.authorizations]).toEqual([LOGIN, undefined])
@@ -116,7 +114,7 @@ describe('credentials of ~/.netrc', () => {
 
   it('may come from the default entry, for hosts without an entry', async () => {
     netrc('default login anybody password x\nmachine localhost login albert password e=mc2')
-    const other = await servers.serve(() => ({}), { host: 'localhost' })
+    const other = await serve(() => ({}), { host: 'localhost' })
     await igwnAxios.get(server.origin)
     await igwnAxios.get(other.origin)
     expect([...server.authorizations, ...other.authorizations]).toEqual([basic('anybody', 'x'), LOGIN])
@@ -186,7 +184,7 @@ describe('with tokens', () => {
 
 describe('a 401 with a Bearer challenge', () => {
   it('is not retried with a password', async () => {
-    const strict = await servers.serve(() => {
+    const strict = await serve(() => {
       netrc(HERE)
       return challenge()
     })
@@ -198,7 +196,7 @@ describe('a 401 with a Bearer challenge', () => {
   it('to a password is retried with a token that exists by now, else not at all', async () => {
     netrc(HERE)
     let token: string | undefined
-    const strict = await servers.serve((_, index) => {
+    const strict = await serve((_, index) => {
       if (index < 1) return challenge()
       token ??= process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
       return index === 1 ? challenge() : {}
@@ -211,7 +209,7 @@ describe('a 401 with a Bearer challenge', () => {
 
   it('of another scheme is not retried', async () => {
     netrc(HERE)
-    const strict = await servers.serve(() => ({
+    const strict = await serve(() => ({
       status: 401,
       headers: { 'WWW-Authenticate': 'Basic realm="x"' },
     }))
@@ -287,8 +285,8 @@ describe('plain HTTP', () => {
 
 describe('a redirect to another origin', () => {
   async function pair(status = 302) {
-    const to = await servers.serve(() => ({}), { host: 'localhost' })
-    const from = await servers.serve(({ url }) =>
+    const to = await serve(() => ({}), { host: 'localhost' })
+    const from = await serve(({ url }) =>
       url === '/within'
         ? { status, headers: { location: '/' } }
         : { status, headers: { location: `${to.origin}/there` } },
@@ -337,10 +335,10 @@ describe('a redirect to another origin', () => {
 
   it('back to the first origin does not use the default entry', async () => {
     netrc('default login anybody password x')
-    const to = await servers.serve(() => ({ status: 302, headers: { location: `${from.origin}/back` } }), {
+    const to = await serve(() => ({ status: 302, headers: { location: `${from.origin}/back` } }), {
       host: 'localhost',
     })
-    const from = await servers.serve(({ url }) =>
+    const from = await serve(({ url }) =>
       url === '/back' ? {} : { status: 302, headers: { location: to.origin } },
     )
     await instanceWith().get(from.origin)

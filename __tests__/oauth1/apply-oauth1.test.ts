@@ -20,14 +20,12 @@ import {
 } from '../../lib/oauth1/index'
 import { createAuthority, type Authority } from '../support/pki'
 import { CLIENT, oauth1Servers, type OAuth1Server } from '../support/oauth1-server'
-import { serverGroup } from '../support/server'
+import { serve } from '../support/server'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
 
 const { start: started, close } = oauth1Servers()
-const servers = serverGroup()
 afterEach(close)
-afterEach(servers.close)
 
 /** An instance that signs as a client that is registered at the server. */
 function signed(
@@ -327,7 +325,7 @@ describe('each send', () => {
 })
 
 it('does not sign redirected requests to another origin, which receives nothing secret', async () => {
-  const elsewhere = await servers.serve(() => ({}))
+  const elsewhere = await serve(() => ({}))
   for (const signatureType of ['header', 'query'] as const) {
     const server = await started({
       resource: () => ({ status: 302, headers: { Location: elsewhere.origin } }),
@@ -341,7 +339,7 @@ it('does not sign redirected requests to another origin, which receives nothing 
 })
 
 it('signs only requests to the origin of the option url', async () => {
-  const elsewhere = await servers.serve(() => ({}))
+  const elsewhere = await serve(() => ({}))
   const server = await started()
   const api = signed(server, { url: server.origin })
   await api.get(elsewhere.origin)
@@ -533,7 +531,7 @@ describe('over TLS', () => {
 it('sends no netrc password when it does not sign', async () => {
   const netrc = path.join(process.env.HOME ?? '', '.netrc')
   fs.writeFileSync(netrc, 'machine 127.0.0.1 login albert password x', { mode: 0o600 })
-  const elsewhere = await servers.serve(() => ({}))
+  const elsewhere = await serve(() => ({}))
   const server = await started()
   await signed(server, { url: server.origin }).get(elsewhere.origin)
   fs.rmSync(netrc)

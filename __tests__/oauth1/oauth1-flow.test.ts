@@ -17,13 +17,11 @@ import {
 } from '../../lib/oauth1/index'
 import { CLIENT, oauth1Servers } from '../support/oauth1-server'
 import { createAuthority } from '../support/pki'
-import { serverGroup, type Answer } from '../support/server'
+import { serve, type Answer } from '../support/server'
 import { thrownBy } from '../support/thrown-by'
 
 const { start: started, close } = oauth1Servers()
-const servers = serverGroup()
 afterEach(close)
-afterEach(servers.close)
 
 const client = { clientId: CLIENT.id, clientSecret: CLIENT.secret }
 const CALLBACK = 'http://printer.example.com/ready?session=1&x=%2B'
@@ -34,7 +32,7 @@ function flowFor(options: Partial<OAuth1FlowOptions> = {}) {
 
 /** A server that sends the same response to every request. */
 async function answering(answer: Answer) {
-  const server = await servers.serve(() => answer)
+  const server = await serve(() => answer)
   return { ...server, url: `${server.origin}/token?secret=canary1` }
 }
 
@@ -399,7 +397,7 @@ describe('token requests', () => {
   })
 
   it('use the timeout of the instance or of the step', async () => {
-    const server = await servers.serve(() => new Promise<Answer>(() => undefined))
+    const server = await serve(() => new Promise<Answer>(() => undefined))
     const instance = axios.create({ timeout: 40 })
     const timedOut = { code: 'ECONNABORTED' }
     await expect(flowFor({ instance }).requestToken(server.origin)).rejects.toMatchObject(timedOut)
@@ -407,7 +405,7 @@ describe('token requests', () => {
   })
 
   it('can be aborted', async () => {
-    const server = await servers.serve(() => new Promise<Answer>(() => undefined))
+    const server = await serve(() => new Promise<Answer>(() => undefined))
     const signal = AbortSignal.timeout(40)
     await expect(flowFor().requestToken(server.origin, { signal })).rejects.toMatchObject({
       code: 'ERR_CANCELED',

@@ -9,10 +9,7 @@ import type { IgwnAuthEvent } from '../../lib/index'
 import { applyOAuth1, oauth1, oauth1Flow, OAuth1Token, type OAuth1Options } from '../../lib/oauth1/index'
 import { everyCombination } from '../support/combinations'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { serverGroup, type Answer, type Seen } from '../support/server'
-
-const servers = serverGroup()
-afterEach(servers.close)
+import { serve, type Answer, type Seen } from '../support/server'
 
 const CLIENT_SECRET = 'canary-client-secret'
 const TOKEN = 'canary-token'
@@ -59,8 +56,8 @@ const methodsOf = (place: (typeof PLACES)[number], outcome: string) => {
 }
 
 async function site() {
-  const away = await servers.serve(() => ({}))
-  return servers.serve(async ({ url }) => {
+  const away = await serve(() => ({}))
+  return serve(async ({ url }) => {
     const path = url.split('?')[0]
     if (path === '/404') return { status: 404 }
     if (path === '/401') return { status: 401, headers: { 'WWW-Authenticate': 'OAuth realm="x"' } }
@@ -140,7 +137,7 @@ describe('errors of a flow contain no secret', () => {
     async (status) => {
       for (const signatureType of ['header', 'query', 'body'] as const)
         for (const signatureMethod of ['HMAC-SHA1', 'PLAINTEXT'] as const) {
-          const server = await servers.serve(echo(status))
+          const server = await serve(echo(status))
           for (const step of ['requestToken', 'accessToken'] as const) {
             const url = `${server.origin}/x?secret=${VERIFIER}`
             const steps = flow({ signatureType, signatureMethod })
@@ -164,7 +161,7 @@ describe('errors of a flow contain no secret', () => {
     ['an answer that is not confirmed', `oauth_token=${TOKEN}&oauth_token_secret=${TOKEN_SECRET}`],
     ['broken JSON', `{"oauth_token":"${TOKEN}","oauth_token_secret":"${TOKEN_SECRET}"`],
   ])('after %s', async (_, body) => {
-    const server = await servers.serve(() => ({ body }))
+    const server = await serve(() => ({ body }))
     const error: unknown = await flow()
       .requestToken(server.origin)
       .catch((failure: unknown) => failure)

@@ -16,7 +16,7 @@ import { browse } from '../support/browser'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { BEARER } from '../support/oauth-token'
 import { startOpenIdProvider, type OpenIdProvider } from '../support/openid-provider'
-import { serverGroup, type Answer, type Seen } from '../support/server'
+import { serve, type Answer, type Seen } from '../support/server'
 import { ours } from '../support/tokens'
 
 jest.mock('node:timers/promises', () => jest.requireActual<object>('../support/short-pauses'))
@@ -26,9 +26,6 @@ beforeAll(async () => {
   provider = await startOpenIdProvider({ initialAccessToken: 'canary-initial-access-token' })
 }, 30_000)
 afterAll(() => provider.close())
-
-const servers = serverGroup()
-afterEach(() => servers.close())
 
 /** A new store in a file. */
 function newStore(): { store: TokenStore; content: () => Record<string, StoredToken> } {
@@ -200,7 +197,7 @@ describe('a server', () => {
   /** Requests a token with a device code; the last path of each endpoint chooses the response. */
   async function logIn(respond: (seen: Seen, origin: string) => Answer | undefined, more: object = {}) {
     let origin = ''
-    const server = await servers.serve((seen) => {
+    const server = await serve((seen) => {
       const standard: Record<string, object> = {
         '/register': { ...REGISTERED, registration_client_uri: `${origin}/me` },
         '/device': {

@@ -9,16 +9,13 @@ import {
 import { applyIgwnAuth, SciToken, staticToken, type Token, type TokenSource } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { startOpenIdProvider, type OpenIdProvider } from '../support/openid-provider'
-import { challenge, serverGroup } from '../support/server'
+import { challenge, serve } from '../support/server'
 import { thrownBy } from '../support/thrown-by'
 import { mint, now, ours } from '../support/tokens'
 
-const servers = serverGroup()
-afterEach(() => servers.close())
-
 /** An instance with a token, of a server that says yes. */
 async function with_(token: Token | StoredToken | TokenSource, options?: OAuth2AuthOptions) {
-  const server = await servers.serve(() => ({}))
+  const server = await serve(() => ({}))
   const scheme = new OAuth2Auth(token, options)
   const instance = applyIgwnAuth(axios.create({ baseURL: server.origin }), { scheme })
   return { server, instance, scheme }
@@ -123,8 +120,8 @@ it('is not sent with withholdToken (Authlib: withhold_token)', async () => {
 })
 
 it('is not sent to another origin, nor over plain HTTP', async () => {
-  const other = await servers.serve(() => ({}))
-  const first = await servers.serve(() => ({ status: 302, headers: { location: `${other.origin}/there` } }))
+  const other = await serve(() => ({}))
+  const first = await serve(() => ({ status: 302, headers: { location: `${other.origin}/there` } }))
   for (const placement of ['header', 'query'] as const) {
     const scheme = new OAuth2Auth('abc', { placement })
     const instance = applyIgwnAuth(axios.create({ baseURL: first.origin }), { scheme })
@@ -145,7 +142,7 @@ it('retries a refused request once with another token of a source, in any placem
       getToken: () => `token-${(count += 1)}`,
       invalidate: (rejected) => void invalidated.push(rejected),
     }
-    const server = await servers.serve(({ url, headers }) =>
+    const server = await serve(({ url, headers }) =>
       `${url} ${headers.authorization ?? ''}`.includes('token-1') ? challenge('error="invalid_token"') : {},
     )
     const instance = applyIgwnAuth(axios.create({ baseURL: server.origin }), {
@@ -158,7 +155,7 @@ it('retries a refused request once with another token of a source, in any placem
 })
 
 it('does not retry with a given token', async () => {
-  const server = await servers.serve(() => challenge('error="invalid_token"'))
+  const server = await serve(() => challenge('error="invalid_token"'))
   const instance = applyIgwnAuth(axios.create({ baseURL: server.origin }), { scheme: new OAuth2Auth('abc') })
   await expect(instance.get('/')).rejects.toMatchObject({ response: { status: 401 } })
   expect(server.seen).toHaveLength(1)

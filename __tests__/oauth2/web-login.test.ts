@@ -12,16 +12,14 @@ import {
 import { browse } from '../support/browser'
 import { BEARER } from '../support/oauth-token'
 import { startOpenIdProvider, WEB_REDIRECT, type OpenIdProvider } from '../support/openid-provider'
-import { serverGroup } from '../support/server'
+import { serve } from '../support/server'
 import { createSigningKey, now, ours, passTime, stopClock } from '../support/tokens'
 
 let provider: OpenIdProvider
-const servers = serverGroup()
 beforeAll(async () => {
   provider = await startOpenIdProvider()
 }, 30_000)
 afterAll(() => provider.close())
-afterEach(() => servers.close())
 
 const web = (more: Partial<OAuthClient> = {}) =>
   webLogin({
@@ -459,7 +457,7 @@ describe('verifyIdToken', () => {
 
   /** An issuer that publishes a key, and a client that verifies its id_tokens. */
   async function withIssuer(more: Partial<OAuthClient> = {}, metadata: object = {}) {
-    const server = await servers.serve(() => ({ body: JSON.stringify({ keys: published }) }))
+    const server = await serve(() => ({ body: JSON.stringify({ keys: published }) }))
     const steps = webLogin({
       metadata: {
         issuer: server.origin,
@@ -633,7 +631,7 @@ describe('verifyIdToken', () => {
     await expect(gone.steps.verifyIdToken(key.sign(gone.claims()))).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_UNREACHABLE',
     })
-    const broken = await servers.serve(() => ({ body: '{"keys":1}' }))
+    const broken = await serve(() => ({ body: '{"keys":1}' }))
     const misconfigured = await withIssuer({}, { jwks_uri: `${broken.origin}/jwks` })
     await expect(misconfigured.steps.verifyIdToken(key.sign(misconfigured.claims()))).rejects.toThrow(
       `${broken.origin}/jwks is not a JWK set`,

@@ -19,10 +19,9 @@ import {
   tokenCommand,
 } from '../support/all'
 import { createAuthority } from '../support/pki'
-import { serverGroup, type TestServer } from '../support/server'
+import { serve, type TestServer } from '../support/server'
 import { emptyPlaces, mint, put, room, runtimeFile } from '../support/tokens'
 
-const servers = serverGroup()
 let server: TestServer
 let bundle: string
 const token = mint({ aud: 'ANY' })
@@ -34,11 +33,10 @@ beforeAll(async () => {
 beforeEach(async () => {
   emptyPlaces()
   put(runtimeFile(), found)
-  server = await servers.serve(({ url }) =>
+  server = await serve(({ url }) =>
     url === '/token' ? { body: JSON.stringify({ access_token: 'issued-token', expires_in: 3600 }) } : {},
   )
 })
-afterEach(() => servers.close())
 
 /** A server that credentials may not be sent to: not a loopback address. */
 const insecure = () => server.origin.replace('127.0.0.1', '0.0.0.0')

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import axios, { type AxiosInstance } from 'axios'
 import { applyIgwnAuth, type AuthScheme, type IgwnAxiosError, type SchemeRequest } from '../../lib/index'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { challenge, serverGroup, type Answer, type Seen } from '../support/server'
+import { challenge, serve, type Answer, type Seen } from '../support/server'
 import { ours, put, room } from '../support/tokens'
 
 const SECRET = 'sosecretkey'
@@ -40,18 +40,16 @@ function isSigned({ method, url, body, headers }: Seen): boolean {
 
 const verifying = (seen: Seen): Answer => (isSigned(seen) ? {} : { status: 403 })
 
-const servers = serverGroup()
 beforeEach(() => {
   asked = []
   retries = 0
 })
-afterEach(servers.close)
 
 const withScheme = (scheme: AuthScheme, instance: AxiosInstance = axios.create()) =>
   applyIgwnAuth(instance, { scheme })
 
 it('sees the final URL and body, after all interceptors and transforms', async () => {
-  const { origin, seen } = await servers.serve(verifying)
+  const { origin, seen } = await serve(verifying)
   const instance = withScheme(signing(), axios.create({ baseURL: `${origin}/api`, params: { key: 'a b' } }))
   instance.interceptors.request.use((config) => ({ ...config, url: `${config.url}/more` }))
   const { status } = await instance.post(
@@ -65,7 +63,7 @@ it('sees the final URL and body, after all interceptors and transforms', async (
 })
 
 it('gets the bytes of a body, and of a stream only isStream', async () => {
-  const { origin, seen } = await servers.serve(() => ({}))
+  const { origin, seen } = await serve(() => ({}))
   const instance = withScheme(signing())
   await instance.put(origin, Buffer.from([1, 2, 3]))
   await instance.put(origin, new Uint8Array([1, 2, 3]).buffer)
@@ -82,13 +80,13 @@ it('gets the bytes of a body, and of a stream only isStream', async () => {
 })
 
 it('gets the requirements of a token in its query', async () => {
-  const { origin } = await servers.serve(() => ({}))
+  const { origin } = await serve(() => ({}))
   await withScheme(signing()).get(origin, { igwnAuth: { tokenScope: 'gracedb.read', tokenAudience: 'a' } })
   expect(asked[0]?.query).toMatchObject({ scope: ['gracedb.read'], audience: ['a'], minTimeLeft: 60 })
 })
 
 it('may put a token into the URL or the body, and no result or error shows it', async () => {
-  const { origin, seen } = await servers.serve(({ url }) => ({ status: url.startsWith('/no') ? 403 : 200 }))
+  const { origin, seen } = await serve(({ url }) => ({ status: url.startsWith('/no') ? 403 : 200 }))
   const inUrl = signing({
     authorize: ({ url }) => {
       url.searchParams.set('access_token', SECRET)
@@ -119,7 +117,7 @@ it('may put a token into the URL or the body, and no result or error shows it', 
 })
 
 it('is called again after a redirect on the same origin, with the method of the redirected request', async () => {
-  const { origin, seen } = await servers.serve((one) => {
+  const { origin, seen } = await serve((one) => {
     if (!isSigned(one)) return { status: 403 }
     return one.url === '/begin' ? { status: 303, headers: { Location: '/end?x=1' } } : {}
   })
@@ -130,7 +128,7 @@ it('is called again after a redirect on the same origin, with the method of the 
 })
 
 it('is called again with the body that a redirect keeps', async () => {
-  const { origin, seen } = await servers.serve((one) => {
+  const { origin, seen } = await serve((one) => {
     if (!isSigned(one)) return { status: 403 }
     return one.url === '/begin' ? { status: 307, headers: { Location: '/end' } } : {}
   })
@@ -139,8 +137,8 @@ it('is called again with the body that a redirect keeps', async () => {
 })
 
 it('is not applied after a redirect to another origin, and none of its fields is sent there', async () => {
-  const target = await servers.serve(() => ({}))
-  const { origin } = await servers.serve(() => ({ status: 307, headers: { Location: `${target.origin}/x` } }))
+  const target = await serve(() => ({}))
+  const { origin } = await serve(() => ({ status: 307, headers: { Location: `${target.origin}/x` } }))
   await withScheme(signing()).post(origin, 'text')
   await withScheme(signing()).post(origin, Readable.from(['text']))
   expect(asked).toHaveLength(2)
@@ -152,8 +150,8 @@ it('is not applied after a redirect to another origin, and none of its fields is
 })
 
 it('is not sent to another origin with white space around its value', async () => {
-  const target = await servers.serve(() => ({}))
-  const { origin, seen } = await servers.serve(() => ({ status: 302, headers: { Location: target.origin } }))
+  const target = await serve(() => ({}))
+  const { origin, seen } = await serve(() => ({ status: 302, headers: { Location: target.origin } }))
   const scheme = signing({
     authorize: () => ({ headers: { Authorization: ` MAC ${SECRET} `, 'X-Proof': `${SECRET}\t` } }),
   })
@@ -164,7 +162,7 @@ it('is not sent to another origin with white space around its value', async () =
 })
 
 it('adds nothing that a beforeRedirect hook can see', async () => {
-  const { origin } = await servers.serve(({ url }) =>
+  const { origin } = await serve(({ url }) =>
     url.startsWith('/begin') ? { status: 302, headers: { Location: '/end' } } : {},
   )
   const shown: unknown[] = []
@@ -185,7 +183,7 @@ it('adds nothing that a beforeRedirect hook can see', async () => {
 })
 
 it('is called again once after a 401 when shouldRetry returns true, with the scope of the challenge apart', async () => {
-  const { origin, seen } = await servers.serve(() => challenge('realm="x", scope="a b"'))
+  const { origin, seen } = await serve(() => challenge('realm="x", scope="a b"'))
   const refusals: unknown[] = []
   const scheme = signing({
     shouldRetry: ({ status, challenges, header }, sent) => {
@@ -215,7 +213,7 @@ it.each<[string, Partial<AuthScheme>, string]>([
 ])(
   'is not called again when shouldRetry gives %s, and the error of the 401 has the reason',
   async (_, more, message) => {
-    const { origin, seen } = await servers.serve(() => challenge())
+    const { origin, seen } = await serve(() => challenge())
     const failing = withScheme(signing(more)).get(origin)
     const error = (await failing.catch((one: unknown) => one)) as IgwnAxiosError
     expect(error.response?.status).toBe(401)
@@ -225,7 +223,7 @@ it.each<[string, Partial<AuthScheme>, string]>([
 )
 
 it('is not called again for a body that is a stream, or without shouldRetry', async () => {
-  const { origin, seen } = await servers.serve(() => challenge())
+  const { origin, seen } = await serve(() => challenge())
   const answering = signing({ shouldRetry: () => true })
   const error = (await withScheme(answering)
     .post(origin, Readable.from(['x']))
@@ -236,7 +234,7 @@ it('is not called again for a body that is a stream, or without shouldRetry', as
 })
 
 it('gets every response in onResponse', async () => {
-  const { origin } = await servers.serve(({ url }) => ({
+  const { origin } = await serve(({ url }) => ({
     status: Number(url.slice(1)),
     headers: { 'DPoP-Nonce': url },
   }))
@@ -254,14 +252,14 @@ it('gets every response in onResponse', async () => {
 })
 
 it('is applied instead of a password that netrc names too', async () => {
-  const { origin, seen } = await servers.serve(verifying)
+  const { origin, seen } = await serve(verifying)
   const netrc = put(room('netrc'), 'machine 127.0.0.1 login albert password sosecret')
   await applyIgwnAuth(axios.create(), { scheme: signing(), netrc }).get(origin)
   expect(seen.map(isSigned)).toEqual([true])
 })
 
 it('is not applied to a request with its own Authorization, withholdToken or igwnAuth: false', async () => {
-  const { origin, authorizations } = await servers.serve(() => ({}))
+  const { origin, authorizations } = await serve(() => ({}))
   const instance = withScheme(signing())
   await instance.get(origin, { headers: { authorization: 'Mine' } })
   await instance.get(origin, { igwnAuth: { withholdToken: true } })
@@ -271,7 +269,7 @@ it('is not applied to a request with its own Authorization, withholdToken or igw
 })
 
 it('is replaced by a token of the request, and replaces a token of the instance', async () => {
-  const { origin, authorizations } = await servers.serve(() => ({}))
+  const { origin, authorizations } = await serve(() => ({}))
   await withScheme(signing()).get(origin, { igwnAuth: { token: 'abc' } })
   await applyIgwnAuth(axios.create(), { token: 'abc' }).get(origin, { igwnAuth: { scheme: signing() } })
   expect(authorizations[0]).toBe('Bearer abc')
@@ -285,7 +283,7 @@ it('is replaced by a token of the request, and replaces a token of the instance'
 })
 
 it('is not applied to another server than url names', async () => {
-  const { origin, authorizations } = await servers.serve(() => ({}))
+  const { origin, authorizations } = await serve(() => ({}))
   const instance = applyIgwnAuth(axios.create(), { scheme: signing(), url: 'https://gracedb.example.org' })
   await instance.get(origin)
   expect(authorizations).toEqual([undefined])
@@ -305,7 +303,7 @@ it('is an error over plain HTTP unless it has allowOverHttp', async () => {
 })
 
 it('is sent over plain HTTP to loopback, and elsewhere with its allowOverHttp or the option allowInsecureHttp', async () => {
-  const { port, seen } = await servers.serve(verifying)
+  const { port, seen } = await serve(verifying)
   const lookup = (_: string, __: object, done: (...values: unknown[]) => void) => {
     done(null, [{ address: '127.0.0.1', family: 4 }])
   }
@@ -333,7 +331,7 @@ it.each<[string, AuthScheme['authorize'], string]>([
     'The scheme Counting MAC sets Authorization to something else than a text that a header field allows (RFC 9110 section 5.5). Nothing was sent.',
   ],
 ])('sends nothing when it %s', async (_, authorize, message) => {
-  const { origin, seen } = await servers.serve(() => ({}))
+  const { origin, seen } = await serve(() => ({}))
   const failing = withScheme(signing({ authorize })).get(origin)
   await expect(failing).rejects.toThrow(ours('ERR_IGWN_INVALID_OPTION', message))
   expectNoSecret(await failing.catch((error: unknown) => error), [SECRET])
@@ -341,7 +339,7 @@ it.each<[string, AuthScheme['authorize'], string]>([
 })
 
 it('sends nothing when it throws, or when the request is aborted meanwhile (trap 7)', async () => {
-  const { origin, seen } = await servers.serve(() => ({}))
+  const { origin, seen } = await serve(() => ({}))
   const broken = signing({ authorize: () => Promise.reject(new Error('no key')) })
   await expect(withScheme(broken).get(origin)).rejects.toThrow('no key')
   for (const wait of [false, true]) {

@@ -19,13 +19,12 @@ import { connectProxy } from '../support/connect-proxy'
 import { listen } from '../support/listen'
 import { mint } from '../support/tokens'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
-import { challenge, serverGroup } from '../support/server'
+import { challenge, serve } from '../support/server'
 
 /**
  * The other secrets: passwords of netrc, passphrases, private keys, and tokens on TLS sockets, which keep the options of the
  * request that opened them. No result, error or output contains them, wherever they are given (trap 14).
  */
-const servers = serverGroup()
 let authority: Authority
 let ofServer: Issued
 let alice: Issued
@@ -40,9 +39,8 @@ beforeEach(() => {
   for (const name of ['BEARER_TOKEN', 'NETRC', 'X509_USER_PROXY', 'HTTPS_PROXY']) delete process.env[name]
   process.env.REQUESTS_CA_BUNDLE = write('ca.pem', authority.certificate)
 })
-afterEach(async () => {
+afterEach(() => {
   for (const instance of made.splice(0)) removeIgwnAuth(instance)
-  await servers.close()
 })
 
 function write(name: string, text: string): string {
@@ -97,8 +95,8 @@ const OUTCOMES: [string, AxiosRequestConfig, string][] = [
 async function site({ secure }: { secure: boolean }) {
   const tls = { cert: ofServer.certificate, key: ofServer.key, requestCert: true, rejectUnauthorized: false }
   const options = secure ? { tls, host: 'localhost' } : {}
-  const away = await servers.serve(() => ({}), options)
-  const server = await servers.serve(async ({ url }) => {
+  const away = await serve(() => ({}), options)
+  const server = await serve(async ({ url }) => {
     if (url === '/404') return { status: 404 }
     if (url === '/401') return challenge()
     if (url === '/302') return { status: 302, headers: { location: '/there' } }
@@ -264,7 +262,7 @@ describe('a private key and its passphrase show in nothing', () => {
   it('when the server refuses the certificate, or the file is rejected', async () => {
     process.env.X509_USER_PROXY = write('x509up', alice.bundle)
     const other = await createAuthority('Another CA')
-    const strict = await servers.serve(() => ({}), {
+    const strict = await serve(() => ({}), {
       host: 'localhost',
       tls: { cert: ofServer.certificate, key: ofServer.key, ca: other.certificate, requestCert: true },
     })

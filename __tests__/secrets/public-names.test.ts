@@ -17,7 +17,7 @@ import { everyCombination, someCombinations } from '../support/combinations'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { serveAgent, type AgentStandIn } from '../support/oidc-agent'
 import { createAuthority } from '../support/pki'
-import { challenge, serverGroup, type TestServer } from '../support/server'
+import { challenge, serve, type TestServer } from '../support/server'
 import { storeInMemory } from '../support/store-in-memory'
 import { emptyPlaces, mint, now, put, room, runtimeFile, signatureOf } from '../support/tokens'
 
@@ -38,7 +38,6 @@ const expired = mint({ aud: 'ANY', exp: now() - 60 })
 const second = mint({ aud: 'ANY' })
 const secrets: string[] = [...Object.values(SECRETS), ...[jwt, expired, second].map(signatureOf)]
 
-const servers = serverGroup()
 let server: TestServer
 let away: TestServer
 let agent: AgentStandIn | undefined
@@ -57,8 +56,8 @@ beforeAll(async () => {
   const of = await authority.issueServer()
   const { key } = alice
   secrets.push(...key.split('\n').filter((line) => line.length > 40))
-  away = await servers.serve(() => challenge(), { tls: { cert: of.certificate, key: of.key } })
-  server = await servers.serve(
+  away = await serve(() => challenge(), { tls: { cert: of.certificate, key: of.key } })
+  server = await serve(
     async ({ url, body, headers }) => {
       const [place] = url.split('?')
       if (place === '/oauth2')
@@ -121,7 +120,7 @@ beforeAll(async () => {
 afterAll(async () => {
   diagnostics.unsubscribe(main.EVENT_CHANNEL, record)
   process.off('warning', record)
-  await Promise.all([servers.close(), agent?.close()])
+  await agent?.close()
   for (const name of ['REQUESTS_CA_BUNDLE', 'SCITOKEN', 'BEARER_TOKEN', 'NETRC', 'X509_USER_PROXY'])
     delete process.env[name]
 })

@@ -4,15 +4,13 @@ import axios, { type AxiosInstance, type AxiosRequestConfig } from 'axios'
 import { applyIgwnAuth, findSciToken, igwnAxios, staticToken, SciToken } from '../support/all'
 import { someCombinations } from '../support/combinations'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { challenge, serverGroup } from '../support/server'
+import { challenge, serve } from '../support/server'
 import { mint } from '../support/tokens'
 
 /**
  * A secret is given in every possible place, and every result is searched for it, at every depth and in every printed form
  * (trap 14).
  */
-const servers = serverGroup()
-afterEach(servers.close)
 beforeEach(() => {
   for (const name of ['BEARER_TOKEN', 'SCITOKEN']) delete process.env[name]
 })
@@ -118,10 +116,10 @@ describe.each(WAYS)('a token %s shows in nothing', (_, use) => {
   ]
 
   it.each(someCombinations(OUTCOMES))('after %s', async (name, config, target) => {
-    const away = await servers.serve(() => ({}), { host: 'localhost' })
+    const away = await serve(() => ({}), { host: 'localhost' })
     let arrived = false
     const aborting = new AbortController()
-    const server = await servers.serve(async ({ url, headers }) => {
+    const server = await serve(async ({ url, headers }) => {
       arrived ||= headers.authorization === `Bearer ${token}`
       if (url === '/404') return { status: 404 }
       if (url === '/401') return challenge()
@@ -159,7 +157,7 @@ describe('a token', () => {
     const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
     let release: () => void = () => undefined
     const held = new Promise<void>((resolve) => (release = resolve))
-    const server = await servers.serve(async ({ url }) => {
+    const server = await serve(async ({ url }) => {
       if (url === '/slow') await held
       return {}
     })
@@ -175,7 +173,7 @@ describe('a token', () => {
 
   it('does not go along when the config of an error is sent again by plain axios', async () => {
     process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
-    const server = await servers.serve((_, index) => ({ status: index === 0 ? 500 : 200 }))
+    const server = await serve((_, index) => ({ status: index === 0 ? 500 : 200 }))
     const error = (await settled(igwnAxios.get(server.origin))) as { config: AxiosRequestConfig }
     await axios.request(error.config)
     expect(server.authorizations[0]).toMatch(/^Bearer /)
@@ -207,7 +205,7 @@ describe('a token', () => {
   })
 
   it('is found by this search when it does show: plain axios shows it', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const response = await axios.get(server.origin, { headers: { Authorization: 'Bearer sosecret' } })
     expect(() => {
       expectNoSecret(response, ['sosecret'])

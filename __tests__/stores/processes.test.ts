@@ -4,11 +4,8 @@ import path from 'node:path'
 import { fileStore } from '../support/all'
 import { everyCombination } from '../support/combinations'
 import { runProgram } from '../support/program'
-import { serverGroup } from '../support/server'
+import { serve } from '../support/server'
 import { mint, now, room } from '../support/tokens'
-
-const servers = serverGroup()
-afterEach(servers.close)
 
 const count = everyCombination ? 8 : 2
 const processes = <T>(run: (index: number) => T): T[] =>
@@ -18,7 +15,7 @@ it('with one expired token make one renewal, none fails, and none loses a write 
   const file = path.join(room('fleet'), 'tokens.json')
   let renewals = 0
   const fresh = mint({ jti: 'fresh' })
-  const issuer = await servers.serve(async () => {
+  const issuer = await serve(async () => {
     renewals += 1
     await new Promise((resolve) => setTimeout(resolve, 50))
     return { body: fresh }

@@ -9,16 +9,14 @@ import {
 } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { expectNoUnhandledRejection, recordEvents } from '../support/record-events'
-import { challenge, serverGroup } from '../support/server'
+import { challenge, serve } from '../support/server'
 import { thrownBy } from '../support/thrown-by'
 import { mint, now, ours, passTime, signatureOf, stopClock } from '../support/tokens'
 
-const servers = serverGroup()
 const { events, warnings } = recordEvents()
 expectNoUnhandledRejection()
-afterEach(async () => {
+afterEach(() => {
   jest.useRealTimers()
-  await servers.close()
 })
 
 const iso = (seconds: number) => new Date(seconds * 1000).toISOString().replace('.000', '')
@@ -238,7 +236,7 @@ describe('on an instance', () => {
   it('the token is sent with each request, and renewed once when many are refused', async () => {
     let number = 0
     const token = managed({ getToken: async () => Promise.resolve([`token-${(number += 1)}`, now() + 1000]) })
-    const server = await servers.serve(({ headers }) =>
+    const server = await serve(({ headers }) =>
       headers.authorization === 'Bearer token-2' ? {} : challenge('error="invalid_token"'),
     )
     const instance = applyIgwnAuth(axios.create(), { token })
@@ -249,7 +247,7 @@ describe('on an instance', () => {
 
   it('the source may be in the options of a request, whose config axios copies', async () => {
     const token = managed(giving(['abc', now() + 1000]))
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const instance = applyIgwnAuth(axios.create())
     await instance.get(server.origin, { igwnAuth: { token } })
     await instance.get(server.origin, { igwnAuth: { token } })
@@ -258,7 +256,7 @@ describe('on an instance', () => {
   })
 
   it('a provider that returns the refused token again does not cause a retry', async () => {
-    const server = await servers.serve(() => challenge())
+    const server = await serve(() => challenge())
     const token = managed(giving(['abc', now() + 1000]))
     await expect(applyIgwnAuth(axios.create(), { token }).get(server.origin)).rejects.toMatchObject({
       response: { status: 401 },

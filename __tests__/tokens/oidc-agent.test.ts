@@ -12,16 +12,15 @@ import {
 } from '../support/all'
 import { expectNoSecret } from '../support/expect-no-secret'
 import { serveAgent, type AgentStandIn } from '../support/oidc-agent'
-import { challenge, serverGroup } from '../support/server'
+import { challenge, serve } from '../support/server'
 import { emptyPlaces, mint, now, ours, put, room, runtimeFile } from '../support/tokens'
 
 const URL_OF_X = 'https://x.example.org/'
-const servers = serverGroup()
 const agents: AgentStandIn[] = []
 beforeEach(emptyPlaces)
 afterEach(async () => {
   delete process.env.OIDC_SOCK
-  await Promise.all([...agents.splice(0).map((one) => one.close()), servers.close()])
+  await Promise.all(agents.splice(0).map((one) => one.close()))
 })
 
 let count = 0
@@ -116,7 +115,7 @@ describe('a token of oidc-agent', () => {
     const isTooShort = ({ min_valid_period: least }: Record<string, unknown>) =>
       Number(least) > SciToken.deserialize(old).timeLeft()!
     const { requests } = await agent((request) => success(isTooShort(request) ? fresh : old))
-    const server = await servers.serve(({ headers }) =>
+    const server = await serve(({ headers }) =>
       headers.authorization === `Bearer ${fresh}` ? {} : challenge('error="invalid_token"'),
     )
     const { status } = await igwnAxios.get(server.origin, {

@@ -14,13 +14,11 @@ import {
 import { expectNoSecret } from '../support/expect-no-secret'
 import { expectNoUnhandledRejection } from '../support/record-events'
 import { mint } from '../support/tokens'
-import { challenge, serverGroup } from '../support/server'
+import { challenge, serve } from '../support/server'
 
-const servers = serverGroup()
 expectNoUnhandledRejection()
-afterEach(async () => {
+afterEach(() => {
   jest.useRealTimers()
-  await servers.close()
 })
 beforeEach(() => {
   for (const name of ['BEARER_TOKEN', 'SCITOKEN']) delete process.env[name]
@@ -194,7 +192,7 @@ describe('a storm of refusals (trap 17)', () => {
     const kept = reuse(source)
     const old = String(await kept.getToken({ audience: ['http://127.0.0.1'] }))
     const valid = () => source.queries.length > 1
-    const server = await servers.serve(({ headers }) =>
+    const server = await serve(({ headers }) =>
       valid() && headers.authorization !== `Bearer ${old}` ? {} : challenge('error="invalid_token"'),
     )
     const shared: TokenSource = {
@@ -210,7 +208,7 @@ describe('a storm of refusals (trap 17)', () => {
   it('of 50 staggered ones makes one renewal', async () => {
     let calls = 0
     const kept = reuse({ getToken: async () => Promise.resolve(`token-${(calls += 1)}`) })
-    const server = await servers.serve(async ({ url, headers }) => {
+    const server = await serve(async ({ url, headers }) => {
       await new Promise((resolve) => setTimeout(resolve, Number(url.slice(1))))
       return headers.authorization === 'Bearer token-1' ? challenge('error="invalid_token"') : {}
     })
@@ -335,9 +333,7 @@ describe('chain', () => {
 
   it('skips a discovered token that a server refused', async () => {
     const token = (process.env.BEARER_TOKEN = mint({ aud: 'ANY' }))
-    const server = await servers.serve(({ headers }) =>
-      headers.authorization === 'Bearer abc' ? {} : challenge(),
-    )
+    const server = await serve(({ headers }) => (headers.authorization === 'Bearer abc' ? {} : challenge()))
     await applyIgwnAuth(axios.create(), { token: chain(discoveredTokens(), staticToken('abc')) }).get(
       server.origin,
     )
@@ -359,7 +355,7 @@ describe('chain', () => {
   })
 
   it('sends a request without a token when no source has one, and rejects it with failIfNoAuth', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     const instance = applyIgwnAuth(axios.create(), { token: chain(discoveredTokens()) })
     await instance.get(server.origin)
     expect(server.authorizations).toEqual([undefined])

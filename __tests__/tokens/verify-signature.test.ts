@@ -13,7 +13,7 @@ import { requirementsOf } from '../../lib/tokens/validate-claims'
 import { verifier } from '../../lib/tokens/verify-signature'
 import { listen } from '../support/listen'
 import { createAuthority } from '../support/pki'
-import { serverGroup } from '../support/server'
+import { serve } from '../support/server'
 import {
   createSigningKey,
   emptyPlaces,
@@ -626,14 +626,11 @@ describe('findSciToken with verify', () => {
   })
 })
 
-const servers = serverGroup()
-afterEach(servers.close)
-
 it('the fetch adapter does not follow redirects, which may lead to plain HTTP', async () => {
-  const others = await servers.serve(() => ({
+  const others = await serve(() => ({
     body: JSON.stringify({ issuer: 'https://issuer.test', keys: [key.jwk] }),
   }))
-  const leading = await servers.serve(() => ({ status: 302, headers: { location: others.origin } }))
+  const leading = await serve(() => ({ status: 302, headers: { location: others.origin } }))
   const toLoopback = async ({ url, redirect }: Request) =>
     fetch(url.replace('https://issuer.test', leading.origin), { redirect })
   const byFetch = axios.create({ adapter: 'fetch', env: { fetch: toLoopback } } as object)

@@ -5,7 +5,7 @@ import { findSciToken, getSciToken, applyIgwnAuth, autoRenew, SciToken } from '.
 import { processEnvironment } from '../../lib/environment'
 import { defaultOutFile } from '../../lib/vault/files'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { serverGroup, type Seen } from '../support/server'
+import { serve, type Seen } from '../support/server'
 import {
   emptyPlaces,
   mint,
@@ -21,7 +21,6 @@ import {
 jest.mock('node:timers/promises', () => jest.requireActual<object>('../support/short-pauses'))
 
 /** With a stand-in for htgettoken, and a Vault server. */
-const servers = serverGroup()
 const STAND_IN = path.join(__dirname, '../support/htgettoken.cjs')
 const command = [process.execPath, STAND_IN] as const
 const VAULT_TOKEN = 'hvs.vault-token-0123456789'
@@ -31,11 +30,10 @@ beforeEach(() => {
   emptyPlaces()
   vaulttokenfile = put(room('vt'), VAULT_TOKEN)
 })
-afterEach(servers.close)
 
 /** A Vault server that returns a bearer token for the Vault token. */
 async function vault(token: () => string = () => mint()) {
-  const { origin: vaultserver, seen } = await servers.serve(({ headers }) =>
+  const { origin: vaultserver, seen } = await serve(({ headers }) =>
     headers['x-vault-token'] === VAULT_TOKEN
       ? { body: JSON.stringify({ data: { access_token: token() } }) }
       : { status: 403, body: '{"errors":["permission denied"]}' },
@@ -294,7 +292,7 @@ describe('where htgettoken is not in PATH', () => {
   })
 
   it('it stops when its time is over', async () => {
-    const { origin: vaultserver } = await servers.serve(() => new Promise(() => undefined))
+    const { origin: vaultserver } = await serve(() => new Promise(() => undefined))
     const options = { vaultserver, vaulttokenfile, issuer: 'igwn', timeout: 500 }
     await expect(getSciToken(options)).rejects.toEqual(
       ours(
@@ -365,7 +363,7 @@ describe('where htgettoken is not in PATH', () => {
       lease_duration: 60,
       metadata: { credkey: 'albert', oauth2_refresh_token: 'refresh' },
     }
-    const { origin: vaultserver } = await servers.serve(({ method, url }) => {
+    const { origin: vaultserver } = await serve(({ method, url }) => {
       const data = {
         auth_url: 'https://idp.example.org/',
         user_code: 'AB-CD',
@@ -391,7 +389,7 @@ describe('where htgettoken is not in PATH', () => {
 
 it('is a source for requests, renewed by autoRenew', async () => {
   const { options, seen } = await vault()
-  const server = await servers.serve(() => ({}))
+  const server = await serve(() => ({}))
   const token = autoRenew({ getToken: () => getSciToken(options) })
   const instance = applyIgwnAuth(axios.create(), { token })
   await instance.get(server.origin)

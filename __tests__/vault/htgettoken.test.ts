@@ -8,7 +8,7 @@ import path from 'node:path'
 import { logIn, logOut, type LogInOptions } from '../../lib/vault'
 import { processEnvironment } from '../../lib/environment'
 import { someCombinations } from '../support/combinations'
-import { serve, serverGroup, type Seen } from '../support/server'
+import { serve, type Seen } from '../support/server'
 import { createKey, testAgent, type KeyType, type TestAgent, type TestKey } from '../support/ssh-agent'
 import { emptyPlaces, mint, passTime, room, runtimeFile, stopClock } from '../support/tokens'
 import { scenarios as recorded } from './htgettoken-scenarios.json'
@@ -158,7 +158,6 @@ const SAID: Readonly<Record<string, readonly [code: string, message: RegExp]>> =
 const ELSEWHERE = ['tls-unknown-ca', 'tls-certname', 'show-url']
 
 const SERVER = 'https://localhost:8200'
-const servers = serverGroup()
 const keysOf: Record<KeyType, TestKey[]> = { ed25519: [], ecdsa: [], rsa: [] }
 /** Agents that are open. */
 const agents: TestAgent[] = []
@@ -176,7 +175,6 @@ afterEach(async () => {
   jest.useRealTimers()
   for (const name of ['HTGETTOKENOPTS', 'SSH_AUTH_SOCK']) delete process.env[name]
   await Promise.all(agents.splice(0).map((agent) => agent.close()))
-  await servers.close()
 })
 
 const vaultTokenFile = () => path.join(processEnvironment.temporaryFolder, `vt_u${process.geteuid?.() ?? 0}`)
@@ -254,7 +252,7 @@ it.each(
   const { requests, succeeds, files } = scenario
   nonces = requests.flatMap(({ response }) => namesIn(response, /<ssh-nonce[^>]*>/).map(textFor))
   if (name === 'oidc-direct-refused') stopClock()
-  const server = await servers.serve(async ({ url }, index) => {
+  const server = await serve(async ({ url }, index) => {
     const { status, response, location } = requests[index] ?? { status: 500 }
     if (name === 'get-hangs') return new Promise(() => undefined)
     if (name === 'oidc-direct-refused' && url.endsWith('/poll')) passTime(61)

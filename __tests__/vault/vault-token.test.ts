@@ -3,17 +3,15 @@ import fs from 'node:fs'
 import { applyIgwnAuth } from '../support/all'
 import { vaultToken, type VaultTokenOptions } from '../../lib/vault'
 import { expectNoSecret } from '../support/expect-no-secret'
-import { challenge, serverGroup, type Answer, type Seen } from '../support/server'
+import { challenge, serve, type Answer, type Seen } from '../support/server'
 import { pauses } from '../support/short-pauses'
 import { emptyPlaces, mint, now, ours, passTime, put, room, runtimeFile, stopClock } from '../support/tokens'
 
 jest.mock('node:timers/promises', () => jest.requireActual<object>('../support/short-pauses'))
 
-const servers = serverGroup()
 beforeEach(emptyPlaces)
-afterEach(async () => {
+afterEach(() => {
   jest.useRealTimers()
-  await servers.close()
 })
 
 const VAULT_TOKEN = 'hvs.vault-token-0123456789'
@@ -21,7 +19,7 @@ const VAULT_TOKEN = 'hvs.vault-token-0123456789'
 /** A Vault server with a refresh token; `respond` may respond in its place. */
 async function vault(respond: (seen: Seen) => Answer | undefined = () => undefined, claims: object = {}) {
   let issued = 0
-  const server = await servers.serve(
+  const server = await serve(
     (one) =>
       respond(one) ?? {
         body: JSON.stringify({
@@ -66,7 +64,7 @@ const DENIED = { status: 400, body: '{"errors":["authorization failed: access_de
 
 it('one token is used for all requests, is written to its file, and is replaced when it was refused', async () => {
   const { options, urls } = await vault()
-  const service = await servers.serve(({ headers }) =>
+  const service = await serve(({ headers }) =>
     headers.authorization?.includes(first) ? challenge('error="invalid_token"') : {},
   )
   const source = vaultToken(options)

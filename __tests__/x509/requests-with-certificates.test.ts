@@ -22,7 +22,7 @@ import { connectProxy } from '../support/connect-proxy'
 import { listen } from '../support/listen'
 import { mint } from '../support/tokens'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
-import { serverGroup } from '../support/server'
+import { serve } from '../support/server'
 
 /** The certificate that is found or named is presented to the server: real TLS, real files. */
 let authority: Authority
@@ -33,7 +33,6 @@ let bob: Issued
 /** The file of the CA. */
 let bundle: string
 
-const plain = serverGroup()
 const opened: { close: () => Promise<void> | void }[] = []
 
 beforeAll(async () => {
@@ -56,7 +55,6 @@ afterEach(async () => {
   jest.restoreAllMocks()
   removeIgwnAuth(igwnAxios)
   applyIgwnAuth(igwnAxios)
-  await plain.close()
   for (const one of opened.splice(0)) await one.close()
 })
 
@@ -150,7 +148,7 @@ async function refused(request: Promise<unknown>): Promise<IgwnAuthError> {
 
 /** A TLS server to which nothing should connect. */
 async function untouched() {
-  const server = await plain.serve(() => ({}), { tls: { cert: ofServer.certificate, key: ofServer.key } })
+  const server = await serve(() => ({}), { tls: { cert: ofServer.certificate, key: ofServer.key } })
   return { url: server.origin, connections: server.connections }
 }
 
@@ -225,7 +223,7 @@ describe('a discovered certificate', () => {
   })
 
   it('does not affect a request over http, whatever cert is', async () => {
-    const server = await plain.serve(() => ({}))
+    const server = await serve(() => ({}))
     await igwnAxios.get(server.origin, { igwnAuth: { cert: '/nowhere/at/all' } })
     await igwnAxios.get(server.origin, { igwnAuth: { cert: true } })
     expect(server.seen).toHaveLength(2)
@@ -335,7 +333,7 @@ describe('IGWN_AUTH_UTILS_FIND_X509', () => {
 
   it('does not affect a request with forceNoAuth, or one over http', async () => {
     process.env.IGWN_AUTH_UTILS_FIND_X509 = 'on'
-    const [server, clear] = [await site(), await plain.serve(() => ({}))]
+    const [server, clear] = [await site(), await serve(() => ({}))]
     await igwnAxios.get(server.url, { igwnAuth: { forceNoAuth: true } })
     await igwnAxios.get(clear.origin)
     expect(server.presented()).toEqual([undefined])
@@ -681,7 +679,7 @@ describe('a redirect (trap 9)', () => {
 
   it('to http is followed without it', async () => {
     discover(proxy)
-    const to = await plain.serve(() => ({}))
+    const to = await serve(() => ({}))
     const from = await site({ '/': redirect(() => to.origin) })
     await igwnAxios.get(from.url)
     expect(to.seen).toHaveLength(1)

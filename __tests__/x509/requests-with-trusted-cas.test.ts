@@ -7,14 +7,13 @@ import { applyIgwnAuth, igwnAxios, IgwnAuthError, removeIgwnAuth, type IgwnAxios
 import { connectProxy } from '../support/connect-proxy'
 import { listen } from '../support/listen'
 import { createAuthority, secondsFromNow, type Authority, type Issued } from '../support/pki'
-import { serverGroup } from '../support/server'
+import { serve } from '../support/server'
 
 /** The CAs that the environment names, for requests to a server of a private CA. */
 let authority: Authority
 let other: Authority
 let ofServer: Issued
 
-const servers = serverGroup()
 const VARIABLES = ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE', 'X509_CERT_DIR']
 
 beforeAll(async () => {
@@ -25,10 +24,9 @@ beforeAll(async () => {
 beforeEach(() => {
   for (const name of [...VARIABLES, 'HTTPS_PROXY', 'X509_USER_PROXY']) delete process.env[name]
 })
-afterEach(async () => {
+afterEach(() => {
   removeIgwnAuth(igwnAxios)
   applyIgwnAuth(igwnAxios)
-  await servers.close()
 })
 
 function write(name: string, text: string): string {
@@ -38,7 +36,7 @@ function write(name: string, text: string): string {
   return file
 }
 
-const site = () => servers.serve(() => ({}), { tls: { cert: ofServer.certificate, key: ofServer.key } })
+const site = () => serve(() => ({}), { tls: { cert: ofServer.certificate, key: ofServer.key } })
 
 async function failure(request: Promise<unknown>): Promise<AxiosError> {
   return request.then(
@@ -81,7 +79,7 @@ describe('a server of a private CA', () => {
   ])('is not trusted %s, and the summary says what to do', async (_, options, code, advice) => {
     process.env.REQUESTS_CA_BUNDLE = write('bundle.pem', authority.certificate)
     const { certificate, key } = await authority.issueServer(options)
-    const server = await servers.serve(() => ({}), { tls: { cert: certificate, key } })
+    const server = await serve(() => ({}), { tls: { cert: certificate, key } })
     const error: IgwnAxiosError = await failure(igwnAxios.get(server.origin))
     expect(error.code).toBe(code)
     expect(error.igwnAuth?.summary).toContain(advice)
@@ -114,7 +112,7 @@ describe('a server of a private CA', () => {
   it('is trusted with forceNoAuth, and as the target of a redirect', async () => {
     process.env.SSL_CERT_FILE = write('bundle.pem', authority.certificate)
     const server = await site()
-    const from = await servers.serve(() => ({ status: 302, headers: { location: server.origin } }))
+    const from = await serve(() => ({ status: 302, headers: { location: server.origin } }))
     await igwnAxios.get(server.origin, { igwnAuth: { forceNoAuth: true } })
     await igwnAxios.get(from.origin)
     expect(server.seen).toHaveLength(2)
@@ -246,7 +244,7 @@ describe('a bundle that cannot be used', () => {
 
   it('does not affect requests that do not use it: over http, with igwnAuth: false, with an httpsAgent', async () => {
     process.env.REQUESTS_CA_BUNDLE = '/nowhere/ca.pem'
-    const [server, clear] = [await site(), await servers.serve(() => ({}))]
+    const [server, clear] = [await site(), await serve(() => ({}))]
     const httpsAgent = new https.Agent({ ca: authority.certificate })
     await igwnAxios.get(clear.origin)
     await igwnAxios.get(server.origin, { httpsAgent })

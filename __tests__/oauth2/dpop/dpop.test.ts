@@ -14,12 +14,9 @@ import { applyIgwnAuth } from '../../support/all'
 import { browse } from '../../support/browser'
 import { expectNoSecret } from '../../support/expect-no-secret'
 import { startOpenIdProvider, WEB_REDIRECT, type OpenIdProvider } from '../../support/openid-provider'
-import { serverGroup } from '../../support/server'
+import { serve } from '../../support/server'
 import { thrownBy } from '../../support/thrown-by'
 import { ours } from '../../support/tokens'
-
-const servers = serverGroup()
-afterEach(() => servers.close())
 
 const decoded = (proof: string) =>
   jsonwebtoken.decode(proof, { complete: true }) as unknown as Record<
@@ -74,7 +71,7 @@ describe.each([
     const source = clientCredentials(client(key))
     const first = await source.getTokenResponse({ audience: [provider.issuer] })
     await webLogin(client(key)).revoke(first)
-    const service = await servers.serve(({ headers }) =>
+    const service = await serve(({ headers }) =>
       headers.authorization === `DPoP ${first.access_token}`
         ? { status: 401, headers: { 'WWW-Authenticate': 'Bearer, DPoP error="invalid_token"' } }
         : { body: JSON.stringify({ by: headers.authorization, proof: headers.dpop }) },
@@ -178,7 +175,7 @@ describe('dpopKey', () => {
 
 describe('a token is never sent as another type', () => {
   const tokens = async (type: string) => {
-    const server = await servers.serve(() => ({
+    const server = await serve(() => ({
       body: JSON.stringify({ access_token: 'abc', token_type: type }),
     }))
     const key = dpopKey()
@@ -219,7 +216,7 @@ describe('a token is never sent as another type', () => {
 
   it('and a refused proof is not sent again', async () => {
     const { source, key } = await tokens('DPoP')
-    const service = await servers.serve(() => ({
+    const service = await serve(() => ({
       status: 401,
       headers: { 'WWW-Authenticate': 'DPoP error="invalid_dpop_proof"' },
     }))

@@ -10,7 +10,7 @@ import {
   type DeviceCodeOptions,
   type DevicePrompt,
 } from '../../../lib/oauth2'
-import { serverGroup, type Answer, type TestServer } from '../../support/server'
+import { serve, type Answer, type TestServer } from '../../support/server'
 import { thrownBy } from '../../support/thrown-by'
 import { createSigningKey, now, ours } from '../../support/tokens'
 
@@ -23,8 +23,6 @@ jest.mock('node:timers/promises', () => ({
   },
 }))
 
-const servers = serverGroup()
-afterEach(() => servers.close())
 beforeEach(() => void pauses.splice(0))
 
 const TOKEN: Answer = { body: '{"access_token":"a","token_type":"Bearer"}' }
@@ -45,7 +43,7 @@ async function logIn(
   options: Partial<DeviceCodeOptions> = {},
 ) {
   let polls = 0
-  const server = await servers.serve(({ url }) =>
+  const server = await serve(({ url }) =>
     url === '/device' ? { body: JSON.stringify({ ...DEVICE, ...device }) } : (responses[polls++] ?? TOKEN),
   )
   const metadata = {
@@ -192,7 +190,7 @@ describe('options of a login', () => {
 
 describe('the host localhost in the redirect URI', () => {
   async function logInAtLocalhost(options: Partial<AuthorizationCodeOptions>) {
-    const server = await servers.serve(() => TOKEN)
+    const server = await serve(() => TOKEN)
     const metadata = {
       authorization_endpoint: `${server.origin}/auth`,
       token_endpoint: `${server.origin}/token`,
@@ -253,7 +251,7 @@ describe('the id_token of a login with the scope openid', () => {
 
   it('is an error when the keys cannot be fetched, and the device code is not used again', async () => {
     const key = createSigningKey('k1')
-    const server: TestServer = await servers.serve(({ url }) => {
+    const server: TestServer = await serve(({ url }) => {
       if (url === '/device') return { body: JSON.stringify(DEVICE) }
       if (url !== '/token') return { status: 503, body: '' }
       const claims = { iss: server.origin, sub: 'albert', aud: 'me', iat: now(), exp: now() + 600 }

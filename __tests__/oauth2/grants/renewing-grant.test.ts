@@ -18,11 +18,10 @@ import {
   authorizationServer,
   type AuthorizationServer,
 } from '../../../lib/oauth2/server/authorization-server'
-import { serverGroup, type Answer } from '../../support/server'
+import { serve, type Answer } from '../../support/server'
 import { thrownBy } from '../../support/thrown-by'
 import { mint, now, ours, passTime, stopClock } from '../../support/tokens'
 
-const servers = serverGroup()
 const unhandled = jest.fn()
 beforeAll(() => {
   process.on('unhandledRejection', unhandled)
@@ -30,9 +29,8 @@ beforeAll(() => {
 afterAll(() => {
   process.off('unhandledRejection', unhandled)
 })
-afterEach(async () => {
+afterEach(() => {
   jest.useRealTimers()
-  await servers.close()
   expect(unhandled).not.toHaveBeenCalled()
 })
 
@@ -41,7 +39,7 @@ type Answers = (parameters: URLSearchParams, count: number) => Answer | object |
 /** A token endpoint that records requests. By default each token is a new one with a lifetime of an hour. */
 async function endpoint(answers: Answers = () => ({})) {
   const asked: Record<string, string>[] = []
-  const server = await servers.serve(async ({ body }) => {
+  const server = await serve(async ({ body }) => {
     const parameters = new URLSearchParams(body)
     const count = asked.push(Object.fromEntries(parameters))
     const answer = await answers(parameters, count)

@@ -2,15 +2,13 @@
 import axios from 'axios'
 import { authorizationCode, clientCredentials, deviceCode, type OAuthClient } from '../../../lib/oauth2'
 import { igwnAxios, type IgwnAuthOptions } from '../../support/all'
-import { challenge, serverGroup, type Answer, type Seen } from '../../support/server'
+import { challenge, serve, type Answer, type Seen } from '../../support/server'
 import { passTime, stopClock } from '../../support/tokens'
 
 jest.mock('node:timers/promises', () => jest.requireActual<object>('../../support/short-pauses'))
 
-const servers = serverGroup()
-afterEach(async () => {
+afterEach(() => {
   jest.useRealTimers()
-  await servers.close()
 })
 
 const REQUIRED = 'error="insufficient_user_authentication", acr_values="mfa hardware", max_age="300"'
@@ -20,7 +18,7 @@ async function site(required = REQUIRED) {
   /** The parameters of each login. */
   const logins: Record<string, string>[] = []
   const ofLogin = () => (logins.at(-1)?.acr_values?.includes('mfa') ? 'strong' : 'weak')
-  const issuer = await servers.serve(({ url, body }: Seen): Answer => {
+  const issuer = await serve(({ url, body }: Seen): Answer => {
     if (url === '/device') {
       logins.push(Object.fromEntries(new URLSearchParams(body)))
       const device = {
@@ -35,7 +33,7 @@ async function site(required = REQUIRED) {
     const token = { access_token: `${ofLogin()}-${logins.length}`, token_type: 'Bearer', expires_in: 3600 }
     return { body: JSON.stringify(token) }
   })
-  const service = await servers.serve(({ headers }) =>
+  const service = await serve(({ headers }) =>
     headers.authorization?.startsWith('Bearer strong') ? {} : challenge(required),
   )
   const client: OAuthClient = {

@@ -6,18 +6,16 @@ import axios from 'axios'
 import jsonwebtoken from 'jsonwebtoken'
 import { clientCredentials, type OAuthClient } from '../../../lib/oauth2'
 import { LONG_SECRET, startOpenIdProvider, type OpenIdProvider } from '../../support/openid-provider'
-import { serverGroup } from '../../support/server'
+import { serve } from '../../support/server'
 import { thrownBy } from '../../support/thrown-by'
 import { ours } from '../../support/tokens'
 
 let provider: OpenIdProvider
-const servers = serverGroup()
 beforeAll(async () => {
   provider = await startOpenIdProvider()
 }, 30_000)
 afterAll(async () => {
   await provider.close()
-  await servers.close()
 })
 
 const tokenBy = (client: Partial<OAuthClient>) =>
@@ -64,7 +62,7 @@ describe('a secret', () => {
   })
 
   it('is encoded only if necessary, for servers that do not decode it', async () => {
-    const server = await servers.serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
+    const server = await serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
     const client = { metadata: { token_endpoint: `${server.origin}/token` }, clientId: 'my-id' }
     const sent = async (more: Partial<OAuthClient>) => {
       await clientCredentials({ ...client, ...more }).getTokenResponse()
@@ -78,7 +76,7 @@ describe('a secret', () => {
   })
 
   it('is sent in the body by default when the server supports only that', async () => {
-    const server = await servers.serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
+    const server = await serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
     await clientCredentials({
       metadata: {
         token_endpoint: `${server.origin}/token`,
@@ -296,7 +294,7 @@ describe('a certificate (RFC 8705)', () => {
 })
 
 it('authenticates with a function for any other method', async () => {
-  const server = await servers.serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
+  const server = await serve(() => ({ body: '{"access_token":"abc","token_type":"bearer"}' }))
   const client: OAuthClient = {
     metadata: { token_endpoint: `${server.origin}/token?tenant=igwn` },
     clientId: 'me',

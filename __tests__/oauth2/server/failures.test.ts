@@ -22,12 +22,9 @@ import { expectNoSecret } from '../../support/expect-no-secret'
 import { connectProxy } from '../../support/connect-proxy'
 import { listen } from '../../support/listen'
 import { createAuthority } from '../../support/pki'
-import { serverGroup, type Answer, type Seen } from '../../support/server'
+import { serve, type Answer, type Seen } from '../../support/server'
 import { ours } from '../../support/tokens'
 import { generateKeyPairSync } from 'node:crypto'
-
-const servers = serverGroup()
-afterEach(servers.close)
 
 const SECRET = 'canary-client-secret&='
 const PASSWORD = 'canary-password'
@@ -156,7 +153,7 @@ const ECHOES: [string, (said: string) => Answer][] = [
 
 describe.each(REQUESTS)('%s', (name, act) => {
   it.each(someCombinations(ECHOES))('reports %s without repeating a secret', async (_echo, answer) => {
-    const server = await servers.serve((seen) => answer(everything(seen)))
+    const server = await serve((seen) => answer(everything(seen)))
     const outcome: unknown = await act(clientOf(server.origin)).catch((error: unknown) => error)
     // Any 200 is a success of a revocation.
     if (name === 'revoke' && outcome === undefined) return
@@ -170,7 +167,7 @@ describe.each(REQUESTS)('%s', (name, act) => {
   })
 
   it('reports an unreachable server without a secret', async () => {
-    const server = await servers.serve(() => ({}))
+    const server = await serve(() => ({}))
     await server.close()
     const error: unknown = await act(clientOf(server.origin)).catch((reason: unknown) => reason)
     expect(error).toEqual(
@@ -207,7 +204,7 @@ it.each<[string, (text: string) => string]>([
 ])('an error that repeats the secret in %s does not show it', async (_name, encode) => {
   const secret = `canary "client" <secret> & more'`
   const repeated = encode(secret)
-  const server = await servers.serve(() => ({
+  const server = await serve(() => ({
     status: 401,
     body: JSON.stringify({
       error: 'invalid_client',
@@ -234,7 +231,7 @@ describe('a server', () => {
     clientCredentials(clientOf(origin, { ...(http && { axios: http }) }), { signal }).getTokenResponse()
 
   it.each(['500', 500.5])('accepts a timeout of %p, as axios does', async (timeout) => {
-    const server = await servers.serve(() => ({ body: '{"access_token":"a"}' }))
+    const server = await serve(() => ({ body: '{"access_token":"a"}' }))
     const http = axios.create({ timeout: timeout as number })
     expect(await from(server.origin, http)).toMatchObject({ access_token: 'a' })
   })
@@ -286,7 +283,7 @@ describe('a server', () => {
   it('whose certificate is not trusted is unreachable, with the reason', async () => {
     const authority = await createAuthority()
     const { certificate, key } = await authority.issueServer()
-    const server = await servers.serve(() => ({}), { tls: { cert: certificate, key }, host: 'localhost' })
+    const server = await serve(() => ({}), { tls: { cert: certificate, key }, host: 'localhost' })
     await expect(from(server.origin)).rejects.toMatchObject({
       code: 'ERR_IGWN_OAUTH_UNREACHABLE',
       message: expect.stringContaining('unable to verify the first certificate') as string,
@@ -297,9 +294,9 @@ describe('a server', () => {
   it.each([301, 302, 303, 307, 308])(
     'a redirect with status %d is not followed, on the same origin or to another',
     async (status) => {
-      const elsewhere = await servers.serve(() => ({}))
+      const elsewhere = await serve(() => ({}))
       for (const location of [`${elsewhere.origin}/token?x=1`, '/other']) {
-        const server = await servers.serve(() => ({ status, headers: { location }, body: '' }))
+        const server = await serve(() => ({ status, headers: { location }, body: '' }))
         const to = new URL(location, server.origin)
         await expect(from(server.origin)).rejects.toEqual(
           ours(
@@ -321,7 +318,7 @@ describe('a server', () => {
         'issuer.example.org is reached over plain HTTP, where others can read client secrets and tokens. Nothing was sent. Use https, or set allowInsecureHttp on a network that only you can read.',
       ),
     )
-    const server = await servers.serve(() => ({ body: '{"access_token":"a"}' }))
+    const server = await serve(() => ({ body: '{"access_token":"a"}' }))
     const lookup = (_name: string, _options: object, done: (...values: unknown[]) => void) => {
       done(null, '127.0.0.1', 4)
     }
@@ -372,7 +369,7 @@ describe('discovery', () => {
 
   /** An issuer that serves these documents by path. */
   async function issuer(documents: Record<string, Answer | ((origin: string) => object)>) {
-    const server = await servers.serve(({ url }) => {
+    const server = await serve(({ url }) => {
       if (url === '/token') return { body: '{"access_token":"a","expires_in":3600}' }
       const document = documents[url]
       if (!document) return { status: 404, body: 'no' }
@@ -466,7 +463,7 @@ describe('client.axios', () => {
   const answer = () => ({ body: '{"access_token":"a"}' })
 
   it('provides proxy, agents and adapter, also those set later, but no interceptors, headers or baseURL', async () => {
-    const server = await servers.serve(answer)
+    const server = await serve(answer)
     const http = axios.create({
       baseURL: 'https://elsewhere.test',
       headers: { Authorization: 'Bearer canary', 'X-Own': '1' },
@@ -502,7 +499,7 @@ describe('client.axios', () => {
   })
 
   it('may be the instance that the tokens are for, without a deadlock', async () => {
-    const server = await servers.serve(({ url, headers }) =>
+    const server = await serve(({ url, headers }) =>
       url === '/token' ? answer() : { body: JSON.stringify({ with: headers.authorization }) },
     )
     const instance = axios.create({ baseURL: server.origin })
@@ -520,7 +517,7 @@ describe('client.axios', () => {
     const fs = await import('node:fs')
     const authority = await createAuthority()
     const { certificate, key } = await authority.issueServer({ names: ['issuer.example.org'] })
-    const server = await servers.serve(answer, { tls: { cert: certificate, key } })
+    const server = await serve(answer, { tls: { cert: certificate, key } })
     const proxy = await connectProxy()
     const file = `${String(process.env.HOME)}/ca.pem`
     fs.writeFileSync(file, authority.certificate)
@@ -539,12 +536,12 @@ describe('client.axios', () => {
 })
 
 it('a 401 remains the error when the renewal fails, with the reason', async () => {
-  const issuer = await servers.serve((_seen, index) =>
+  const issuer = await serve((_seen, index) =>
     index === 0
       ? { body: JSON.stringify({ access_token: ACCESS }) }
       : { status: 400, body: '{"error":"invalid_client","error_description":"ended"}' },
   )
-  const service = await servers.serve(() => ({
+  const service = await serve(() => ({
     status: 401,
     headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
   }))
@@ -571,7 +568,7 @@ it('a 401 remains the error when the renewal fails, with the reason', async () =
 
 describe('an id_token that repeats secrets', () => {
   const repeating = () =>
-    servers.serve((seen) => ({ body: JSON.stringify({ access_token: 'x', id_token: everything(seen) }) }))
+    serve((seen) => ({ body: JSON.stringify({ access_token: 'x', id_token: everything(seen) }) }))
 
   it('is an error without a secret when openid was requested', async () => {
     const { origin } = await repeating()
@@ -597,7 +594,7 @@ describe('an id_token that repeats secrets', () => {
 })
 
 it('sources and web logins print no secret', async () => {
-  const server = await servers.serve(() => ({
+  const server = await serve(() => ({
     body: JSON.stringify({ access_token: ACCESS, refresh_token: REFRESH }),
   }))
   const client = clientOf(server.origin)

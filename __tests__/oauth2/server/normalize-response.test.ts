@@ -1,16 +1,13 @@
 /** Responses of real servers: non-conforming ones that are accepted, and those that are errors. */
 import { gzipSync } from 'node:zlib'
 import { clientCredentials, type OAuthClient } from '../../../lib/oauth2'
-import { serverGroup, type Answer } from '../../support/server'
-
-const servers = serverGroup()
-afterEach(() => servers.close())
+import { serve, type Answer } from '../../support/server'
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' }
 const HTML = { 'content-type': 'text/html' }
 
 const tokenFrom = async (answer: Answer, more: Partial<OAuthClient> = {}) => {
-  const server = await servers.serve(() => answer)
+  const server = await serve(() => answer)
   const metadata = { issuer: server.origin, token_endpoint: `${server.origin}/token` }
   return clientCredentials({ metadata, clientId: 'me', ...more }).getTokenResponse()
 }
@@ -178,7 +175,7 @@ describe('an error response', () => {
     ['temporarily_unavailable', 'Try again later.'],
     ['something_else', ''],
   ])('%s comes with advice', async (code, advice) => {
-    const server = await servers.serve(() => ({ status: 400, body: JSON.stringify({ error: code }) }))
+    const server = await serve(() => ({ status: 400, body: JSON.stringify({ error: code }) }))
     const metadata = { token_endpoint: `${server.origin}/token` }
     const client = {
       metadata,
@@ -197,7 +194,7 @@ describe('an error response', () => {
   })
 
   it('about the audience comes with advice on audienceParameter', async () => {
-    const server = await servers.serve(() => ({ status: 400, body: '{"error":"invalid_target"}' }))
+    const server = await serve(() => ({ status: 400, body: '{"error":"invalid_target"}' }))
     const source = clientCredentials({ metadata: { token_endpoint: server.origin }, clientId: 'me' })
     await expect(source.getToken({ audience: 'https://a.test' })).rejects.toThrow(
       `${server.origin} refused the request (status 400): invalid_target. The request was for the audience https://a.test. Set audience, or set audienceParameter to the one that this server supports, or to false.`,
@@ -245,7 +242,7 @@ describe('a response that cannot be used is an error', () => {
 describe('hooks (Authlib: register_compliance_hook)', () => {
   it('can read and change a request with its authentication and its response, also asynchronously', async () => {
     const seen: unknown[] = []
-    const server = await servers.serve(() => json({}))
+    const server = await serve(() => json({}))
     const client: OAuthClient = {
       metadata: { token_endpoint: `${server.origin}/token` },
       clientId: 'me',
@@ -284,7 +281,7 @@ describe('hooks (Authlib: register_compliance_hook)', () => {
 })
 
 it('sends token requests with GET when tokenMethod is GET (Authlib: method="GET")', async () => {
-  const server = await servers.serve(() => json({}))
+  const server = await serve(() => json({}))
   await clientCredentials(
     { metadata: { token_endpoint: `${server.origin}/token?v=1` }, clientId: 'me', tokenMethod: 'GET' },
     { scope: 'x' },
