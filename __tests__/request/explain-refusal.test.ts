@@ -229,6 +229,28 @@ describe('a request that is not sent', () => {
     ])
   })
 
+  it.each<[what: string, options: IgwnAuthOptions, attached: string[]]>([
+    ['forceNoAuth', { forceNoAuth: true }, []],
+    ['withholdToken', { withholdToken: true }, []],
+    ['a scheme', { scheme: { name: 'S', authorize: () => ({}) } }, ['scheme S']],
+    ['a URL for another host', { url: 'https://y.example.org' }, []],
+    ['failIfNoAuth', { failIfNoAuth: true }, ['token the token source']],
+  ])('has what a token source leads to with %s', async (_, options, attached) => {
+    const getToken = jest.fn(() => 'abc')
+    expect(await sources({ ...options, token: getToken })).toEqual(attached)
+    expect((await explained({ ...options, token: getToken })).problem).toBeUndefined()
+    expect(getToken).not.toHaveBeenCalled()
+    expect(await sources({ ...options, token: getToken, verify: true })).toEqual(attached)
+  })
+
+  it('has the problem of a token source over plain HTTP, and nothing in place of own credentials', async () => {
+    const options = { token: () => 'abc' }
+    const insecure = await explainUnsent(contextOf('http://x.example.org/', options), attacher(), {})
+    expect([insecure.problem?.code, insecure.attached]).toEqual(['ERR_IGWN_INSECURE_TRANSPORT', []])
+    const own = { ...contextOf(HTTPS, options), authenticated: true }
+    expect((await explainUnsent(own, attacher(), {})).attached).toEqual([])
+  })
+
   it('has a token that is given, found or switched off, and else the password', async () => {
     const file = netrc()
     expect(await sources({ token: 'abc' })).toEqual(['token the token option'])

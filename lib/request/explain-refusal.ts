@@ -1,5 +1,5 @@
 import type { AxiosResponse } from 'axios'
-import { IgwnAuthError, type Reason } from '../errors'
+import { IgwnAuthError } from '../errors'
 import { attachedCredentials } from '../explain/attached-credentials'
 import { askedTokenFindings, explainRequest, TOKEN_SOURCE } from '../explain/explain-request'
 import type { Finding } from '../explain/finding'
@@ -142,8 +142,6 @@ interface Outcome {
   readonly error?: IgwnAuthError
   readonly refused?: Parameters<Attacher['requirementsFor']>[1]
   readonly cause?: RefusalCause
-  /** A token source was not asked, because it may use the network. */
-  readonly isSourceDeferred?: boolean
   /** The token comes from a source. */
   readonly isOfSource?: boolean
   /** What the token has to last for. */
@@ -154,8 +152,7 @@ interface Outcome {
 /** Explains the outcome of a search. */
 function explanationOf(context: RequestContext, attacher: Attacher, outcome: Outcome): Explanation {
   const { url, request, options, authenticated } = context
-  const { credentials = { reasons: [] }, error, refused, cause, isSourceDeferred, transfer } = outcome
-  const attached = attachedCredentials(credentials)
+  const { credentials = { reasons: [] }, error, refused, cause, transfer } = outcome
   const requirements = attacher.requirementsFor(context, refused)
   return explainRequest({
     target: url,
@@ -166,9 +163,7 @@ function explanationOf(context: RequestContext, attacher: Attacher, outcome: Out
     tokens: outcome.tokens,
     requirements,
     isInsecure: !options.allowInsecureHttp && isInsecure(url, request.proxy),
-    attached: isSourceDeferred
-      ? [{ kind: 'token', source: TOKEN_SOURCE }, ...attached.filter(({ kind }) => kind !== 'basic')]
-      : attached,
+    attached: attachedCredentials(credentials),
     reasons: credentials.reasons,
     refusal: cause,
     error,
@@ -179,14 +174,14 @@ function explanationOf(context: RequestContext, attacher: Attacher, outcome: Out
 /** Undefined where no token would be sent. */
 function lifetimeFor(
   transfer: ExpectedTransfer,
-  { credentials, isSourceDeferred, isOfSource }: Outcome,
+  { credentials, isOfSource }: Outcome,
   requirements: TokenRequirements,
 ): TokenLifetime | undefined {
   const { token, found, source = TOKEN_SOURCE } = credentials ?? {}
-  if (token === undefined && !isSourceDeferred) return undefined
+  if (token === undefined) return undefined
   return tokenLifetime(
     {
-      token: found ?? (token === undefined ? undefined : SciToken.read(token, source)),
+      token: found ?? SciToken.read(token, source),
       source,
       isOfSource,
       expected: transferTime(transfer),
@@ -211,24 +206,17 @@ export async function explainUnsent(
   // Without the option it is none, whatever the environment says.
   const isSource =
     options.token !== undefined && tokenChoice(options.token, processEnvironment.env).kind === 'source'
-  const isSourceDeferred = isSource && !options.verify
-  const searched = isSourceDeferred ? { ...context, options: { ...options, token: false } } : context
+  // With a token in place of that of the source, every rule about what is attached applies.
+  const searched =
+    isSource && !options.verify ? { ...context, options: { ...options, token: () => NOT_ASKED } } : context
   try {
     const credentials = await attacher.attach(searched)
-    const reasons = isSourceDeferred ? credentials.reasons.filter(isNotDisabled) : credentials.reasons
-    return explanationOf(context, attacher, {
-      credentials: { ...credentials, reasons },
-      isSourceDeferred,
-      isOfSource: isSource,
-      transfer,
-      tokens,
-    })
+    return explanationOf(context, attacher, { credentials, isOfSource: isSource, transfer, tokens })
   } catch (error) {
     if (error instanceof IgwnAuthError) return explanationOf(context, attacher, { error, tokens })
     throw error
   }
 }
 
-function isNotDisabled({ code }: Reason): boolean {
-  return code !== 'disabled'
-}
+/** The text of the token that a source would return. */
+const NOT_ASKED = 'not-asked'
