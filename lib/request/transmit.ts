@@ -188,8 +188,8 @@ function afterResponse(
   credentials: Credentials,
   response: AxiosResponse,
 ): void {
-  const { scheme, changes } = credentials
-  if (changes) scheme?.onResponse?.(schemeResponse(response), changes)
+  const { scheme, changes = {} } = credentials
+  scheme?.onResponse?.(schemeResponse(response), changes)
   if (config.fetchOptions !== context.request.fetchOptions || leavesRedirects(context.adapter))
     followHeld(context, credentials, response)
 }
