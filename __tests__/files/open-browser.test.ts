@@ -11,6 +11,14 @@ afterEach(() => runOn(platform))
 
 const given = (env: Record<string, string>) => ({ ...processEnvironment, env })
 
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 describe('a browser can be opened', () => {
   it.each<[boolean, NodeJS.Platform, Record<string, string>]>([
     [true, 'linux', { DISPLAY: ':0' }],
@@ -39,7 +47,7 @@ describe('the browser that is opened', () => {
     for (const name of ['chosen', 'open', 'rundll32', 'xdg-open'])
       fs.writeFileSync(
         path.join(folder, name),
-        `#!/bin/sh\nprintf '%s\\n' ${name} "$@" > ${folder}/part\nmv ${folder}/part ${folder}/opened\n`,
+        `#!/bin/sh\nprintf '%s\\n' ${name} "$@" $$ > ${folder}/part\nmv ${folder}/part ${folder}/opened\n`,
         { mode: 0o700 },
       )
   })
@@ -57,7 +65,10 @@ describe('the browser that is opened', () => {
     openBrowser(url, given({ PATH, ...env }))
     const file = path.join(folder, 'opened')
     for (let turns = 0; turns < 2000 && !fs.existsSync(file); turns++) await wait(5)
-    expect(fs.readFileSync(file, 'utf8').trim().split('\n')).toEqual([...words, url])
+    const said = fs.readFileSync(file, 'utf8').trim().split('\n')
+    const pid = Number(said.pop())
+    expect(said).toEqual([...words, url])
+    while (isRunning(pid)) await wait(5)
   })
 
   it('may be one that does not start, because the URL was printed, too', async () => {

@@ -237,11 +237,15 @@ interface Outcome {
 let requests = 0
 
 /**
- * Bound to the moment the file is loaded: the async context of a running test leads to all of Jest, and Node.js 20 keeps it on
- * every socket, which takes minutes to print.
+ * The moment the file is loaded: the async context of a running test leads to all of Jest, and Node.js 20 keeps it on every socket,
+ * which takes minutes to print.
  */
-const send = AsyncResource.bind(sendOne)
-const plainGet = AsyncResource.bind((url: string, config: AxiosRequestConfig) => axios.get(url, config))
+const loading = new AsyncResource('secrets/matrix', { requireManualDestroy: true })
+afterAll(() => loading.emitDestroy())
+
+const send: typeof sendOne = (...given) => loading.runInAsyncScope(sendOne, undefined, ...given)
+const plainGet = (url: string, config: AxiosRequestConfig) =>
+  loading.runInAsyncScope(() => axios.get<unknown>(url, config))
 
 async function sendOne(
   instance: AxiosInstance,
