@@ -63,6 +63,7 @@ const only = (store: ReturnType<typeof memory>) => [...store.kept.values()][0]!
 
 describe('a stored token', () => {
   it('has its expiry, and a key made of the query', async () => {
+    stopClock()
     const store = memory()
     const kept = shared(maker(), store)
     const token = await kept.getToken({ audience: 'https://x.example.org', scope: 'b a' })
