@@ -34,7 +34,7 @@ const DOCUMENTS = [
   ...['conformance/README.md', ...filesIn('docs'), ...filesIn('examples')],
 ]
 const scratch = fs.mkdtempSync(path.join(process.env.TMPDIR ?? '', 'package-'))
-const token = mint({ aud: 'ANY' })
+const token = mint({ aud: 'ANY', scope: 'read:/' })
 
 let tarball: Buffer
 let files: Map<string, string>

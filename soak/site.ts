@@ -95,7 +95,7 @@ const answers: { [Question in keyof Answers]: () => Answers[Question] | Promise<
 }
 
 function tokenFor(aud: string, expiresIn = 3600): string {
-  return mint({ aud, generation: newest, exp: now() + expiresIn }, signingKey)
+  return mint({ aud, scope: 'read:/', generation: newest, exp: now() + expiresIn }, signingKey)
 }
 
 async function answer(

@@ -100,7 +100,11 @@ function make(one: Change): void {
     return
   }
   fs.rmSync(target, { recursive: true, force: true })
-  if (one.kind === 'link') fs.symlinkSync(put(room('elsewhere'), CONTENTS.good()), target)
+  if (one.kind === 'link') {
+    // Its permissions may have been changed through an earlier link.
+    fs.rmSync(room('elsewhere'), { force: true })
+    fs.symlinkSync(put(room('elsewhere'), CONTENTS.good()), target)
+  }
   if (one.kind === 'folder') fs.mkdirSync(target)
 }
 
