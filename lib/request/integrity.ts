@@ -151,6 +151,8 @@ function verifyingStream(
 ): Readable {
   const sum = digest && checksum(digest.algorithm)
   const stream = new Transform({
+    // As from Node.js 22 on. With 16 KiB before, every record of TLS would fill the buffer, and the download pause.
+    highWaterMark: 65_536,
     transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback) {
       sum?.update(chunk)
       done(null, chunk)
