@@ -379,7 +379,7 @@ describe('the request', () => {
   })
 
   it.each<[string, IgwnAuthOptions, string]>([
-    ['forceNoAuth', { forceNoAuth: true }, 'forceNoAuth is set: nothing is attached'],
+    ['forceNoAuth', { forceNoAuth: true }, 'forceNoAuth is set, or igwnAuth is false: nothing is attached'],
     ['withholdToken', { withholdToken: true }, 'withholdToken is set: no token is attached'],
     ['token: false', { token: false }, 'tokens are switched off'],
   ])('with %s gets nothing', async (_, options, message) => {

@@ -236,9 +236,11 @@ it.each([401, 302])(
       shouldRetry: asked,
     }
     const leaving = Object.assign(adapter, { redirect: 'manual' })
-    expect(await failure(exchange(optionsOf({ scheme })).send(requestOf(), leaving))).toBe(thrown)
-    expect(thrown.config).toBe(tokenRequest)
-    expect(response.config).toBe(tokenRequest)
+    const request = requestOf()
+    expect(await failure(exchange(optionsOf({ scheme })).send(request, leaving))).toBe(thrown)
+    // The request to the other server has the credentials of the client.
+    expect(thrown.config).toBe(request)
+    expect(response.config).toBe(request)
     expect(thrown).not.toHaveProperty('igwnAuth')
     expect(asked).not.toHaveBeenCalled()
     expect(configs).toEqual([])

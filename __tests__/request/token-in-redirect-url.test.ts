@@ -67,6 +67,67 @@ it('is not printed with a redirect that is not followed', async () => {
   expect((error as AxiosError).response?.headers.location).toContain(token)
 })
 
+describe('on the same origin, whose next request is refused', () => {
+  /** What fails when another credential is asked for. */
+  async function failureOf(
+    options: (again: () => Promise<never>) => IgwnAuthOptions,
+    again: () => Promise<never>,
+  ) {
+    const { origin } = await servers.serve(
+      ({ url }) =>
+        url.startsWith('/f')
+          ? { status: 302, headers: { Location: `/next?authz=Bearer%20${token}` } }
+          : { status: 401, headers: { 'WWW-Authenticate': 'Bearer' } },
+      { host: 'localhost', tls },
+    )
+    const url = `${origin}/f`
+    const igwnAuth = options(again)
+    const error: unknown = await igwnAxios
+      .get(url, { igwnAuth, signal: controller.signal })
+      .catch((reason: unknown) => reason)
+    expectNoSecret(error, [token])
+    expect((error as AxiosError).config?.url ?? url).toBe(url)
+    return error
+  }
+
+  let controller: AbortController
+  let asked: number
+  const once = <T>(first: T, again: () => Promise<never>) => ((asked += 1) === 1 ? first : again())
+  const ways: [string, (again: () => Promise<never>) => IgwnAuthOptions][] = [
+    ['a source', (again) => ({ token: () => once(token, again) })],
+    [
+      'a scheme',
+      (again) => ({
+        scheme: {
+          name: 'Test',
+          authorize: () => once({ headers: { Authorization: `Bearer ${token}` } }, again),
+          shouldRetry: () => true,
+        },
+      }),
+    ],
+  ]
+
+  beforeEach(() => {
+    controller = new AbortController()
+    asked = 0
+  })
+
+  it.each(ways)('is not in the error when the request is aborted while %s is asked', async (_, options) => {
+    const again = () => {
+      setImmediate(() => controller.abort())
+      return new Promise<never>(() => undefined)
+    }
+    expect(await failureOf(options, again)).toMatchObject({ code: 'ERR_CANCELED' })
+    expect(asked).toBe(2)
+  })
+
+  it('is not in the error of a scheme that fails with it', async () => {
+    const again = () => Promise.reject(new Error(`cannot renew ${token}`))
+    expect(await failureOf(ways[1]![1], again)).toMatchObject({ message: 'cannot renew [hidden]' })
+    expect(asked).toBe(2)
+  })
+})
+
 it.each<[string, IgwnAuthOptions, string]>([
   ['a token of a scheme', { scheme: new OAuth2Auth('token-of-the-scheme') }, 'token-of-the-scheme'],
   ['a password', { token: false, netrc: room('netrc') }, 'sesame%2Fword'],

@@ -99,7 +99,12 @@ function requestFindings(
     findings.push({ kind: 'request', source, verdict: 'active', message, fix })
   if (authenticated)
     add('the request', 'the request has its own Authorization, auth or userinfo: no header is added')
-  if (forceNoAuth) add('forceNoAuth', 'forceNoAuth is set: nothing is attached', 'leave forceNoAuth out')
+  if (forceNoAuth)
+    add(
+      'forceNoAuth',
+      'forceNoAuth is set, or igwnAuth is false: nothing is attached',
+      'leave forceNoAuth, or igwnAuth: false, out',
+    )
   if (withholdToken)
     add('withholdToken', 'withholdToken is set: no token is attached', 'leave withholdToken out')
   if (isInsecure)

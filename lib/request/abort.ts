@@ -1,7 +1,13 @@
 import { CanceledError, type InternalAxiosRequestConfig } from 'axios'
 
-/** Waits for a value unless the request is aborted first. axios checks the signal only before and during a send. */
-export function abortable<T>(value: Promise<T>, request: InternalAxiosRequestConfig): Promise<T> {
+type Request = InternalAxiosRequestConfig
+
+/**
+ * Waits for a value unless the request is aborted first. axios checks the signal only before and during a send.
+ *
+ * @param caller - of the error: the URL of a later request may have a token of its redirector
+ */
+export function abortable<T>(value: Promise<T>, request: Request, caller = request): Promise<T> {
   const { signal, cancelToken } = request
   if (!signal && !cancelToken) return value
 
@@ -10,7 +16,7 @@ export function abortable<T>(value: Promise<T>, request: InternalAxiosRequestCon
     stop = reject
   })
   const onAbort = () => {
-    stop(new CanceledError(undefined, request))
+    stop(new CanceledError(undefined, caller))
   }
   signal?.addEventListener?.('abort', onAbort)
   cancelToken?.subscribe(stop)
@@ -22,7 +28,7 @@ export function abortable<T>(value: Promise<T>, request: InternalAxiosRequestCon
 }
 
 /** Called before each send: the http adapter sends a request that is aborted already. */
-export function throwIfAborted(request: InternalAxiosRequestConfig): void {
+export function throwIfAborted(request: Request, caller = request): void {
   request.cancelToken?.throwIfRequested()
-  if (request.signal?.aborted) throw new CanceledError(undefined, request)
+  if (request.signal?.aborted) throw new CanceledError(undefined, caller)
 }

@@ -114,19 +114,19 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
     let credentials: Credentials
     try {
       const found = replacement ?? attaching.attach(context)
-      credentials = isPromise(found) ? await abortable(found, context.request) : found
+      credentials = isPromise(found) ? await abortable(found, context.request, context.caller) : found
     } catch (error) {
       emitSkipped(context, error instanceof IgwnAuthError ? error.reasons : [])
       throw error
     }
     if (isObserved(context)) emitCredentials(context, credentials)
-    throwIfAborted(context.request)
+    throwIfAborted(context.request, context.caller)
     const { sends } = context
     let response: AxiosResponse
     try {
       response = await transmit(context, credentials)
     } catch (error) {
-      // Of a scheme, and a response in it is not of the server.
+      // Of a scheme, and a response in it is of another server.
       if (context.sends === sends) throw error
       return afterFailure(context, credentials, error)
     }
@@ -172,7 +172,7 @@ export function exchange(instanceOptions: ResolvedOptions, behavior?: AttachBeha
       ? { ...context, request: context.redirected, redirected: undefined }
       : context
     const replacement = await replacementFor(last, credentials, response, attaching.attach, (value) =>
-      abortable(value, last.request),
+      abortable(value, last.request, last.caller),
     )
     if (replacement) return send({ ...last, retried: true }, replacement)
     context.progress?.deliver()

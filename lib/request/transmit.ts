@@ -21,16 +21,16 @@ type Loose = Record<string, unknown>
 /**
  * Sends a request once. Only the private copy of the config holds the credentials, and it is scrubbed in place when the adapter
  * settles, whatever the outcome: code that keeps a reference to it, such as an error that a response stream raises later, then
- * holds nothing secret. What is returned or thrown has the caller's config. A scheme that fails has sent nothing: its error passes
- * unchanged, and `context.sends` has not grown.
+ * holds nothing secret. What is returned or thrown has the caller's config. When a scheme fails, `context.sends` has not grown.
  */
 export async function transmit(context: RequestContext, credentials: Credentials): Promise<AxiosResponse> {
   const { caller, request, url } = context
   const isProxied = usesProxy(url, request.proxy)
   const config = privateCopy(context, credentials, isProxied)
-  if (credentials.scheme) await sign(config, context, credentials, credentials.scheme)
-  const begin = performance.now()
+  let begin: number | undefined
   try {
+    if (credentials.scheme) await sign(config, context, credentials, credentials.scheme)
+    begin = performance.now()
     rememberSecrets(context, credentials, isProxied)
     context.sends += 1
     const response = await callAdapter(context.adapter, config)
@@ -39,10 +39,11 @@ export async function transmit(context: RequestContext, credentials: Credentials
     afterResponse(config, context, credentials, response)
     return response
   } catch (error) {
-    if (typeof error === 'object' && error !== null) hideFailure(error, context, credentials, config)
+    if (typeof error === 'object' && error !== null)
+      hideFailure(error, context, credentials, begin === undefined ? undefined : config)
     throw error
   } finally {
-    context.spent += performance.now() - begin
+    if (begin !== undefined) context.spent += performance.now() - begin
     scrub(config, context, credentials)
   }
 }
@@ -159,7 +160,7 @@ function hideFailure(
   error: object,
   context: RequestContext,
   credentials: Credentials,
-  config: Request,
+  sent: Request | undefined,
 ): void {
   const { caller, request } = context
   const failure = error as { config?: unknown; request?: unknown; response?: AxiosResponse; message?: string }
@@ -169,14 +170,14 @@ function hideFailure(
   if (typeof response === 'object' && (response as unknown) !== null) {
     hide(response, context, credentials)
     response.config = caller
-    afterResponse(config, context, credentials, response)
+    if (sent) afterResponse(sent, context, credentials, response)
   }
   if (!(axios.isAxiosError(error) || axios.isCancel(error)) || !Object.isExtensible(error)) return
   if (failure.config) failure.config = caller
   // The message of a later send has the rest of the timeout.
-  if (request.timeout && config.timeout !== request.timeout)
+  if (sent && request.timeout && sent.timeout !== request.timeout)
     failure.message = String(failure.message).replace(
-      `timeout of ${config.timeout}ms`,
+      `timeout of ${sent.timeout}ms`,
       `timeout of ${request.timeout}ms`,
     )
 }

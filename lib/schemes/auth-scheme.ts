@@ -51,7 +51,7 @@ export interface AuthScheme {
    * error before anything is sent, except to loopback.
    */
   readonly allowOverHttp?: boolean | undefined
-  /** The changes for this request; undefined for none. An error is that of the request, and nothing is sent. */
+  /** The changes for this request; undefined for none. An error is that of the request, and nothing more is sent. */
   authorize(request: SchemeRequest): RequestChanges | undefined | Promise<RequestChanges | undefined>
   /** Called with every response to a request that the scheme changed, such as one with the next DPoP nonce (RFC 9449 section 8.2). */
   onResponse?(response: SchemeResponse, changes: RequestChanges): void
