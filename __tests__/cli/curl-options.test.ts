@@ -162,15 +162,23 @@ describe('headers', () => {
     expect(code).toBe(130)
   })
 
-  itOnTerminal('Ctrl-C ends the question for the password', async () => {
+  itOnTerminal('Ctrl-C ends the question for the password, and the line of the question', async () => {
+    // What is not written at once is late.
+    const late = put(
+      in_('late.cjs'),
+      'const fs = require("fs"), { write } = fs; fs.write = (...all) => setTimeout(write, 50, ...all)',
+    )
     const { code, stdout } = await onTerminal(['request', 'http://127.0.0.1:1/', '-u', 'al'], {
+      env: { NODE_OPTIONS: `--require "${late}"`, NO_COLOR: '1' },
       meanwhile: async ({ child, said }) => {
         while (!said.stdout.includes('Password of al: ')) await wait(5)
         child.stdin.write('rain\u0003')
       },
     })
-    expect(code).toBe(130)
-    expect(stdout).not.toContain('rain')
+    expect({ code, stdout }).toEqual({
+      code: 130,
+      stdout: 'Password of al: \r\nigwn-auth: interrupted\r\n',
+    })
   })
 
   it('-D writes those of the response to a file, or with - to stdout', async () => {

@@ -53,22 +53,25 @@ export function printError({ message, details }: CommandError): void {
 /** Asks for a password on the terminal, without echo. Also when stdin is a pipe. */
 export async function askPassword(prompt: string): Promise<string> {
   const { input, output } = await openTerminal()
-  output.write(prompt)
   input.setRawMode(true)
+  // Written at once: what is printed later must not come before it, and Ctrl-C ends the process.
+  fs.writeSync(output, prompt)
   try {
     return await readLine(input)
   } finally {
     input.setRawMode(false)
-    output.write('\n')
     input.destroy()
+    fs.writeSync(output, '\n')
+    fs.closeSync(output)
   }
 }
 
-async function openTerminal(): Promise<{ input: ReadStream; output: NodeJS.WritableStream }> {
+/** `output` is a file descriptor. */
+async function openTerminal(): Promise<{ input: ReadStream; output: number }> {
   try {
     const { default: tty } = await import('node:tty')
     const input = new tty.ReadStream(fs.openSync('/dev/tty', 'r'))
-    return { input, output: fs.createWriteStream('/dev/tty') }
+    return { input, output: fs.openSync('/dev/tty', 'w') }
   } catch {
     throw usageError('--user needs a terminal to ask for the password; put it in a netrc file instead')
   }
