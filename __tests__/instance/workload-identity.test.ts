@@ -355,7 +355,7 @@ describe('explain', () => {
     return { finding: findings.find(({ kind }) => kind === 'token'), fixes }
   }
 
-  it('says that the service is asked when a request is sent, and asks it nothing', async () => {
+  it('says that the service is asked when a request needs its token, and asks it nothing', async () => {
     const { seen } = await actions(() => value(identity()))
     expect((await explained()).finding).toMatchObject({
       verdict: 'deferred',

@@ -114,7 +114,7 @@ it('a source that is not asked is deferred', () => {
     kind: 'token',
     source: 'the token source',
     verdict: 'deferred',
-    message: 'the token source is asked when a request is sent',
+    message: 'the token source is asked when a request needs its token',
   })
 })
 

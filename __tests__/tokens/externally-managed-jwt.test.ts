@@ -283,7 +283,7 @@ describe('explain() shows', () => {
     stopClock()
     const provider = giving(['abc', now() + 1000])
     const source = managed(provider)
-    const asked = 'deferred: getToken of externallyManagedJwt is asked when a request is sent'
+    const asked = 'deferred: getToken of externallyManagedJwt is asked when a request needs its token'
     expect(explained(source)).toEqual([asked])
     expect(provider.calls()).toBe(0)
     await source.authenticate()

@@ -369,7 +369,7 @@ describe('explain() does not ask the source and shows', () => {
   const explained = (source: TokenSource, query: TokenQuery) =>
     source.explain?.(query).map(({ verdict, message }) => `${verdict}: ${message}`)
   const query = { audience: 'https://service.example.org', scope: 'read:/' }
-  const asked = 'deferred: the source of reuse is asked when a request is sent'
+  const asked = 'deferred: the source of reuse is asked when a request needs its token'
 
   it('that there is no token yet; then the held one and its time left', async () => {
     clock(NOW)

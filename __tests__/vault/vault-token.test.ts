@@ -195,7 +195,10 @@ it('explains itself without a request', async () => {
   const { options, urls } = await vault()
   const source = vaultToken(options)
   expect(source.explain?.({})).toMatchObject([
-    { verdict: 'deferred', message: `vaultToken at ${options.vaultserver} is asked when a request is sent` },
+    {
+      verdict: 'deferred',
+      message: `vaultToken at ${options.vaultserver} is asked when a request needs its token`,
+    },
   ])
   await source.getToken({})
   expect(source.explain?.({})).toMatchObject([{ verdict: 'usable', source: 'the token of vaultToken' }])

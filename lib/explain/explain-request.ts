@@ -128,7 +128,7 @@ function requestFindings(
       kind: 'scheme',
       source: scheme.name,
       verdict: 'usable',
-      message: `${scheme.name} is applied when the request is sent`,
+      message: `${scheme.name} is applied to a request that needs it`,
     })
   return findings
 }

@@ -9,7 +9,7 @@ export type FindingKind = 'token' | 'basic' | 'certificate' | 'ca' | 'scheme' | 
  * The result for one finding:
  * - `selected`: it would be sent
  * - `usable`: it is suitable, and another one is sent
- * - `deferred`: a source that is asked when the request is sent, because it may use the network
+ * - `deferred`: a source that is asked when a request needs its token, because it may use the network
  * - `skipped`: it exists and is not suitable; `code` says why
  * - `absent`: nothing is there
  * - `active`: it is not a credential, and affects the request

@@ -59,7 +59,12 @@ function findingOf(
 
 /** A source that is not asked now, since that may use the network. */
 export function deferredFinding(source: string): Finding {
-  return { kind: 'token', source, verdict: 'deferred', message: `${source} is asked when a request is sent` }
+  return {
+    kind: 'token',
+    source,
+    verdict: 'deferred',
+    message: `${source} is asked when a request needs its token`,
+  }
 }
 
 /** What a source has for a query; it may ask other programs of this host. */

@@ -13,6 +13,7 @@ import type { Finding } from '../explain/finding'
 import { fileFix, findingFor, reasonFor } from '../files/describe-file'
 import { redact } from '../secrets/redact'
 import { sanitize, shellWord } from '../secrets/sanitize'
+import { deferredFinding } from './describe-token'
 import { agentSocket, askAgent, NoResponse, socketProblem, type AgentSocket } from './oidc-agent-socket'
 import { requestedToken } from './requested-token'
 import { cachedSource } from './reuse'
@@ -87,7 +88,7 @@ export function oidcAgent(options: OidcAgentOptions): TokenSource {
       if (refused.size >= MAX_REFUSED) refused.clear()
       refused.add(rejected)
     },
-    explain: () => [socketFinding(find()) ?? deferred(find())],
+    explain: () => [socketFinding(find()) ?? deferredFinding(find()?.source ?? AGENT)],
     explainAsync: async () => [await accountFinding(find(), account, what)],
   }
   return cachedSource('oidcAgent', source, { minTimeLeft, renewBefore: RENEW_BEFORE }).source
@@ -223,11 +224,6 @@ function socketFinding(socket: AgentSocket | undefined): Finding | undefined {
 
 const NO_SOCKET = { problem: 'absent', what: 'does not run' } as const
 
-function deferred(socket: AgentSocket | undefined): Finding {
-  const source = socket?.source ?? AGENT
-  return { kind: 'token', source, verdict: 'deferred', message: `${source} is asked when a request is sent` }
-}
-
 /** What the agent has of an account. */
 async function accountFinding(
   socket: AgentSocket | undefined,
@@ -235,7 +231,7 @@ async function accountFinding(
   what: string,
 ): Promise<Finding> {
   const problem = socketFinding(socket)
-  if (problem || !socket) return problem ?? deferred(socket)
+  if (problem || !socket) return problem ?? deferredFinding(socket?.source ?? AGENT)
   const { source } = socket
   try {
     const loaded = await loadedAccounts(socket)
