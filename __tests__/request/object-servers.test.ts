@@ -1,5 +1,6 @@
 /** Which server of a federation gets a request, and what each of them gets: the rules of `object-requests.ts` without a connection. */
 import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import axios, {
   AxiosError,
   AxiosHeaders,
@@ -217,10 +218,32 @@ describe('the next server', () => {
     expect(hosts()).toEqual(['a.test', 'b.test', 'b.test'])
   })
 
-  it('is not needed after a stream of fetch, which has no events', async () => {
-    const data = new ReadableStream()
-    const { send } = federationOf({ respond: () => ({ data }) })
-    expect((await send({ responseType: 'stream' }, 'fetch')).data).toBe(data)
+  it('is the first one after a stream of fetch that was cut off, and not after one that ended or was cancelled', async () => {
+    const cancelled: unknown[] = []
+    const streams = ['ends', 'is cancelled', 'is cut off', 'ends'].map((what) => {
+      const parts = [Buffer.from('a '), Buffer.from('frame')]
+      return new ReadableStream<Buffer>(
+        {
+          pull(controller) {
+            const part = parts.shift()
+            if (part) controller.enqueue(part)
+            else if (what === 'ends') controller.close()
+            else controller.error(new Error('cut off'))
+          },
+          cancel: (reason) => void cancelled.push(reason),
+        },
+        { highWaterMark: 0 },
+      )
+    })
+    const { send, hosts } = federationOf({ respond: (_, index) => ({ data: streams[index] }) })
+    const next = async () =>
+      (await send({ responseType: 'stream' }, 'fetch')).data as ReadableStream<Uint8Array>
+    expect(await text(await next())).toBe('a frame')
+    await (await next()).cancel('enough')
+    expect(cancelled).toEqual(['enough'])
+    await expect(text(await next())).rejects.toThrow('cut off')
+    expect(await text(await next())).toBe('a frame')
+    expect(hosts()).toEqual(['a.test', 'a.test', 'a.test', 'b.test'])
   })
 })
 

@@ -177,8 +177,9 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
   /** A server whose response is cut off is tried last from then on, also when the download is resumed. */
   function watchBody(response: AxiosResponse, resolution: Resolution, server: ObjectServer): AxiosResponse {
     const { data } = response as { data: unknown }
-    // The stream of the fetch adapter has no events.
-    if (data instanceof Readable) data.once(errorMonitor, () => resolver.demote(resolution, server))
+    const demote = () => resolver.demote(resolution, server)
+    if (data instanceof Readable) data.once(errorMonitor, demote)
+    else if (data instanceof ReadableStream) response.data = onFailure(data, demote)
     return response
   }
 
@@ -215,6 +216,28 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     targets.set(object, target)
     return target
   }
+}
+
+/** The same stream; `listener` is called when it fails. The streams of the fetch adapter have no events. */
+function onFailure(stream: ReadableStream<unknown>, listener: () => void): ReadableStream<unknown> {
+  const reader = stream.getReader()
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read()
+          if (done) controller.close()
+          else controller.enqueue(value)
+        } catch (error) {
+          listener()
+          throw error
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    // Nothing is read before the caller reads.
+    { highWaterMark: 0 },
+  )
 }
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PROPFIND'])
