@@ -161,4 +161,19 @@ describe('the lock', () => {
     leave()
     expect((await opened()).position).toBe(0)
   })
+
+  it('that is stale is replaced by one of two that find it', async () => {
+    write({ pid: 2147483646, host: os.hostname(), id: 'x' })
+    const { rm } = fs.promises
+    // The first one is slow.
+    jest.spyOn(fs.promises, 'rm').mockImplementationOnce(async (...all) => {
+      await wait(100)
+      await rm(...all)
+    })
+    const outcomes = await Promise.allSettled([opened(), opened()])
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { exitCode: 23, message: expect.stringContaining('is being written by process') as string },
+    })
+  })
 })

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
 import { rm } from 'node:fs/promises'
 import os from 'node:os'
-import { setTimeout as wait } from 'node:timers/promises'
 import { openForWriting, openOwnFile } from '../files/write-file'
 import { pathName, shellWord } from '../secrets/sanitize'
+import { fileLock } from '../stores/file-lock'
 import { CommandError, EXIT } from './errors'
 
 /** The process that holds a lock. */
@@ -28,26 +28,23 @@ interface Owner {
 export async function lock(lockFile: string, file: string): Promise<() => Promise<void>> {
   const id = randomUUID()
   const own: Owner = { pid: process.pid, host: os.hostname(), start: startOf(process.pid), id }
-  for (let isRetry = false; ; isRetry = true) {
-    try {
-      const handle = await openForWriting(lockFile, { exclusive: true, mode: 0o600 })
-      await handle.writeFile(`${JSON.stringify(own)}\n`).finally(() => handle.close())
-      held.add(id)
-      return async () => {
-        held.delete(id)
-        await rm(lockFile, { force: true })
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      const owner = await ownerOf(lockFile)
-      if (isRetry || (owner && !isStale(owner)))
-        throw new CommandError(
-          EXIT.unwritable,
-          `${pathName(file)} is being written by ${owner ? `process ${owner.pid} on ${owner.host}` : 'another process'}`,
-          { fixes: [`wait for it; if there is no such process, rm ${shellWord(lockFile)}`] },
-        )
-      await rm(lockFile, { force: true })
-    }
+  // One process at a time: the second of two that found one stale lock would otherwise remove the new lock of the first.
+  await fileLock(`${lockFile}.break`)(async () => {
+    const owner = await readOwner(lockFile)
+    if (owner && !isStale(owner))
+      throw new CommandError(
+        EXIT.unwritable,
+        `${pathName(file)} is being written by process ${owner.pid} on ${owner.host}`,
+        { fixes: [`wait for it; if there is no such process, rm ${shellWord(lockFile)}`] },
+      )
+    await rm(lockFile, { force: true })
+    const handle = await openForWriting(lockFile, { exclusive: true, mode: 0o600 })
+    await handle.writeFile(`${JSON.stringify(own)}\n`).finally(() => handle.close())
+    held.add(id)
+  })
+  return async () => {
+    held.delete(id)
+    await rm(lockFile, { force: true })
   }
 }
 
@@ -55,16 +52,6 @@ export async function lock(lockFile: string, file: string): Promise<() => Promis
 const held = new Set<string>()
 
 /** The owner in a lock file; undefined when it is empty or unreadable, as a process leaves it that was killed early. */
-async function ownerOf(lockFile: string): Promise<Owner | undefined> {
-  for (let attempt = 0; attempt < 3; attempt += 1) {
-    // Another process may have created it a moment ago and not have written it yet.
-    if (attempt > 0) await wait(100)
-    const owner = await readOwner(lockFile)
-    if (owner) return owner
-  }
-  return undefined
-}
-
 async function readOwner(lockFile: string): Promise<Owner | undefined> {
   try {
     const handle = await openOwnFile(lockFile)

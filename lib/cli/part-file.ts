@@ -60,7 +60,7 @@ export async function openPart(file: string, key: string, resume: boolean): Prom
 /** Shortened where a name with a suffix would be longer than file systems allow (255 bytes). */
 function sidecarBase(target: string): string {
   const { dir, base } = path.parse(target)
-  if (Buffer.byteLength(base) <= MAX_NAME - '.part.json'.length) return target
+  if (Buffer.byteLength(base) <= MAX_NAME - LONGEST_SUFFIX.length) return target
   const hash = createHash('sha256').update(base).digest('hex').slice(0, 16)
   // A character that was cut is dropped.
   const start = Buffer.from(base).subarray(0, 200).toString('utf8').replaceAll('\ufffd', '')
@@ -68,6 +68,8 @@ function sidecarBase(target: string): string {
 }
 
 const MAX_NAME = 255
+/** Of the lock that is held while a stale one is replaced, when it is stale itself. */
+const LONGEST_SUFFIX = '.part.lock.break.break'
 
 interface Names {
   readonly target: string
