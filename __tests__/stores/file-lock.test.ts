@@ -84,15 +84,18 @@ it('removes a lock that is not touched, and only after it has watched it for so 
 
 it('does not remove a lock whose holder works for longer than that', async () => {
   const order: string[] = []
+  let begin = (): void => undefined
+  const begun = new Promise<void>((resolve) => (begin = resolve))
   const first = fileLock(
     lockFile,
     200,
   )(async () => {
     order.push('first begins')
+    begin()
     await wait(700)
     order.push('first ends')
   })
-  await wait(20)
+  await begun
   await fileLock(lockFile, 200)(() => Promise.resolve(order.push('second')))
   await first
   expect(order).toEqual(['first begins', 'first ends', 'second'])
