@@ -87,6 +87,36 @@ it('get -o continues at the next cache, and the file has the bytes of both', asy
   ])
 })
 
+it('get -o continues at the next cache where the director wants a token, too', async () => {
+  const big = Buffer.alloc(1_000_000, 'frames')
+  federation.objects.set('/igwn/frames/big', big)
+  federation.director.closed.add('/igwn')
+  federation.caches[0].faults = { cutAfter: 100_000 }
+  const { code, stderr } = await run('get', federation.url('/igwn/frames/big'), '-o', 'closed')
+  expect([code, stderr]).toEqual([0, expect.stringMatching(/resuming now \(1 of 5\)\n$/)])
+  expect(fs.readFileSync(path.join(folder(), 'closed')).equals(big)).toBe(true)
+})
+
+it('get -o -v notes a digest that is not used', async () => {
+  for (const cache of federation.caches) cache.faults = { digest: 'md5=AAAAAA==' }
+  const { code, stderr } = await run('get', federation.url(FRAME), '-o', 'f.txt', '-v')
+  expect(code).toBe(0)
+  expect(stderr).toContain(
+    `* warning: ${federation.host}: a digest is not used: md5 has 4 bytes instead of 16\n`,
+  )
+})
+
+it('get -o --checksum saves nothing where the server refuses to name a digest', async () => {
+  const url = `${federation.source.origin}${FRAME}`
+  federation.source.faults = { headStatus: 405 }
+  const { code, stderr } = await run('get', url, '-o', 'unverified.txt', '--checksum', 'any')
+  expect([code, stderr]).toEqual([56, expect.stringContaining('names no digest of the file')])
+  expect(fs.readdirSync(folder()).filter((name) => name.startsWith('unverified'))).toEqual([])
+  federation.source.faults = { status: 404 }
+  const missing = await run('get', url, '-o', 'unverified.txt', '--checksum', 'any')
+  expect([missing.code, missing.stderr]).toEqual([22, expect.stringContaining('404')])
+})
+
 it('get -o does not save a file with another digest', async () => {
   for (const cache of federation.caches) cache.faults = { digest: 'adler32=12345678' }
   const { code, stderr } = await run('get', federation.url(FRAME), '-o', 'wrong.txt')

@@ -26,6 +26,8 @@ export interface SeenByServer {
 export interface Faults {
   /** Responds with this status. */
   status?: number
+  /** Responds to HEAD with this status. */
+  headStatus?: number
   /** Closes the connection after so many bytes of the body. */
   cutAfter?: number
   /** Cuts only so many responses; default is all. */
@@ -266,8 +268,9 @@ export async function createFederation(
     const path = target.pathname
     const fail = (status: number, text: string) =>
       void response.writeHead(status, { Connection: 'close' }).end(text)
-    if (faults.status !== undefined) {
-      fail(faults.status, 'a fault')
+    const status = method === 'HEAD' ? (faults.headStatus ?? faults.status) : faults.status
+    if (status !== undefined) {
+      fail(status, 'a fault')
       return
     }
     const token =

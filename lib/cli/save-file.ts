@@ -13,7 +13,7 @@ import { openPart, type PartFile } from './part-file'
 import { progressOf } from './progress'
 import type { RequestFlags, RequestOptions } from './request-options'
 import { messageIn, pageOf } from './response-text'
-import { checksumChoice, digestOf, verifiedPart } from './verify-download'
+import { checksumChoice, digestOf, noDigest, verifiedPart } from './verify-download'
 
 /** The file that the body is saved to; undefined for stdout. */
 export function outputFile(
@@ -58,13 +58,20 @@ export async function saveFile(
     // Other methods than GET may have an effect each time.
     const retries = key === undefined ? 0 : flags.retry
     const choice = key === undefined ? undefined : checksumChoice(request, flags)
-    const digest = choice && (await digestOf(choice, hostOf(request.url), head))
+    const digest = choice && (await digestOf(choice, hostOf(request.url), head, igwnAuth))
     const verified = digest && verifiedPart(part, hostOf(request.url), digest)
     // A digest shows at the end whether the parts belong together.
     const sameSize = flags.sameSize ?? verified !== undefined
     const target = verified?.part ?? part
     // With trailers a response has no size, and cannot be resumed.
-    const sendSized: Send = (more) => send({ ...more, ...WITHOUT_TRAILERS })
+    const sendSized: Send = async (more) => {
+      const response = await send({ ...more, ...WITHOUT_TRAILERS })
+      // The server may have refused the HEAD alone.
+      const isUnverified = choice !== undefined && choice !== 'offered' && !digest
+      if (!isUnverified || response.status >= 300) return response
+      response.discard()
+      throw noDigest(choice, hostOf(request.url))
+    }
     await download(sendSized, target, {
       key,
       retries,

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import type { AxiosHeaders } from 'axios'
+import { publish, type IgwnAuthEventListener } from '../events'
 import { checksum, type Checksum } from '../formats/checksum'
 import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../formats/digest-algorithms'
 import { isPelicanUrl } from '../formats/url'
@@ -21,12 +22,19 @@ export function checksumChoice(
   return isPelicanUrl(url.href) ? 'offered' : undefined
 }
 
+export interface DigestOptions {
+  /** Those that are accepted. Default is all. */
+  readonly algorithms?: readonly DigestAlgorithm[]
+  /** Gets a warning where a digest is not used. */
+  readonly onEvent?: IgwnAuthEventListener | undefined
+}
+
 /** The digest of the whole file, as the server names it in response to HEAD; undefined for none that is needed. */
 export async function digestOf(
   choice: ChecksumChoice,
   host: string,
   head: (fields: Readonly<Record<string, string>>) => Promise<Response>,
-  algorithms: readonly DigestAlgorithm[] = DIGEST_ALGORITHMS,
+  { algorithms = DIGEST_ALGORITHMS, onEvent }: DigestOptions = {},
 ): Promise<Digest | undefined> {
   const named = algorithms.filter((one) => one === choice)
   const accepted = named.length > 0 ? named : algorithms
@@ -38,15 +46,21 @@ export async function digestOf(
       ? parseDigests((name) => fieldOf(response.headers, name))
       : { digests: [], skipped: [] }
   const digest = digests.find(({ algorithm }) => accepted.includes(algorithm))
-  if (digest ?? (choice === 'offered' || response.status >= 300)) return digest
-  throw new CommandError(
-    EXIT.transfer,
-    `${host} names no ${named[0] ?? ''} digest of the file`.replace('  ', ' '),
-    {
-      lines: skipped,
-      fixes: ['leave --checksum out'],
-    },
-  )
+  if (digest ?? (choice === 'offered' || response.status >= 300)) {
+    const message = `a digest is not used: ${skipped.join('; ')}`
+    if (skipped.length > 0) publish({ type: 'warning', source: host, message }, onEvent)
+    return digest
+  }
+  throw noDigest(choice, host, skipped)
+}
+
+/** The error for a server without a digest that is required. */
+export function noDigest(choice: ChecksumChoice, host: string, lines: readonly string[] = []): CommandError {
+  const kind = choice === 'any' ? '' : `${choice} `
+  return new CommandError(EXIT.transfer, `${host} names no ${kind}digest of the file`, {
+    lines,
+    fixes: ['leave --checksum out'],
+  })
 }
 
 function fieldOf(headers: AxiosHeaders, name: string): string | undefined {

@@ -29,7 +29,8 @@ export function verifiedUpload(request: RequestOptions, flags: RequestFlags): Ve
     async check({ status }, head) {
       if (status >= 300) return
       const host = hostOf(url)
-      const digest = await digestOf(choice, host, head, hashed.algorithms).catch((error: unknown) => {
+      const { algorithms } = hashed
+      const digest = await digestOf(choice, host, head, { algorithms }).catch((error: unknown) => {
         // The file is stored. A token that may write may lack the right to read.
         if (choice === 'offered' && !(error instanceof Interrupted)) return undefined
         throw error
