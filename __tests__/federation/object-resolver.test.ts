@@ -31,11 +31,12 @@ function resolver(replies: readonly (Reply | Error)[], document: object = DOCUME
     return reply
   }
   const pause = async (delay: number) => void pauses.push(delay)
-  const { resolve, known, federationOf, demote } = objectResolver(pause)
+  const { resolve, known, federationOf, demote, replace } = objectResolver(pause)
   return {
     asked,
     pauses,
     demote,
+    replace,
     known,
     resolve: (url: string, method: string) => resolve(url, method, ask),
     federationOf: (url: string) => federationOf(url, ask),
@@ -158,6 +159,32 @@ it('puts a server that failed behind the others, for as long as the object is ke
   expect(asked).toHaveLength(2)
 })
 
+it('puts each server that failed behind the others, also of requests that began with the same order', async () => {
+  const link = [1, 2, 3]
+    .map((n) => `<https://c${n}.example.org/igwn/f>; rel="duplicate"; pri=${n}`)
+    .join(', ')
+  const { resolve, demote } = resolver([{ status: 307, headers: { link }, body: '' }])
+  const begun = await resolve('osdf:///igwn/f', 'GET')
+  const [first, second] = begun.object.servers
+  for (const failed of [first!, first!, second!]) demote(begun, failed)
+  const { object } = await resolve('osdf:///igwn/f', 'GET')
+  expect(object.servers.map(({ priority }) => priority)).toEqual([3, 1, 2])
+})
+
+it('keeps what replaces a failure for as long as any object', async () => {
+  const { resolve, replace, asked } = resolver([{ status: 403, headers: {}, body: '' }])
+  const refused = await resolve('osdf:///igwn/f', 'GET')
+  at(5)
+  const servers = [{ url: 'https://c.example.org/igwn/f', priority: 1 }]
+  replace(refused, { ...refused, object: { ...refused.object, servers } })
+  at(304)
+  expect((await resolve('osdf:///igwn/f', 'GET')).object.servers).toEqual(servers)
+  expect(asked).toHaveLength(2)
+  at(306)
+  await resolve('osdf:///igwn/f', 'GET')
+  expect(asked).toHaveLength(3)
+})
+
 it('lists at collections-url where the director names no server for PROPFIND', async () => {
   const headers = { 'x-pelican-namespace': 'namespace=/igwn, collections-url=https://o.example.org:1094/' }
   const { resolve } = resolver([{ status: 200, headers, body: '' }])
@@ -173,6 +200,19 @@ it('asks an origin that stands alone by HEAD, and sends requests to it', async (
   expect(object.servers).toEqual([{ url: 'https://o.example.org:8443/x/f', priority: 1 }])
   expect(object.issuers).toEqual(['https://issuer.test'])
 })
+
+it.each([
+  ['PUT', 1],
+  ['DELETE', 0],
+  ['GET', 0],
+])(
+  'sends %s of an object that an origin which stands alone does not have to %d servers',
+  async (method, count) => {
+    const { resolve } = resolver([{ status: 404, headers: { server: 'pelican/7.20.0' }, body: '' }], {})
+    const { object } = await resolve('pelican://o.example.org/x/new', method)
+    expect(object.servers).toHaveLength(count)
+  },
+)
 
 it.each([
   ['that is no object', [], 'Its discovery document is not a JSON object'],

@@ -309,6 +309,32 @@ describe('the token', () => {
     expect(federation.caches[0].seen.map(({ url }) => url)).toEqual([FRAME])
   })
 
+  it('is shown once to such a director: what it named is remembered, without the token, and a server that fails is tried last', async () => {
+    federation.director.closed.add('/igwn')
+    const [first, second] = federation.caches
+    await first.stop()
+    const instance = withAuth()
+    for (let count = 0; count < 3; count += 1) await instance.get(federation.url(FRAME))
+    expect(federation.director.seen).toHaveLength(3)
+    await first.start()
+    await instance.get(federation.url(FRAME))
+    expect([first.seen.length, second.seen.length]).toEqual([0, 4])
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY', iss: 'https://other.test' })
+    expect(await failureOf(instance.get(federation.url(FRAME)))).toMatchObject({
+      code: 'ERR_IGWN_TOKEN_NOT_FOUND',
+    })
+  })
+
+  it('is not in the URL of the response after a redirect that repeats it, nor in that of an error', async () => {
+    const [first, second] = federation.caches
+    first.faults = { redirectTo: second.origin }
+    const { request } = await withAuth().get(federation.url(FRAME))
+    second.faults = { status: 400 }
+    const failure = await failureOf(withAuth().get(federation.url(FRAME)))
+    for (const native of [request, failure.request, failure.response?.request])
+      expect((native as { res: { responseUrl: string } }).res.responseUrl).toBe(`${second.origin}${FRAME}`)
+  })
+
   it('does not follow a redirect of a cache to another server, nor is shown where the redirect repeats it', async () => {
     const [first, second] = federation.caches
     first.faults = { redirectTo: second.origin }

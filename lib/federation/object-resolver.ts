@@ -38,6 +38,8 @@ export interface ObjectResolver {
   readonly federationOf: (url: string, ask: Ask) => Promise<Federation>
   /** Puts a server that failed behind the others of its object. */
   readonly demote: (resolution: Resolution, server: ObjectServer) => void
+  /** Remembers what the director responded to a token. It is not kept where the object has been resolved again since. */
+  readonly replace: (resolution: Resolution, by: Resolution) => void
 }
 
 /** Seconds. A federation is kept as by the client of Pelican; a director ranks servers anew all the time. */
@@ -69,11 +71,17 @@ export function objectResolver(pause?: (delay: number) => Promise<void>): Object
     },
     known: (url, method) => objects.known(`${askedMethod(method)} ${url}`),
     federationOf: async (url, ask) => discover(parsePelicanUrl(url).federation, ask),
-    demote(resolution, failed) {
-      const { object } = resolution
-      const others = object.servers.filter(({ url }) => url !== failed.url)
-      objects.replace(resolution, { ...resolution, object: { ...object, servers: [...others, failed] } })
+    demote({ object: { url, method } }, failed) {
+      // By the object: other requests may have changed the order since.
+      for (const known of objects.values()) {
+        const { object } = known
+        const others = object.servers.filter((server) => server.url !== failed.url)
+        if (object.url !== url || object.method !== method || others.length === object.servers.length)
+          continue
+        objects.replace(known, { ...known, object: { ...object, servers: [...others, failed] } })
+      }
     },
+    replace: objects.replace,
   }
 }
 
@@ -116,7 +124,8 @@ function serversOf(
 ): readonly ObjectServer[] {
   if (federation.director === undefined) {
     // It refuses the request that asked, because that had no token.
-    const isThere = status < 300 || status === 401 || status === 403
+    const isNew = status === 404 && method === 'PUT'
+    const isThere = status < 300 || status === 401 || status === 403 || isNew
     return isThere ? [{ url: directorUrl(federation, object), priority: 1 }] : []
   }
   if (status >= 400) return []
@@ -130,7 +139,9 @@ interface TimedCache<Value> {
   readonly get: (key: string, make: () => Promise<Value>) => Promise<Value>
   /** The value of a key that is there and not too old. */
   readonly known: (key: string) => Value | undefined
-  /** Replaces a value, for as long as it would have been kept. */
+  /** The values that are there, whatever their age. */
+  readonly values: () => Value[]
+  /** Replaces a value, for as long as it would have been kept; anew where the other one is kept for longer. */
   readonly replace: (value: Value, by: Value) => void
 }
 
@@ -166,9 +177,14 @@ function timedCache<Value>(keepFor: (value: Value) => number): TimedCache<Value>
       entries.set(key, entry)
       return entry.value
     },
+    values: () => [...entries.values()].flatMap(({ settled }) => settled ?? []),
     replace(value, by) {
-      for (const entry of entries.values())
-        if (entry.settled === value) Object.assign(entry, { value: Promise.resolve(by), settled: by })
+      for (const entry of entries.values()) {
+        if (entry.settled !== value) continue
+        Object.assign(entry, { value: Promise.resolve(by), settled: by })
+        const keep = keepFor(by)
+        if (keep > entry.keep) Object.assign(entry, { at: secondsNow(), keep })
+      }
     },
   }
 }

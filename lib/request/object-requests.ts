@@ -126,7 +126,12 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
       const context = contextAt(caller, adapter, object, new URL(directorUrl(object.federation, parsed)))
       const ask = federationAsker((config) => send({ ...context, caller: config, request: config }))
       const reply = await ask({ method: object.method, url: context.url.href })
-      return resolutionOf(object.federation, parsed, object.method, reply)
+      const shown = resolutionOf(object.federation, parsed, object.method, reply)
+      if (shown.object.servers.length === 0) return shown
+      // Without the reply, which repeats the token.
+      const named = { ...found, object: shown.object }
+      resolver.replace(found, named)
+      return named
     } catch (error) {
       // A config of ours would lead programs that send `error.config` again to the director.
       throw axios.isAxiosError(error) ? AxiosError.from(error, error.code, caller, error.request) : error

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { parseUrl } from '../formats/url'
 import { HIDDEN, MIN_SECRET, redactSecrets, repeatsSecret } from './redact'
 
 /** What this package hides in a response or an error of an HTTP client; a structural subset of axios's types. */
@@ -100,16 +101,32 @@ function hideRequestOf(owner: { request?: unknown }): void {
   const { request } = owner as { request?: NativeRequest }
   if (typeof request !== 'object' || (request as unknown) === null) return
   hideFromInspection(request)
+  removeAuthz(request.res ?? request._currentRequest?.res)
   if (request._currentRequest) hideFromInspection(request._currentRequest)
   if (request.socket) hideFromInspection(request.socket)
   if (Object.hasOwn(owner, 'request') && Object.isExtensible(owner))
     Object.defineProperty(owner, 'request', { enumerable: false })
 }
 
+/** Redirectors of XRootD repeat the token in the URL to which they redirect (`?authz=Bearer%20…`). Programs print that URL. */
+function removeAuthz(native: NativeResponse | null | undefined): void {
+  const { responseUrl } = native ?? {}
+  if (typeof responseUrl !== 'string' || !responseUrl.includes('authz')) return
+  const url = parseUrl(responseUrl)
+  if (!native || !url?.searchParams.has('authz')) return
+  url.searchParams.delete('authz')
+  native.responseUrl = url.href
+}
+
 /** A request of Node, or one of follow-redirects with the last request of Node in it. */
 interface NativeRequest {
-  readonly _currentRequest?: object | undefined
+  readonly _currentRequest?: { readonly res?: NativeResponse | null } | undefined
   readonly socket?: object | null | undefined
+  readonly res?: NativeResponse | null
+}
+
+interface NativeResponse {
+  responseUrl?: unknown
 }
 
 export function isStream(data: unknown): data is object {
