@@ -181,8 +181,8 @@ it('stops openssl when it is interrupted', async () => {
   // Never listens, and reports when it is stopped.
   const env = pathWith(`
     const fs = require('node:fs')
-    fs.writeFileSync(${JSON.stringify(trace)}, 'started')
     process.on('SIGTERM', () => { fs.writeFileSync(${JSON.stringify(trace)}, 'stopped'); process.exit() })
+    fs.writeFileSync(${JSON.stringify(trace)}, 'started')
     setInterval(() => undefined, 1000)`)
   const { code } = await demo(env, { interruptWhen: () => fs.existsSync(trace) })
   expect(code).toBe(130)

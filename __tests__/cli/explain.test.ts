@@ -150,11 +150,16 @@ describe('colors', () => {
 describe('--watch', () => {
   const tokenSent = 'Would be sent: the token from'
 
+  /** By rename: the command may look at any moment, also at a file that is still empty. */
+  function appear(file: string, text: string): void {
+    fs.renameSync(put(`${file}.new`, text), file)
+  }
+
   it('prints the explanation again when something changes, until a signal', async () => {
     const { code, signal, stdout, stderr } = await igwnAuth(['explain', URL_OF_X, '--watch'], {
       meanwhile: async ({ child, said }) => {
         while (!said.stdout.includes('No credential would be sent.')) await wait(5)
-        put(runtimeFile(), mint())
+        appear(runtimeFile(), mint())
         while (!said.stdout.includes(tokenSent)) await wait(5)
         child.kill('SIGINT')
       },
@@ -173,7 +178,7 @@ describe('--watch', () => {
     const { stdout } = await igwnAuth(['explain', URL_OF_X, '--watch', '--json'], {
       meanwhile: async ({ child, said }) => {
         while (!said.stdout.includes('"attached": []')) await wait(5)
-        put(runtimeFile(), mint())
+        appear(runtimeFile(), mint())
         while (!said.stdout.includes('"attached": [\n')) await wait(5)
         child.kill('SIGTERM')
       },
@@ -188,7 +193,7 @@ describe('--watch', () => {
     const { code, stdout } = await onTerminal(['explain', URL_OF_X, '--watch'], {
       meanwhile: async ({ child, said }) => {
         while (!said.stdout.includes('No credential would be sent.')) await wait(5)
-        put(runtimeFile(), mint())
+        appear(runtimeFile(), mint())
         while (!said.stdout.includes('Would be sent:')) await wait(5)
         child.stdin.write('\u0003')
       },

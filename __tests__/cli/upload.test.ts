@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { igwnAuth, onTerminal, itOnTerminal, runtimeFile, shell } from '../support/command'
 import { listen } from '../support/listen'
 import { emptyPlaces, mint, put, room } from '../support/tokens'
@@ -264,15 +265,23 @@ it('a pipe is sent in chunks', async () => {
 })
 
 itOnTerminal('an upload has a progress bar, which is removed at the end', async () => {
+  const bar = /f\.gwf {2}█*░+ .*MB of 41\.9 MB/
+  let show = (): void => undefined
+  const shown = new Promise<void>((resolve) => (show = resolve))
   const { origin } = await uploadServer((response, received, request) => {
     request.once('data', () => {
       request.pause()
-      setTimeout(() => request.resume(), 1000)
+      void shown.then(() => request.resume())
     })
     return true
   })
-  const { code, stdout } = await onTerminal(['request', `${origin}/f`, '-T', sparse('f.gwf', 40 * MB)])
+  const { code, stdout } = await onTerminal(['request', `${origin}/f`, '-T', sparse('f.gwf', 40 * MB)], {
+    meanwhile: async ({ said, hasEnded }) => {
+      while (!bar.test(said.stdout) && !hasEnded()) await wait(5)
+      show()
+    },
+  })
   expect(code).toBe(0)
-  expect(stdout).toMatch(/f\.gwf {2}█*░+ .*MB of 41\.9 MB/)
+  expect(stdout).toMatch(bar)
   expect(stdout.trimEnd()).toMatch(/done$/)
 })
