@@ -66,6 +66,18 @@ it('get prints the object; without a suitable token it names the command that ge
   expect(methods()).toEqual([['GET'], []])
 })
 
+it.each([
+  ['no option', []],
+  ['a device', ['-o', '/dev/null']],
+  ['a range', ['-o', 'f.txt', '-H', 'Range: bytes=0-3']],
+  ['another method', ['-X', 'POST', '-o', 'f.txt']],
+])('--checksum with %s is an error of usage: it would verify nothing', async (_, words) => {
+  const { code, stdout, stderr } = await run('request', federation.url(FRAME), '--checksum', 'any', ...words)
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(stderr).toMatch(/^igwn-auth: --checksum verifies a (?:file that is saved|whole file)/)
+  expect(methods()).toEqual([[], []])
+})
+
 it('get -o verifies the file by the digest of the server', async () => {
   const { code, stderr } = await run('get', federation.url(FRAME), '-o', 'f.txt')
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })

@@ -70,6 +70,8 @@ async function perform(transfer: Transfer, igwnAuth: IgwnAuthOptions, flags: Req
   const { file } = transfer
   const upload = file === undefined ? verifiedUpload(transfer.request, flags) : undefined
   const { request } = upload ?? transfer
+  if (flags.checksum && file === undefined && !upload)
+    throw usageError('--checksum verifies a file that is saved with --output, or uploaded; add --output FILE')
   await abortOnSignal(async (interrupt) => {
     const signal = flags.maxTime === undefined ? interrupt : withDeadline(interrupt, flags.maxTime)
     const progress = uploadProgress(transfer, flags)

@@ -48,9 +48,14 @@ export async function saveFile(
   const stats = statOf(file)
   if (isStats(stats) && stats.isDirectory())
     throw new CommandError(EXIT.unwritable, `${pathName(file)} cannot be written (it is a folder)`)
-  if (isStats(stats) && !stats.isFile()) return writeDevice(file, send, errorOf)
-
   const key = keyOf(request)
+  const isDevice = isStats(stats) && !stats.isFile()
+  if (flags.checksum && (isDevice || key === undefined))
+    throw usageError(
+      '--checksum verifies a whole file: it needs a GET without conditions, and an output that is a file',
+    )
+  if (isDevice) return writeDevice(file, send, errorOf)
+
   const part = await openPart(file, key ?? '', key !== undefined && flags.resume)
   const progress = progressOf(file, flags)
   const start = Date.now()
