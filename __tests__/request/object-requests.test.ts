@@ -414,6 +414,14 @@ describe('a server that fails', () => {
     expect(seen()).toEqual(['GET GET', 'GET', '', ''])
   })
 
+  it('and ends a line of a ranged response with a bare LF is read all the same', async () => {
+    for (const cache of federation.caches) cache.faults = { hasBareLf: true }
+    const headers = { Range: 'bytes=2-7' }
+    const { status, data } = await withAuth().get<string>(federation.url(FRAME), { headers })
+    expect([status, data]).toEqual([206, 'secret'])
+    expect(seen()).toEqual(['GET GET', 'GET GET', '', ''])
+  })
+
   it('during a download as a stream is tried last when the download is resumed', async () => {
     const [first, second] = federation.caches
     const instance = withAuth()
@@ -480,6 +488,14 @@ describe('a federation without the object', () => {
     })
     expect(data).toBeInstanceOf(Buffer)
     expect(JSON.parse(data.toString())).toMatchObject({ status: 'error' })
+  })
+
+  it('has it as soon as the same instance has written it', async () => {
+    const instance = withAuth()
+    const url = federation.url('/igwn/frames/new.txt')
+    expect((await failureOf(instance.get(url))).response?.status).toBe(404)
+    await instance.put(url, 'new')
+    expect((await instance.get(url)).data).toBe('new')
   })
 
   it('that cannot be reached is the error of axios, with the config of the caller', async () => {

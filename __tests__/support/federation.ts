@@ -38,6 +38,8 @@ export interface Faults {
   transferStatus?: string
   /** The value of `Digest`, instead of the right one. */
   digest?: string
+  /** Ends a line of a ranged response with a bare LF, as XRootD 5.5.3 does once a client has asked for a digest. */
+  hasBareLf?: boolean
   /** Redirects to this URL, with the token of the request in `authz`, as redirectors of XRootD do. */
   redirectTo?: string
   /** More header fields, such as false hints. */
@@ -367,6 +369,11 @@ function sendObject(
   const first = Number(range?.[1] ?? 0)
   const last = range?.[2] ? Number(range[2]) : object.length - 1
   const body = object.subarray(first, last + 1)
+  if (range && faults.hasBareLf) {
+    const contentRange = `bytes ${first}-${last}/${object.length}`
+    const head = `HTTP/1.1 206 Partial Content\r\nContent-Length: ${body.length}\r\nContent-Range: ${contentRange}\nDigest: adler32=12345678\r\n\r\n`
+    return void response.socket?.end(Buffer.concat([Buffer.from(head), body]))
+  }
   const isTrailed = headers['x-transfer-status'] === 'true' && /\btrailers\b/.test(String(headers.te))
   response.writeHead(range ? 206 : 200, {
     'Content-Type': 'application/octet-stream',

@@ -38,6 +38,8 @@ export interface ObjectResolver {
   readonly federationOf: (url: string, ask: Ask) => Promise<Federation>
   /** Puts a server that failed behind the others of its object. */
   readonly demote: (resolution: Resolution, server: ObjectServer) => void
+  /** Forgets that an object is missing, once it was written. */
+  readonly forgetMissing: (object: ResolvedObject) => void
   /** Remembers what the director responded to a token. It is not kept where the object has been resolved again since. */
   readonly replace: (resolution: Resolution, by: Resolution) => void
 }
@@ -81,6 +83,8 @@ export function objectResolver(pause?: (delay: number) => Promise<void>): Object
         objects.replace(known, { ...known, object: { ...object, servers: [...others, failed] } })
       }
     },
+    forgetMissing: ({ url }) =>
+      objects.drop(({ object }) => object.url === url && object.servers.length === 0),
     replace: objects.replace,
   }
 }
@@ -141,6 +145,8 @@ interface TimedCache<Value> {
   readonly known: (key: string) => Value | undefined
   /** The values that are there, whatever their age. */
   readonly values: () => Value[]
+  /** Drops values. */
+  readonly drop: (isDropped: (value: Value) => boolean) => void
   /** Replaces a value, for as long as it would have been kept; anew where the other one is kept for longer. */
   readonly replace: (value: Value, by: Value) => void
 }
@@ -178,6 +184,9 @@ function timedCache<Value>(keepFor: (value: Value) => number): TimedCache<Value>
       return entry.value
     },
     values: () => [...entries.values()].flatMap(({ settled }) => settled ?? []),
+    drop(isDropped) {
+      for (const [key, { settled }] of entries) if (settled && isDropped(settled)) entries.delete(key)
+    },
     replace(value, by) {
       for (const entry of entries.values()) {
         if (entry.settled !== value) continue

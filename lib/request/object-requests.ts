@@ -163,7 +163,8 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     })
     let outcome: unknown
     try {
-      const response = await send(context)
+      const response = await sendOnce(context)
+      if (!READING.has(resolution.object.method)) resolver.forgetMissing(resolution.object)
       if (!next || !isFailing(response)) return watchBody(response, resolution, server)
       outcome = response
     } catch (error) {
@@ -177,6 +178,18 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     resolver.demote(resolution, server)
     warn(context, server, next, outcome)
     return sendTo(next, others, routed)
+  }
+
+  /** XRootD before 5.5.4 ends a line of a ranged response with a bare LF once another client has asked for a digest. */
+  async function sendOnce(context: RequestContext): Promise<AxiosResponse> {
+    try {
+      return await send(context)
+    } catch (error) {
+      const { request } = context
+      const { code } = (error ?? {}) as Partial<AxiosError>
+      if (code !== 'HPE_CR_EXPECTED' || !AxiosHeaders.from(request.headers).has('Range')) throw error
+      return send({ ...context, request: Object.assign(copyOf(request), { insecureHTTPParser: true }) })
+    }
   }
 
   /** A server whose response is cut off is tried last from then on, also when the download is resumed. */
