@@ -4,6 +4,7 @@ import type { Config } from 'jest'
 /** Types are checked by `npm run check`. Tests are compiled to CommonJS, which Jest loads. */
 export const common: Config = {
   testEnvironment: '<rootDir>/__tests__/support/test-environment.ts',
+  globalSetup: '<rootDir>/__tests__/support/begin-jest.ts',
   globalTeardown: '<rootDir>/__tests__/support/end-jest.ts',
   setupFilesAfterEnv: ['<rootDir>/__tests__/support/isolate.ts'],
   // One compile cache in the checkout, for all projects.
@@ -92,7 +93,7 @@ const config: Config = {
   // Also on a busy host.
   testTimeout: 60_000,
   // A worker frees the memory of all its test files when it exits. On a busy host that takes longer than the default of 500 ms.
-  workerGracefulExitTimeout: 10_000,
+  workerGracefulExitTimeout: 30_000,
   // Tests wait for processes, so one worker more than cores is faster.
   maxWorkers: availableParallelism() + 1,
   collectCoverageFrom: ['<rootDir>/lib/**/*.ts', '!**/*.d.ts'],

@@ -62,7 +62,7 @@ const named = () => [
   room('passphrase'),
 ]
 
-it('explain', async () => {
+it('explain prints no secret', async () => {
   const url = `${site.origin}/gracedb/x?authz=${PARAMETER}#${PARAMETER}`
   for (const more of [[], ['--json'], named(), ['--no-token'], ['--scope', 'x.write', '--json']])
     await expectClean(['explain', url, ...more], 0)
@@ -70,14 +70,14 @@ it('explain', async () => {
   await expectClean(['explain', url, '--no-token', '--no-x509', '--no-netrc'], 1)
 })
 
-it('token without --print', async () => {
+it('token without --print prints no secret', async () => {
   for (const more of [[], ['--json'], ['--decode'], ['--decode', '--json']])
     await expectClean(['token', ...more], 0)
   await expectClean(['token', '--scope', 'x.write'], 1)
   expect((await igwnAuth(['token', '--print'], { env })).stdout.trim().length).toBeGreaterThan(100)
 })
 
-it('x509', async () => {
+it('x509 prints no secret', async () => {
   for (const more of [[], ['--json'], named()]) await expectClean(['x509', ...more], 0)
   put(room('wrong'), `not ${PASSPHRASE}`)
   await expectClean(['x509', ...named().slice(0, 4), '--passphrase-file', room('wrong')], 1)
@@ -135,7 +135,7 @@ describe('request', () => {
   })
 })
 
-it('an invalid command line', async () => {
+it('an invalid command line is reported without its secrets', async () => {
   const token = site.mint()
   secrets.push(token)
   await expectClean(['get', site.origin, `--token=${token}`], 2)
@@ -144,7 +144,7 @@ it('an invalid command line', async () => {
   await expectClean([token], 2)
 })
 
-it('a secret in place of a path', async () => {
+it('a secret in place of a path is not printed', async () => {
   const token = site.mint()
   secrets.push(token)
   await expectClean(['explain', site.origin], 0, { BEARER_TOKEN_FILE: token, _CONDOR_CREDS: token })

@@ -20,7 +20,7 @@ const sources = new Map(
   ),
 )
 
-it('compile', () => {
+it('the TypeScript examples compile', () => {
   const options: ts.CompilerOptions = {
     module: ts.ModuleKind.NodeNext,
     target: ts.ScriptTarget.ES2022,

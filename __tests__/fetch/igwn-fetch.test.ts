@@ -401,7 +401,9 @@ describe('a redirect', () => {
 
   it('in a loop ends after 20 as a failure of fetch', async () => {
     const server = await serve(() => ({ status: 302, headers: { location: '/' } }))
-    await expect(createIgwnFetch({ token: TOKEN })(server.origin)).rejects.toThrow(TypeError)
+    await expect(createIgwnFetch({ token: TOKEN })(server.origin)).rejects.toThrow(
+      new TypeError('fetch failed', { cause: new Error('the redirect cannot be followed') }),
+    )
     expect(server.seen).toHaveLength(21)
   })
 

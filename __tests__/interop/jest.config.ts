@@ -7,6 +7,7 @@ const config: Config = {
   rootDir: '../..',
   testMatch: ['<rootDir>/__tests__/interop/**/*.test.ts'],
   testTimeout: 60_000,
+  workerGracefulExitTimeout: 30_000,
 }
 
 export default config

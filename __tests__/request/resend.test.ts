@@ -71,7 +71,12 @@ describe('a form of the form-data package', () => {
     expect(parts.map(({ length }) => length)).not.toContain(0)
     const again = new ReplayedForm(form, parts)
     expect(again.bytes()).toEqual(form.getBuffer())
-    again.getLength((error, length) => expect([error, length]).toEqual([null, form.getLengthSync()]))
+    const length = new Promise((resolve) => {
+      again.getLength((...all) => {
+        resolve(all)
+      })
+    })
+    expect(await length).toEqual([null, form.getLengthSync()])
     expect([again.getBoundary(), again.getHeaders()]).toEqual([form.getBoundary(), form.getHeaders()])
     expect(() => again.append()).toThrow('The form is being sent.')
     expect(formParts(again)).toBe(parts)

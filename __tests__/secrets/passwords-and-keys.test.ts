@@ -230,6 +230,7 @@ describe('a private key and its passphrase show in nothing', () => {
       for (const responseType of ['json', 'stream'] as const)
         for (const url of ['/', '/404']) {
           const outcome = await settled(instance.get(origin + url, { ...settings, responseType }))
+          expect(outcome).toHaveProperty('status', url === '/' ? 200 : 404)
           expectClean(outcome, [passphrase, ...linesOf(alice.key)])
         }
     })

@@ -127,7 +127,7 @@ describe('keeps tokens', () => {
   it('leaves what was there when a write fails', async () => {
     const store = fileStore(file)
     await store.set('a', token)
-    await expect(store.set('b', { access_token: 'b', big: 1n })).rejects.toThrow()
+    await expect(store.set('b', { access_token: 'b', big: 1n })).rejects.toThrow('BigInt')
     expect(await store.get('a')).toEqual(token)
     expect(fs.readdirSync(folder)).toEqual(['tokens.json'])
   })

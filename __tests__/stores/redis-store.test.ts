@@ -2,6 +2,7 @@
 import { IgwnAuthError, redisLock, redisStore, reuse } from '../support/all'
 import { redisCommands, type RedisLike } from '../../lib/stores/redis-client'
 import { expectNoSecret } from '../support/expect-no-secret'
+import { thrownBy } from '../support/thrown-by'
 import { ours } from '../support/tokens'
 
 /** The commands that the store uses, on one map; a script is known by what it ends with. */
@@ -191,10 +192,13 @@ it('a Redis that does not respond is an error after a time', async () => {
 })
 
 it.each([[undefined], [{}], ['redis://127.0.0.1']])('%p is not a client', (client) => {
-  for (const make of [redisLock, redisStore]) expect(() => make(client as never)).toThrow(IgwnAuthError)
-  expect(() => redisLock(client as never)).toThrow(
-    /^redisLock needs a connected client of ioredis or node-redis, not /,
-  )
+  for (const make of [redisLock, redisStore])
+    expect(thrownBy(() => make(client as never))).toMatchObject({
+      code: 'ERR_IGWN_INVALID_OPTION',
+      message: expect.stringMatching(
+        `^${make.name} needs a connected client of ioredis or node-redis, not .+ without call and sendCommand\\.$`,
+      ) as string,
+    })
 })
 
 it('a lifetime in seconds is an error that names the unit', () => {

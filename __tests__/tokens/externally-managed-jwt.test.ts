@@ -160,7 +160,7 @@ describe('the provider', () => {
       ),
     )
     expect(provider.calls()).toBe(3)
-    await expect(source.getToken()).rejects.toBeDefined()
+    await expect(source.getToken()).rejects.toThrow('got no usable token in 3 tries')
     expect(provider.calls()).toBe(6)
   })
 

@@ -156,7 +156,10 @@ describe('a login with a browser', () => {
     stopClock()
     const { options } = await vault(BROWSER(DENIED, interval))
     pauses.splice(0)
-    await expect(vaultToken({ ...options, onPrompt: () => undefined }).getToken({})).rejects.toThrow()
+    await expect(vaultToken({ ...options, onPrompt: () => undefined }).getToken({})).rejects.toMatchObject({
+      code: 'ERR_IGWN_OAUTH_REFUSED',
+      error: 'access_denied',
+    })
     expect(pauses).toEqual([pause])
   })
 
