@@ -97,7 +97,8 @@ export function startWorker(
     const failed = []
     let accepted = 0
     const end = Date.now() + ${duration}
-    while (Date.now() < end) {
+    // A process that was paused may go on after its end.
+    while (Date.now() < end || accepted === 0) {
       try {
         const token = await source.getToken({})
         const { status } = await fetch('${origin}/data', { headers: { Authorization: 'Bearer ' + token } })
