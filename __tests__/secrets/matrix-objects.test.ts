@@ -85,3 +85,8 @@ it.each(Object.entries(OUTCOMES))('%s', async (_, prepare) => {
   expectNoSecret(await explain(url), secrets)
   expect(federation.director.seen.some(({ url: asked }) => asked.includes(token))).toBe(false)
 })
+
+it('the token reaches the cache', async () => {
+  await applyIgwnAuth(axios.create()).get(federation.url('/igwn/frames/f.txt'))
+  expect(federation.caches[0].seen.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${token}`])
+})
