@@ -97,7 +97,7 @@ export function startWorker(
     const failed = []
     let accepted = 0
     const end = Date.now() + ${duration}
-    // A process that was paused may go on after its end.
+    // A process that was paused may continue after its end.
     while (Date.now() < end || accepted === 0) {
       try {
         const token = await source.getToken({})
