@@ -114,6 +114,18 @@ describe('a download', () => {
     expect(await failureOf(buffer(data))).toMatchObject(error)
   })
 
+  it.each([
+    ['with another digest', 'all', {}, { code: 'ERR_IGWN_INTEGRITY' }],
+    ['that is cut off', 'all', { 'Content-Length': '9', Connection: 'close' }, { message: 'aborted' }],
+  ])('as a stream %s before it is read is an error of its reader', async (_, body, headers, error) => {
+    const { origin } = await serveWith({ Digest: 'crc32=1' }, () => ({ body, headers }))
+    const { data } = await withIntegrity().get<Readable>(origin, { responseType: 'stream' })
+    while (!data.destroyed) await new Promise((resolve) => setTimeout(resolve, 5))
+    // Jest fails the test for an error that nothing catches.
+    await new Promise(setImmediate)
+    expect(await failureOf(buffer(data))).toMatchObject(error)
+  })
+
   it('is an error where the server names no digest, before the body is sent; with "offered" it is a warning', async () => {
     const { origin, seen } = await serveWith({})
     const host = new URL(origin).host

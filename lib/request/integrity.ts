@@ -157,6 +157,11 @@ function verifyingStream(
       sum?.update(chunk)
       done(null, chunk)
     },
+    destroy(error, done) {
+      // As for a response of Node, what fails before anything listens must not end the process. Whoever reads it then gets the error.
+      if (error && stream.readableFlowing === null) stream.on('error', () => undefined)
+      done(error)
+    },
     flush(done) {
       try {
         assertTransferred(context, response)
