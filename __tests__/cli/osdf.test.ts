@@ -109,6 +109,16 @@ it('get -o continues at the next cache where the director wants a token, too', a
   expect(fs.readFileSync(path.join(folder(), 'closed')).equals(big)).toBe(true)
 })
 
+it.each([
+  ['closes the connection', { cutAfter: 0 }],
+  ['sends no more', { cutAfter: 0, isSilent: true }],
+])('get -o continues at the next cache when one responds and then %s', async (_, faults) => {
+  federation.caches[0].faults = faults
+  const { code, stderr } = await run('get', federation.url(FRAME), '-o', 'begun.txt', '-y', '1')
+  expect([code, stderr]).toEqual([0, expect.stringMatching(/; resuming in 1 second \(1 of 5\)\n$/)])
+  expect(fs.readFileSync(path.join(folder(), 'begun.txt'), 'utf8')).toBe('a secret frame\n')
+})
+
 it('get -o -v notes a digest that is not used', async () => {
   for (const cache of federation.caches) cache.faults = { digest: 'md5=AAAAAA==' }
   const { code, stderr } = await run('get', federation.url(FRAME), '-o', 'f.txt', '-v')

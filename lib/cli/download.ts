@@ -18,6 +18,8 @@ export interface DownloadOptions {
   readonly retries: number
   /** A file of the same size is the same, when the server sends no validator. */
   readonly sameSize: boolean
+  /** Whether a response without any of its body is one to try again after: another server of a federation may respond. */
+  readonly hasOtherServers: boolean
   /** Aborts it, also between two sends. */
   readonly signal: AbortSignal
   readonly progress: Progress
@@ -32,14 +34,17 @@ export interface DownloadOptions {
  * @throws CommandError when the file is not complete; the part file keeps what came
  */
 export async function download(send: Send, part: PartFile, options: DownloadOptions): Promise<void> {
-  const { retries, signal, progress } = options
+  const { retries, signal, progress, hasOtherServers } = options
+  let canRetry = false
   for (let attempt = 0, failures = 0; ; attempt += 1) {
     const before = part.position
     try {
-      await fetchRest(send, part, options)
+      await fetchRest(send, part, options, () => (canRetry = hasOtherServers))
       return
     } catch (error) {
-      if (!(error instanceof TransientError) || part.position === 0 || attempt >= retries) throw error
+      canRetry ||= part.position > 0
+      if (!(error instanceof TransientError) || !canRetry || attempt >= retries) throw error
+      canRetry = false
       failures = part.position > before ? 0 : failures + 1
       const delay = Math.max(failures === 0 ? 0 : 2 ** (failures - 1), error.retryAfter ?? 0)
       const seconds = Math.min(delay, MAX_DELAY_SECONDS)
@@ -53,12 +58,18 @@ export async function download(send: Send, part: PartFile, options: DownloadOpti
 
 const MAX_DELAY_SECONDS = 60
 
-async function fetchRest(send: Send, part: PartFile, options: DownloadOptions): Promise<void> {
+async function fetchRest(
+  send: Send,
+  part: PartFile,
+  options: DownloadOptions,
+  onBody: () => void,
+): Promise<void> {
   const { progress } = options
   const response = await requestRest(send, part, options)
   if (!response) return
   // The range of a partial response may have the size that the first response lacked.
   const size = part.source && (part.source.size ?? contentRangeOf(response.headers)?.size)
+  onBody()
   progress.begin(part.position, size ?? sizeFrom(response, part.position))
   for await (const chunk of response.body()) {
     await part.write(chunk)

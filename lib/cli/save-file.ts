@@ -77,8 +77,10 @@ export async function saveFile(
       response.discard()
       throw noDigest(choice, hostOf(request.url))
     }
+    const isObject = isPelicanUrl(request.url.href)
     await download(sendSized, target, {
       key,
+      hasOtherServers: isObject && key !== undefined,
       retries,
       sameSize,
       signal,
@@ -86,7 +88,7 @@ export async function saveFile(
       errorOf: async (response) => {
         const error = await errorOf(response)
         // A cache responds so, too, when its origin does not respond.
-        const isStalled = response.status === 404 && part.position > 0 && isPelicanUrl(request.url.href)
+        const isStalled = response.status === 404 && part.position > 0 && isObject
         return isStalled ? new TransientError(error.exitCode, error.message, error.details) : error
       },
     })

@@ -196,8 +196,13 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
   function watchBody(response: AxiosResponse, resolution: Resolution, server: ObjectServer): AxiosResponse {
     const { data } = response as { data: unknown }
     const demote = () => resolver.demote(resolution, server)
-    if (data instanceof Readable) data.once(errorMonitor, demote)
-    else if (data instanceof ReadableStream) response.data = onFailure(data, demote)
+    if (data instanceof Readable) {
+      data.once(errorMonitor, demote)
+      // A response of Node emits no error before anything listens.
+      data.once('close', () => {
+        if (data.errored) demote()
+      })
+    } else if (data instanceof ReadableStream) response.data = onFailure(data, demote)
     return response
   }
 
