@@ -158,7 +158,7 @@ function verifyingStream(
       done(null, chunk)
     },
     destroy(error, done) {
-      // As for a response of Node, what fails before anything listens must not end the process. Whoever reads it then gets the error.
+      // As for a response of Node, what fails before anything listens must not end the process: its reader gets the error.
       if (error && stream.readableFlowing === null) stream.on('error', () => undefined)
       done(error)
     },
