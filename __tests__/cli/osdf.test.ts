@@ -150,6 +150,25 @@ it('get -o does not save a file with another digest', async () => {
   })
 })
 
+it('get -o verifies files of other https servers that have a digest, too', async () => {
+  const { source } = federation
+  const get = async (...words: string[]) => {
+    source.seen.length = 0
+    const { code, stderr } = await run('get', `${source.origin}${FRAME}`, '-o', 'plain.txt', ...words)
+    return [code, stderr, source.seen.map(({ method }) => method).join(' ')]
+  }
+  expect(await get()).toEqual([0, '', 'HEAD GET'])
+  expect(await get('--no-checksum')).toEqual([0, '', 'GET'])
+  for (const headStatus of [405, 0]) {
+    source.faults = { headStatus }
+    expect(await get()).toEqual([0, '', 'HEAD GET'])
+  }
+  source.faults = { digest: 'adler32=12345678' }
+  fs.rmSync(path.join(folder(), 'plain.txt'))
+  expect(await get()).toEqual([56, expect.stringContaining('names 12345678; it was not saved'), 'HEAD GET'])
+  expect(fs.readdirSync(folder()).filter((name) => name.startsWith('plain'))).toEqual([])
+})
+
 it('get -o --checksum requires a digest, of other servers too', async () => {
   const url = `${federation.source.origin}${FRAME}`
   expect(await run('get', url, '-o', 'f.txt', '--checksum', 'any')).toMatchObject({ code: 0, stderr: '' })

@@ -26,7 +26,7 @@ export interface SeenByServer {
 export interface Faults {
   /** Responds with this status. */
   status?: number
-  /** Responds to HEAD with this status. */
+  /** Responds to HEAD with this status, or with 0 closes the connection. */
   headStatus?: number
   /** Closes the connection after so many bytes of the body. */
   cutAfter?: number
@@ -271,6 +271,7 @@ export async function createFederation(
     const fail = (status: number, text: string) =>
       void response.writeHead(status, { Connection: 'close' }).end(text)
     const status = method === 'HEAD' ? (faults.headStatus ?? faults.status) : faults.status
+    if (status === 0) return void request.socket.destroy()
     if (status !== undefined) {
       fail(status, 'a fault')
       return

@@ -62,8 +62,17 @@ export async function saveFile(
   try {
     // Other methods than GET may have an effect each time.
     const retries = key === undefined ? 0 : flags.retry
-    const choice = key === undefined ? undefined : checksumChoice(request, flags)
-    const digest = choice && (await digestOf(choice, hostOf(request.url), head, igwnAuth))
+    const isObject = isPelicanUrl(request.url.href)
+    const isDefault = isObject || request.url.protocol === 'https:'
+    const choice = key === undefined ? undefined : checksumChoice(flags, isDefault)
+    const digest =
+      choice &&
+      (await digestOf(choice, hostOf(request.url), head, igwnAuth).catch((error: unknown) => {
+        // Some servers close the connection at a HEAD.
+        const isClosed = error instanceof CommandError && error.exitCode === EXIT.transfer
+        if (choice === 'offered' && isClosed) return undefined
+        throw error
+      }))
     const verified = digest && verifiedPart(part, hostOf(request.url), digest)
     // A digest shows at the end whether the parts belong together.
     const sameSize = flags.sameSize ?? verified !== undefined
@@ -77,7 +86,6 @@ export async function saveFile(
       response.discard()
       throw noDigest(choice, hostOf(request.url))
     }
-    const isObject = isPelicanUrl(request.url.href)
     await download(sendSized, target, {
       key,
       hasOtherServers: isObject && key !== undefined,

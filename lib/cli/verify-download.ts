@@ -3,23 +3,22 @@ import type { AxiosHeaders } from 'axios'
 import { publish, type IgwnAuthEventListener } from '../events'
 import { checksum, type Checksum } from '../formats/checksum'
 import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../formats/digest-algorithms'
-import { isPelicanUrl } from '../formats/url'
 import { parseDigests, wantDigest, type Digest } from '../formats/digest-fields'
 import { CommandError, EXIT } from './errors'
 import type { Response } from './http-client'
 import type { PartFile } from './part-file'
-import type { RequestFlags, RequestOptions } from './request-options'
+import type { RequestFlags } from './request-options'
 
 /** What `--checksum` asks for: `any` or an algorithm is required; `offered` is verified where the server has a digest. */
 export type ChecksumChoice = 'offered' | 'any' | DigestAlgorithm
 
-/** Objects of federations are verified where there is a digest; another server is asked for one only on request. */
+/** @param isDefault - whether it is verified without the option, where the server has a digest */
 export function checksumChoice(
-  { url }: RequestOptions,
   { checksum: chosen }: RequestFlags,
+  isDefault: boolean,
 ): ChecksumChoice | undefined {
   if (chosen !== undefined) return chosen === false ? undefined : chosen
-  return isPelicanUrl(url.href) ? 'offered' : undefined
+  return isDefault ? 'offered' : undefined
 }
 
 export interface DigestOptions {

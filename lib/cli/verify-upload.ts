@@ -21,7 +21,7 @@ export interface VerifiedUpload {
 /** Undefined for a request that is no upload, or is not verified. */
 export function verifiedUpload(request: RequestOptions, flags: RequestFlags): VerifiedUpload | undefined {
   const { method, body, url } = request
-  const choice = checksumChoice(request, flags)
+  const choice = checksumChoice(flags, isPelicanUrl(url.href))
   if (method !== 'PUT' || body === undefined || choice === undefined) return undefined
   const hashed = new HashedBody(body, choice)
   return {
