@@ -4,6 +4,7 @@ import path from 'node:path'
 import { igwnAuth, runtimeFile, type Ended } from '../support/command'
 import { createFederation, type TestFederation } from '../support/federation'
 import { createAuthority } from '../support/pki'
+import { serve, type Answer } from '../support/server'
 import { emptyPlaces, mint, put, room } from '../support/tokens'
 
 const FRAME = '/igwn/frames/f.txt'
@@ -165,8 +166,25 @@ it('get -o verifies files of other https servers that have a digest, too', async
   }
   source.faults = { digest: 'adler32=12345678' }
   fs.rmSync(path.join(folder(), 'plain.txt'))
-  expect(await get()).toEqual([56, expect.stringContaining('names 12345678; it was not saved'), 'HEAD GET'])
+  const fix = /names 12345678; it was not saved\n.* if the server names a wrong digest, add --no-checksum\n/
+  expect(await get()).toEqual([56, expect.stringMatching(fix), 'HEAD GET'])
   expect(fs.readdirSync(folder()).filter((name) => name.startsWith('plain'))).toEqual([])
+})
+
+it.each<[what: string, head: () => Answer | Promise<Answer>, why: string]>([
+  ['does not respond', () => new Promise(() => undefined), 'localhost:\\d+ sent nothing for 0.5 seconds'],
+  ['redirects to no server', () => ({ status: 302, headers: { Location: 'https://127.0.0.1:1/' } }), ''],
+])('get -o saves a file without verification where a server %s at HEAD; -v says so', async (_, head, why) => {
+  const server = await serve(({ method }) => (method === 'HEAD' ? head() : { body: 'a frame' }), {
+    host: 'localhost',
+    tls,
+  })
+  const { code, stderr } = await run('get', server.origin, '-o', 'f.txt', '-v', '--timeout', '0.5')
+  expect([code, stderr]).toEqual([
+    0,
+    expect.stringMatching(`warning: localhost:\\d+: the file is not verified: .*${why}`),
+  ])
+  expect(fs.readFileSync(path.join(folder(), 'f.txt'), 'utf8')).toBe('a frame')
 })
 
 it('get -o --checksum requires a digest, of other servers too', async () => {

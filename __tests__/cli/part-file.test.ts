@@ -162,6 +162,15 @@ describe('the lock', () => {
     expect((await opened()).position).toBe(0)
   })
 
+  it('is not taken where something is in the way of replacing it, and the message says what', async () => {
+    const inTheWay = `${lockFile()}.break`
+    fs.mkdirSync(inTheWay)
+    await expect(opened()).rejects.toMatchObject({
+      exitCode: 23,
+      message: `The lock file ${inTheWay} is a folder, not a file. Remove it, or use a folder of your own.`,
+    })
+  })
+
   it('that is stale is replaced by one of two that find it', async () => {
     write({ pid: 2147483646, host: os.hostname(), id: 'x' })
     const { rm } = fs.promises

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import axios, { type AxiosResponse } from 'axios'
-import { HTTPSciTokenAuth, SciToken } from '../support/all'
+import { applyIgwnAuth, HTTPSciTokenAuth, SciToken } from '../support/all'
 import { mint } from '../support/tokens'
 import { challenge, serve } from '../support/server'
 
@@ -140,6 +140,15 @@ describe('handleResponse', () => {
     const sent = server.seen.length
     expect(await new HTTPSciTokenAuth().handleResponse(response)).toBe(response)
     expect(server.seen).toHaveLength(sent)
+  })
+
+  it('sends a request again whose own URL has authz, also on an instance with IGWN auth', async () => {
+    const server = await serve(({ headers }) => (headers.authorization ? {} : challenge()))
+    const instance = applyIgwnAuth(axios.create({ validateStatus: () => true }), { forceNoAuth: true })
+    const response = await instance.get(`${server.origin}/f?a=b%20c&authz=of-the-caller`)
+    process.env.BEARER_TOKEN = mint({ aud: 'ANY' })
+    expect((await new HTTPSciTokenAuth().handle401(response)).status).toBe(200)
+    expect(server.seen.map(({ url }) => url)).toEqual(Array(2).fill('/f?a=b%20c&authz=of-the-caller'))
   })
 
   it('returns the 401 without a token, and with the refused one', async () => {

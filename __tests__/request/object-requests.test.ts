@@ -332,7 +332,9 @@ describe('the token', () => {
     second.faults = { status: 400 }
     const failure = await failureOf(withAuth().get(federation.url(FRAME)))
     for (const native of [request, failure.request, failure.response?.request])
-      expect((native as { res: { responseUrl: string } }).res.responseUrl).toBe(`${second.origin}${FRAME}`)
+      expect((native as { res: { responseUrl: string } }).res.responseUrl).toBe(
+        `${second.origin}${FRAME}?authz=Bearer%20[hidden]`,
+      )
   })
 
   it('does not follow a redirect of a cache to another server, nor is shown where the redirect repeats it', async () => {

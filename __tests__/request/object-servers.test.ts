@@ -218,6 +218,16 @@ describe('the next server', () => {
     expect(hosts()).toEqual(['a.test', 'b.test', 'b.test'])
   })
 
+  it('is not the first one after a stream that the caller aborted', async () => {
+    const data = new Readable({ read: () => undefined })
+    const { send, hosts } = federationOf({ respond: () => ({ data }) })
+    await send()
+    data.on('error', () => undefined).destroy(new CanceledError())
+    await new Promise((resolve) => setImmediate(resolve))
+    await send()
+    expect(hosts()).toEqual(['a.test', 'a.test'])
+  })
+
   it('is the first one after a stream of fetch that was cut off, and not after one that ended or was cancelled', async () => {
     const cancelled: unknown[] = []
     const streams = ['ends', 'is cancelled', 'is cut off', 'ends'].map((what) => {
@@ -299,6 +309,49 @@ describe('a server that sends nothing', () => {
 })
 
 describe('a server gets', () => {
+  it.each<[isSentTwice: boolean, what: string, config: object]>([
+    [true, 'a range', { headers: { Range: 'bytes=1-' } }],
+    [false, 'no range', {}],
+    [false, 'a range of false', { headers: { Range: false } }],
+    [false, 'a change', { method: 'put', headers: { Range: 'bytes=1-' }, data: 'a frame' }],
+    [
+      false,
+      'a stream as body',
+      { method: 'propfind', headers: { Range: 'bytes=1-' }, data: Readable.from([]) },
+    ],
+    [false, 'a choice of the caller', { headers: { Range: 'bytes=1-' }, insecureHTTPParser: false }],
+  ])(
+    'the request again (%s) when a line of its response ends with a bare LF: %s',
+    async (isSentTwice, _, config) => {
+      const failure = new AxiosError('Parse Error', 'HPE_CR_EXPECTED')
+      const { send, sent } = failing(failure, { hosts: ['a.test'] })
+      const headers = AxiosHeaders.from((config as { headers?: AxiosHeaders }).headers)
+      const outcome: unknown = await send({ ...config, headers }).catch((error: unknown) => error)
+      if (isSentTwice) expect(outcome).toMatchObject({ data: 'a frame' })
+      else expect(outcome).toBe(failure)
+      const { insecureHTTPParser } = config as Partial<Request>
+      expect(sent.map(({ request }) => request.insecureHTTPParser)).toEqual([
+        insecureHTTPParser,
+        ...(isSentTwice ? [true] : []),
+      ])
+    },
+  )
+
+  it('no token that a director repeats in a parameter of its URL', async () => {
+    const token = 'eyJ-of-another-user'
+    const { send, sent } = federationOf({
+      direct: (context) => {
+        const headers = { server: 'pelican/7', ...PRIVATE }
+        if (context.options.forceNoAuth) return { status: 403, headers }
+        context.secrets = [token]
+        const link = `<https://a.test${PATH}?access_token=Bearer%20${token}&x=1>; rel="duplicate"; pri=1`
+        return { headers: { ...headers, link } }
+      },
+    })
+    for (let count = 0; count < 2; count += 1) await send()
+    expect(sent.map(({ request }) => request.url)).toEqual(Array(2).fill(`https://a.test${PATH}?x=1`))
+  })
+
   it('the request of the caller at its own URL, and the same objects in each', async () => {
     const { send, sent } = federationOf({ hints: PRIVATE })
     const config = { baseURL: 'pelican://f.test/ns', params: { a: 1 }, data: undefined }

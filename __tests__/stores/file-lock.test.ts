@@ -66,6 +66,17 @@ it('says once that it waits for another process, and waits no longer when the si
   fs.unlinkSync(lockFile)
 })
 
+it('leaves no file where the disk is full', async () => {
+  const handle = await fs.promises.open(folder)
+  await handle.close()
+  const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+  const write = jest.spyOn(Object.getPrototypeOf(handle) as typeof handle, 'writeFile')
+  write.mockRejectedValueOnce(full)
+  await expect(fileLock(lockFile)(() => Promise.resolve())).rejects.toBe(full)
+  write.mockRestore()
+  expect(fs.readdirSync(folder)).toEqual([])
+})
+
 it('has mode 0600', async () => {
   const mode = await fileLock(lockFile)(() => Promise.resolve(fs.statSync(lockFile).mode))
   expect(mode & 0o777).toBe(0o600)
@@ -203,7 +214,7 @@ it.each([
   await expect(fileLock(lockFile)(() => Promise.resolve())).rejects.toEqual(
     ours(
       'ERR_IGWN_STORE_UNUSABLE',
-      `The lock file ${lockFile} ${problem}. Remove it, or use a store in a folder of your own.`,
+      `The lock file ${lockFile} ${problem}. Remove it, or use a folder of your own.`,
     ),
   )
   fs.rmSync(lockFile, { recursive: true })

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
 import { rm } from 'node:fs/promises'
 import os from 'node:os'
+import { isIgwnAuthError } from '../errors'
 import { openForWriting, openOwnFile } from '../files/write-file'
 import { pathName, shellWord } from '../secrets/sanitize'
 import { fileLock } from '../stores/file-lock'
@@ -23,7 +24,7 @@ interface Owner {
  *
  * @param file - the file that is locked, for the message
  * @returns removes the lock
- * @throws CommandError `unwritable` when another process holds it; the errors of `openForWriting`
+ * @throws CommandError `unwritable` when another process holds it, or a file is in the way; the errors of `openForWriting`
  */
 export async function lock(lockFile: string, file: string): Promise<() => Promise<void>> {
   const id = randomUUID()
@@ -41,6 +42,8 @@ export async function lock(lockFile: string, file: string): Promise<() => Promis
     const handle = await openForWriting(lockFile, { exclusive: true, mode: 0o600 })
     await handle.writeFile(`${JSON.stringify(own)}\n`).finally(() => handle.close())
     held.add(id)
+  }).catch((error: unknown) => {
+    throw isIgwnAuthError(error) ? new CommandError(EXIT.unwritable, error.message) : error
   })
   return async () => {
     held.delete(id)
@@ -51,7 +54,7 @@ export async function lock(lockFile: string, file: string): Promise<() => Promis
 /** The ids of the locks of this process. */
 const held = new Set<string>()
 
-/** The owner in a lock file; undefined when it is empty or unreadable, as a process leaves it that was killed early. */
+/** The owner in a lock file; undefined when it is empty or unreadable, because a process that was killed early leaves it so. */
 async function readOwner(lockFile: string): Promise<Owner | undefined> {
   try {
     const handle = await openOwnFile(lockFile)

@@ -125,7 +125,7 @@ function addRequest(igwnAuth: Command, done: (exitCode: number) => void): void {
     .option('--no-resume', 'ignore an existing FILE.part')
     .option(
       '--checksum <algorithm>',
-      'verify FILE or an upload by this algorithm, or by any (default: any, if the server names one; uploads: osdf: only)',
+      'verify FILE or an upload by this algorithm, or by any (default: any that the server has; of uploads, only to osdf: URLs)',
       parse.parseChecksum,
     )
     .option('--no-checksum', 'do not verify it')

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { publish } from '../events'
 import { isStats, statOf } from '../files/read-file'
 import { failureText, openDevice } from '../files/write-file'
 import { isPelicanUrl } from '../formats/url'
@@ -65,15 +66,18 @@ export async function saveFile(
     const isObject = isPelicanUrl(request.url.href)
     const isDefault = isObject || request.url.protocol === 'https:'
     const choice = key === undefined ? undefined : checksumChoice(flags, isDefault)
+    const { onEvent } = igwnAuth
     const digest =
       choice &&
-      (await digestOf(choice, hostOf(request.url), head, igwnAuth).catch((error: unknown) => {
-        // Some servers close the connection at a HEAD.
-        const isClosed = error instanceof CommandError && error.exitCode === EXIT.transfer
-        if (choice === 'offered' && isClosed) return undefined
-        throw error
+      (await digestOf(choice, hostOf(request.url), head, { onEvent }).catch((error: unknown) => {
+        // A server may fail at HEAD alone. A federation has other servers, and a missing credential is missing for both.
+        const isOfServer = error instanceof CommandError && error.exitCode !== EXIT.refused
+        if (choice !== 'offered' || isObject || signal.aborted || !isOfServer) throw error
+        const message = `the file is not verified: ${error.message}`
+        publish({ type: 'warning', source: hostOf(request.url), message }, onEvent)
+        return undefined
       }))
-    const verified = digest && verifiedPart(part, hostOf(request.url), digest)
+    const verified = digest && verifiedPart(part, request.url, digest)
     // A digest shows at the end whether the parts belong together.
     const sameSize = flags.sameSize ?? verified !== undefined
     const target = verified?.part ?? part

@@ -3,9 +3,10 @@ import type { AxiosHeaders } from 'axios'
 import { publish, type IgwnAuthEventListener } from '../events'
 import { checksum, type Checksum } from '../formats/checksum'
 import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../formats/digest-algorithms'
+import { isPelicanUrl } from '../formats/url'
 import { parseDigests, wantDigest, type Digest } from '../formats/digest-fields'
 import { CommandError, EXIT } from './errors'
-import type { Response } from './http-client'
+import { hostOf, type Response } from './http-client'
 import type { PartFile } from './part-file'
 import type { RequestFlags } from './request-options'
 
@@ -78,7 +79,7 @@ export interface VerifiedPart {
  *
  * @param digest - of the whole file
  */
-export function verifiedPart(part: PartFile, host: string, { algorithm, value }: Digest): VerifiedPart {
+export function verifiedPart(part: PartFile, url: URL, { algorithm, value }: Digest): VerifiedPart {
   let sum: Checksum = checksum(algorithm)
   let hashed = 0
   const add = (chunk: Uint8Array) => {
@@ -120,10 +121,12 @@ export function verifiedPart(part: PartFile, host: string, { algorithm, value }:
       await part.restart(undefined)
       throw new CommandError(
         EXIT.transfer,
-        `the file has ${algorithm} ${actual}, and ${host} names ${value}; it was not saved`,
+        `the file has ${algorithm} ${actual}, and ${hostOf(url)} names ${value}; it was not saved`,
         {
           fixes: [
-            'run the same command again; a cache of a federation may have a damaged copy: add ?directread',
+            isPelicanUrl(url.href)
+              ? 'run the same command again; a cache of a federation may have a damaged copy: add ?directread'
+              : 'run the same command again; if the server names a wrong digest, add --no-checksum',
           ],
         },
       )

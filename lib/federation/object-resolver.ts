@@ -147,7 +147,7 @@ interface TimedCache<Value> {
   readonly values: () => Value[]
   /** Drops values. */
   readonly drop: (isDropped: (value: Value) => boolean) => void
-  /** Replaces a value, for as long as it would have been kept; anew where the other one is kept for longer. */
+  /** Replaces a value, for as long as it would have been kept. If the new one is kept for longer, its time starts now. */
   readonly replace: (value: Value, by: Value) => void
 }
 

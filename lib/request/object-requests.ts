@@ -18,6 +18,7 @@ import type { ObjectServer } from '../federation/pelican-headers'
 import { parsePelicanUrl } from '../federation/pelican-url'
 import { connectionDefaults } from '../formats/plain-instance'
 import { certChoice, type ResolvedOptions } from '../options'
+import { repeatsSecret } from '../secrets/redact'
 import type { ObjectRequirements } from '../tokens/token'
 import { requirementsOf, type TokenRequirements } from '../tokens/validate-claims'
 import { abortable } from './abort'
@@ -110,8 +111,7 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     const { object, reply } = resolution
     const [server, ...others] = object.servers
     if (!server) return settle(caller, object, reply)
-    const isRepeatable = READING.has(object.method) && canResend(caller.data, undefined)
-    return sendTo(server, isRepeatable ? others : [], { caller, adapter, resolution })
+    return sendTo(server, isRepeatable(caller) ? others : [], { caller, adapter, resolution })
   }
 
   async function resolve(caller: Request, adapter: Request['adapter'], url: string): Promise<Resolution> {
@@ -124,13 +124,15 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
       if (object.servers.length > 0 || !object.requiresToken) return found
       const parsed = parsePelicanUrl(url)
       const context = contextAt(caller, adapter, object, new URL(directorUrl(object.federation, parsed)))
-      const ask = federationAsker((config) => send({ ...context, caller: config, request: config }))
+      let sent = context
+      const ask = federationAsker((config) => send((sent = { ...context, caller: config, request: config })))
       const reply = await ask({ method: object.method, url: context.url.href })
       const shown = resolutionOf(object.federation, parsed, object.method, reply)
       if (shown.object.servers.length === 0) return shown
+      const servers = shown.object.servers.map((server) => withoutSecrets(server, sent.secrets))
       // Without the reply, which repeats the token.
-      const named = { ...found, object: shown.object }
-      resolver.replace(found, named)
+      const named = { ...found, object: { ...shown.object, servers } }
+      if (named.object.requiresToken) resolver.replace(found, named)
       return named
     } catch (error) {
       // A config of ours would lead programs that send `error.config` again to the director.
@@ -187,7 +189,8 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
     } catch (error) {
       const { request } = context
       const { code } = (error ?? {}) as Partial<AxiosError>
-      if (code !== 'HPE_CR_EXPECTED' || !AxiosHeaders.from(request.headers).has('Range')) throw error
+      const canRepeat = isRepeatable(request) && request.insecureHTTPParser === undefined
+      if (code !== 'HPE_CR_EXPECTED' || !canRepeat || !request.headers.get('Range')) throw error
       return send({ ...context, request: Object.assign(copyOf(request), { insecureHTTPParser: true }) })
     }
   }
@@ -195,14 +198,16 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
   /** A server whose response is cut off is tried last from then on, also when the download is resumed. */
   function watchBody(response: AxiosResponse, resolution: Resolution, server: ObjectServer): AxiosResponse {
     const { data } = response as { data: unknown }
-    const demote = () => resolver.demote(resolution, server)
+    const demote = (error: unknown) => {
+      if (!axios.isCancel(error)) resolver.demote(resolution, server)
+    }
     if (data instanceof Readable) {
       data.once(errorMonitor, demote)
       // A response of Node emits no error before anything listens.
       data.once('close', () => {
-        if (data.errored) demote()
+        if (data.errored) demote(data.errored)
       })
-    } else if (data instanceof ReadableStream) response.data = onFailure(data, demote)
+    } else if (data instanceof ReadableStream && !data.locked) response.data = onFailure(data, demote)
     return response
   }
 
@@ -241,8 +246,20 @@ export function objectRequests({ send, contextOf }: Exchange): ObjectRequests {
   }
 }
 
+/** Removes parameters in which a director repeats the token that it was shown. */
+function withoutSecrets(server: ObjectServer, secrets: readonly string[]): ObjectServer {
+  if (!repeatsSecret(server.url, secrets)) return server
+  const url = new URL(server.url)
+  for (const [name, value] of [...url.searchParams])
+    if (repeatsSecret(value, secrets)) url.searchParams.delete(name)
+  return { ...server, url: url.href }
+}
+
 /** The same stream; `listener` is called when it fails. The streams of the fetch adapter have no events. */
-function onFailure(stream: ReadableStream<unknown>, listener: () => void): ReadableStream<unknown> {
+function onFailure(
+  stream: ReadableStream<unknown>,
+  listener: (error: unknown) => void,
+): ReadableStream<unknown> {
   const reader = stream.getReader()
   return new ReadableStream(
     {
@@ -252,7 +269,7 @@ function onFailure(stream: ReadableStream<unknown>, listener: () => void): Reada
           if (done) controller.close()
           else controller.enqueue(value)
         } catch (error) {
-          listener()
+          listener(error)
           throw error
         }
       },
@@ -264,6 +281,10 @@ function onFailure(stream: ReadableStream<unknown>, listener: () => void): Reada
 }
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PROPFIND'])
+
+function isRepeatable(request: Request): boolean {
+  return READING.has(methodOf(request)) && canResend(request.data, undefined)
+}
 
 function methodOf({ method = 'get' }: Request): string {
   return method.toUpperCase()

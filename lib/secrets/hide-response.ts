@@ -1,5 +1,4 @@
 import { inspect } from 'node:util'
-import { parseUrl } from '../formats/url'
 import { HIDDEN, MIN_SECRET, redactSecrets, repeatsSecret } from './redact'
 
 /** What this package hides in a response or an error of an HTTP client; a structural subset of axios's types. */
@@ -17,7 +16,7 @@ interface ResponseLike {
  * @param secrets - texts that were sent
  */
 export function hideResponse(response: ResponseLike, secrets: readonly string[]): void {
-  hideRequestOf(response)
+  hideRequestOf(response, secrets)
   if (isStream(response.data)) hideFromInspection(response.data)
   const { headers, statusText } = response
   if (typeof statusText === 'string' && statusText.length >= MIN_SECRET && secrets.length > 0)
@@ -78,7 +77,7 @@ function mayRepeat(fields: Record<string, unknown>, secrets: readonly string[]):
 export function hideError(error: object, secrets: readonly string[]): void {
   let next: unknown = error
   for (let depth = 0; depth < MAX_CAUSES && typeof next === 'object' && next !== null; depth++) {
-    hideRequestOf(next)
+    hideRequestOf(next, secrets)
     if (secrets.length > 0) redactTexts(next, secrets)
     const { cause } = next as { cause?: unknown }
     next = cause
@@ -97,11 +96,11 @@ function redactTexts(error: object, secrets: readonly string[]): void {
 }
 
 /** The native request leads to the header lines that were sent, and to the socket, which keeps the options that opened it. */
-function hideRequestOf(owner: { request?: unknown }): void {
+function hideRequestOf(owner: { request?: unknown }, secrets: readonly string[]): void {
   const { request } = owner as { request?: NativeRequest }
   if (typeof request !== 'object' || (request as unknown) === null) return
   hideFromInspection(request)
-  removeAuthz(request.res ?? request._currentRequest?.res)
+  hideRedirect(request.res ?? request._currentRequest?.res, secrets)
   if (request._currentRequest) hideFromInspection(request._currentRequest)
   if (request.socket) hideFromInspection(request.socket)
   if (Object.hasOwn(owner, 'request') && Object.isExtensible(owner))
@@ -109,13 +108,10 @@ function hideRequestOf(owner: { request?: unknown }): void {
 }
 
 /** Redirectors of XRootD repeat the token in the URL to which they redirect (`?authz=Bearer%20…`). Programs print that URL. */
-function removeAuthz(native: NativeResponse | null | undefined): void {
+function hideRedirect(native: NativeResponse | null | undefined, secrets: readonly string[]): void {
   const { responseUrl } = native ?? {}
-  if (typeof responseUrl !== 'string' || !responseUrl.includes('authz')) return
-  const url = parseUrl(responseUrl)
-  if (!native || !url?.searchParams.has('authz')) return
-  url.searchParams.delete('authz')
-  native.responseUrl = url.href
+  if (!native || typeof responseUrl !== 'string' || !responseUrl.includes('?')) return
+  if (mayRepeat({ responseUrl }, secrets)) native.responseUrl = redactSecrets(responseUrl, secrets)
 }
 
 /** A request of Node, or one of follow-redirects with the last request of Node in it. */

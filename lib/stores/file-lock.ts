@@ -114,6 +114,8 @@ async function create(path: string): Promise<FileHandle | undefined> {
     return file
   } catch (error) {
     await file?.close()
+    // Its own, such as on a full disk.
+    if (file) await remove(path)
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
     throw error
   }
@@ -131,7 +133,7 @@ async function lockAt(path: string): Promise<LockVersion | undefined> {
     if (!(error instanceof FileAccessError)) throw error
     throw new IgwnAuthError(
       'ERR_IGWN_STORE_UNUSABLE',
-      `The lock file ${pathName(path)} ${error.problem.what}. Remove it, or use a store in a folder of your own.`,
+      `The lock file ${pathName(path)} ${error.problem.what}. Remove it, or use a folder of your own.`,
     )
   } finally {
     await file?.close()
