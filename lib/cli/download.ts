@@ -35,16 +35,16 @@ export interface DownloadOptions {
  */
 export async function download(send: Send, part: PartFile, options: DownloadOptions): Promise<void> {
   const { retries, signal, progress, hasOtherServers } = options
-  let canRetry = false
   for (let attempt = 0, failures = 0; ; attempt += 1) {
     const before = part.position
+    let response: Response | undefined
     try {
-      await fetchRest(send, part, options, () => (canRetry = hasOtherServers))
+      response = await requestRest(send, part, options)
+      if (response) await saveBody(response, part, progress)
       return
     } catch (error) {
-      canRetry ||= part.position > 0
+      const canRetry = part.position > 0 || (response !== undefined && hasOtherServers)
       if (!(error instanceof TransientError) || !canRetry || attempt >= retries) throw error
-      canRetry = false
       failures = part.position > before ? 0 : failures + 1
       const delay = Math.max(failures === 0 ? 0 : 2 ** (failures - 1), error.retryAfter ?? 0)
       const seconds = Math.min(delay, MAX_DELAY_SECONDS)
@@ -58,18 +58,9 @@ export async function download(send: Send, part: PartFile, options: DownloadOpti
 
 const MAX_DELAY_SECONDS = 60
 
-async function fetchRest(
-  send: Send,
-  part: PartFile,
-  options: DownloadOptions,
-  onBody: () => void,
-): Promise<void> {
-  const { progress } = options
-  const response = await requestRest(send, part, options)
-  if (!response) return
+async function saveBody(response: Response, part: PartFile, progress: Progress): Promise<void> {
   // The range of a partial response may have the size that the first response lacked.
   const size = part.source && (part.source.size ?? contentRangeOf(response.headers)?.size)
-  onBody()
   progress.begin(part.position, size ?? sizeFrom(response, part.position))
   for await (const chunk of response.body()) {
     await part.write(chunk)

@@ -95,8 +95,7 @@ async function perform(transfer: Transfer, igwnAuth: IgwnAuthOptions, flags: Req
         await printBody(response, flags, { request, igwnAuth })
         await upload?.check(response, headSender(headOfUpload(request), igwnAuth, flags, signal))
       } else {
-        const timeout = isPelicanUrl(request.url.href) || flags.checksum ? flags.timeout : HEAD_TIMEOUT
-        const head = headSender(request, igwnAuth, { timeout: Math.min(timeout, flags.timeout) }, signal)
+        const head = (timeout: number) => headSender(request, igwnAuth, { timeout }, signal)
         await saveFile(file, send, { request, flags, igwnAuth, signal, head })
       }
     } finally {
@@ -111,9 +110,6 @@ function speedOf({ url }: RequestOptions, { speedLimit, speedTime }: RequestFlag
   const times = speedLimit === undefined ? 2 : Infinity
   return speedLimit === 0 ? undefined : { limit: speedLimit ?? 100_000, time: speedTime ?? 30, times }
 }
-
-/** Seconds that a server has to name a digest that is not required. It may have to read the whole file for it. */
-const HEAD_TIMEOUT = 30
 
 /** Sends the request as HEAD. */
 function headSender(

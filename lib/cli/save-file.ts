@@ -35,8 +35,8 @@ export interface SaveOptions {
   readonly flags: RequestFlags
   readonly igwnAuth: IgwnAuthOptions
   readonly signal: AbortSignal
-  /** Sends the request as HEAD, with more header fields. */
-  readonly head: Send
+  /** Sends the request as HEAD, with more header fields; `timeout` is in seconds. */
+  readonly head: (timeout: number) => Send
 }
 
 /** Saves the body to a file: all of it, or nothing. */
@@ -66,13 +66,16 @@ export async function saveFile(
     const isObject = isPelicanUrl(request.url.href)
     const isDefault = isObject || request.url.protocol === 'https:'
     const choice = key === undefined ? undefined : checksumChoice(flags, isDefault)
+    // A server may fail at HEAD alone. A federation has other servers.
+    const isOptional = choice === 'offered' && !isObject
     const { onEvent } = igwnAuth
+    const sendHead = head(isOptional ? Math.min(HEAD_TIMEOUT, flags.timeout) : flags.timeout)
     const digest =
       choice &&
-      (await digestOf(choice, hostOf(request.url), head, { onEvent }).catch((error: unknown) => {
-        // A server may fail at HEAD alone. A federation has other servers, and a missing credential is missing for both.
+      (await digestOf(choice, hostOf(request.url), sendHead, { onEvent }).catch((error: unknown) => {
+        // A credential that is missing is missing for the download, too.
         const isOfServer = error instanceof CommandError && error.exitCode !== EXIT.refused
-        if (choice !== 'offered' || isObject || signal.aborted || !isOfServer) throw error
+        if (!isOptional || signal.aborted || !isOfServer) throw error
         const message = `the file is not verified: ${error.message}`
         publish({ type: 'warning', source: hostOf(request.url), message }, onEvent)
         return undefined
@@ -117,6 +120,9 @@ export async function saveFile(
     process.stderr.write(`${pathName(file)}: ${bytes(part.position)} in ${seconds} s\n`)
   }
 }
+
+/** Seconds that a server has to name a digest that is not required. It may have to read the whole file for it. */
+const HEAD_TIMEOUT = 30
 
 const WITHOUT_TRAILERS = { TE: '' }
 

@@ -75,17 +75,23 @@ export function objectResolver(pause?: (delay: number) => Promise<void>): Object
     federationOf: async (url, ask) => discover(parsePelicanUrl(url).federation, ask),
     demote({ object: { url, method } }, failed) {
       // By the object: other requests may have changed the order since.
-      for (const known of objects.values()) {
+      objects.update((known) => {
         const { object } = known
         const others = object.servers.filter((server) => server.url !== failed.url)
-        if (object.url !== url || object.method !== method || others.length === object.servers.length)
-          continue
-        objects.replace(known, { ...known, object: { ...object, servers: [...others, failed] } })
-      }
+        const isConcerned = object.url === url && object.method === method
+        if (!isConcerned || others.length === object.servers.length) return known
+        return { ...known, object: { ...object, servers: [...others, failed] } }
+      })
     },
-    forgetMissing: ({ url }) =>
-      objects.drop(({ object }) => object.url === url && object.servers.length === 0),
-    replace: objects.replace,
+    forgetMissing({ url }) {
+      objects.update((known) => {
+        const { object } = known
+        return object.url === url && object.servers.length === 0 ? undefined : known
+      })
+    },
+    replace(resolution, by) {
+      objects.update((known) => (known === resolution ? by : known))
+    },
   }
 }
 
@@ -143,12 +149,11 @@ interface TimedCache<Value> {
   readonly get: (key: string, make: () => Promise<Value>) => Promise<Value>
   /** The value of a key that is there and not too old. */
   readonly known: (key: string) => Value | undefined
-  /** The values that are there, whatever their age. */
-  readonly values: () => Value[]
-  /** Drops values. */
-  readonly drop: (isDropped: (value: Value) => boolean) => void
-  /** Replaces a value, for as long as it would have been kept. If the new one is kept for longer, its time starts now. */
-  readonly replace: (value: Value, by: Value) => void
+  /**
+   * Replaces the values that are there by what `change` makes of them, and drops those of which it makes undefined. A new value is
+   * kept for as long as the old one would have been. If it is kept for longer, its time starts now.
+   */
+  readonly update: (change: (value: Value) => Value | undefined) => void
 }
 
 interface Entry<Value> {
@@ -183,15 +188,17 @@ function timedCache<Value>(keepFor: (value: Value) => number): TimedCache<Value>
       entries.set(key, entry)
       return entry.value
     },
-    values: () => [...entries.values()].flatMap(({ settled }) => settled ?? []),
-    drop(isDropped) {
-      for (const [key, { settled }] of entries) if (settled && isDropped(settled)) entries.delete(key)
-    },
-    replace(value, by) {
-      for (const entry of entries.values()) {
-        if (entry.settled !== value) continue
-        Object.assign(entry, { value: Promise.resolve(by), settled: by })
-        const keep = keepFor(by)
+    update(change) {
+      for (const [key, entry] of entries) {
+        if (entry.settled === undefined) continue
+        const changed = change(entry.settled)
+        if (changed === entry.settled) continue
+        if (changed === undefined) {
+          entries.delete(key)
+          continue
+        }
+        Object.assign(entry, { value: Promise.resolve(changed), settled: changed })
+        const keep = keepFor(changed)
         if (keep > entry.keep) Object.assign(entry, { at: secondsNow(), keep })
       }
     },

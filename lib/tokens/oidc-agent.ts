@@ -88,7 +88,10 @@ export function oidcAgent(options: OidcAgentOptions): TokenSource {
       if (refused.size >= MAX_REFUSED) refused.clear()
       refused.add(rejected)
     },
-    explain: () => [socketFinding(find()) ?? deferredFinding(find()?.source ?? AGENT)],
+    explain() {
+      const socket = find()
+      return [socketFinding(socket) ?? deferredFinding(socket?.source ?? AGENT)]
+    },
     explainAsync: async () => [await accountFinding(find(), account, what)],
   }
   return cachedSource('oidcAgent', source, { minTimeLeft, renewBefore: RENEW_BEFORE }).source
