@@ -5,9 +5,10 @@ import https from 'node:https'
 import axios, { AxiosHeaders, type AxiosAdapter, type InternalAxiosRequestConfig } from 'axios'
 import { processEnvironment } from '../../lib/environment'
 import { attacher, isOtherService } from '../../lib/request/attach'
-import { newContext, type Credentials, type RequestContext } from '../../lib/request/context'
+import { newContext, type RequestContext } from '../../lib/request/context'
 import type { ObjectTarget } from '../../lib/request/object-requests'
 import type { AuthScheme } from '../../lib/schemes/auth-scheme'
+import type { Credentials } from '../../lib/schemes/credentials'
 import { requirementsOf } from '../../lib/tokens/validate-claims'
 import {
   applyIgwnAuth,

@@ -1,6 +1,7 @@
 import { AxiosHeaders, type InternalAxiosRequestConfig } from 'axios'
 import FormDataPackage from 'form-data'
-import { newContext, rememberSecrets, type Credentials } from '../../lib/request/context'
+import { newContext, rememberSecrets } from '../../lib/request/context'
+import type { Credentials } from '../../lib/schemes/credentials'
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 

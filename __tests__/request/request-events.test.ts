@@ -1,6 +1,6 @@
 import { AxiosHeaders, type AxiosResponse } from 'axios'
 import type { IgwnAuthEvent } from '../../lib/events'
-import { newContext, type Credentials, type RequestContext } from '../../lib/request/context'
+import { newContext, type RequestContext } from '../../lib/request/context'
 import {
   emit,
   emitChallenged,
@@ -9,6 +9,7 @@ import {
   isObserved,
   shownUrl,
 } from '../../lib/request/request-events'
+import type { Credentials } from '../../lib/schemes/credentials'
 import { SciToken } from '../../lib/tokens/scitoken'
 import { mint } from '../support/tokens'
 

@@ -17,9 +17,10 @@ import axios, {
   type InternalAxiosRequestConfig,
 } from 'axios'
 import FormDataPackage from 'form-data'
+import type { Credentials } from '../../lib/schemes/credentials'
 import { applyIgwnAuth, type AuthScheme } from '../support/all'
 import type { Refusal } from '../../lib/explain/refusal'
-import { newContext, type Credentials, type RequestContext } from '../../lib/request/context'
+import { newContext, type RequestContext } from '../../lib/request/context'
 import { RedirectToFollow } from '../../lib/request/redirects'
 import { ReplayedForm } from '../../lib/request/resend'
 import { transmit } from '../../lib/request/transmit'

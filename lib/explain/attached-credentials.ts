@@ -1,5 +1,5 @@
 import type { CredentialKind } from '../events'
-import type { Credentials } from '../request/context'
+import type { Credentials } from '../schemes/credentials'
 
 /** A credential on a request. */
 export interface AttachedCredential {

@@ -3,8 +3,9 @@ import type { InternalAxiosRequestConfig } from 'axios'
 import { IgwnAuthError, type Reason } from '../errors'
 import { mergeOptions, resolveOptions, type IgwnAuthOptions } from '../options'
 import { attacher } from '../request/attach'
-import { newContext, type Credentials } from '../request/context'
+import { newContext } from '../request/context'
 import { notHttpUrl, urlOf } from '../request/destination'
+import type { Credentials } from '../schemes/credentials'
 import type { X509Credential } from '../x509/x509-credential'
 
 /**

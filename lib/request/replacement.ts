@@ -1,6 +1,7 @@
 import type { AxiosResponse } from 'axios'
+import type { Credentials } from '../schemes/credentials'
 import type { Attacher } from './attach'
-import type { Credentials, RequestContext } from './context'
+import type { RequestContext } from './context'
 import { emit, emitChallenged } from './request-events'
 import { discard } from './resend'
 import { isRetryConsidered, retryAfter401 } from './retry-after-401'

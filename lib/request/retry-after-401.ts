@@ -7,10 +7,11 @@ import {
   type Challenge,
 } from '../formats/www-authenticate'
 import type { SchemeResponse } from '../schemes/auth-scheme'
+import type { Credentials } from '../schemes/credentials'
 import { redactSecrets } from '../secrets/redact'
 import { refusedByServer } from '../tokens/validate-claims'
 import type { Attacher } from './attach'
-import type { Credentials, RequestContext } from './context'
+import type { RequestContext } from './context'
 import { isFromNetworkProxy } from './network-proxy'
 import { canResend } from './resend'
 

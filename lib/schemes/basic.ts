@@ -2,7 +2,7 @@ import type { Environment } from '../environment'
 import { IgwnAuthError, type Reason } from '../errors'
 import { formatBasicCredentials } from '../formats/basic-credentials'
 import { netrcLookup, netrcUnusable } from '../netrc/find-netrc-credentials'
-import type { Credentials } from '../request/context'
+import type { Credentials } from './credentials'
 
 /** How netrc is searched for a request. */
 export interface BasicSearch {

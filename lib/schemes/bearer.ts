@@ -3,7 +3,6 @@ import type { Reason } from '../errors'
 import { isStillValid } from '../files/file-version'
 import type { StepUp } from '../formats/www-authenticate'
 import type { IgwnAuthOptions, TokenChoice } from '../options'
-import type { Credentials } from '../request/context'
 import { isNotFound } from '../tokens/chain'
 import { discovery, type Discovery } from '../tokens/discovery'
 import { findVerified, tokenNotFound } from '../tokens/find-sci-token'
@@ -11,6 +10,7 @@ import { SciToken } from '../tokens/scitoken'
 import { isPromise, type Token, type TokenSource } from '../tokens/token'
 import { tokenOf, type TokenResult } from '../tokens/token-response'
 import { namesOrigin, refusedByServer, type TokenRequirements } from '../tokens/validate-claims'
+import type { Credentials } from './credentials'
 
 /** How a token is searched for a request. */
 export interface BearerSearch {
